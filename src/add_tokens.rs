@@ -1,0 +1,559 @@
+//! Add tokens: the request, what becomes of each entry, and how it is decided (R13–R25).
+//!
+//! This module does not know JSON, queues or commits.
+
+use std::fmt;
+
+use crate::app::AppId;
+use crate::error::{EntryError, Error, JsonError};
+use crate::fault::Field;
+use crate::holding;
+use crate::identifier::{ContactId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet};
+use crate::limits::{Limit, LimitExceeded, Limits};
+use crate::matching::{self, NewContact, Target};
+use crate::operation::{Operation, Size, Step};
+use crate::rules::{
+    self, BatchMode, InvalidIdentifier, MatchPolicy, Ownership, Placement, UnknownContactId,
+};
+use crate::storage::{
+    AppRow, CardRow, Draft, Failure, HeldTokenRow, Rows as _, SubscriberRow, find_subscriber,
+};
+use crate::subscriber::SubscriberId;
+use crate::time::{RequestTime, Timestamp};
+use crate::token::Token;
+
+/// One entry of a request to add tokens, as it was given: a token and one to four identifiers.
+///
+/// Nothing is checked before the request is made.
+#[derive(Clone, Default)]
+pub struct TokenEntry {
+    token: Option<String>,
+    identifiers: GivenIdentifiers,
+    malformed: Vec<(Option<Field>, JsonError)>,
+}
+
+impl TokenEntry {
+    /// An entry for this token, without identifiers so far.
+    #[must_use]
+    pub fn new(token: impl Into<String>) -> Self {
+        TokenEntry {
+            token: Some(token.into()),
+            ..TokenEntry::default()
+        }
+    }
+
+    /// An entry without a token, which is refused when the request is decided (R9).
+    #[must_use]
+    pub fn without_token() -> Self {
+        TokenEntry::default()
+    }
+
+    /// With these identifiers in place of those given so far.
+    #[must_use]
+    pub fn identifiers(mut self, identifiers: GivenIdentifiers) -> Self {
+        self.identifiers = identifiers;
+        self
+    }
+
+    /// With this contact id.
+    #[must_use]
+    pub fn contact_id(mut self, id: impl Into<i128>) -> Self {
+        self.identifiers = self.identifiers.contact_id(id);
+        self
+    }
+
+    /// With this external customer id.
+    #[must_use]
+    pub fn external_customer_id(mut self, id: impl Into<String>) -> Self {
+        self.identifiers = self.identifiers.external_customer_id(id);
+        self
+    }
+
+    /// With this phone.
+    #[must_use]
+    pub fn phone(mut self, phone: impl Into<String>) -> Self {
+        self.identifiers = self.identifiers.phone(phone);
+        self
+    }
+
+    /// With this email.
+    #[must_use]
+    pub fn email(mut self, email: impl Into<String>) -> Self {
+        self.identifiers = self.identifiers.email(email);
+        self
+    }
+
+    /// Notes that the JSON of this entry, or of one field of it, is not of the published form.
+    pub(crate) fn note_malformed(&mut self, field: Option<Field>, error: JsonError) {
+        self.malformed.push((field, error));
+    }
+
+    fn text_bytes(&self) -> usize {
+        self.token
+            .as_ref()
+            .map_or(0, String::len)
+            .saturating_add(self.identifiers.text_len())
+    }
+
+    fn malformed(&self, field: Option<Field>) -> Option<&JsonError> {
+        self.malformed
+            .iter()
+            .find(|(of, _)| *of == field)
+            .map(|(_, error)| error)
+    }
+
+    /// Reads the entry: token first, then the identifiers in priority order, then whether there is
+    /// one (R13). Before all that comes what is wrong with the entry as a whole (R55).
+    fn parse(self, invalid: InvalidIdentifier) -> Result<ValidEntry, EntryError> {
+        for field in [None, Some(Field::Token)] {
+            if let Some(error) = self.malformed(field) {
+                return Err(error.clone().into());
+            }
+        }
+        let token = Token::parse(self.token.as_deref().ok_or_else(Token::missing)?)?;
+        let mut identifiers = Identifiers::new();
+        let mut ignored = KindSet::EMPTY;
+        let mut first_fault = None;
+        for kind in IdentifierKind::ALL {
+            // A value of the wrong type is refused under either option: it is not an invalid
+            // identifier but an entry that is not of the published form.
+            if let Some(error) = self.malformed(Some(kind.into())) {
+                return Err(error.clone().into());
+            }
+            match self.identifiers.parse_kind(kind, &mut identifiers) {
+                Ok(()) => {}
+                Err(fault) if invalid == InvalidIdentifier::Ignore => {
+                    ignored.insert(kind);
+                    first_fault.get_or_insert(fault);
+                }
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+        if identifiers.is_empty() {
+            return Err(first_fault.map_or(EntryError::NoIdentifier, EntryError::from));
+        }
+        Ok(ValidEntry {
+            token,
+            identifiers,
+            ignored,
+        })
+    }
+}
+
+// Tokens and identifiers are personal data (R52).
+impl fmt::Debug for TokenEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenEntry")
+            .field("token_bytes", &self.token.as_ref().map(String::len))
+            .field("identifiers", &self.identifiers)
+            .finish_non_exhaustive()
+    }
+}
+
+struct ValidEntry {
+    token: Token,
+    identifiers: Identifiers,
+    ignored: KindSet,
+}
+
+/// A request to add tokens of one app (R13–R25).
+///
+/// What is not set here is as the store was opened.
+#[derive(Clone, Debug)]
+pub struct AddTokens {
+    app: AppId,
+    entries: Vec<TokenEntry>,
+    at: Option<Timestamp>,
+    policy: Option<MatchPolicy>,
+    ownership: Option<Ownership>,
+    invalid_identifier: Option<InvalidIdentifier>,
+    unknown_contact_id: Option<UnknownContactId>,
+    mode: BatchMode,
+}
+
+impl AddTokens {
+    /// A request for this app, without entries so far.
+    #[must_use]
+    pub fn new(app: AppId) -> Self {
+        AddTokens {
+            app,
+            entries: Vec::new(),
+            at: None,
+            policy: None,
+            ownership: None,
+            invalid_identifier: None,
+            unknown_contact_id: None,
+            mode: BatchMode::default(),
+        }
+    }
+
+    /// With one more entry.
+    #[must_use]
+    pub fn entry(mut self, entry: TokenEntry) -> Self {
+        self.entries.push(entry);
+        self
+    }
+
+    /// With more entries.
+    #[must_use]
+    pub fn entries(mut self, entries: impl IntoIterator<Item = TokenEntry>) -> Self {
+        self.entries.extend(entries);
+        self
+    }
+
+    /// Made at this time; without it, when the store gets it (R54).
+    #[must_use]
+    pub fn at(mut self, at: Timestamp) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    /// Matching by this policy (R14).
+    #[must_use]
+    pub fn policy(mut self, policy: MatchPolicy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// With this ownership of tokens (R22).
+    #[must_use]
+    pub fn ownership(mut self, ownership: Ownership) -> Self {
+        self.ownership = Some(ownership);
+        self
+    }
+
+    /// With this treatment of invalid identifiers (R13).
+    #[must_use]
+    pub fn invalid_identifier(mut self, option: InvalidIdentifier) -> Self {
+        self.invalid_identifier = Some(option);
+        self
+    }
+
+    /// With this treatment of contact ids that name no contact (R18).
+    #[must_use]
+    pub fn unknown_contact_id(mut self, option: UnknownContactId) -> Self {
+        self.unknown_contact_id = Some(option);
+        self
+    }
+
+    /// With this treatment of the rest when an entry is refused (R23).
+    #[must_use]
+    pub fn mode(mut self, mode: BatchMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Parses the request: what can be wrong with it is found here, before it waits for the writer.
+    pub(crate) fn prepare(
+        self,
+        defaults: Applied,
+        limits: Limits,
+        clock: Timestamp,
+    ) -> Result<PreparedAddTokens, LimitExceeded> {
+        LimitExceeded::check(
+            Limit::EntriesPerRequest,
+            self.entries.len(),
+            limits.entries_per_request,
+        )?;
+        let text_bytes = self
+            .entries
+            .iter()
+            .map(TokenEntry::text_bytes)
+            .fold(0, usize::saturating_add);
+        LimitExceeded::check(
+            Limit::RequestTextBytes,
+            text_bytes,
+            limits.request_text_bytes,
+        )?;
+        let applied = Applied {
+            policy: self.policy.unwrap_or(defaults.policy),
+            ownership: self.ownership.unwrap_or(defaults.ownership),
+            invalid_identifier: self
+                .invalid_identifier
+                .unwrap_or(defaults.invalid_identifier),
+            unknown_contact_id: self
+                .unknown_contact_id
+                .unwrap_or(defaults.unknown_contact_id),
+        };
+        let entries = self
+            .entries
+            .into_iter()
+            .map(|entry| entry.parse(applied.invalid_identifier));
+        Ok(PreparedAddTokens {
+            app: self.app,
+            entries: entries.collect(),
+            text_bytes,
+            time: RequestTime::new(clock, self.at),
+            applied,
+            mode: self.mode,
+            limits,
+        })
+    }
+}
+
+/// The options that a request to add tokens was decided under.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Applied {
+    /// How contacts were matched.
+    pub policy: MatchPolicy,
+    /// What became of tokens of other contacts.
+    pub ownership: Ownership,
+    /// What became of invalid identifiers.
+    pub invalid_identifier: InvalidIdentifier,
+    /// What became of unknown contact ids.
+    pub unknown_contact_id: UnknownContactId,
+}
+
+/// What became of a request to add tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokensAdded {
+    /// The options that applied.
+    pub applied: Applied,
+    /// What became of each entry, in order.
+    pub entries: Vec<Result<TokenAdded, EntryError>>,
+}
+
+/// What became of one accepted entry (R25).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenAdded {
+    /// The contact.
+    pub contact: ContactId,
+    /// The kind that found it; `None` when it was created.
+    pub matched_by: Option<IdentifierKind>,
+    /// What became of the token.
+    pub token: TokenPlace,
+    /// The subscriber that (app, token) is.
+    pub subscriber: SubscriberId,
+    /// Given identifiers that the created contact did not get, because another has them (R17).
+    pub skipped: KindSet,
+    /// Given identifiers that were invalid and counted as not given (R13).
+    pub ignored: KindSet,
+    /// The other contacts that hold the token, under [`Ownership::Shared`] (R22).
+    pub also_held_by: Vec<ContactId>,
+}
+
+/// What became of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenPlace {
+    /// It was appended to the card.
+    Added,
+    /// It was on the card already (R21).
+    AlreadyHeld,
+    /// It was taken from other contacts and appended to the card (R22).
+    Moved {
+        /// The contacts that lost it.
+        from: Vec<ContactId>,
+    },
+}
+
+/// A request to add tokens, parsed.
+pub(crate) struct PreparedAddTokens {
+    app: AppId,
+    entries: Vec<Result<ValidEntry, EntryError>>,
+    text_bytes: usize,
+    time: RequestTime,
+    applied: Applied,
+    mode: BatchMode,
+    limits: Limits,
+}
+
+impl Operation for PreparedAddTokens {
+    type Outcome = TokensAdded;
+
+    fn size(&self) -> Size {
+        Size {
+            entries: self.entries.len(),
+            text_bytes: self.text_bytes,
+        }
+    }
+
+    fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<TokensAdded>, Error> {
+        let app: AppRow = draft.row(&self.app)?.ok_or(Error::UnknownApp(self.app))?;
+        let entries = std::mem::take(&mut self.entries);
+        let entries = decide_batch(draft, self.mode, entries, |draft, entry| {
+            let adding = Adding {
+                request: self,
+                app: &app,
+                entry,
+            };
+            adding.decide(draft)
+        })?;
+        Ok(Step::Done(TokensAdded {
+            applied: self.applied,
+            entries,
+        }))
+    }
+}
+
+/// Decides the entries of a batch in order, each seeing the ones before it (R23).
+pub(crate) fn decide_batch<E, T>(
+    draft: &mut Draft<'_>,
+    mode: BatchMode,
+    entries: Vec<Result<E, EntryError>>,
+    mut decide: impl FnMut(&mut Draft<'_>, E) -> Result<Result<T, EntryError>, Failure>,
+) -> Result<Vec<Result<T, EntryError>>, Error> {
+    let mut outcomes = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.into_iter().enumerate() {
+        let mark = draft.mark();
+        let outcome = match entry {
+            Ok(entry) => decide(draft, entry)?,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &outcome {
+            draft.roll_back_to(mark);
+            if mode == BatchMode::AllOrNothing {
+                return Err(Error::EntryRefused {
+                    index,
+                    error: error.clone(),
+                });
+            }
+        }
+        outcomes.push(outcome);
+    }
+    Ok(outcomes)
+}
+
+/// One entry being decided.
+struct Adding<'r> {
+    request: &'r PreparedAddTokens,
+    app: &'r AppRow,
+    entry: ValidEntry,
+}
+
+impl Adding<'_> {
+    fn decide(self, draft: &mut Draft<'_>) -> Result<Result<TokenAdded, EntryError>, Failure> {
+        let Applied {
+            policy,
+            unknown_contact_id,
+            ..
+        } = self.request.applied;
+        let target = matching::locate(
+            draft,
+            policy,
+            unknown_contact_id,
+            self.entry.identifiers.clone(),
+        )?;
+        match target {
+            Err(refused) => Ok(Err(refused)),
+            Ok(Target::Found { found, by }) => {
+                let before = found.card.clone();
+                self.place(
+                    draft,
+                    found.id,
+                    Some(&before),
+                    found.card,
+                    Some(by),
+                    KindSet::EMPTY,
+                )
+            }
+            Ok(Target::Create(new)) => {
+                let Some(id) = take_id(draft, &new)? else {
+                    return Ok(Err(EntryError::ContactIdsExhausted));
+                };
+                let card = CardRow {
+                    created_at: self.request.time.at(),
+                    created_through: Some(self.request.app),
+                    identifiers: new.identifiers,
+                    tokens: Vec::new(),
+                };
+                self.place(draft, id, None, card, None, new.skipped)
+            }
+        }
+    }
+
+    /// Puts the token on `card`, which is that of `contact`.
+    fn place(
+        self,
+        draft: &mut Draft<'_>,
+        contact: ContactId,
+        before: Option<&CardRow>,
+        mut card: CardRow,
+        matched_by: Option<IdentifierKind>,
+        skipped: KindSet,
+    ) -> Result<Result<TokenAdded, EntryError>, Failure> {
+        let at = self.request.time.at();
+        let limits = &self.request.limits;
+        let known = find_subscriber(draft, self.app.number, &self.entry.token)?;
+        let holders = known.as_ref().map_or(&[][..], |(_, row)| &row.holders);
+        let placement = rules::place(self.request.applied.ownership, holders, contact);
+
+        let (id, old) = match known {
+            Some((id, row)) => (id, Some(row)),
+            None => (draft.state.take_subscriber(), None),
+        };
+        let mut new = match &old {
+            Some(row) => row.clone(),
+            None => holding::new_subscriber(self.app.number, self.entry.token.clone(), contact, at),
+        };
+        new.last_registered_at = new.last_registered_at.max(at);
+
+        let held = HeldTokenRow {
+            subscriber: id,
+            app: self.app.number,
+            added_at: at,
+            token: self.entry.token,
+        };
+        let token = match placement {
+            Placement::AlreadyHeld => TokenPlace::AlreadyHeld,
+            Placement::Append => {
+                if !new.holders.contains(&contact) {
+                    new.holders.push(contact);
+                }
+                let most = limits.contacts_per_token;
+                if let Err(exceeded) =
+                    LimitExceeded::check(Limit::ContactsPerToken, new.holders.len(), most)
+                {
+                    return Ok(Err(exceeded.into()));
+                }
+                if let Err(exceeded) = holding::append(draft, limits, &mut card, held)? {
+                    return Ok(Err(exceeded));
+                }
+                TokenPlace::Added
+            }
+            Placement::Move { from, removal } => {
+                card.tokens.retain(|held| held.subscriber != id);
+                if let Err(exceeded) = holding::append(draft, limits, &mut card, held)? {
+                    return Ok(Err(exceeded));
+                }
+                holding::take_off_cards(draft, id, &from, removal)?;
+                new.holders = vec![contact];
+                TokenPlace::Moved { from }
+            }
+        };
+        draft.write_card(contact, before, Some(&card))?;
+        draft.write_subscriber(id, old.as_ref(), Some(&new))?;
+        Ok(Ok(TokenAdded {
+            contact,
+            matched_by,
+            token,
+            subscriber: id,
+            skipped,
+            ignored: self.entry.ignored,
+            also_held_by: others(&new, contact),
+        }))
+    }
+}
+
+fn others(subscriber: &SubscriberRow, contact: ContactId) -> Vec<ContactId> {
+    subscriber
+        .holders
+        .iter()
+        .copied()
+        .filter(|holder| *holder != contact)
+        .collect()
+}
+
+/// The id of a contact that is created (R18, R19).
+fn take_id(draft: &mut Draft<'_>, new: &NewContact) -> Result<Option<ContactId>, Failure> {
+    match new.adopt {
+        Some(id) => {
+            draft.adopt_contact_id(id)?;
+            Ok(Some(id))
+        }
+        None => draft.assign_contact_id(),
+    }
+}

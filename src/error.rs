@@ -1,0 +1,316 @@
+//! Every way in which a call can fail, and whether it left something behind.
+//!
+//! This module knows no storage engine and no JSON parser: what they say is turned into these
+//! types where it arises, and never passed on as text (R52).
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use crate::app::AppId;
+use crate::fault::FieldError;
+use crate::identifier::ContactId;
+use crate::limits::{LimitExceeded, LimitTooHigh};
+use crate::sequence::SequenceNumber;
+
+/// Why a call failed.
+///
+/// **Was anything written?** Not by any of these but [`Error::Indeterminate`], where it is not
+/// known until [`reopen`](crate::ContactStore::reopen) tells: the request is in exactly when the
+/// number found is at least the one that the error names. [`Error::CloseIncomplete`] says that all
+/// that was acknowledged is there.
+///
+/// No variant holds or shows an identifier, a token, a field's value or a secret (R52).
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The request names an app that is not connected (R11).
+    #[error("app {0} is not connected")]
+    UnknownApp(AppId),
+    /// A request in which one refused entry refuses the whole (R23) had one.
+    #[error("entry {index} is refused: {error}")]
+    EntryRefused {
+        /// The place of the first refused entry, counted from 0.
+        index: usize,
+        /// What is wrong with it.
+        error: EntryError,
+    },
+    /// A value of the request itself, not of one of its entries, is invalid.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// A look-up without any identifier (R26).
+    #[error("no identifier is given, at least one is required")]
+    NothingGiven,
+    /// The request, or the page asked for, is larger than allowed.
+    #[error(transparent)]
+    LimitExceeded(#[from] LimitExceeded),
+    /// The JSON text is not of the published form.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// As many requests wait for the writer as may (R48). Try again later, or use a handle that
+    /// waits ([`WhenFull::Wait`](crate::WhenFull::Wait)).
+    #[error(
+        "{waiting_requests} requests with {waiting_text_bytes} bytes of text are waiting, no more are taken"
+    )]
+    Busy {
+        /// Requests waiting now.
+        waiting_requests: usize,
+        /// Bytes of text that they hold.
+        waiting_text_bytes: usize,
+    },
+    /// Every id that could be assigned is taken.
+    #[error("no contact id is left to assign")]
+    ContactIdsExhausted,
+    /// Deciding this request panicked. Nothing of it was written, and other requests are not
+    /// touched (R48). A defect of this crate: please report it.
+    #[error("deciding the request panicked; nothing of it was written")]
+    Panicked,
+    /// The commit that held this request failed, and whether it took place is not known (R49).
+    ///
+    /// The store refuses writes until it is reopened. The request is in exactly when the number
+    /// that reopening finds is at least `sequence`.
+    #[error(
+        "the commit failed, and whether request number {sequence} is in is known after reopening: {cause}"
+    )]
+    Indeterminate {
+        /// The number that the request would have.
+        sequence: SequenceNumber,
+        /// What failed.
+        cause: StorageError,
+    },
+    /// An earlier commit failed: the store refuses writes until it is reopened (R49).
+    #[error("an earlier commit failed: the store takes no writes until it is reopened")]
+    NeedsReopen,
+    /// The store was closed (R49).
+    #[error("the store is closed")]
+    Closed,
+    /// The answer of a pending write was given before.
+    #[error("the answer was taken already")]
+    AnswerTaken,
+    /// The snapshot is of a store that has been reopened since: take a new one.
+    #[error("the snapshot is from before the store was reopened")]
+    SnapshotExpired,
+    /// The file could not be closed cleanly. All that was acknowledged is there; the next opening
+    /// takes longer.
+    #[error("the file was not closed cleanly, all that was acknowledged is in it: {0}")]
+    CloseIncomplete(StorageError),
+    /// The store could not be opened. The file is as it was.
+    #[error("the store cannot be opened: {0}")]
+    Open(#[from] OpenError),
+    /// Reading failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// What is wrong with one entry of a request. Nothing of the entry was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EntryError {
+    /// A value is missing or invalid (R13).
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// None of the four identifiers is given (R13).
+    #[error("at least one identifier is required")]
+    NoIdentifier,
+    /// The contact id names no contact, and the request refuses unknown ones (R18).
+    #[error("contact id {0} names no contact")]
+    UnknownContactId(ContactId),
+    /// The contact id is that of an erased contact (R18).
+    #[error("contact id {0} is that of an erased contact")]
+    ContactIdErased(ContactId),
+    /// Accepting the entry would exceed a limit.
+    #[error(transparent)]
+    LimitExceeded(#[from] LimitExceeded),
+    /// Every id that could be assigned is taken.
+    #[error("no contact id is left to assign")]
+    ContactIdsExhausted,
+    /// A report names both a token and a subscriber id, or neither (R36).
+    #[error("exactly one of token and subscriberId is required")]
+    OneOfTokenAndSubscriber,
+    /// The entry is not of the published JSON form (R55).
+    #[error(transparent)]
+    Json(#[from] JsonError),
+}
+
+/// A JSON text, or a part of it, is not of the published form (R52, R55).
+///
+/// Shows where, what was expected and what kind of thing stood there, never what it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JsonError {
+    /// Where: the members that lead there, such as `tokens[3].phone`. Empty for the whole text.
+    pub path: String,
+    /// What is wrong there.
+    pub fault: JsonFault,
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() {
+            return write!(f, "{}", self.fault);
+        }
+        write!(f, "{}: {}", self.path, self.fault)
+    }
+}
+
+impl std::error::Error for JsonError {}
+
+/// What is wrong at one place of a JSON text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JsonFault {
+    /// Not JSON.
+    #[error("not JSON at line {line}, column {column}")]
+    Syntax {
+        /// Line, counted from 1.
+        line: usize,
+        /// Column, counted from 1, in bytes.
+        column: usize,
+    },
+    /// A value of another type than expected.
+    #[error("expected {expected}, found {found}")]
+    WrongType {
+        /// The expected type.
+        expected: &'static str,
+        /// The type of what stood there.
+        found: &'static str,
+    },
+    /// A required member is missing.
+    #[error("member \"{0}\" is required")]
+    Missing(&'static str),
+    /// A known member stands there twice.
+    #[error("member \"{0}\" is repeated")]
+    Repeated(&'static str),
+    /// A member that is not known, whose name is 1 to 64 ASCII letters, digits or `_`, not all
+    /// digits.
+    #[error("member \"{0}\" is not known")]
+    Unknown(String),
+    /// A member that is not known, whose name is not shown because it might be a value.
+    #[error("a member with a name of {bytes} bytes is not known")]
+    UnknownUnnamed {
+        /// Length of its name.
+        bytes: usize,
+    },
+    /// The value is a text, but none of those that the member may have.
+    #[error("expected {expected}")]
+    NotOneOf {
+        /// Those that it may have.
+        expected: &'static str,
+    },
+}
+
+/// Reading or writing the file failed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// The operating system refused a read or a write.
+    #[error("input or output failed ({})", .0.kind())]
+    Io(#[source] Arc<io::Error>),
+    /// The file holds what this crate never writes.
+    #[error("corrupt: {0}")]
+    Corrupt(&'static str),
+    /// An earlier failure stopped the storage engine until the store is reopened.
+    #[error("stopped by an earlier failure")]
+    Stopped,
+    /// The storage engine panicked; the panic was caught.
+    #[error("the storage engine panicked")]
+    Panicked,
+}
+
+/// Why a store cannot be opened (R50, R51, R53). The file was not changed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// There is no file, and the options say not to create one.
+    #[error("there is no file")]
+    NotFound,
+    /// There is a file, and the options say to create one.
+    #[error("there is a file already")]
+    AlreadyExists,
+    /// This or another process has the store open.
+    #[error("the file is open elsewhere")]
+    AlreadyOpen,
+    /// The last component of the path is a symbolic link.
+    #[error("the path ends in a symbolic link")]
+    SymbolicLink,
+    /// The path names something that is not a file.
+    #[error("the path does not name a regular file")]
+    NotAFile,
+    /// A file without a byte in it.
+    #[error("the file is empty")]
+    Empty,
+    /// A file whose creation was cut off, or whose beginning was wiped.
+    #[error("the file was never completely created")]
+    HalfCreated,
+    /// A file of something else.
+    #[error("the file is not a contact store")]
+    Foreign,
+    /// A contact store written by a newer version of this crate.
+    #[error("the file has format {found}, the newest known is {known}")]
+    NewerFormat {
+        /// The format that the file asks for.
+        found: u32,
+        /// The newest that this version reads or writes.
+        known: u32,
+    },
+    /// Identifiers in the file were brought to canonical form by other rules (R7).
+    #[error("the file has canonical forms of version {found} ({}), this build makes version {known} ({})", idn(.found_idn), idn(.known_idn))]
+    OtherCanonicalForms {
+        /// Version in the file.
+        found: u32,
+        /// Whether a build with `idn` made the file.
+        found_idn: bool,
+        /// Version of this build.
+        known: u32,
+        /// Whether this build has `idn`.
+        known_idn: bool,
+    },
+    /// The file is a contact store, and damaged.
+    #[error("the file is damaged: {0}")]
+    Damaged(&'static str),
+    /// The options set a limit higher than it may be.
+    #[error(transparent)]
+    LimitTooHigh(#[from] LimitTooHigh),
+    /// The operating system refused something.
+    #[error("input or output failed ({})", .0.kind())]
+    Io(#[source] Arc<io::Error>),
+    /// The writer's thread could not be started.
+    #[error("no thread for the writer ({})", .0.kind())]
+    Thread(#[source] Arc<io::Error>),
+    /// The system gave no random bytes for the keys of a new file.
+    #[error("the system gave no random bytes")]
+    Random,
+}
+
+fn idn(with: &bool) -> &'static str {
+    if *with { "with idn" } else { "without idn" }
+}
+
+impl From<io::Error> for StorageError {
+    fn from(error: io::Error) -> Self {
+        StorageError::Io(Arc::new(error))
+    }
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        OpenError::Io(Arc::new(error))
+    }
+}
+
+impl From<StorageError> for OpenError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Io(error) => OpenError::Io(error),
+            StorageError::Corrupt(what) => OpenError::Damaged(what),
+            StorageError::Stopped => OpenError::Damaged("the storage engine stopped"),
+            StorageError::Panicked => OpenError::Damaged("the storage engine panicked"),
+        }
+    }
+}
+
+impl From<crate::storage::Failure> for Error {
+    fn from(failure: crate::storage::Failure) -> Self {
+        Error::Storage(failure.into())
+    }
+}

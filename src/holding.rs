@@ -1,0 +1,111 @@
+//! Who holds a token: the card and the subscriber, changed together.
+//!
+//! A token that no contact holds any more is no subscriber any more. This module does not know why
+//! a token comes or goes.
+
+use crate::app::AppNumber;
+use crate::error::EntryError;
+use crate::identifier::ContactId;
+use crate::limits::{Limit, LimitExceeded, Limits};
+use crate::rules::Removal;
+use crate::storage::{AppTallyRow, CardRow, Draft, Failure, HeldTokenRow, Rows, SubscriberRow};
+use crate::subscriber::{StatusCounts, SubscriberId};
+use crate::time::Timestamp;
+use crate::token::Token;
+
+/// Appends a held token to a card, within the limits (R20).
+pub(crate) fn append(
+    rows: &impl Rows,
+    limits: &Limits,
+    card: &mut CardRow,
+    held: HeldTokenRow,
+) -> Result<Result<(), EntryError>, Failure> {
+    card.tokens.push(held);
+    let all = |_: AppNumber| true;
+    if within(limits, card, all).is_ok() {
+        return Ok(Ok(()));
+    }
+    // Tokens of apps that were disconnected do not count, though they may not be removed yet (R11).
+    let mut connected = Vec::new();
+    for held in &card.tokens {
+        let tally: AppTallyRow = rows.expect_row(&held.app)?;
+        if tally.connected {
+            connected.push(held.app);
+        }
+    }
+    Ok(within(limits, card, |app| connected.contains(&app)).map_err(EntryError::from))
+}
+
+fn within(
+    limits: &Limits,
+    card: &CardRow,
+    counts: impl Fn(AppNumber) -> bool,
+) -> Result<(), LimitExceeded> {
+    let tokens = || card.tokens.iter().filter(|held| counts(held.app));
+    LimitExceeded::check(
+        Limit::TokensPerContact,
+        tokens().count(),
+        limits.tokens_per_contact,
+    )?;
+    let text = tokens()
+        .map(|held| held.token.as_str().len())
+        .fold(card.identifiers.text_len(), usize::saturating_add);
+    LimitExceeded::check(Limit::CardTextBytes, text, limits.card_text_bytes)
+}
+
+/// A subscriber that comes to be by `contact` holding `token`.
+pub(crate) fn new_subscriber(
+    app: AppNumber,
+    token: Token,
+    contact: ContactId,
+    at: Timestamp,
+) -> SubscriberRow {
+    SubscriberRow {
+        app,
+        token,
+        holders: vec![contact],
+        last_registered_at: at,
+        last_status: None,
+        counts: StatusCounts::default(),
+    }
+}
+
+/// Takes a token off the cards of `contacts`, which all hold it; the subscriber is the caller's.
+pub(crate) fn take_off_cards(
+    draft: &mut Draft<'_>,
+    id: SubscriberId,
+    contacts: &[ContactId],
+    _: Removal,
+) -> Result<(), Failure> {
+    for contact in contacts {
+        let before: CardRow = draft.expect_row(contact)?;
+        let mut after = before.clone();
+        after.tokens.retain(|held| held.subscriber != id);
+        draft.write_card(*contact, Some(&before), Some(&after))?;
+    }
+    Ok(())
+}
+
+/// Strikes `contacts` from the holders of a subscriber, which is removed when none is left; their
+/// cards are the caller's. Says whether it was removed.
+pub(crate) fn strike_holders(
+    draft: &mut Draft<'_>,
+    (id, row): (SubscriberId, &SubscriberRow),
+    contacts: &[ContactId],
+) -> Result<bool, Failure> {
+    let mut after = row.clone();
+    after.holders.retain(|holder| !contacts.contains(holder));
+    let after = (!after.holders.is_empty()).then_some(after);
+    draft.write_subscriber(id, Some(row), after.as_ref())?;
+    Ok(after.is_none())
+}
+
+/// Takes a token off the cards of all its holders, and removes the subscriber.
+pub(crate) fn remove_subscriber(
+    draft: &mut Draft<'_>,
+    (id, row): (SubscriberId, &SubscriberRow),
+    removal: Removal,
+) -> Result<(), Failure> {
+    take_off_cards(draft, id, &row.holders, removal)?;
+    draft.write_subscriber(id, Some(row), None)
+}

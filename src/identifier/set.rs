@@ -1,0 +1,200 @@
+//! A set of identifiers of one contact: canonical, at most one of each kind.
+//!
+//! It does not know which contact that is.
+
+use crate::identifier::{ContactId, Email, ExternalId, IdentifierKind, KindSet, Phone};
+
+/// Identifiers in canonical form, at most one of each kind.
+///
+/// `Debug` shows the contact id and the lengths of the others (R52).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Identifiers {
+    pub(super) contact_id: Option<ContactId>,
+    pub(super) external_customer_id: Option<ExternalId>,
+    pub(super) phone: Option<Phone>,
+    pub(super) email: Option<Email>,
+}
+
+impl Identifiers {
+    /// No identifiers.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// These, with the contact id `id` in place of any before.
+    #[must_use]
+    pub fn with_contact_id(mut self, id: ContactId) -> Self {
+        self.contact_id = Some(id);
+        self
+    }
+
+    /// These, with the external id `id` in place of any before.
+    #[must_use]
+    pub fn with_external_customer_id(mut self, id: ExternalId) -> Self {
+        self.external_customer_id = Some(id);
+        self
+    }
+
+    /// These, with the phone `phone` in place of any before.
+    #[must_use]
+    pub fn with_phone(mut self, phone: Phone) -> Self {
+        self.phone = Some(phone);
+        self
+    }
+
+    /// These, with the email `email` in place of any before.
+    #[must_use]
+    pub fn with_email(mut self, email: Email) -> Self {
+        self.email = Some(email);
+        self
+    }
+
+    /// These, except those of the kinds in `kinds`.
+    #[must_use]
+    pub(crate) fn without(mut self, kinds: KindSet) -> Self {
+        for kind in kinds.iter() {
+            match kind {
+                IdentifierKind::ContactId => self.contact_id = None,
+                IdentifierKind::ExternalCustomerId => self.external_customer_id = None,
+                IdentifierKind::Phone => self.phone = None,
+                IdentifierKind::Email => self.email = None,
+            }
+        }
+        self
+    }
+
+    /// The contact id, if there is one.
+    #[must_use]
+    pub const fn contact_id(&self) -> Option<ContactId> {
+        self.contact_id
+    }
+
+    /// The external id, if there is one.
+    #[must_use]
+    pub const fn external_customer_id(&self) -> Option<&ExternalId> {
+        self.external_customer_id.as_ref()
+    }
+
+    /// The phone, if there is one.
+    #[must_use]
+    pub const fn phone(&self) -> Option<Phone> {
+        self.phone
+    }
+
+    /// The email, if there is one.
+    #[must_use]
+    pub const fn email(&self) -> Option<&Email> {
+        self.email.as_ref()
+    }
+
+    /// The kinds of which there is one.
+    #[must_use]
+    pub fn kinds(&self) -> KindSet {
+        let held = |kind: &IdentifierKind| match kind {
+            IdentifierKind::ContactId => self.contact_id.is_some(),
+            IdentifierKind::ExternalCustomerId => self.external_customer_id.is_some(),
+            IdentifierKind::Phone => self.phone.is_some(),
+            IdentifierKind::Email => self.email.is_some(),
+        };
+        IdentifierKind::ALL.into_iter().filter(held).collect()
+    }
+
+    /// Whether there is no identifier.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.kinds().is_empty()
+    }
+
+    /// The bytes of text held, for the limits: a phone counts its digits, a contact id nothing.
+    pub(crate) fn text_len(&self) -> usize {
+        let external = self
+            .external_customer_id()
+            .map_or(0, |id| id.as_str().len());
+        let phone = self.phone.map_or(0, Phone::digit_count);
+        let email = self.email().map_or(0, |email| email.as_str().len());
+        external.saturating_add(phone).saturating_add(email)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Identifiers;
+    use crate::{
+        fault::Fault,
+        identifier::{ContactId, Email, ExternalId, IdentifierKind, KindSet, Phone},
+    };
+
+    fn all() -> Result<Identifiers, Fault> {
+        Ok(Identifiers::new()
+            .with_contact_id(ContactId::new(7)?)
+            .with_external_customer_id(ExternalId::parse("crm-1")?)
+            .with_phone(Phone::parse("+380501234567")?)
+            .with_email(Email::parse("ann@example.com")?))
+    }
+
+    #[test]
+    fn a_set_gives_back_what_was_put_in() -> Result<(), Fault> {
+        let all = all()?;
+        assert_eq!(all.contact_id(), Some(ContactId::new(7)?));
+        assert_eq!(
+            all.external_customer_id().map(ExternalId::as_str),
+            Some("crm-1")
+        );
+        assert_eq!(all.phone().map(Phone::as_u64), Some(380_501_234_567));
+        assert_eq!(all.email().map(Email::as_str), Some("ann@example.com"));
+        assert_eq!(all.kinds(), KindSet::from_iter(IdentifierKind::ALL));
+        assert!(!all.is_empty());
+        assert!(Identifiers::new().is_empty());
+        assert_eq!(Identifiers::new().kinds(), KindSet::EMPTY);
+        Ok(())
+    }
+
+    #[test]
+    fn a_second_identifier_of_a_kind_replaces_the_first() -> Result<(), Fault> {
+        let twice = all()?
+            .with_phone(Phone::parse("1234567")?)
+            .with_contact_id(ContactId::new(8)?);
+        assert_eq!(twice.phone().map(Phone::as_u64), Some(1_234_567));
+        assert_eq!(twice.contact_id().map(ContactId::value), Some(8));
+        Ok(())
+    }
+
+    #[test]
+    fn without_takes_away_those_kinds_and_no_other() -> Result<(), Fault> {
+        let all = all()?;
+        for kind in IdentifierKind::ALL {
+            let left = IdentifierKind::ALL
+                .into_iter()
+                .filter(|other| *other != kind);
+            assert_eq!(all.clone().without(kind.into()).kinds(), left.collect());
+        }
+        assert_eq!(all.clone().without(KindSet::EMPTY), all);
+        assert_eq!(all.clone().without(all.kinds()), Identifiers::new());
+        Ok(())
+    }
+
+    #[test]
+    fn text_is_counted_in_bytes_and_a_phone_by_its_digits() -> Result<(), Fault> {
+        let all = all()?;
+        assert_eq!(all.text_len(), 5 + 12 + 15);
+        assert_eq!(
+            Identifiers::new()
+                .with_contact_id(ContactId::new(7)?)
+                .text_len(),
+            0
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn r52_debug_shows_no_personal_data() -> Result<(), Fault> {
+        assert_eq!(
+            format!("{:?}", all()?),
+            "Identifiers { contact_id: Some(ContactId(7)), \
+             external_customer_id: Some(ExternalId(<5 bytes>)), \
+             phone: Some(Phone(<12 digits>)), email: Some(Email(<15 bytes>)) }"
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,164 @@
+//! The bounds that keep one request, one card or one waiting queue from growing without end.
+//!
+//! This module knows the numbers (RULES section 11), not what is counted against them.
+
+use std::fmt;
+
+/// Longest token, in bytes (R9).
+pub const TOKEN_BYTES: usize = 4_096;
+/// Longest `externalCustomerId`, in bytes (R3).
+pub const EXTERNAL_ID_BYTES: usize = 1_024;
+/// Longest app name, in bytes.
+pub const APP_NAME_BYTES: usize = 256;
+/// Longest access key of an app, in bytes.
+pub const ACCESS_KEY_BYTES: usize = 4_096;
+/// Longest message id, in bytes.
+pub const MESSAGE_ID_BYTES: usize = 256;
+/// Most rows that one page of a listing may ask for; the fewest is 1.
+pub const PAGE_ROWS: usize = 1_000;
+/// A commit takes further requests until it holds this many entries; it always takes one.
+pub const COMMIT_ENTRIES: usize = 4_096;
+/// A commit takes further requests until it holds this many bytes of text; it always takes one.
+pub const COMMIT_TEXT_BYTES: usize = 4 << 20;
+
+/// The limits that a host may set when it opens a store.
+///
+/// They bound what is written from then on. A card that is already over a lowered limit stays as it
+/// is and can be read, but nothing can be added to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Most tokens on one card, of all connected apps together. Default 1,024, at most 65,536.
+    pub tokens_per_contact: usize,
+    /// Most contacts that may hold one token under `Ownership::Shared`. Default 1,024, at most
+    /// 65,536.
+    pub contacts_per_token: usize,
+    /// Most entries in one request. Default 3,000.
+    pub entries_per_request: usize,
+    /// Most bytes of text in one request. Default 8 MiB.
+    pub request_text_bytes: usize,
+    /// Most bytes of text on one card: identifiers and tokens, in UTF-8, without any encoding
+    /// overhead. Default 256 KiB, at most 8 MiB.
+    pub card_text_bytes: usize,
+    /// Most requests that may wait for the writer. Default 1,024.
+    pub waiting_requests: usize,
+    /// Most bytes of text that the waiting requests may hold together. Default 32 MiB.
+    pub waiting_text_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            tokens_per_contact: 1_024,
+            contacts_per_token: 1_024,
+            entries_per_request: 3_000,
+            request_text_bytes: 8 << 20,
+            card_text_bytes: 256 << 10,
+            waiting_requests: 1_024,
+            waiting_text_bytes: 32 << 20,
+        }
+    }
+}
+
+impl Limits {
+    /// Refuses limits beyond which a record would be too large to be read back safely.
+    pub(crate) fn validate(&self) -> Result<(), LimitTooHigh> {
+        let bounded = [
+            ("tokens_per_contact", self.tokens_per_contact, 65_536),
+            ("contacts_per_token", self.contacts_per_token, 65_536),
+            ("card_text_bytes", self.card_text_bytes, 8 << 20),
+        ];
+        for (name, set, most) in bounded {
+            if set > most {
+                return Err(LimitTooHigh { name, set, most });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A limit was set higher than it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("limit {name} is set to {set}, the most is {most}")]
+#[non_exhaustive]
+pub struct LimitTooHigh {
+    /// The field of [`Limits`].
+    pub name: &'static str,
+    /// What it was set to.
+    pub set: usize,
+    /// What it may be set to.
+    pub most: usize,
+}
+
+/// What a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Limit {
+    /// Tokens on one card.
+    TokensPerContact,
+    /// Contacts that hold one shared token.
+    ContactsPerToken,
+    /// Entries in one request.
+    EntriesPerRequest,
+    /// Bytes of text in one request.
+    RequestTextBytes,
+    /// Bytes of text on one card.
+    CardTextBytes,
+    /// Rows asked for in one page.
+    PageRows,
+}
+
+impl Limit {
+    fn counted(self) -> &'static str {
+        match self {
+            Limit::TokensPerContact => "tokens on the card",
+            Limit::ContactsPerToken => "contacts that hold the token",
+            Limit::EntriesPerRequest => "entries in the request",
+            Limit::RequestTextBytes => "bytes of text in the request",
+            Limit::CardTextBytes => "bytes of text on the card",
+            Limit::PageRows => "rows in a page",
+        }
+    }
+}
+
+/// Something would have been larger than its limit. Nothing was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LimitExceeded {
+    /// What was counted.
+    pub limit: Limit,
+    /// How much there would have been.
+    pub actual: u64,
+    /// How much there may be.
+    pub most: u64,
+}
+
+impl LimitExceeded {
+    /// Refuses when `actual` is over `most`.
+    pub(crate) fn check(limit: Limit, actual: usize, most: usize) -> Result<(), LimitExceeded> {
+        if actual <= most {
+            return Ok(());
+        }
+        Err(LimitExceeded {
+            limit,
+            actual: actual as u64,
+            most: most as u64,
+        })
+    }
+}
+
+impl fmt::Display for LimitExceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LimitExceeded {
+            limit,
+            actual,
+            most,
+        } = self;
+        if *limit == Limit::PageRows {
+            return write!(f, "{actual} rows in a page, must be 1 to {most}");
+        }
+        write!(f, "{actual} {}, the most is {most}", limit.counted())
+    }
+}
+
+impl std::error::Error for LimitExceeded {}

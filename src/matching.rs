@@ -1,0 +1,174 @@
+//! Which contact a set of identifiers means: the one place that find, explain and add-tokens ask.
+//!
+//! Reads the tables as far as the rules want to know, and no further. Writes nothing.
+
+use crate::error::EntryError;
+use crate::identifier::{ContactId, IdentifierKind, Identifiers, KindSet};
+use crate::rules::{self, IdHistory, MatchPolicy, NoCreation, UnknownContactId};
+use crate::storage::{Failure, FoundCard, Rows, find_card, next_contact_id, was_contact_id_taken};
+
+/// What a set of identifiers comes to.
+pub(crate) enum Target {
+    /// A contact there is.
+    Found {
+        found: FoundCard,
+        by: IdentifierKind,
+    },
+    /// A contact to create.
+    Create(NewContact),
+}
+
+/// A contact to create.
+pub(crate) struct NewContact {
+    /// The id to adopt; otherwise the store assigns one.
+    pub(crate) adopt: Option<ContactId>,
+    /// The identifiers that it gets, without the contact id.
+    pub(crate) identifiers: Identifiers,
+    /// Given kinds that it does not get, because another contact has them (R17).
+    pub(crate) skipped: KindSet,
+}
+
+/// The contact that `identifiers` name under `policy`, and the kind that decided (R14).
+pub(crate) fn find(
+    rows: &impl Rows,
+    policy: MatchPolicy,
+    identifiers: &Identifiers,
+) -> Result<Option<(FoundCard, IdentifierKind)>, Failure> {
+    for kind in rules::kinds_to_try(policy, identifiers.kinds()) {
+        if let Some(found) = find_card(rows, kind, identifiers)? {
+            return Ok(Some((found, kind)));
+        }
+    }
+    Ok(None)
+}
+
+/// What add-tokens means by `identifiers`, of which at least one is given (R14–R18).
+pub(crate) fn locate(
+    rows: &impl Rows,
+    policy: MatchPolicy,
+    unknown_contact_id: UnknownContactId,
+    identifiers: Identifiers,
+) -> Result<Result<Target, EntryError>, Failure> {
+    if let Some((found, by)) = find(rows, policy, &identifiers)? {
+        return Ok(Ok(Target::Found { found, by }));
+    }
+    let given = identifiers.kinds();
+    let tried: KindSet = rules::kinds_to_try(policy, given).collect();
+    let mut taken = KindSet::EMPTY;
+    for kind in given.iter().filter(|kind| !tried.contains(*kind)) {
+        if find_card(rows, kind, &identifiers)?.is_some() {
+            taken.insert(kind);
+        }
+    }
+    let unknown_id = match identifiers.contact_id() {
+        Some(id) if was_contact_id_taken(rows, id)? => Some((id, IdHistory::Erased)),
+        Some(id) => Some((id, IdHistory::New)),
+        None => None,
+    };
+    Ok(match rules::create(unknown_contact_id, unknown_id, taken) {
+        Ok(creation) => Ok(Target::Create(NewContact {
+            adopt: creation.adopt,
+            identifiers: identifiers
+                .without(creation.skipped)
+                .without(IdentifierKind::ContactId.into()),
+            skipped: creation.skipped,
+        })),
+        Err(NoCreation::Unknown(id)) => Err(EntryError::UnknownContactId(id)),
+        Err(NoCreation::Erased(id)) => Err(EntryError::ContactIdErased(id)),
+    })
+}
+
+/// What adding a token with some identifiers would do, under one policy (R28).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Decision {
+    /// The token would go to a contact there is.
+    Append {
+        /// The contact.
+        contact: ContactId,
+        /// The kind that decides.
+        matched_by: IdentifierKind,
+    },
+    /// A contact would be created.
+    Create {
+        /// The id that it would get, if nothing else is created before.
+        contact: ContactId,
+        /// The given kinds that it would get.
+        identifiers: KindSet,
+        /// The given kinds that it would not get, because another contact has them (R17).
+        skipped: KindSet,
+    },
+    /// The entry would be refused.
+    Refuse(EntryError),
+}
+
+/// Why identifiers lead where they lead (R28).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// For each given kind, in priority order: the contact that it names.
+    pub named: Vec<(IdentifierKind, Option<ContactId>)>,
+    /// What add-tokens would do under [`MatchPolicy::Cascade`].
+    pub cascade: Decision,
+    /// What add-tokens would do under [`MatchPolicy::TopPriority`].
+    pub top_priority: Decision,
+}
+
+pub(crate) fn explain(
+    rows: &impl Rows,
+    unknown_contact_id: UnknownContactId,
+    identifiers: &Identifiers,
+) -> Result<Explanation, Failure> {
+    let mut named = Vec::new();
+    for kind in identifiers.kinds().iter() {
+        named.push((
+            kind,
+            find_card(rows, kind, identifiers)?.map(|found| found.id),
+        ));
+    }
+    let decide = |policy| decision(rows, policy, unknown_contact_id, identifiers);
+    Ok(Explanation {
+        named,
+        cascade: decide(MatchPolicy::Cascade)?,
+        top_priority: decide(MatchPolicy::TopPriority)?,
+    })
+}
+
+fn decision(
+    rows: &impl Rows,
+    policy: MatchPolicy,
+    unknown_contact_id: UnknownContactId,
+    identifiers: &Identifiers,
+) -> Result<Decision, Failure> {
+    if identifiers.is_empty() {
+        return Ok(Decision::Refuse(EntryError::NoIdentifier));
+    }
+    let target = match locate(rows, policy, unknown_contact_id, identifiers.clone())? {
+        Ok(target) => target,
+        Err(refused) => return Ok(Decision::Refuse(refused)),
+    };
+    Ok(match target {
+        Target::Found { found, by } => Decision::Append {
+            contact: found.id,
+            matched_by: by,
+        },
+        Target::Create(new) => {
+            let mut kinds = new.identifiers.kinds();
+            let contact = match new.adopt {
+                Some(id) => {
+                    kinds.insert(IdentifierKind::ContactId);
+                    Some(id)
+                }
+                None => next_contact_id(rows)?,
+            };
+            match contact {
+                Some(contact) => Decision::Create {
+                    contact,
+                    identifiers: kinds,
+                    skipped: new.skipped,
+                },
+                None => Decision::Refuse(EntryError::ContactIdsExhausted),
+            }
+        }
+    })
+}

@@ -1,0 +1,50 @@
+//! What a write is: something that is decided on a draft.
+//!
+//! This module does not know queues, commits or callers.
+
+use crate::error::Error;
+use crate::storage::Draft;
+
+/// A request that may change the store.
+pub(crate) trait Operation: Send + 'static {
+    type Outcome: Send + 'static;
+
+    /// What it asks of a commit.
+    fn size(&self) -> Size;
+
+    /// Decides it, and puts what it changes into the draft. After an error, what it put there is
+    /// rolled back.
+    fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<Self::Outcome>, Error>;
+}
+
+/// How far deciding came.
+pub(crate) enum Step<T> {
+    /// To the end.
+    Done(T),
+    /// As far as one commit should go. What is in the draft counts, and deciding goes on in the
+    /// next commit.
+    Again,
+}
+
+/// How large a request is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) entries: usize,
+    pub(crate) text_bytes: usize,
+}
+
+impl Size {
+    pub(crate) fn one(text_bytes: usize) -> Self {
+        Size {
+            entries: 1,
+            text_bytes,
+        }
+    }
+
+    pub(crate) fn plus(self, other: Size) -> Self {
+        Size {
+            entries: self.entries.saturating_add(other.entries),
+            text_bytes: self.text_bytes.saturating_add(other.text_bytes),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! How a store is opened and how it behaves where the rules leave a choice.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::add_tokens::Applied;
+use crate::limits::Limits;
+use crate::rules::{
+    FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership, UnknownContactId,
+};
+use crate::time::{Clock, SystemClock};
+
+/// How a store is opened.
+///
+/// ```
+/// # use contact_store::{Options, Ownership};
+/// let mut options = Options::default();
+/// options.ownership = Ownership::Exclusive;
+/// options.cache_bytes = 256 << 20;
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// What to do when there is no file, or when there is one.
+    pub create: Create,
+    /// When the pages of the file are verified at opening.
+    pub check: Check,
+    /// Bytes of memory for cached pages. Default 64 MiB.
+    pub cache_bytes: usize,
+    /// The limits (RULES section 11).
+    pub limits: Limits,
+    /// How contacts are matched, where a request does not say (R14).
+    pub policy: MatchPolicy,
+    /// What becomes of tokens of other contacts, where a request does not say (R22).
+    pub ownership: Ownership,
+    /// What becomes of invalid identifiers, where a request does not say (R13).
+    pub invalid_identifier: InvalidIdentifier,
+    /// What becomes of unknown contact ids, where a request does not say (R18).
+    pub unknown_contact_id: UnknownContactId,
+    /// What FAILED without a reason does, where a request does not say (R32).
+    pub failed_without_reason: FailedWithoutReason,
+    /// What tells the time (R54). Default: the system's clock.
+    pub clock: Arc<dyn Clock>,
+    /// What only the crate's own tests set.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub testing: Testing,
+}
+
+/// What only the crate's own tests set.
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Testing {
+    /// Which bits of an index key count: with few of them, values share index rows.
+    pub hash_mask: u64,
+    /// The format that a new file says it has.
+    pub format: u32,
+}
+
+#[cfg(feature = "testing")]
+impl Default for Testing {
+    fn default() -> Self {
+        Testing {
+            hash_mask: u64::MAX,
+            format: crate::storage::FORMAT,
+        }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            create: Create::default(),
+            check: Check::default(),
+            cache_bytes: 64 << 20,
+            limits: Limits::default(),
+            policy: MatchPolicy::default(),
+            ownership: Ownership::default(),
+            invalid_identifier: InvalidIdentifier::default(),
+            unknown_contact_id: UnknownContactId::default(),
+            failed_without_reason: FailedWithoutReason::default(),
+            clock: Arc::new(SystemClock),
+            #[cfg(feature = "testing")]
+            testing: Testing::default(),
+        }
+    }
+}
+
+impl Options {
+    /// What a request to add tokens is decided under unless it says otherwise.
+    pub(crate) fn applied(&self) -> Applied {
+        Applied {
+            policy: self.policy,
+            ownership: self.ownership,
+            invalid_identifier: self.invalid_identifier,
+            unknown_contact_id: self.unknown_contact_id,
+        }
+    }
+
+    pub(crate) fn hash_mask(&self) -> u64 {
+        #[cfg(feature = "testing")]
+        return self.testing.hash_mask;
+        #[cfg(not(feature = "testing"))]
+        u64::MAX
+    }
+
+    pub(crate) fn format(&self) -> u32 {
+        #[cfg(feature = "testing")]
+        return self.testing.format;
+        #[cfg(not(feature = "testing"))]
+        crate::storage::FORMAT
+    }
+}
+
+// A clock need not be `Debug`.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("create", &self.create)
+            .field("check", &self.check)
+            .field("cache_bytes", &self.cache_bytes)
+            .field("limits", &self.limits)
+            .field("policy", &self.policy)
+            .field("ownership", &self.ownership)
+            .field("invalid_identifier", &self.invalid_identifier)
+            .field("unknown_contact_id", &self.unknown_contact_id)
+            .field("failed_without_reason", &self.failed_without_reason)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What opening does when there is no file, or when there is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Create {
+    /// Opens the file; creates one where there is none.
+    #[default]
+    IfMissing,
+    /// Opens the file; [`OpenError::NotFound`](crate::OpenError::NotFound) where there is none.
+    Never,
+    /// Creates a file; [`OpenError::AlreadyExists`](crate::OpenError::AlreadyExists) where there is
+    /// one.
+    Always,
+}
+
+/// When the pages of the file are verified at opening.
+///
+/// Verifying reads the whole file, at some 2 GB a second where the system has it in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Check {
+    /// At each opening: a file with a flipped bit is refused.
+    #[default]
+    Always,
+    /// Only when the file was not closed cleanly. For files so large that reading them takes too
+    /// long. Weaker: damage to a file that was closed cleanly is found only where it is met, as a
+    /// typed error in most cases, but a lost page of an index reads as an identifier that is not
+    /// there.
+    IfUnclean,
+}
+
+/// What a write does when as many requests wait as may (RULES section 11).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// It is refused with [`Error::Busy`](crate::Error::Busy).
+    #[default]
+    Busy,
+    /// It waits for its place inside the pending write. Until it has its place, dropping the pending
+    /// write withdraws it.
+    Wait,
+}

@@ -1,0 +1,340 @@
+//! Delivery reports: the request, what becomes of each report, and how it is decided (R30–R36).
+//!
+//! This module does not know JSON, queues or commits.
+
+use std::fmt;
+
+use crate::add_tokens::decide_batch;
+use crate::app::{AppId, AppNumber};
+use crate::error::{EntryError, Error, JsonError};
+use crate::holding;
+use crate::identifier::ContactId;
+use crate::limits::{Limit, LimitExceeded, Limits};
+use crate::operation::{Operation, Size, Step};
+use crate::report::{MessageId, Status};
+use crate::rules::{self, BatchMode, FailedWithoutReason};
+use crate::storage::{
+    AppRow, Draft, Failure, MessageKey, MessageRow, Rows as _, SubscriberRow, find_subscriber,
+};
+use crate::subscriber::{StatusCounts, SubscriberId};
+use crate::time::{RequestTime, Timestamp};
+use crate::token::Token;
+
+/// One delivery report, as it was given. Nothing is checked before the request is made.
+#[derive(Clone)]
+pub struct Report {
+    token: Option<String>,
+    subscriber: Option<SubscriberId>,
+    status: Status,
+    reason: Option<String>,
+    message: Option<String>,
+    at: Option<Timestamp>,
+    malformed: Option<JsonError>,
+}
+
+impl Report {
+    /// A report of this status, about nobody so far.
+    #[must_use]
+    pub fn new(status: Status) -> Self {
+        Report {
+            token: None,
+            subscriber: None,
+            status,
+            reason: None,
+            message: None,
+            at: None,
+            malformed: None,
+        }
+    }
+
+    /// About the subscriber that has this token in the request's app.
+    #[must_use]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// About this subscriber, if it is one of the request's app.
+    #[must_use]
+    pub fn subscriber(mut self, id: SubscriberId) -> Self {
+        self.subscriber = Some(id);
+        self
+    }
+
+    /// With this reason, which decides whether FAILED means that the person blocked the bot (R32).
+    #[must_use]
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    /// About this message of the host's (R30).
+    #[must_use]
+    pub fn message(mut self, id: impl Into<String>) -> Self {
+        self.message = Some(id.into());
+        self
+    }
+
+    /// Of this time; without it, of the request's (R54).
+    #[must_use]
+    pub fn at(mut self, at: Timestamp) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    /// A report whose JSON is not of the published form.
+    pub(crate) fn malformed(error: JsonError) -> Self {
+        Report {
+            malformed: Some(error),
+            ..Report::new(Status::Sent)
+        }
+    }
+
+    fn text_bytes(&self) -> usize {
+        [&self.token, &self.reason, &self.message]
+            .into_iter()
+            .flatten()
+            .map(String::len)
+            .fold(0, usize::saturating_add)
+    }
+
+    fn parse(
+        self,
+        time: RequestTime,
+        without_reason: FailedWithoutReason,
+    ) -> Result<ValidReport, EntryError> {
+        if let Some(error) = self.malformed {
+            return Err(error.into());
+        }
+        let about = match (self.token, self.subscriber) {
+            (Some(token), None) => About::Token(Token::parse(token)?),
+            (None, Some(id)) => About::Subscriber(id),
+            _ => return Err(EntryError::OneOfTokenAndSubscriber),
+        };
+        Ok(ValidReport {
+            about,
+            status: self.status,
+            forbidden: rules::is_forbidden(self.reason.as_deref(), without_reason),
+            message: self.message.map(MessageId::parse).transpose()?,
+            at: time.of_part(self.at),
+        })
+    }
+}
+
+// Tokens and reasons are not for logs (R52).
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Report")
+            .field("status", &self.status)
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
+}
+
+enum About {
+    Token(Token),
+    Subscriber(SubscriberId),
+}
+
+struct ValidReport {
+    about: About,
+    status: Status,
+    forbidden: bool,
+    message: Option<MessageId>,
+    at: Timestamp,
+}
+
+/// A request to record delivery reports of one app (R30–R36).
+///
+/// Repeating it counts again (R36).
+#[derive(Clone, Debug)]
+pub struct RecordReports {
+    app: AppId,
+    reports: Vec<Report>,
+    at: Option<Timestamp>,
+    failed_without_reason: Option<FailedWithoutReason>,
+    mode: BatchMode,
+}
+
+impl RecordReports {
+    /// A request for this app, without reports so far.
+    #[must_use]
+    pub fn new(app: AppId) -> Self {
+        RecordReports {
+            app,
+            reports: Vec::new(),
+            at: None,
+            failed_without_reason: None,
+            mode: BatchMode::default(),
+        }
+    }
+
+    /// With one more report.
+    #[must_use]
+    pub fn report(mut self, report: Report) -> Self {
+        self.reports.push(report);
+        self
+    }
+
+    /// With more reports.
+    #[must_use]
+    pub fn reports(mut self, reports: impl IntoIterator<Item = Report>) -> Self {
+        self.reports.extend(reports);
+        self
+    }
+
+    /// Made at this time; without it, when the store gets it (R54).
+    #[must_use]
+    pub fn at(mut self, at: Timestamp) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    /// With this treatment of FAILED without a reason (R32).
+    #[must_use]
+    pub fn failed_without_reason(mut self, option: FailedWithoutReason) -> Self {
+        self.failed_without_reason = Some(option);
+        self
+    }
+
+    /// With this treatment of the rest when a report is refused (R23).
+    #[must_use]
+    pub fn mode(mut self, mode: BatchMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Parses the request.
+    pub(crate) fn prepare(
+        self,
+        failed_without_reason: FailedWithoutReason,
+        limits: Limits,
+        clock: Timestamp,
+    ) -> Result<PreparedReports, LimitExceeded> {
+        LimitExceeded::check(
+            Limit::EntriesPerRequest,
+            self.reports.len(),
+            limits.entries_per_request,
+        )?;
+        let text_bytes = self
+            .reports
+            .iter()
+            .map(Report::text_bytes)
+            .fold(0, usize::saturating_add);
+        LimitExceeded::check(
+            Limit::RequestTextBytes,
+            text_bytes,
+            limits.request_text_bytes,
+        )?;
+        let time = RequestTime::new(clock, self.at);
+        let without_reason = self.failed_without_reason.unwrap_or(failed_without_reason);
+        Ok(PreparedReports {
+            app: self.app,
+            reports: self
+                .reports
+                .into_iter()
+                .map(|report| report.parse(time, without_reason))
+                .collect(),
+            text_bytes,
+            time,
+            mode: self.mode,
+        })
+    }
+}
+
+/// What became of one accepted report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReportOutcome {
+    /// It was counted.
+    Recorded,
+    /// It was counted, and the subscriber was removed (R31).
+    Removed {
+        /// The contacts whose cards lost the token.
+        from: Vec<ContactId>,
+    },
+    /// There is no such subscriber in the app. It was not counted (R33).
+    UnknownSubscriber,
+}
+
+/// A request to record reports, parsed.
+pub(crate) struct PreparedReports {
+    app: AppId,
+    reports: Vec<Result<ValidReport, EntryError>>,
+    text_bytes: usize,
+    time: RequestTime,
+    mode: BatchMode,
+}
+
+impl Operation for PreparedReports {
+    type Outcome = Vec<Result<ReportOutcome, EntryError>>;
+
+    fn size(&self) -> Size {
+        Size {
+            entries: self.reports.len(),
+            text_bytes: self.text_bytes,
+        }
+    }
+
+    fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<Self::Outcome>, Error> {
+        let app: AppRow = draft.row(&self.app)?.ok_or(Error::UnknownApp(self.app))?;
+        let reports = std::mem::take(&mut self.reports);
+        let outcomes = decide_batch(draft, self.mode, reports, |draft, report| {
+            record(draft, app.number, self.time, report).map(Ok)
+        })?;
+        Ok(Step::Done(outcomes))
+    }
+}
+
+fn record(
+    draft: &mut Draft<'_>,
+    app: AppNumber,
+    time: RequestTime,
+    report: ValidReport,
+) -> Result<ReportOutcome, Failure> {
+    let found = match &report.about {
+        About::Token(token) => find_subscriber(draft, app, token)?,
+        About::Subscriber(id) => draft.row(id)?.map(|row| (*id, row)),
+    };
+    let Some((id, row)) = found.filter(|(_, row): &(_, SubscriberRow)| row.app == app) else {
+        return Ok(ReportOutcome::UnknownSubscriber);
+    };
+    if let Some(message) = report.message {
+        count_message(draft, MessageKey { app, message }, report.status, report.at)?;
+    }
+    let registered_at = time.not_after_clock(row.last_registered_at);
+    if let Some(removal) = rules::removes(report.status, report.forbidden, report.at, registered_at)
+    {
+        holding::remove_subscriber(draft, (id, &row), removal)?;
+        draft.change_tally(app, |tally| {
+            tally.removed_by_failed = tally.removed_by_failed.saturating_add(1);
+            Ok(())
+        })?;
+        return Ok(ReportOutcome::Removed { from: row.holders });
+    }
+    let mut after = row.clone();
+    after.counts.count(report.status);
+    after.last_status = Some(rules::last_status(
+        row.last_status,
+        report.status,
+        report.at,
+    ));
+    draft.write_subscriber(id, Some(&row), Some(&after))?;
+    Ok(ReportOutcome::Recorded)
+}
+
+fn count_message(
+    draft: &mut Draft<'_>,
+    key: MessageKey,
+    status: Status,
+    at: Timestamp,
+) -> Result<(), Failure> {
+    let known: Option<MessageRow> = draft.row(&key)?;
+    let mut tally = known.unwrap_or(MessageRow {
+        last_at: at,
+        counts: StatusCounts::default(),
+    });
+    tally.counts.count(status);
+    tally.last_at = tally.last_at.max(at);
+    draft.write_message(&key, Some(&tally))
+}

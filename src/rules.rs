@@ -1,0 +1,232 @@
+//! The rules: facts in, decision out.
+//!
+//! Pure functions. This module knows no table, no clock, no randomness and no request: what the
+//! store holds is told to it, and what it decides is written by others.
+
+use crate::identifier::{ContactId, IdentifierKind, KindSet};
+use crate::report::Status;
+use crate::time::Timestamp;
+
+/// Which identifiers may find a contact (R14). The two published texts differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MatchPolicy {
+    /// Every given identifier is tried in priority order; the first that names a contact decides
+    /// (the newest text).
+    #[default]
+    Cascade,
+    /// Only the identifier of the highest priority that is given is tried (the older texts).
+    TopPriority,
+}
+
+/// What becomes of a token that another contact holds already (R22).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Ownership {
+    /// Both hold it.
+    #[default]
+    Shared,
+    /// It moves to the contact found now.
+    Exclusive,
+}
+
+/// What an invalid identifier does to its entry (R13).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum InvalidIdentifier {
+    /// It refuses the entry.
+    #[default]
+    Refuse,
+    /// It counts as not given, and the outcome names its kind.
+    Ignore,
+}
+
+/// What becomes of a contact id that names no contact (R18).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UnknownContactId {
+    /// It becomes the id of the contact that is created.
+    #[default]
+    Adopt,
+    /// It refuses the entry.
+    Reject,
+}
+
+/// What a refused entry does to the rest of its request (R23).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BatchMode {
+    /// Nothing.
+    #[default]
+    PerEntry,
+    /// It refuses the request.
+    AllOrNothing,
+}
+
+/// What a FAILED report without a reason does (R32).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FailedWithoutReason {
+    /// It removes the token, as the published status does.
+    #[default]
+    Remove,
+    /// It is counted and removes nothing.
+    Keep,
+}
+
+/// The kinds to try, in order, until one names a contact (R14).
+pub(crate) fn kinds_to_try(
+    policy: MatchPolicy,
+    given: KindSet,
+) -> impl Iterator<Item = IdentifierKind> {
+    let most = match policy {
+        MatchPolicy::Cascade => usize::MAX,
+        MatchPolicy::TopPriority => 1,
+    };
+    given.iter().take(most)
+}
+
+/// What the store knows of a contact id that names no contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IdHistory {
+    /// No contact ever had it.
+    New,
+    /// An erased contact had it.
+    Erased,
+}
+
+/// A contact to be created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Creation {
+    /// The id to adopt; otherwise the store assigns one.
+    pub(crate) adopt: Option<ContactId>,
+    /// Given identifiers that are left out because another contact has them (R17).
+    pub(crate) skipped: KindSet,
+}
+
+/// Why no contact is created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoCreation {
+    Unknown(ContactId),
+    Erased(ContactId),
+}
+
+/// What to create when no contact was found (R16, R17, R18).
+///
+/// `unknown_id` is the given contact id, if one was, with its history. `taken` are the given kinds
+/// whose value another contact has: under `Cascade` none can be, since they were tried.
+pub(crate) fn create(
+    option: UnknownContactId,
+    unknown_id: Option<(ContactId, IdHistory)>,
+    taken: KindSet,
+) -> Result<Creation, NoCreation> {
+    let adopt = match (unknown_id, option) {
+        (None, _) => None,
+        (Some((id, _)), UnknownContactId::Reject) => return Err(NoCreation::Unknown(id)),
+        (Some((id, IdHistory::Erased)), UnknownContactId::Adopt) => {
+            return Err(NoCreation::Erased(id));
+        }
+        (Some((id, IdHistory::New)), UnknownContactId::Adopt) => Some(id),
+    };
+    Ok(Creation {
+        adopt,
+        skipped: taken,
+    })
+}
+
+/// The right to take a token off a card.
+///
+/// Adding tokens only ever appends (R20). What takes one off asks for this, and nothing but a FAILED
+/// report, a move to another owner, the host's own order and the end of an app makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Removal(());
+
+impl Removal {
+    /// The host's order (R45).
+    pub(crate) fn ordered_by_host() -> Self {
+        Removal(())
+    }
+
+    /// The app was disconnected (R11).
+    pub(crate) fn of_disconnected_app() -> Self {
+        Removal(())
+    }
+}
+
+/// Where a token goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Placement {
+    /// It is on the card already and stays there (R21).
+    AlreadyHeld,
+    /// It is appended to the card (R20).
+    Append,
+    /// It is taken from these contacts, and appended to the card (R22).
+    Move {
+        from: Vec<ContactId>,
+        removal: Removal,
+    },
+}
+
+/// Where the token that `holders` hold goes when it is added to `contact` (R20–R22).
+///
+/// A move is a move even if the contact held the token before: its place is then new as well.
+pub(crate) fn place(ownership: Ownership, holders: &[ContactId], contact: ContactId) -> Placement {
+    let others: Vec<ContactId> = holders
+        .iter()
+        .copied()
+        .filter(|holder| *holder != contact)
+        .collect();
+    match ownership {
+        Ownership::Exclusive if !others.is_empty() => Placement::Move {
+            from: others,
+            removal: Removal(()),
+        },
+        Ownership::Exclusive | Ownership::Shared if holders.contains(&contact) => {
+            Placement::AlreadyHeld
+        }
+        Ownership::Exclusive | Ownership::Shared => Placement::Append,
+    }
+}
+
+/// Whether the reason of a FAILED report says that the person blocked the bot (R32).
+pub(crate) fn is_forbidden(reason: Option<&str>, without_reason: FailedWithoutReason) -> bool {
+    const WORD: &str = "forbidden";
+    let reason = crate::text::trim(reason.unwrap_or_default());
+    if reason.is_empty() {
+        return without_reason == FailedWithoutReason::Remove;
+    }
+    if reason == "403" {
+        return true;
+    }
+    // `get` gives nothing where the cut is inside a character, and then the word is not there.
+    let Some(word) = reason.get(..WORD.len()) else {
+        return false;
+    };
+    let after = reason.chars().nth(WORD.len());
+    word.eq_ignore_ascii_case(WORD) && !after.is_some_and(char::is_alphabetic)
+}
+
+/// Whether a report removes the subscriber it is about (R31).
+///
+/// Both times are already no later than the clock of the request. Equal times remove.
+pub(crate) fn removes(
+    status: Status,
+    forbidden: bool,
+    reported_at: Timestamp,
+    last_registered_at: Timestamp,
+) -> Option<Removal> {
+    (status == Status::Failed && forbidden && reported_at >= last_registered_at)
+        .then_some(Removal(()))
+}
+
+/// The last status after a report (R34): by the reports' own times, ties by arrival.
+pub(crate) fn last_status(
+    last: Option<(Status, Timestamp)>,
+    status: Status,
+    at: Timestamp,
+) -> (Status, Timestamp) {
+    match last {
+        Some(last) if last.1 > at => last,
+        _ => (status, at),
+    }
+}

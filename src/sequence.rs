@@ -1,0 +1,48 @@
+//! Sequence numbers: which states of the store there have been (R47).
+
+use std::fmt;
+
+/// The number of a state of the store. A new store is at 0; each request that changes it takes the
+/// next number (R47).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SequenceNumber(u64);
+
+impl SequenceNumber {
+    pub(crate) const fn new(number: u64) -> Self {
+        SequenceNumber(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn value(self) -> u64 {
+        self.0
+    }
+
+    /// The next number. 2^64 requests do not happen; saturating keeps the promise of no panic.
+    pub(crate) const fn next(self) -> Self {
+        SequenceNumber(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for SequenceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// What a write came to, and the number of the state that it was decided on or made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Committed<T> {
+    /// The number of the state: of the one that the request made, or, if it changed nothing, of
+    /// the one that it was decided on. That state is durable (R46, R47).
+    pub sequence: SequenceNumber,
+    /// What became of the request.
+    pub outcome: T,
+}
+
+impl<T> Committed<T> {
+    pub(crate) fn new(sequence: SequenceNumber, outcome: T) -> Self {
+        Committed { sequence, outcome }
+    }
+}

@@ -1,0 +1,209 @@
+//! Opening a file safely, and creating one so that it is there whole or not at all.
+//!
+//! redb's own creation is not safe against a power cut, so a new store is made under a temporary
+//! name beside the final one, and published by a link that never replaces. This module does not
+//! know what is in the file.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::OpenError;
+
+use super::disk::FileLock;
+
+/// How a temporary name ends, behind the final name and a random number.
+const SUFFIX: &str = "creating";
+
+/// Opens an existing file for reading and writing.
+pub(super) fn open_existing(path: &Path) -> Result<File, OpenError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    no_follow(&mut options);
+    let file = options
+        .open(path)
+        .map_err(|error| open_error(path, error))?;
+    if !file.metadata()?.is_file() {
+        return Err(OpenError::NotAFile);
+    }
+    Ok(file)
+}
+
+fn open_error(path: &Path, error: io::Error) -> OpenError {
+    // What the system says of a link or a directory differs between systems, so look.
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_symlink() => OpenError::SymbolicLink,
+        Ok(found) if !found.is_file() => OpenError::NotAFile,
+        _ if error.kind() == io::ErrorKind::NotFound => OpenError::NotFound,
+        _ => error.into(),
+    }
+}
+
+/// Whether anything, also a symbolic link that leads nowhere, has this name.
+pub(super) fn exists(path: &Path) -> Result<bool, OpenError> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A file that has a temporary name until it is published.
+pub(super) struct Unpublished {
+    pub(super) file: File,
+    temporary: PathBuf,
+    path: PathBuf,
+}
+
+impl Unpublished {
+    /// Creates an empty file beside `path`, readable by its owner alone.
+    pub(super) fn create(path: &Path) -> Result<Self, OpenError> {
+        let name = path.file_name().ok_or(OpenError::NotAFile)?;
+        let random = getrandom::u64().map_err(|_| OpenError::Random)?;
+        let mut temporary = std::ffi::OsString::from(".");
+        temporary.push(name);
+        temporary.push(format!(".{random:016x}.{SUFFIX}"));
+        let temporary = path.with_file_name(temporary);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        no_follow(&mut options);
+        owner_only(&mut options);
+        let file = options.open(&temporary)?;
+        Ok(Unpublished {
+            file,
+            temporary,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Gives the file its final name, unless there is such a file by now: then `AlreadyExists`.
+    /// Once it returns, the name survives a power cut.
+    pub(super) fn publish(self) -> Result<(), OpenError> {
+        // With a rename, the second of two creators would replace the store of the first.
+        let linked =
+            fs::hard_link(&self.temporary, &self.path).or_else(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound => Err(error),
+                _ => rename_without_replacing(&self.temporary, &self.path).map_err(|_| error),
+            });
+        match linked {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(OpenError::AlreadyExists);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.remove_temporary();
+        sync_directory_of(&self.path)?;
+        Ok(())
+    }
+
+    fn remove_temporary(&self) {
+        // A left-over is found and removed by the next creation.
+        drop(fs::remove_file(&self.temporary));
+    }
+}
+
+impl Drop for Unpublished {
+    fn drop(&mut self) {
+        self.remove_temporary();
+    }
+}
+
+/// Removes what creations of `path` that were cut off left behind: files with a temporary name that
+/// nobody has locked.
+pub(super) fn remove_left_overs(path: &Path) {
+    let (Some(name), Ok(entries)) = (path.file_name(), fs::read_dir(directory_of(path))) else {
+        return;
+    };
+    let prefix = format!(".{}.", name.to_string_lossy());
+    for entry in entries.flatten() {
+        let found = entry.file_name();
+        let found = found.to_string_lossy();
+        let middle = found
+            .strip_prefix(&prefix)
+            .and_then(|rest| rest.strip_suffix(SUFFIX));
+        let is_ours = middle.is_some_and(|middle| {
+            middle.len() == 17
+                && middle.ends_with('.')
+                && !middle
+                    .trim_end_matches('.')
+                    .contains(|c: char| !c.is_ascii_hexdigit())
+        });
+        if !is_ours {
+            continue;
+        }
+        let Ok(file) = open_existing(&entry.path()) else {
+            continue;
+        };
+        // One that is being made right now is locked by its maker.
+        if FileLock::new(&file)
+            .and_then(|lock| lock.try_take_all())
+            .unwrap_or(false)
+        {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(unix)]
+fn no_follow(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    // Not blocking: opening a pipe must not wait for its other end.
+    let flags =
+        rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
+    options.custom_flags(flags.bits().cast_signed());
+}
+
+#[cfg(not(unix))]
+fn no_follow(_: &mut OpenOptions) {}
+
+#[cfg(unix)]
+fn owner_only(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    options.mode(0o600);
+}
+
+#[cfg(not(unix))]
+fn owner_only(_: &mut OpenOptions) {}
+
+/// The permission bits of the file when others than its owner have any (R53).
+#[cfg(unix)]
+pub(super) fn wider_mode(file: &File) -> io::Result<Option<u32>> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = file.metadata()?.permissions().mode() & 0o777;
+    Ok((mode & 0o077 != 0).then_some(mode))
+}
+
+#[cfg(not(unix))]
+pub(super) fn wider_mode(_: &File) -> io::Result<Option<u32>> {
+    Ok(None)
+}
+
+#[cfg(unix)]
+fn sync_directory_of(path: &Path) -> io::Result<()> {
+    File::open(directory_of(path))?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_directory_of(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// For file systems without hard links.
+#[cfg(target_os = "linux")]
+fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn rename_without_replacing(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}

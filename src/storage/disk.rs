@@ -1,0 +1,289 @@
+//! Where the bytes of a store are kept, and the adapter that hands them to redb.
+//!
+//! This module does not know what the bytes mean.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use redb::backends::{FileBackend, InMemoryBackend};
+use redb::{BackendError, StorageBackend};
+
+/// A disk: bytes that stay.
+///
+/// Part of the API only with the feature `testing`, with which the crate's own tests put a store on
+/// a disk that fails or forgets.
+#[expect(
+    clippy::len_without_is_empty,
+    reason = "nobody asks a disk whether it is empty"
+)]
+#[cfg_attr(
+    not(feature = "testing"),
+    expect(unreachable_pub, reason = "public for tests only")
+)]
+pub trait Disk: fmt::Debug + Send + Sync + 'static {
+    /// Its length in bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    fn len(&self) -> io::Result<u64>;
+
+    /// Fills `out` with the bytes from `offset`.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses, and when that many bytes are not there.
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()>;
+
+    /// Writes `bytes` from `offset`.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses. Any part of the bytes may then have been written.
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Cuts it, or fills it up with zeroes, to `len` bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+
+    /// Makes everything written so far survive a power cut.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses. What was written since the last success may then be lost.
+    fn sync_data(&self) -> io::Result<()>;
+}
+
+/// An open file.
+#[derive(Debug)]
+pub(super) struct FileDisk(FileBackend);
+
+impl FileDisk {
+    pub(super) fn new(file: File) -> io::Result<Self> {
+        FileBackend::new(file)
+            .map(FileDisk)
+            .map_err(|_| io::Error::other("the file cannot be used"))
+    }
+}
+
+/// Bytes in memory, gone with the store.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryDisk(InMemoryBackend);
+
+// Both are redb's own, which take care of what differs between systems.
+macro_rules! disk_of_backend {
+    ($disk:ty) => {
+        impl Disk for $disk {
+            fn len(&self) -> io::Result<u64> {
+                self.0.len()
+            }
+
+            fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+                self.0.read(offset, out)
+            }
+
+            fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+                self.0.write(offset, bytes)
+            }
+
+            fn set_len(&self, len: u64) -> io::Result<()> {
+                self.0.set_len(len)
+            }
+
+            fn sync_data(&self) -> io::Result<()> {
+                self.0.sync_data()
+            }
+        }
+    };
+}
+
+disk_of_backend!(FileDisk);
+disk_of_backend!(MemoryDisk);
+
+type Range = (Bound<u64>, Bound<u64>);
+
+/// The lock on the file, taken once and held until the last user of the file is gone.
+///
+/// redb locks and unlocks at each of its openings. This keeps what it took, so that there is no
+/// moment between checking a file and using it in which another process could take it.
+#[derive(Debug)]
+pub(super) struct FileLock {
+    backend: FileBackend,
+    held: Mutex<Vec<Range>>,
+}
+
+impl FileLock {
+    /// A lock on `file`, not yet taken. The clone shares its open file description, to which the
+    /// locks belong.
+    pub(super) fn new(file: &File) -> io::Result<Self> {
+        let backend = FileBackend::new(file.try_clone()?)
+            .map_err(|_| io::Error::other("the file cannot be locked"))?;
+        Ok(FileLock {
+            backend,
+            held: Mutex::default(),
+        })
+    }
+
+    fn take(
+        &self,
+        range: Range,
+        take: impl FnOnce(&FileBackend) -> Result<bool, BackendError>,
+    ) -> Result<bool, BackendError> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.contains(&range) {
+            return Ok(true);
+        }
+        let taken = take(&self.backend)?;
+        if taken {
+            held.push(range);
+        }
+        Ok(taken)
+    }
+
+    /// Takes the lock on the whole file, as an opening would.
+    pub(super) fn try_take_all(&self) -> io::Result<bool> {
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        match self.take(all, |backend| backend.try_lock_range(all.0, all.1)) {
+            Ok(taken) => Ok(taken),
+            Err(BackendError::Io(error)) => Err(error),
+            Err(_) => Ok(true),
+        }
+    }
+}
+
+/// A disk as redb sees it, until it is detached.
+#[derive(Debug)]
+pub(super) struct Attached {
+    // Detaching waits for a read that is under way, so that nothing of this opening touches the
+    // file once another one may write to it. It also gives up this opening's share in the lock: a
+    // snapshot that outlives the store must not keep the file locked.
+    file: RwLock<Option<Shared>>,
+    failed: Mutex<Option<io::Error>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    disk: Arc<dyn Disk>,
+    lock: Option<Arc<FileLock>>,
+}
+
+impl Attached {
+    pub(super) fn new(disk: Arc<dyn Disk>, lock: Option<Arc<FileLock>>) -> Arc<Self> {
+        Arc::new(Attached {
+            file: RwLock::new(Some(Shared { disk, lock })),
+            failed: Mutex::default(),
+        })
+    }
+
+    pub(super) fn detach(&self) {
+        *self.file.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The first write that failed. redb reports failures of its commits, but swallows those of
+    /// its closing.
+    pub(super) fn take_failure(&self) -> Option<io::Error> {
+        self.failed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    fn with<T>(&self, call: impl FnOnce(&dyn Disk) -> io::Result<T>) -> io::Result<T> {
+        let file = self.file.read().unwrap_or_else(PoisonError::into_inner);
+        match &*file {
+            Some(shared) => call(&*shared.disk),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    fn writing<T>(&self, call: impl FnOnce(&dyn Disk) -> io::Result<T>) -> io::Result<T> {
+        let written = self.with(call);
+        if let Err(error) = &written {
+            let copy = error
+                .raw_os_error()
+                .map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+            self.failed
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get_or_insert(copy);
+        }
+        written
+    }
+}
+
+/// What is handed to redb.
+#[derive(Debug)]
+pub(super) struct Backend(pub(super) Arc<Attached>);
+
+impl Backend {
+    fn lock(&self) -> Result<Arc<FileLock>, BackendError> {
+        let file = self.0.file.read().unwrap_or_else(PoisonError::into_inner);
+        let lock = file.as_ref().and_then(|shared| shared.lock.clone());
+        lock.ok_or(BackendError::Unsupported)
+    }
+}
+
+impl StorageBackend for Backend {
+    fn len(&self) -> io::Result<u64> {
+        self.0.with(|disk| disk.len())
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.with(|disk| disk.read(offset, out))
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.writing(|disk| disk.set_len(len))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.writing(|disk| disk.sync_data())
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.writing(|disk| disk.write(offset, bytes))
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.0.detach();
+        Ok(())
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.lock()?
+            .take((start, end), |backend| backend.try_lock_range(start, end))
+    }
+
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        self.lock()?.take((start, end), |backend| {
+            backend.try_lock_shared_range(start, end)
+        })
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.lock()?.backend.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.lock()?.backend.lock_shared_range(start, end)
+    }
+
+    /// Keeps the lock: it goes with the last user of the file.
+    fn unlock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
+        self.lock().map(|_| ())
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.lock()?.backend.query_lock_range(start, end)
+    }
+}

@@ -1,0 +1,180 @@
+//! The one place that commits, and the life of the file: opened, reopened, closed.
+//!
+//! Only the writer holds an engine. It does not know requests.
+
+use std::sync::{Arc, Weak};
+
+use redb::Database;
+
+use crate::error::{OpenError, StorageError};
+
+use super::disk::{Attached, Disk};
+use super::draft::{Changes, Draft};
+use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
+use super::hash::IndexHasher;
+use super::open::{self, Claimed, OpenAs, Opened, Place};
+use super::rows::Rows as _;
+use super::snapshot::Snapshot;
+use super::tables::{Table, write};
+
+/// The open file.
+pub(crate) struct Engine {
+    /// `None` once closed, and after a failed attempt to reopen.
+    open: Option<Open>,
+    claimed: Claimed,
+    open_as: OpenAs,
+}
+
+/// One opening of the file.
+struct Open {
+    database: Database,
+    attached: Arc<Attached>,
+    attachment: Arc<Attachment>,
+    hasher: IndexHasher,
+}
+
+impl Open {
+    fn snapshot(&self, as_before: Option<&Snapshot>) -> Result<Snapshot, Failure> {
+        let directory = as_before.map(|before| Arc::clone(before.directory()));
+        Snapshot::take(
+            &self.database,
+            self.hasher,
+            Arc::clone(&self.attachment),
+            directory,
+        )
+    }
+
+    /// Ends this opening. No snapshot of it reads from the file any more.
+    fn end(self, why: Detached) -> Result<(), StorageError> {
+        self.attachment.detach(why);
+        drop_guarded(self.database);
+        self.attached.detach();
+        match self.attached.take_failure() {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Engine {
+    /// Opens or creates the store at `place`.
+    pub(crate) fn open(place: &Place, open_as: OpenAs) -> Result<(Self, Snapshot), OpenError> {
+        let claimed = open::claim(place, &open_as)?;
+        let (open, snapshot) = open_now(&claimed, &open_as)?;
+        Ok((
+            Engine {
+                open: Some(open),
+                claimed,
+                open_as,
+            },
+            snapshot,
+        ))
+    }
+
+    /// The file's permission bits at opening, when others than its owner had any.
+    pub(crate) fn wider_mode(&self) -> Option<u32> {
+        self.claimed.wider_mode
+    }
+
+    /// The disk, for whoever wants to know its length.
+    pub(crate) fn disk(&self) -> Weak<dyn Disk> {
+        Arc::downgrade(&self.claimed.disk)
+    }
+
+    /// Whether redb panicked since the last opening.
+    pub(crate) fn panicked(&self) -> bool {
+        self.open
+            .as_ref()
+            .is_none_or(|open| open.attachment.panicked())
+    }
+
+    /// Writes and commits what `draft` changed, durably, and gives the snapshot of the state after
+    /// it; `None` when it changed nothing. After an error it is not known whether the commit took
+    /// place, and the file must be reopened.
+    pub(crate) fn commit(
+        &self,
+        draft: Draft<'_>,
+        before: &Snapshot,
+    ) -> Result<Option<Snapshot>, StorageError> {
+        let Some(open) = &self.open else {
+            return Err(StorageError::Stopped);
+        };
+        let Some(changes) = draft.finish()? else {
+            return Ok(None);
+        };
+        guarded(|| commit(&open.database, &changes))?;
+        let snapshot = open.snapshot((!apps_came_or_went(&changes)).then_some(before))?;
+        if snapshot.state() != changes.state {
+            return Err(StorageError::Corrupt(
+                "the counters read are not those just written",
+            ));
+        }
+        Ok(Some(snapshot))
+    }
+
+    /// Opens the file again after a failure. On an error, this can be tried again.
+    pub(crate) fn reopen(&mut self) -> Result<Snapshot, OpenError> {
+        if let Some(open) = self.open.take() {
+            // What failed is known; what counts is what is found in the file now.
+            drop(open.end(Detached::Reopened));
+        }
+        let (open, snapshot) = open_now(&self.claimed, &self.open_as)?;
+        self.open = Some(open);
+        Ok(snapshot)
+    }
+
+    /// Closes the file and gives up its lock.
+    pub(crate) fn close(mut self) -> Result<(), StorageError> {
+        self.open
+            .take()
+            .map_or(Ok(()), |open| open.end(Detached::Closed))
+    }
+}
+
+// A writer that ends without closing must not drop a database while a panic unwinds.
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take() {
+            drop(open.end(Detached::Closed));
+        }
+    }
+}
+
+/// Only a change of the `apps` table, or the removal of a tally, changes which apps there are.
+fn apps_came_or_went(changes: &Changes) -> bool {
+    changes.touch(Table::Apps) || changes.of(Table::AppTallies).any(|(_, row)| row.is_none())
+}
+
+fn open_now(claimed: &Claimed, open_as: &OpenAs) -> Result<(Open, Snapshot), OpenError> {
+    let Opened {
+        database,
+        attached,
+        format,
+    } = open::open_checked(claimed, open_as)?;
+    let open = Open {
+        database,
+        attached,
+        attachment: Arc::default(),
+        hasher: IndexHasher::new(format.index_key, open_as.hash_mask),
+    };
+    match open.snapshot(None) {
+        Ok(snapshot) => Ok((open, snapshot)),
+        Err(failure) => {
+            drop(open.end(Detached::Reopened));
+            Err(StorageError::from(failure).into())
+        }
+    }
+}
+
+/// The only place where anything is committed.
+fn commit(database: &Database, changes: &Changes) -> Result<(), Failure> {
+    let mut transaction = database.begin_write()?;
+    // With one phase, a failed sync followed by reopening can lose the file.
+    transaction.set_two_phase_commit(true);
+    for table in Table::ALL {
+        if changes.touch(table) {
+            write(&transaction, table, changes.of(table))?;
+        }
+    }
+    Ok(transaction.commit()?)
+}

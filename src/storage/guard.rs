@@ -1,0 +1,138 @@
+//! The border to redb: its errors become ours, its panics become errors.
+//!
+//! This module does not know what is read or written under it.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::error::StorageError;
+
+/// What went wrong below, before it is known what it means to the caller.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Io(io::Error),
+    Corrupt(&'static str),
+    /// redb was closed, or stopped after an earlier I/O error.
+    Stopped,
+    Panicked,
+}
+
+impl From<Failure> for StorageError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Io(error) => StorageError::Io(Arc::new(error)),
+            Failure::Corrupt(what) => StorageError::Corrupt(what),
+            Failure::Stopped => StorageError::Stopped,
+            Failure::Panicked => StorageError::Panicked,
+        }
+    }
+}
+
+// redb's texts are not passed on: they are not ours to vouch for (R52).
+impl From<redb::StorageError> for Failure {
+    fn from(error: redb::StorageError) -> Self {
+        match error {
+            redb::StorageError::Io(error) => Failure::Io(error),
+            redb::StorageError::Corrupted(_) => Failure::Corrupt("pages that do not fit together"),
+            redb::StorageError::PreviousIo | redb::StorageError::DatabaseClosed => Failure::Stopped,
+            redb::StorageError::LockPoisoned(_) => Failure::Panicked,
+            _ => Failure::Corrupt("a request that the storage engine refuses"),
+        }
+    }
+}
+
+impl From<redb::TableError> for Failure {
+    fn from(error: redb::TableError) -> Self {
+        match error {
+            redb::TableError::Storage(error) => error.into(),
+            _ => Failure::Corrupt("a table is missing or of another type"),
+        }
+    }
+}
+
+impl From<redb::TransactionError> for Failure {
+    fn from(error: redb::TransactionError) -> Self {
+        match error {
+            redb::TransactionError::Storage(error) => error.into(),
+            _ => Failure::Stopped,
+        }
+    }
+}
+
+impl From<redb::CommitError> for Failure {
+    fn from(error: redb::CommitError) -> Self {
+        match error {
+            redb::CommitError::Storage(error) => error.into(),
+            _ => Failure::Stopped,
+        }
+    }
+}
+
+impl From<redb::DatabaseError> for Failure {
+    fn from(error: redb::DatabaseError) -> Self {
+        match error {
+            redb::DatabaseError::Storage(error) => error.into(),
+            _ => Failure::Corrupt("a state that the storage engine refuses"),
+        }
+    }
+}
+
+/// Runs what calls redb, and turns a panic into [`Failure::Panicked`].
+pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or(Err(Failure::Panicked))
+}
+
+/// Drops what belongs to redb. A panic in a drop says nothing that the caller could use: whatever
+/// it left undone is found by the check at the next opening.
+pub(super) fn drop_guarded<T>(value: T) {
+    drop(catch_unwind(AssertUnwindSafe(|| drop(value))));
+}
+
+/// Why a snapshot no longer reads from the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detached {
+    /// The store was reopened.
+    Reopened,
+    /// The store was closed.
+    Closed,
+}
+
+/// Whether one opening of the file is still the present one, shared by all its snapshots.
+#[derive(Debug, Default)]
+pub(crate) struct Attachment {
+    detached: AtomicU8,
+    panicked: AtomicU8,
+}
+
+impl Attachment {
+    pub(super) fn detach(&self, why: Detached) {
+        let why = match why {
+            Detached::Reopened => 1,
+            Detached::Closed => 2,
+        };
+        // A reopened store that is closed later stays "reopened" for its old snapshots, unless it
+        // is closed: that is the stronger word.
+        self.detached.fetch_max(why, Ordering::AcqRel);
+    }
+
+    pub(crate) fn detached(&self) -> Option<Detached> {
+        match self.detached.load(Ordering::Acquire) {
+            0 => None,
+            1 => Some(Detached::Reopened),
+            _ => Some(Detached::Closed),
+        }
+    }
+
+    /// Remembers that redb panicked: what it holds in memory may not fit together any more.
+    pub(super) fn note(&self, failure: &Failure) {
+        if matches!(failure, Failure::Panicked) {
+            self.panicked.store(1, Ordering::Release);
+        }
+    }
+
+    pub(crate) fn panicked(&self) -> bool {
+        self.panicked.load(Ordering::Acquire) != 0
+    }
+}

@@ -1,0 +1,124 @@
+//! The two hashes of the file: keyed index keys, and the checksum of a record.
+//!
+//! Both are SipHash, whose algorithm is fixed, unlike that of std's hasher. This module does not
+//! know what is hashed.
+
+use std::fmt;
+use std::hash::Hasher as _;
+
+use siphasher::sip::{SipHasher13, SipHasher24};
+
+use super::tables::{Key, Table};
+
+/// Makes the index keys of one store.
+///
+/// The key comes from the operating system when the file is created, so nobody who can choose
+/// identifiers can choose ones that share an index row.
+#[derive(Clone, Copy)]
+pub(crate) struct IndexHasher {
+    key: (u64, u64),
+    /// All ones, but for tests that want values to share an index row.
+    mask: u64,
+}
+
+// The key protects the index against chosen identifiers.
+impl fmt::Debug for IndexHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IndexHasher(<secret>)")
+    }
+}
+
+impl IndexHasher {
+    pub(super) fn new(key: u128, mask: u64) -> Self {
+        let low = u64::try_from(key & u128::from(u64::MAX)).unwrap_or_default();
+        let high = u64::try_from(key >> 64).unwrap_or_default();
+        IndexHasher {
+            key: (low, high),
+            mask,
+        }
+    }
+
+    fn hash(&self, kind: u8, parts: [&[u8]; 2]) -> u64 {
+        let mut hasher = SipHasher24::new_with_keys(self.key.0, self.key.1);
+        hasher.write(&[kind]);
+        for part in parts {
+            hasher.write(part);
+        }
+        hasher.finish() & self.mask
+    }
+
+    pub(super) fn external_id(&self, id: &str) -> u64 {
+        self.hash(1, [id.as_bytes(), &[]])
+    }
+
+    pub(super) fn email(&self, email: &str) -> u64 {
+        self.hash(2, [email.as_bytes(), &[]])
+    }
+
+    pub(super) fn token(&self, app_number: u64, token: &str) -> u64 {
+        self.hash(3, [&app_number.to_le_bytes(), token.as_bytes()])
+    }
+}
+
+/// The checksum of a record: over its table, its key and its payload, so that a row that ended up
+/// under another key is found out as well as a changed byte.
+pub(super) fn checksum(table: Table, key: &Key, payload: &[u8]) -> u32 {
+    let mut hasher = match key {
+        Key::Int(key) => SipHasher13::new_with_keys(table as u64, *key),
+        Key::Wide(key) => {
+            let mut hasher = SipHasher13::new_with_keys(table as u64, u64::MAX);
+            hasher.write(&key.to_le_bytes());
+            hasher
+        }
+        Key::Bytes(key) => {
+            let mut hasher = SipHasher13::new_with_keys(table as u64, key.len() as u64);
+            hasher.write(key);
+            hasher
+        }
+    };
+    hasher.write(payload);
+    let hash = hasher.finish();
+    // Half of the hash is plenty against damage, and every row carries it.
+    u32::try_from(hash >> 32).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn index_keys_are_those_of_siphash_2_4_and_stay_so() {
+        let hasher = IndexHasher::new(0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100, u64::MAX);
+        let mut reference =
+            SipHasher24::new_with_keys(0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908);
+        reference.write(b"\x02ann@example.com");
+        assert_eq!(hasher.email("ann@example.com"), reference.finish());
+        assert_eq!(hasher.email("ann@example.com"), GOLDEN_EMAIL);
+        assert_eq!(hasher.external_id("shop-1"), GOLDEN_EXTERNAL_ID);
+        assert_eq!(hasher.token(7, "100200300"), GOLDEN_TOKEN);
+    }
+
+    const GOLDEN_EMAIL: u64 = 14_847_632_080_873_804_308;
+    const GOLDEN_EXTERNAL_ID: u64 = 15_855_546_842_276_927_371;
+    const GOLDEN_TOKEN: u64 = 4_318_546_314_786_891_487;
+
+    #[test]
+    fn a_checksum_tells_tables_and_keys_apart() {
+        let sum = checksum(Table::Contacts, &Key::Int(1), b"payload");
+        assert_ne!(sum, checksum(Table::Phones, &Key::Int(1), b"payload"));
+        assert_ne!(sum, checksum(Table::Contacts, &Key::Int(2), b"payload"));
+        assert_ne!(sum, checksum(Table::Contacts, &Key::Int(1), b"payloae"));
+        assert_ne!(
+            checksum(Table::Messages, &Key::Bytes(b"ab".as_slice().into()), b"c"),
+            checksum(Table::Messages, &Key::Bytes(b"a".as_slice().into()), b"bc"),
+        );
+    }
+
+    #[test]
+    fn the_secret_key_is_not_in_debug() {
+        assert_eq!(
+            format!("{:?}", IndexHasher::new(12345, u64::MAX)),
+            "IndexHasher(<secret>)"
+        );
+    }
+}

@@ -1,0 +1,314 @@
+//! Opening: what is checked before a single byte of the file may change.
+//!
+//! A file is first opened through an [`Overlay`], whose writes stay in memory: redb repairs it
+//! there if it has to, its pages are verified, and it must say that it is ours. Only then is it
+//! opened for good, under the same lock.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use redb::{Builder, Database, ReadableDatabase};
+
+use crate::error::OpenError;
+use crate::identifier::CANONICAL_VERSION;
+use crate::time::Timestamp;
+
+use super::create::{self, Unpublished};
+use super::disk::{Attached, Backend, Disk, FileDisk, FileLock};
+use super::guard::{Failure, drop_guarded, guarded};
+use super::meta::{FORMAT, FormatRow, IDN, State};
+use super::overlay::Overlay;
+use super::record::{self, FormatFound};
+use super::rows::{Row as _, RowKey as _};
+use super::slot;
+use super::tables::{Key, OpenTable, Table, create_all, write};
+
+/// Where a store is.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    File(PathBuf),
+    Disk(Arc<dyn Disk>),
+}
+
+/// How a store is opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenAs {
+    /// Whether to create one where there is none.
+    pub(crate) may_create: bool,
+    /// Whether to refuse one that is there.
+    pub(crate) must_create: bool,
+    /// Whether the pages of a file that was closed cleanly are verified too.
+    pub(crate) check_clean: bool,
+    pub(crate) cache_bytes: usize,
+    /// The creation time of a new file.
+    pub(crate) now: Timestamp,
+    /// All ones, but for tests that want index rows to be shared.
+    pub(crate) hash_mask: u64,
+    /// [`FORMAT`], but for tests that want a file of the future.
+    pub(crate) format: u32,
+}
+
+/// A disk that is ours: nobody else has it open.
+pub(super) struct Claimed {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) lock: Option<Arc<FileLock>>,
+    /// See [`create::wider_mode`].
+    pub(super) wider_mode: Option<u32>,
+}
+
+impl Claimed {
+    /// A disk for one opening by redb.
+    fn attach(&self, disk: Arc<dyn Disk>) -> Arc<Attached> {
+        Attached::new(disk, self.lock.clone())
+    }
+}
+
+/// A checked database.
+pub(super) struct Opened {
+    pub(super) database: Database,
+    pub(super) attached: Arc<Attached>,
+    pub(super) format: FormatRow,
+}
+
+/// Finds or creates what is at `place`. The file is locked when it is opened, and from then on
+/// until the last user of the [`Claimed`] is gone.
+pub(super) fn claim(place: &Place, open_as: &OpenAs) -> Result<Claimed, OpenError> {
+    match place {
+        Place::Disk(disk) => {
+            let claimed = Claimed {
+                disk: Arc::clone(disk),
+                lock: None,
+                wider_mode: None,
+            };
+            if open_as.may_create && disk.len()? == 0 {
+                initialize(&claimed, open_as)?;
+            } else if open_as.must_create {
+                return Err(OpenError::AlreadyExists);
+            }
+            Ok(claimed)
+        }
+        Place::File(path) => {
+            if !create::exists(path)? {
+                if !open_as.may_create {
+                    return Err(OpenError::NotFound);
+                }
+                create::remove_left_overs(path);
+                let unpublished = Unpublished::create(path)?;
+                let claimed = claim_file(&unpublished.file)?;
+                initialize(&claimed, open_as)?;
+                match unpublished.publish() {
+                    Ok(()) => return Ok(claimed),
+                    // Another process was faster: the store is the one that it made.
+                    Err(OpenError::AlreadyExists) if !open_as.must_create => {}
+                    Err(error) => return Err(error),
+                }
+            } else if open_as.must_create {
+                return Err(OpenError::AlreadyExists);
+            }
+            claim_file(&create::open_existing(path)?)
+        }
+    }
+}
+
+fn claim_file(file: &std::fs::File) -> Result<Claimed, OpenError> {
+    let wider_mode = create::wider_mode(file)?;
+    let lock = Some(Arc::new(FileLock::new(file)?));
+    Ok(Claimed {
+        disk: Arc::new(FileDisk::new(file.try_clone()?)?),
+        lock,
+        wider_mode,
+    })
+}
+
+/// Makes an empty disk an empty store.
+fn initialize(claimed: &Claimed, open_as: &OpenAs) -> Result<(), OpenError> {
+    let mut random = [[0; 16]; 2];
+    for bits in &mut random {
+        getrandom::fill(bits).map_err(|_| OpenError::Random)?;
+    }
+    let format = FormatRow::new(open_as.format, random.map(u128::from_le_bytes), open_as.now);
+    let attached = claimed.attach(Arc::clone(&claimed.disk));
+    let database = build(&attached, open_as.cache_bytes)?;
+    let written = guarded(|| {
+        let mut transaction = database.begin_write()?;
+        transaction.set_two_phase_commit(true);
+        create_all(&transaction)?;
+        let format_key = record::FORMAT_KEY.to_key();
+        let state_key = record::STATE_KEY.to_key();
+        let format = record::encode_format(&format_key, &format)?;
+        let state = record::encode(&state_key, &State::new())?;
+        let rows = [(&format_key, Some(&*format)), (&state_key, Some(&*state))];
+        write(&transaction, Table::Meta, rows.into_iter())?;
+        Ok(transaction.commit()?)
+    });
+    drop_guarded(database);
+    attached.detach();
+    written.map_err(open_failure)?;
+    match attached.take_failure() {
+        Some(error) => Err(error.into()),
+        None => Ok(claimed.disk.sync_data()?),
+    }
+}
+
+/// Checks what is on the disk, and opens it.
+pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened, OpenError> {
+    let header = read_header(&*claimed.disk)?;
+    let newer = slot::flags_for_newer_slot(&header);
+    let rolled_forward = match newer {
+        Some(flags) => match check(claimed, open_as, Some(flags)) {
+            Ok(()) => true,
+            // Neither says anything about the other commit.
+            Err(OpenError::AlreadyOpen) => return Err(OpenError::AlreadyOpen),
+            Err(OpenError::Io(error)) => return Err(OpenError::Io(error)),
+            Err(_) => false,
+        },
+        None => false,
+    };
+    if rolled_forward && let Some(flags) = newer {
+        slot::rewrite_pages(&*claimed.disk)?;
+        slot::set_flags(&*claimed.disk, flags)?;
+        claimed.disk.sync_data()?;
+    } else {
+        check(claimed, open_as, None)?;
+    }
+
+    let attached = claimed.attach(Arc::clone(&claimed.disk));
+    let database = build(&attached, open_as.cache_bytes)?;
+    match guarded(|| read_format(&database)) {
+        Ok(Ok(format)) => Ok(Opened {
+            database,
+            attached,
+            format,
+        }),
+        Ok(Err(error)) => {
+            drop_guarded(database);
+            Err(error)
+        }
+        Err(failure) => {
+            drop_guarded(database);
+            Err(open_failure(failure))
+        }
+    }
+}
+
+/// The first bytes of the file, if they are such as redb writes.
+fn read_header(disk: &dyn Disk) -> Result<[u8; slot::HEADER_BYTES], OpenError> {
+    let len = disk.len()?;
+    if len == 0 {
+        return Err(OpenError::Empty);
+    }
+    let mut header = [0; slot::HEADER_BYTES];
+    let there = usize::try_from(len).unwrap_or(usize::MAX).min(header.len());
+    if let Some(part) = header.get_mut(..there) {
+        disk.read(0, part)?;
+    }
+    let magic = header.first_chunk::<9>().copied().unwrap_or_default();
+    // redb writes it last when it creates a file.
+    if magic == [0; 9] {
+        return Err(OpenError::HalfCreated);
+    }
+    if magic != slot::MAGIC {
+        return Err(OpenError::Foreign);
+    }
+    if there < header.len() {
+        return Err(OpenError::Damaged("the file ends early"));
+    }
+    Ok(header)
+}
+
+/// Opens the disk through an overlay, and verifies what is there. With `flags`, as if byte 9 of the
+/// header had that value.
+fn check(claimed: &Claimed, open_as: &OpenAs, flags: Option<u8>) -> Result<(), OpenError> {
+    const RECOVERY_REQUIRED: u8 = 2;
+    let overlay = Overlay::new(Arc::clone(&claimed.disk))?;
+    if let Some(flags) = flags {
+        slot::set_flags(&overlay, flags)?;
+    }
+    let was_clean = read_header(&overlay)?
+        .get(9)
+        .is_some_and(|flags| flags & RECOVERY_REQUIRED == 0);
+    let attached = claimed.attach(Arc::new(overlay));
+    let mut database = build(&attached, open_as.cache_bytes)?;
+    let checked = guarded(|| {
+        if (open_as.check_clean || !was_clean) && !database.check_integrity()? {
+            return Err(Failure::Corrupt("pages whose checksums do not hold"));
+        }
+        read_format(&database)
+    });
+    drop_guarded(database);
+    attached.detach();
+    checked.map_err(open_failure)?.map(|_| ())
+}
+
+fn build(attached: &Arc<Attached>, cache_bytes: usize) -> Result<Database, OpenError> {
+    let built = guarded(|| {
+        let mut builder = Builder::new();
+        builder.set_cache_size(cache_bytes);
+        Ok(builder.create_with_backend(Backend(Arc::clone(attached))))
+    });
+    match built {
+        Ok(Ok(database)) => Ok(database),
+        Ok(Err(redb::DatabaseError::DatabaseAlreadyOpen)) => Err(OpenError::AlreadyOpen),
+        Ok(Err(error)) => Err(open_failure(error.into())),
+        Err(failure) => Err(open_failure(failure)),
+    }
+}
+
+/// Reads what the file says it is, and sees that all its tables are there.
+fn read_format(database: &Database) -> Result<Result<FormatRow, OpenError>, Failure> {
+    let transaction = database.begin_read()?;
+    let mut names = transaction.list_tables()?.peekable();
+    if names.peek().is_none() {
+        return Ok(Err(OpenError::HalfCreated));
+    }
+    drop(names);
+    let Ok(meta) = OpenTable::open(&transaction, Table::Meta) else {
+        return Ok(Err(OpenError::Foreign));
+    };
+    let key = Key::Int(record::FORMAT_KEY);
+    let found = meta.get(&key, |bytes| record::decode_format(&key, bytes))?;
+    let format = match found {
+        None | Some(FormatFound::Foreign) => return Ok(Err(OpenError::Foreign)),
+        Some(FormatFound::Newer(found)) => {
+            return Ok(Err(OpenError::NewerFormat {
+                found,
+                known: FORMAT,
+            }));
+        }
+        Some(FormatFound::Known(format)) => format,
+    };
+    if (format.canonical_version, format.idn) != (CANONICAL_VERSION, IDN) {
+        return Ok(Err(OpenError::OtherCanonicalForms {
+            found: format.canonical_version,
+            found_idn: format.idn,
+            known: CANONICAL_VERSION,
+            known_idn: IDN,
+        }));
+    }
+    for table in Table::ALL {
+        OpenTable::open(&transaction, table)?;
+    }
+    let key = Key::Int(record::STATE_KEY);
+    let state = meta.get(&key, |bytes| {
+        record::open(Table::Meta, &key, bytes, State::decode)
+    })?;
+    if state.is_none() {
+        return Err(Failure::Corrupt("the row of counters is missing"));
+    }
+    Ok(Ok(format))
+}
+
+fn open_failure(failure: Failure) -> OpenError {
+    match failure {
+        Failure::Io(error) => match error.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput => {
+                OpenError::Damaged("the file ends early")
+            }
+            _ => error.into(),
+        },
+        Failure::Corrupt(what) => OpenError::Damaged(what),
+        Failure::Stopped => OpenError::Damaged("a state that the storage engine refuses"),
+        Failure::Panicked => OpenError::Damaged("pages that do not fit together"),
+    }
+}

@@ -1,0 +1,539 @@
+//! The bytes of a row: a version, a payload in bincode, a checksum.
+//!
+//! The only module that names bincode. The crate is at its last release, 2.0.1, whose encoding is
+//! specified and frozen; the golden bytes in the tests hold it to that. This module does not know
+//! what rows mean to each other.
+
+use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use bincode::enc::write::Writer;
+use bincode::error::EncodeError;
+use bincode::{BorrowDecode, Encode};
+
+use crate::app::{AccessKey, AppId, AppName, AppNumber};
+use crate::identifier::{ContactId, Email, ExternalId, Identifiers, Phone};
+use crate::report::Status;
+use crate::sequence::SequenceNumber;
+use crate::subscriber::{StatusCounts, SubscriberId};
+use crate::time::Timestamp;
+use crate::token::Token;
+
+use super::guard::Failure;
+use super::hash::checksum;
+use super::meta::{APPLICATION, FORMAT, FormatRow, State};
+use super::rows::{
+    AppRow, AppTallyRow, CardRow, HeldTokenRow, IndexRow, ListedRow, MessageKey, MessageRow, Row,
+    SubscriberRow, TakenRow,
+};
+use super::tables::{Key, Table};
+
+/// The first byte of every record.
+const VERSION: u8 = 1;
+const CHECKSUM_BYTES: usize = 4;
+
+/// No record is longer. Without a limit a damaged length would have the decoder allocate whatever
+/// it says.
+pub(crate) const RECORD_BYTES: usize = 16 << 20;
+
+const CONFIG: Configuration<LittleEndian, Varint, Limit<RECORD_BYTES>> =
+    bincode::config::standard().with_limit::<RECORD_BYTES>();
+
+const DAMAGED: Failure = Failure::Corrupt("a record whose checksum does not hold");
+const MALFORMED: Failure = Failure::Corrupt("a record that does not decode");
+
+/// The bytes of a record that is being written.
+pub(crate) struct Payload(Vec<u8>);
+
+impl Writer for Payload {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+impl Payload {
+    fn push(&mut self, record: impl Encode) -> Result<(), Failure> {
+        bincode::encode_into_writer(record, &mut *self, CONFIG).map_err(|_| MALFORMED)
+    }
+}
+
+/// Makes the bytes of a row.
+fn seal(
+    table: Table,
+    key: &Key,
+    encode: impl FnOnce(&mut Payload) -> Result<(), Failure>,
+) -> Result<Box<[u8]>, Failure> {
+    let mut record = Payload(Vec::with_capacity(128));
+    record.0.push(VERSION);
+    encode(&mut record)?;
+    let sum = checksum(table, key, record.0.get(1..).unwrap_or_default());
+    record.0.extend_from_slice(&sum.to_le_bytes());
+    if record.0.len() > RECORD_BYTES {
+        return Err(Failure::Corrupt("a record longer than any may be"));
+    }
+    Ok(record.0.into_boxed_slice())
+}
+
+/// Makes the bytes of a row.
+pub(super) fn encode<R: Row>(key: &Key, row: &R) -> Result<Box<[u8]>, Failure> {
+    seal(R::TABLE, key, |record| row.encode(record))
+}
+
+/// Makes the bytes of an index row.
+pub(super) fn encode_index(table: Table, key: &Key, row: &IndexRow) -> Result<Box<[u8]>, Failure> {
+    seal(table, key, |record| {
+        row.ids().try_for_each(|id| record.push(id))
+    })
+}
+
+/// Reads the bytes of a row: `decode` gets the payload once version and checksum hold.
+pub(super) fn open<T>(
+    table: Table,
+    key: &Key,
+    record: &[u8],
+    decode: impl FnOnce(&[u8]) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let (version, rest) = record.split_first().ok_or(DAMAGED)?;
+    let (payload, sum) = rest.split_last_chunk::<CHECKSUM_BYTES>().ok_or(DAMAGED)?;
+    if checksum(table, key, payload) != u32::from_le_bytes(*sum) {
+        return Err(DAMAGED);
+    }
+    if *version != VERSION {
+        return Err(Failure::Corrupt("a record of an unknown version"));
+    }
+    decode(payload)
+}
+
+/// Decodes a whole payload.
+fn decode<'a, T: BorrowDecode<'a, ()>>(payload: &'a [u8]) -> Result<T, Failure> {
+    match bincode::borrow_decode_from_slice(payload, CONFIG) {
+        Ok((record, read)) if read == payload.len() => Ok(record),
+        _ => Err(MALFORMED),
+    }
+}
+
+pub(super) fn decode_index(mut payload: &[u8]) -> Result<IndexRow, Failure> {
+    let mut ids = Vec::new();
+    let mut first = None;
+    while !payload.is_empty() {
+        let (id, read) =
+            bincode::decode_from_slice::<u64, _>(payload, CONFIG).map_err(|_| MALFORMED)?;
+        payload = payload.get(read..).ok_or(MALFORMED)?;
+        // The usual row has one id and costs no allocation.
+        if first.is_none() {
+            first = Some(id);
+        } else {
+            ids.push(id);
+        }
+    }
+    Ok(IndexRow::from_ids(first.into_iter().chain(ids)))
+}
+
+fn contact(id: u64) -> Result<ContactId, Failure> {
+    ContactId::new(id).map_err(|_| MALFORMED)
+}
+
+#[derive(Encode, BorrowDecode)]
+struct CardRecord<'a> {
+    created_at: u64,
+    created_through: Option<u128>,
+    external_id: Option<&'a str>,
+    phone: Option<u64>,
+    email: Option<&'a str>,
+    tokens: Vec<HeldTokenRecord<'a>>,
+}
+
+#[derive(Encode, BorrowDecode)]
+struct HeldTokenRecord<'a> {
+    subscriber: u64,
+    app: u64,
+    added_at: u64,
+    token: &'a str,
+}
+
+impl Row for CardRow {
+    const TABLE: Table = Table::Contacts;
+    type Key = ContactId;
+
+    fn encode(&self, to: &mut Payload) -> Result<(), Failure> {
+        let tokens = self.tokens.iter().map(|held| HeldTokenRecord {
+            subscriber: held.subscriber.value(),
+            app: held.app.0,
+            added_at: held.added_at.as_millis(),
+            token: held.token.as_str(),
+        });
+        to.push(CardRecord {
+            created_at: self.created_at.as_millis(),
+            created_through: self.created_through.map(AppId::as_u128),
+            external_id: self
+                .identifiers
+                .external_customer_id()
+                .map(ExternalId::as_str),
+            phone: self.identifiers.phone().map(Phone::as_u64),
+            email: self.identifiers.email().map(Email::as_str),
+            tokens: tokens.collect(),
+        })
+    }
+
+    fn decode(payload: &[u8]) -> Result<Self, Failure> {
+        let card: CardRecord<'_> = decode(payload)?;
+        let mut identifiers = Identifiers::default();
+        if let Some(id) = card.external_id {
+            identifiers =
+                identifiers.with_external_customer_id(ExternalId::from_stored(id.to_owned()));
+        }
+        if let Some(phone) = card.phone {
+            identifiers = identifiers.with_phone(Phone::from_u64(phone).ok_or(MALFORMED)?);
+        }
+        if let Some(email) = card.email {
+            identifiers = identifiers.with_email(Email::from_stored(email.to_owned()));
+        }
+        let tokens = card.tokens.into_iter().map(|held| HeldTokenRow {
+            subscriber: SubscriberId::new(held.subscriber),
+            app: AppNumber(held.app),
+            added_at: Timestamp::from_millis(held.added_at),
+            token: Token::from_stored(held.token.to_owned()),
+        });
+        Ok(CardRow {
+            created_at: Timestamp::from_millis(card.created_at),
+            created_through: card.created_through.map(AppId::from_u128),
+            identifiers,
+            tokens: tokens.collect(),
+        })
+    }
+}
+
+#[derive(Encode, BorrowDecode)]
+struct AppRecord<'a> {
+    number: u64,
+    name: &'a str,
+    key: Option<&'a str>,
+    connected_at: u64,
+}
+
+impl Row for AppRow {
+    const TABLE: Table = Table::Apps;
+    type Key = AppId;
+
+    fn encode(&self, to: &mut Payload) -> Result<(), Failure> {
+        to.push(AppRecord {
+            number: self.number.0,
+            name: self.name.as_str(),
+            key: self.key.as_ref().map(AccessKey::reveal),
+            connected_at: self.connected_at.as_millis(),
+        })
+    }
+
+    fn decode(payload: &[u8]) -> Result<Self, Failure> {
+        let app: AppRecord<'_> = decode(payload)?;
+        Ok(AppRow {
+            number: AppNumber(app.number),
+            name: AppName::from_stored(app.name.to_owned()),
+            key: app.key.map(|key| AccessKey::from_stored(key.to_owned())),
+            connected_at: Timestamp::from_millis(app.connected_at),
+        })
+    }
+}
+
+#[derive(Encode, BorrowDecode)]
+struct AppTallyRecord {
+    app: u128,
+    connected: bool,
+    subscribers: u64,
+    contacts: u64,
+    removed_by_failed: u64,
+    removed_by_host: u64,
+}
+
+impl Row for AppTallyRow {
+    const TABLE: Table = Table::AppTallies;
+    type Key = AppNumber;
+
+    fn encode(&self, to: &mut Payload) -> Result<(), Failure> {
+        to.push(AppTallyRecord {
+            app: self.app.as_u128(),
+            connected: self.connected,
+            subscribers: self.subscribers,
+            contacts: self.contacts,
+            removed_by_failed: self.removed_by_failed,
+            removed_by_host: self.removed_by_host,
+        })
+    }
+
+    fn decode(payload: &[u8]) -> Result<Self, Failure> {
+        let tally: AppTallyRecord = decode(payload)?;
+        Ok(AppTallyRow {
+            app: AppId::from_u128(tally.app),
+            connected: tally.connected,
+            subscribers: tally.subscribers,
+            contacts: tally.contacts,
+            removed_by_failed: tally.removed_by_failed,
+            removed_by_host: tally.removed_by_host,
+        })
+    }
+}
+
+#[derive(Encode, BorrowDecode)]
+struct CountsRecord {
+    sent: u64,
+    failed: u64,
+    clicked: u64,
+}
+
+impl CountsRecord {
+    fn new(counts: StatusCounts) -> Self {
+        let StatusCounts {
+            sent,
+            failed,
+            clicked,
+        } = counts;
+        CountsRecord {
+            sent,
+            failed,
+            clicked,
+        }
+    }
+
+    fn counts(&self) -> StatusCounts {
+        StatusCounts {
+            sent: self.sent,
+            failed: self.failed,
+            clicked: self.clicked,
+        }
+    }
+}
+
+fn status_to_byte(status: Status) -> u8 {
+    match status {
+        Status::Sent => 1,
+        Status::Failed => 2,
+        Status::Clicked => 3,
+    }
+}
+
+fn status_from_byte(byte: u8) -> Result<Status, Failure> {
+    match byte {
+        1 => Ok(Status::Sent),
+        2 => Ok(Status::Failed),
+        3 => Ok(Status::Clicked),
+        _ => Err(MALFORMED),
+    }
+}
+
+#[derive(Encode, BorrowDecode)]
+struct SubscriberRecord<'a> {
+    app: u64,
+    token: &'a str,
+    holders: Vec<u64>,
+    last_registered_at: u64,
+    last_status: Option<(u8, u64)>,
+    counts: CountsRecord,
+}
+
+impl Row for SubscriberRow {
+    const TABLE: Table = Table::Subscribers;
+    type Key = SubscriberId;
+
+    fn encode(&self, to: &mut Payload) -> Result<(), Failure> {
+        to.push(SubscriberRecord {
+            app: self.app.0,
+            token: self.token.as_str(),
+            holders: self.holders.iter().map(|holder| holder.value()).collect(),
+            last_registered_at: self.last_registered_at.as_millis(),
+            last_status: self
+                .last_status
+                .map(|(status, at)| (status_to_byte(status), at.as_millis())),
+            counts: CountsRecord::new(self.counts),
+        })
+    }
+
+    fn decode(payload: &[u8]) -> Result<Self, Failure> {
+        let subscriber: SubscriberRecord<'_> = decode(payload)?;
+        let last_status = match subscriber.last_status {
+            Some((status, at)) => Some((status_from_byte(status)?, Timestamp::from_millis(at))),
+            None => None,
+        };
+        Ok(SubscriberRow {
+            app: AppNumber(subscriber.app),
+            token: Token::from_stored(subscriber.token.to_owned()),
+            holders: subscriber
+                .holders
+                .into_iter()
+                .map(contact)
+                .collect::<Result<_, _>>()?,
+            last_registered_at: Timestamp::from_millis(subscriber.last_registered_at),
+            last_status,
+            counts: subscriber.counts.counts(),
+        })
+    }
+}
+
+impl Row for ListedRow {
+    const TABLE: Table = Table::AppSubscribers;
+    type Key = (AppNumber, SubscriberId);
+
+    fn encode(&self, _: &mut Payload) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn decode(payload: &[u8]) -> Result<Self, Failure> {
+        if payload.is_empty() {
+            Ok(ListedRow)
+        } else {
+            Err(MALFORMED)
+        }
+    }
+}
+
+#[derive(Encode, BorrowDecode)]
+struct MessageRecord {
+    last_at: u64,
+    counts: CountsRecord,
+}
+
+impl Row for MessageRow {
+    const TABLE: Table = Table::Messages;
+    type Key = MessageKey;
+
+    fn encode(&self, to: &mut Payload) -> Result<(), Failure> {
+        to.push(MessageRecord {
+            last_at: self.last_at.as_millis(),
+            counts: CountsRecord::new(self.counts),
+        })
+    }
+
+    fn decode(payload: &[u8]) -> Result<Self, Failure> {
+        let message: MessageRecord = decode(payload)?;
+        Ok(MessageRow {
+            last_at: Timestamp::from_millis(message.last_at),
+            counts: message.counts.counts(),
+        })
+    }
+}
+
+impl Row for TakenRow {
+    const TABLE: Table = Table::TakenIds;
+    type Key = u64;
+
+    fn encode(&self, to: &mut Payload) -> Result<(), Failure> {
+        to.push(self.last)
+    }
+
+    fn decode(payload: &[u8]) -> Result<Self, Failure> {
+        Ok(TakenRow {
+            last: decode(payload)?,
+        })
+    }
+}
+
+/// The key of [`FormatRow`] in the `meta` table.
+pub(super) const FORMAT_KEY: u64 = 0;
+/// The key of [`State`] in the `meta` table.
+pub(super) const STATE_KEY: u64 = 1;
+
+#[derive(Encode, BorrowDecode)]
+struct StateRecord {
+    sequence: u64,
+    next_contact: u64,
+    next_subscriber: u64,
+    next_app: u64,
+    contacts: u64,
+    erased: u64,
+}
+
+impl Row for State {
+    const TABLE: Table = Table::Meta;
+    type Key = u64;
+
+    fn encode(&self, to: &mut Payload) -> Result<(), Failure> {
+        to.push(StateRecord {
+            sequence: self.sequence.value(),
+            next_contact: self.next_contact,
+            next_subscriber: self.next_subscriber,
+            next_app: self.next_app,
+            contacts: self.contacts,
+            erased: self.erased,
+        })
+    }
+
+    fn decode(payload: &[u8]) -> Result<Self, Failure> {
+        let state: StateRecord = decode(payload)?;
+        Ok(State {
+            sequence: SequenceNumber::new(state.sequence),
+            next_contact: state.next_contact,
+            next_subscriber: state.next_subscriber,
+            next_app: state.next_app,
+            contacts: state.contacts,
+            erased: state.erased,
+        })
+    }
+}
+
+#[derive(Encode, BorrowDecode)]
+struct FormatRecord<'a> {
+    canonical_version: u32,
+    idn: bool,
+    store: u128,
+    index_key: u128,
+    created_by: &'a str,
+    created_at: u64,
+}
+
+/// What the first row of a file says.
+pub(super) enum FormatFound {
+    /// A format that this version knows.
+    Known(FormatRow),
+    /// Another program's row.
+    Foreign,
+    /// A format that this version does not know.
+    Newer(u32),
+}
+
+/// Makes the bytes of the format row.
+///
+/// Its first 24 bytes of payload (application, read format, write format) stay what they are in
+/// every format to come, so that each version can tell a newer file from a damaged one.
+pub(super) fn encode_format(key: &Key, row: &FormatRow) -> Result<Box<[u8]>, Failure> {
+    seal(Table::Meta, key, |record| {
+        record.0.extend_from_slice(&APPLICATION);
+        record.0.extend_from_slice(&row.read_format.to_le_bytes());
+        record.0.extend_from_slice(&row.write_format.to_le_bytes());
+        record.push(FormatRecord {
+            canonical_version: row.canonical_version,
+            idn: row.idn,
+            store: row.store,
+            index_key: row.index_key,
+            created_by: &row.created_by,
+            created_at: row.created_at.as_millis(),
+        })
+    })
+}
+
+/// Reads the bytes of the format row.
+pub(super) fn decode_format(key: &Key, record: &[u8]) -> Result<FormatFound, Failure> {
+    open(Table::Meta, key, record, |payload| {
+        let Some((application, rest)) = payload.split_first_chunk::<16>() else {
+            return Ok(FormatFound::Foreign);
+        };
+        if *application != APPLICATION {
+            return Ok(FormatFound::Foreign);
+        }
+        let (read_format, rest) = rest.split_first_chunk::<4>().ok_or(MALFORMED)?;
+        let (write_format, rest) = rest.split_first_chunk::<4>().ok_or(MALFORMED)?;
+        let read_format = u32::from_le_bytes(*read_format);
+        let write_format = u32::from_le_bytes(*write_format);
+        if read_format > FORMAT || write_format > FORMAT {
+            return Ok(FormatFound::Newer(read_format.max(write_format)));
+        }
+        let format: FormatRecord<'_> = decode(rest)?;
+        Ok(FormatFound::Known(FormatRow {
+            read_format,
+            write_format,
+            canonical_version: format.canonical_version,
+            idn: format.idn,
+            store: format.store,
+            index_key: format.index_key,
+            created_by: format.created_by.to_owned(),
+            created_at: Timestamp::from_millis(format.created_at),
+        }))
+    })
+}

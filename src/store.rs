@@ -1,0 +1,310 @@
+//! The store's handle: one method an operation.
+//!
+//! The only place that reads the clock (R54). What an operation does is in the module named after
+//! it.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Weak};
+
+use crate::add_tokens::{AddTokens, TokensAdded};
+use crate::app::AppId;
+use crate::connect_app::{ConnectApp, DisconnectApp};
+use crate::erase::{Erase, Erased};
+use crate::error::{EntryError, Error, OpenError, StorageError};
+use crate::forget_messages::{ForgetMessages, MessagesForgotten};
+use crate::identifier::ContactId;
+use crate::operation::Operation;
+use crate::options::{Check, Create, Options, WhenFull};
+use crate::record_reports::{RecordReports, ReportOutcome};
+use crate::remove_token::{RemoveToken, TokenRemoved};
+use crate::sequence::SequenceNumber;
+use crate::snapshot::Snapshot;
+use crate::storage::{Disk, Engine, MemoryDisk, OpenAs, Place};
+use crate::time::Timestamp;
+use crate::writer::{Pending, Writer};
+
+/// An open contact store.
+///
+/// A handle: cheap to clone, `Send` and `Sync`. All clones are the same store. Reads go to a
+/// [`Snapshot`]; each write has a method that queues it and gives a [`Pending`] to wait for, on a
+/// thread or in a task. Dropping the last handle closes the store.
+///
+/// # Errors of every write
+///
+/// Besides what the method names: [`Error::Busy`] when too many requests wait, [`Error::Closed`],
+/// [`Error::NeedsReopen`] after a failed commit, [`Error::Indeterminate`] when its own commit
+/// fails, [`Error::Storage`] when a row that it needs cannot be read. After any of them but
+/// `Indeterminate`, nothing of the request was written.
+#[derive(Clone)]
+pub struct ContactStore {
+    inner: Arc<Inner>,
+    when_full: WhenFull,
+}
+
+struct Inner {
+    writer: Writer,
+    options: Options,
+    /// Weak: a handle of a closed store must not keep the file, and with it the lock.
+    disk: Weak<dyn Disk>,
+    wider_mode: Option<u32>,
+}
+
+/// What a store says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The number of the last durable state.
+    pub sequence: SequenceNumber,
+    /// How many contacts there are.
+    pub contacts: u64,
+    /// The length of the file in bytes.
+    pub file_bytes: u64,
+    /// The permission bits of the file at opening, when others than its owner had any (R53). The
+    /// store neither changes nor refuses such a file.
+    pub wider_mode: Option<u32>,
+}
+
+impl ContactStore {
+    /// Opens the store in the file at `path`, or creates it, as the options say.
+    ///
+    /// A new file is readable by its owner alone, and is there whole or not at all, also after a
+    /// power cut. An existing one is verified before a byte of it is changed (R50). A store is open
+    /// once at a time, in one process (R51).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Open`]: see [`OpenError`]. The file is as it was.
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+        Self::open_at(&Place::File(path.as_ref().to_owned()), options)
+    }
+
+    /// Creates an empty store in memory, which is gone with its last handle: for tests of a host.
+    /// No promise about crashes holds for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Open`] when the system gives no random bytes or no thread.
+    pub fn open_in_memory(options: Options) -> Result<Self, Error> {
+        Self::open_at(&Place::Disk(Arc::new(MemoryDisk::default())), options)
+    }
+
+    /// Opens a store on a disk of the caller's making.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub fn open_on_disk(disk: Arc<dyn Disk>, options: Options) -> Result<Self, Error> {
+        Self::open_at(&Place::Disk(disk), options)
+    }
+
+    fn open_at(place: &Place, options: Options) -> Result<Self, Error> {
+        options.limits.validate().map_err(OpenError::from)?;
+        let open_as = OpenAs {
+            may_create: options.create != Create::Never,
+            must_create: options.create == Create::Always,
+            check_clean: options.check == Check::Always,
+            cache_bytes: options.cache_bytes,
+            now: options.clock.now(),
+            hash_mask: options.hash_mask(),
+            format: options.format(),
+        };
+        let (engine, snapshot) = Engine::open(place, open_as)?;
+        let disk = engine.disk();
+        let wider_mode = engine.wider_mode();
+        let writer = Writer::start(engine, snapshot, &options.limits)?;
+        let inner = Inner {
+            writer,
+            options,
+            disk,
+            wider_mode,
+        };
+        Ok(ContactStore {
+            inner: Arc::new(inner),
+            when_full: WhenFull::default(),
+        })
+    }
+
+    /// A handle of the same store whose writes do this when too many requests wait.
+    #[must_use]
+    pub fn when_full(&self, when_full: WhenFull) -> Self {
+        ContactStore {
+            inner: Arc::clone(&self.inner),
+            when_full,
+        }
+    }
+
+    /// The last durable state, for reading.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`]; [`Error::NeedsReopen`] when reopening was tried and failed.
+    pub fn snapshot(&self) -> Result<Snapshot, Error> {
+        let tables = self.inner.writer.snapshot()?;
+        Ok(Snapshot::new(tables, self.inner.options.unknown_contact_id))
+    }
+
+    /// Connects an app, or changes the name or key of a connected one (R11). Gives its id.
+    ///
+    /// # Errors
+    ///
+    /// Those of every write.
+    pub fn connect_app(&self, request: ConnectApp) -> Pending<AppId> {
+        self.submit(request.prepare(self.now()))
+    }
+
+    /// Disconnects an app: from then on it is unknown, and its tokens are on no card and in no
+    /// count. What they leave in the file is removed in bounded steps, in the background (R11).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownApp`]; those of every write.
+    pub fn disconnect_app(&self, app: AppId) -> Pending<()> {
+        self.submit(DisconnectApp(app))
+    }
+
+    /// Adds tokens to the cards of the contacts that their identifiers name, and creates contacts
+    /// (R13–R25).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownApp`]; [`Error::LimitExceeded`]; [`Error::EntryRefused`] in the mode
+    /// [`BatchMode::AllOrNothing`](crate::BatchMode::AllOrNothing); those of every write. A refused
+    /// entry is otherwise no error of the request but in its outcome.
+    pub fn add_tokens(&self, request: AddTokens) -> Pending<TokensAdded> {
+        let options = &self.inner.options;
+        match request.prepare(options.applied(), options.limits, self.now()) {
+            Ok(prepared) => self.submit(prepared),
+            Err(exceeded) => Pending::refused(exceeded.into()),
+        }
+    }
+
+    /// Records delivery reports; FAILED with reason Forbidden removes the token (R30–R36).
+    ///
+    /// # Errors
+    ///
+    /// As for [`add_tokens`](ContactStore::add_tokens).
+    pub fn record_reports(
+        &self,
+        request: RecordReports,
+    ) -> Pending<Vec<Result<ReportOutcome, EntryError>>> {
+        let options = &self.inner.options;
+        match request.prepare(options.failed_without_reason, options.limits, self.now()) {
+            Ok(prepared) => self.submit(prepared),
+            Err(exceeded) => Pending::refused(exceeded.into()),
+        }
+    }
+
+    /// Takes a token off the card of one contact, or of all (R45).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownApp`]; those of every write. A token that nobody named holds is no error.
+    pub fn remove_token(&self, request: RemoveToken) -> Pending<TokenRemoved> {
+        self.submit(request)
+    }
+
+    /// Erases a contact: its identifiers, which are free again, and its tokens; a subscriber that no
+    /// other contact holds goes with it (R44). Its id is never used again (R18).
+    ///
+    /// # Errors
+    ///
+    /// Those of every write. An unknown contact is no error.
+    pub fn erase(&self, contact: ContactId) -> Pending<Erased> {
+        self.submit(Erase(contact))
+    }
+
+    /// Forgets the message tallies of an app whose latest report is older than `before` (R30).
+    ///
+    /// Done in steps, each a commit with a number of its own, so that other writes need not wait.
+    /// After an error, what was forgotten by then stays forgotten.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownApp`]; those of every write.
+    pub fn forget_messages(&self, app: AppId, before: Timestamp) -> Pending<MessagesForgotten> {
+        self.submit(ForgetMessages::new(app, before))
+    }
+
+    /// Opens the file again after a failed commit, for all handles, and gives the number of the
+    /// state found: a request whose outcome was indeterminate is in exactly when its number is
+    /// reached (R49). Does nothing when no commit failed. Snapshots taken before expire.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`]; [`Error::Open`] when the file cannot be opened: it can be tried again.
+    pub fn reopen(&self) -> Result<SequenceNumber, Error> {
+        self.inner.writer.reopen()
+    }
+
+    /// Finishes what is queued, answers everyone, and closes the file. All clones and snapshots then
+    /// answer [`Error::Closed`]. Closing a closed store does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CloseIncomplete`] when the file could not be closed cleanly.
+    pub fn close(&self) -> Result<(), Error> {
+        self.inner.writer.close()
+    }
+
+    /// Queues a request that panics while it is decided.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub fn panic_while_deciding(&self) -> Pending<()> {
+        self.submit(Panicking)
+    }
+
+    /// What the store says of itself.
+    ///
+    /// # Errors
+    ///
+    /// As for [`snapshot`](ContactStore::snapshot); [`Error::Storage`] when the system does not
+    /// tell the length of the file.
+    pub fn stats(&self) -> Result<Stats, Error> {
+        let snapshot = self.snapshot()?;
+        let disk = self.inner.disk.upgrade().ok_or(Error::Closed)?;
+        Ok(Stats {
+            sequence: snapshot.sequence(),
+            contacts: snapshot.contact_count(),
+            file_bytes: disk.len().map_err(StorageError::from)?,
+            wider_mode: self.inner.wider_mode,
+        })
+    }
+
+    fn submit<O: Operation>(&self, operation: O) -> Pending<O::Outcome> {
+        self.inner.writer.submit(operation, self.when_full)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.options.clock.now()
+    }
+}
+
+impl fmt::Debug for ContactStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ContactStore")
+            .field("when_full", &self.when_full)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request that panics, for the test of R48.
+#[cfg(feature = "testing")]
+struct Panicking;
+
+#[cfg(feature = "testing")]
+impl Operation for Panicking {
+    type Outcome = ();
+
+    fn size(&self) -> crate::operation::Size {
+        crate::operation::Size::one(0)
+    }
+
+    fn decide(
+        &mut self,
+        draft: &mut crate::storage::Draft<'_>,
+    ) -> Result<crate::operation::Step<()>, Error> {
+        // Something to roll back.
+        let _ = draft.state.take_subscriber();
+        // Unwinding without a message, which would only clutter the output of the tests.
+        std::panic::resume_unwind(Box::new(()));
+    }
+}

@@ -1,0 +1,92 @@
+//! The subscriber: one live (app, token) pair and its delivery state.
+//!
+//! This module does not know how a subscriber comes or goes.
+
+use std::fmt;
+
+use crate::app::AppId;
+use crate::identifier::ContactId;
+use crate::report::Status;
+use crate::time::Timestamp;
+use crate::token::Token;
+
+/// The id of a subscriber. Never reused, also not when its token comes back (R35).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubscriberId(u64);
+
+impl SubscriberId {
+    /// The subscriber id `id`. Whether there is such a subscriber is for the store to say.
+    #[must_use]
+    pub const fn new(id: u64) -> Self {
+        SubscriberId(id)
+    }
+
+    /// Reads the decimal text form that [`Display`](fmt::Display) gives: digits without sign or
+    /// leading zero.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let id = text.parse::<u64>().ok().map(SubscriberId)?;
+        (id.to_string() == text).then_some(id)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn value(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for SubscriberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for SubscriberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SubscriberId({})", self.0)
+    }
+}
+
+/// How many reports of each status there were (R30).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StatusCounts {
+    /// Reports with status SENT.
+    pub sent: u64,
+    /// Reports with status FAILED, of any reason.
+    pub failed: u64,
+    /// Reports with status CLICKED.
+    pub clicked: u64,
+}
+
+impl StatusCounts {
+    pub(crate) fn count(&mut self, status: Status) {
+        let counter = match status {
+            Status::Sent => &mut self.sent,
+            Status::Failed => &mut self.failed,
+            Status::Clicked => &mut self.clicked,
+        };
+        *counter = counter.saturating_add(1);
+    }
+}
+
+/// One live (app, token) pair (R27, R38).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Subscriber {
+    /// Its id.
+    pub id: SubscriberId,
+    /// The app.
+    pub app: AppId,
+    /// The token.
+    pub token: Token,
+    /// The contacts that hold the token, in the order in which they came to hold it.
+    pub contacts: Vec<ContactId>,
+    /// When an accepted entry of add-tokens last named the token.
+    pub last_registered_at: Timestamp,
+    /// The last status, by the reports' own times, and its time (R34).
+    pub last_status: Option<(Status, Timestamp)>,
+    /// How many reports of each status there were.
+    pub counts: StatusCounts,
+}

@@ -1,0 +1,92 @@
+//! One write on its way: from the queue through the draft to its answer.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use futures_channel::oneshot;
+
+use crate::error::Error;
+use crate::operation::{Operation, Size, Step};
+use crate::sequence::{Committed, SequenceNumber};
+use crate::storage::Draft;
+
+/// A write whose type the queue need not know.
+pub(super) trait Job: Send {
+    fn size(&self) -> Size;
+
+    /// Decides the request on the draft; what a refused one changed there is rolled back.
+    fn decide(&mut self, draft: &mut Draft<'_>) -> Progress;
+
+    /// Tells the caller what became of it: what was decided, at that number, or the error given.
+    fn answer(self: Box<Self>, with: Result<SequenceNumber, Error>);
+}
+
+/// Whether a job can be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    Done,
+    /// It wants to go on in the next commit.
+    Again,
+}
+
+pub(super) type Answer<T> = Result<Committed<T>, Error>;
+
+/// A write and the way back to its caller.
+pub(super) struct Write<O: Operation> {
+    operation: O,
+    decided: Option<Result<O::Outcome, Error>>,
+    reply: oneshot::Sender<Answer<O::Outcome>>,
+}
+
+impl<O: Operation> Write<O> {
+    pub(super) fn new(operation: O, reply: oneshot::Sender<Answer<O::Outcome>>) -> Self {
+        Write {
+            operation,
+            decided: None,
+            reply,
+        }
+    }
+}
+
+impl<O: Operation> Job for Write<O> {
+    fn size(&self) -> Size {
+        self.operation.size()
+    }
+
+    fn decide(&mut self, draft: &mut Draft<'_>) -> Progress {
+        let mark = draft.mark();
+        // A panic is this request's alone: its changes are rolled back, its neighbours go on (R48).
+        let decided = match catch_unwind(AssertUnwindSafe(|| self.operation.decide(draft))) {
+            Ok(decided) => decided,
+            Err(_) => Err(Error::Panicked),
+        };
+        if decided.is_err() {
+            draft.roll_back_to(mark);
+        }
+        if draft.changed_since(mark) {
+            draft.state.sequence = draft.state.sequence.next();
+        }
+        match decided {
+            Ok(Step::Again) => Progress::Again,
+            Ok(Step::Done(outcome)) => {
+                self.decided = Some(Ok(outcome));
+                Progress::Done
+            }
+            Err(error) => {
+                self.decided = Some(Err(error));
+                Progress::Done
+            }
+        }
+    }
+
+    fn answer(self: Box<Self>, with: Result<SequenceNumber, Error>) {
+        let answer = match (with, self.decided) {
+            (Ok(sequence), Some(decided)) => {
+                decided.map(|outcome| Committed::new(sequence, outcome))
+            }
+            (Ok(_), None) => Err(Error::Panicked),
+            (Err(error), _) => Err(error),
+        };
+        // A caller that no longer waits does not want the answer.
+        drop(self.reply.send(answer));
+    }
+}

@@ -1,0 +1,288 @@
+//! Group commit: one thread decides the waiting requests, commits them together, and answers.
+//!
+//! It knows the promises R46 to R49 and none of the rules: what a request does is its own matter.
+
+mod job;
+mod pending;
+mod queue;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
+
+use futures_channel::oneshot;
+
+use crate::connect_app;
+use crate::error::{Error, OpenError, StorageError};
+use crate::limits::Limits;
+use crate::operation::Operation;
+use crate::options::WhenFull;
+use crate::sequence::SequenceNumber;
+use crate::storage::{Draft, Engine, Rows as _, Snapshot};
+
+pub use self::pending::Pending;
+
+use self::job::{Job, Progress, Write};
+use self::queue::{Next, Queue};
+
+/// What readers get.
+enum Phase {
+    Open(Arc<Snapshot>),
+    /// A commit failed. Readers keep the last durable state, until reopening is tried.
+    Failed(Option<Arc<Snapshot>>),
+    Closed,
+}
+
+/// What the writer's thread and the handles share.
+struct Shared {
+    queue: Arc<Queue>,
+    phase: RwLock<Phase>,
+    closed_with: Mutex<Result<(), StorageError>>,
+}
+
+impl Shared {
+    fn set_phase(&self, phase: Phase) {
+        let mut current = self.phase.write().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *current, phase);
+        drop(current);
+        // An old snapshot is dropped without the lock, for which readers wait.
+        drop(before);
+    }
+}
+
+/// The handles' end of the writer. Dropping the last handle closes the store.
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the writer's thread on an open file.
+    pub(crate) fn start(
+        engine: Engine,
+        snapshot: Snapshot,
+        limits: &Limits,
+    ) -> Result<Self, OpenError> {
+        let snapshot = Arc::new(snapshot);
+        let shared = Arc::new(Shared {
+            queue: Arc::new(Queue::new(limits)),
+            phase: RwLock::new(Phase::Open(Arc::clone(&snapshot))),
+            closed_with: Mutex::new(Ok(())),
+        });
+        let writing = Writing {
+            shared: Arc::clone(&shared),
+            engine,
+            current: snapshot,
+            carried: Vec::new(),
+            failed: false,
+            sweep_stopped: false,
+        };
+        let thread = thread::Builder::new()
+            .name("contact-store-writer".to_owned())
+            .spawn(move || writing.run())
+            .map_err(|error| OpenError::Thread(Arc::new(error)))?;
+        Ok(Writer {
+            shared,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Queues a write.
+    pub(crate) fn submit<O: Operation>(
+        &self,
+        operation: O,
+        when_full: WhenFull,
+    ) -> Pending<O::Outcome> {
+        let (reply, answer) = oneshot::channel();
+        let queue = &self.shared.queue;
+        match queue.submit(Box::new(Write::new(operation, reply)), when_full) {
+            Ok(ticket) => Pending::new(answer, ticket.map(|ticket| (Arc::clone(queue), ticket))),
+            Err(error) => Pending::refused(error),
+        }
+    }
+
+    /// The last durable state.
+    pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>, Error> {
+        match &*self
+            .shared
+            .phase
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+        {
+            Phase::Open(snapshot) | Phase::Failed(Some(snapshot)) => Ok(Arc::clone(snapshot)),
+            Phase::Failed(None) => Err(Error::NeedsReopen),
+            Phase::Closed => Err(Error::Closed),
+        }
+    }
+
+    /// Reopens the file after a failed commit.
+    pub(crate) fn reopen(&self) -> Result<SequenceNumber, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.queue.ask_reopen(reply)?;
+        pending::wait_for(answer)
+    }
+
+    /// Answers everyone and closes the file. The first who closes hears how it went.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        self.shared.queue.close();
+        // Held while joining, so that nobody returns before the file is closed.
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = thread.take() {
+            // The thread catches its own panics.
+            drop(thread.join());
+        }
+        drop(thread);
+        let mut closed_with = self
+            .shared
+            .closed_with
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *closed_with, Ok(())).map_err(Error::CloseIncomplete)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Who wants to hear of errors calls `close`.
+        drop(self.close());
+    }
+}
+
+/// The writer's thread.
+struct Writing {
+    shared: Arc<Shared>,
+    engine: Engine,
+    /// The last durable state.
+    current: Arc<Snapshot>,
+    /// Jobs that go on in the next commit.
+    carried: Vec<Box<dyn Job>>,
+    /// A commit failed, and the file was not reopened since.
+    failed: bool,
+    /// Sweeping failed: not tried again before the file is reopened.
+    sweep_stopped: bool,
+}
+
+impl Writing {
+    fn run(mut self) {
+        let finished = catch_unwind(AssertUnwindSafe(|| self.serve()));
+        self.shared.queue.abandon();
+        for job in self.carried.drain(..) {
+            job.answer(Err(Error::Closed));
+        }
+        self.shared.set_phase(Phase::Closed);
+        let closed = match self.engine.close() {
+            Ok(()) if finished.is_err() => Err(StorageError::Panicked),
+            closed => closed,
+        };
+        *self
+            .shared
+            .closed_with
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = closed;
+    }
+
+    fn serve(&mut self) {
+        loop {
+            let idle = self.carried.is_empty() && !self.has_to_sweep();
+            match self.shared.queue.next(idle) {
+                Next::Jobs(jobs) => self.serve_group(jobs),
+                Next::Reopen(reply) => drop(reply.send(self.reopen())),
+                Next::End => return,
+            }
+        }
+    }
+
+    fn has_to_sweep(&self) -> bool {
+        !self.failed && !self.sweep_stopped && self.current.directory().leaving().is_some()
+    }
+
+    /// Decides jobs together, commits what they change, and answers them.
+    fn serve_group(&mut self, jobs: Vec<Box<dyn Job>>) {
+        if !self.failed && self.engine.panicked() {
+            self.fail();
+        }
+        if self.failed {
+            for job in jobs {
+                job.answer(Err(Error::NeedsReopen));
+            }
+            return;
+        }
+        let current = Arc::clone(&self.current);
+        let mut draft = Draft::new(&current);
+        let mut decided = Vec::with_capacity(jobs.len());
+        for mut job in std::mem::take(&mut self.carried).into_iter().chain(jobs) {
+            let progress = job.decide(&mut draft);
+            decided.push((job, progress, draft.state.sequence));
+        }
+        self.sweep(&mut draft);
+
+        match self.engine.commit(draft, &current) {
+            Ok(None) => {}
+            Ok(Some(snapshot)) => {
+                self.current = Arc::new(snapshot);
+                // Before anyone is answered, so that who was answered reads what it wrote.
+                self.shared
+                    .set_phase(Phase::Open(Arc::clone(&self.current)));
+            }
+            Err(cause) => {
+                self.fail();
+                let durable = current.state().sequence;
+                for (job, _, sequence) in decided {
+                    job.answer(if sequence > durable {
+                        Err(Error::Indeterminate {
+                            sequence,
+                            cause: cause.clone(),
+                        })
+                    } else {
+                        Ok(sequence)
+                    });
+                }
+                return;
+            }
+        }
+        for (job, progress, sequence) in decided {
+            match progress {
+                Progress::Done => job.answer(Ok(sequence)),
+                Progress::Again => self.carried.push(job),
+            }
+        }
+    }
+
+    /// Removes a part of what a disconnected app left behind (R11).
+    fn sweep(&mut self, draft: &mut Draft<'_>) {
+        if !self.has_to_sweep() {
+            return;
+        }
+        let Some(app) = self.current.directory().leaving() else {
+            return;
+        };
+        let mark = draft.mark();
+        let swept = catch_unwind(AssertUnwindSafe(|| connect_app::sweep(draft, app)));
+        if !matches!(swept, Ok(Ok(()))) {
+            // Nobody waits for it, and nothing of it can be seen. `verify` says what is wrong.
+            draft.roll_back_to(mark);
+            self.sweep_stopped = true;
+        }
+    }
+
+    fn fail(&mut self) {
+        self.failed = true;
+        self.shared
+            .set_phase(Phase::Failed(Some(Arc::clone(&self.current))));
+    }
+
+    fn reopen(&mut self) -> Result<SequenceNumber, Error> {
+        if !self.failed && !self.engine.panicked() {
+            return Ok(self.current.state().sequence);
+        }
+        self.failed = true;
+        self.shared.set_phase(Phase::Failed(None));
+        let snapshot = self.engine.reopen()?;
+        self.current = Arc::new(snapshot);
+        self.failed = false;
+        self.sweep_stopped = false;
+        self.shared
+            .set_phase(Phase::Open(Arc::clone(&self.current)));
+        Ok(self.current.state().sequence)
+    }
+}

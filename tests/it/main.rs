@@ -1,0 +1,34 @@
+//! The tests of the whole store, in one binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    clippy::let_underscore_must_use,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::allow_attributes,
+    unreachable_pub,
+    reason = "a test that fails may panic, and may say what it counted"
+)]
+
+mod support;
+
+mod concurrency;
+mod damage;
+mod failing_disk;
+mod files;
+mod json;
+mod kill;
+mod layering;
+mod model;
+mod privacy;
+mod rules_apps;
+mod rules_promises;
+mod rules_reading;
+mod rules_reports;
+mod rules_tokens;
+mod sequences;

@@ -1,0 +1,100 @@
+//! What many tests need: a clock that stands where it is put, stores, and short ways to ask.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use contact_store::{
+    AddTokens, AppId, AppName, Clock, ConnectApp, ContactId, ContactStore, Error, Found,
+    GivenIdentifiers, MatchPolicy, Options, RecordReports, Report, ReportOutcome, Timestamp,
+    TokenAdded, TokenEntry,
+};
+
+/// A clock that a test moves.
+#[derive(Debug, Default)]
+pub struct ManualClock(AtomicU64);
+
+impl ManualClock {
+    pub fn at(millis: u64) -> Arc<Self> {
+        Arc::new(ManualClock(AtomicU64::new(millis)))
+    }
+
+    pub fn set(&self, millis: u64) {
+        self.0.store(millis, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+pub const APP: AppId = AppId::from_u128(0xa);
+pub const OTHER_APP: AppId = AppId::from_u128(0xb);
+
+pub fn id(id: u64) -> ContactId {
+    ContactId::new(id).unwrap()
+}
+
+pub fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+/// Options with a clock at 1,000.
+pub fn options() -> (Options, Arc<ManualClock>) {
+    let clock = ManualClock::at(1_000);
+    let mut options = Options::default();
+    options.clock = clock.clone();
+    (options, clock)
+}
+
+/// A store in memory with `APP` and `OTHER_APP` connected, and its clock at 1,000.
+pub fn store() -> (ContactStore, Arc<ManualClock>) {
+    store_with(|_| {})
+}
+
+/// The same, with some options set.
+pub fn store_with(set: impl FnOnce(&mut Options)) -> (ContactStore, Arc<ManualClock>) {
+    let (mut options, clock) = options();
+    set(&mut options);
+    let store = ContactStore::open_in_memory(options).unwrap();
+    connect(&store);
+    (store, clock)
+}
+
+/// Connects `APP` and `OTHER_APP`.
+pub fn connect(store: &ContactStore) {
+    for (app, name) in [(APP, "First bot"), (OTHER_APP, "Second bot")] {
+        let request = ConnectApp::new(AppName::parse(name).unwrap()).id(app);
+        assert_eq!(store.connect_app(request).wait().unwrap().outcome, app);
+    }
+}
+
+/// Adds one token of `APP`, which must be accepted.
+#[track_caller]
+pub fn add(store: &ContactStore, entry: TokenEntry) -> TokenAdded {
+    let request = AddTokens::new(APP).entry(entry);
+    let added = store.add_tokens(request).wait().unwrap().outcome;
+    added.entries.into_iter().next().unwrap().unwrap()
+}
+
+/// Records one report of `APP`, which must be accepted.
+#[track_caller]
+pub fn report(store: &ContactStore, report: Report) -> ReportOutcome {
+    let request = RecordReports::new(APP).report(report);
+    let outcome = store.record_reports(request).wait().unwrap().outcome;
+    outcome.into_iter().next().unwrap().unwrap()
+}
+
+/// Finds by given identifiers, under `Cascade`.
+#[track_caller]
+pub fn find(store: &ContactStore, given: GivenIdentifiers) -> Result<Option<Found>, Error> {
+    let now = store.snapshot().unwrap();
+    now.find(&given.parse().unwrap(), MatchPolicy::Cascade)
+}
+
+/// Nothing in the store contradicts anything else in it.
+#[track_caller]
+pub fn assert_sound(store: &ContactStore) {
+    assert_eq!(store.snapshot().unwrap().verify().unwrap().problems, []);
+}
