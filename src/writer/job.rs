@@ -86,7 +86,9 @@ impl<O: Operation> Job for Write<O> {
             (Ok(_), None) => Err(Error::Panicked),
             (Err(error), _) => Err(error),
         };
-        // A caller that no longer waits does not want the answer.
-        drop(self.reply.send(answer));
+        // A caller that no longer waits does not want the answer. Sending wakes the one that does,
+        // and its waker is foreign code: a panic in it must not end the writer.
+        let reply = self.reply;
+        drop(catch_unwind(AssertUnwindSafe(|| drop(reply.send(answer)))));
     }
 }

@@ -128,8 +128,11 @@ impl Writer {
         // Held while joining, so that nobody returns before the file is closed.
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread.take() {
-            // The thread catches its own panics.
-            drop(thread.join());
+            // A waker may run a whole task on the writer's own thread, which cannot wait for
+            // itself: it closes when that task returns. The thread catches its own panics.
+            if thread.thread().id() != thread::current().id() {
+                drop(thread.join());
+            }
         }
         drop(thread);
         let mut closed_with = self
