@@ -23,6 +23,9 @@ mod snapshot;
 mod storage;
 mod store;
 mod subscriber;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod testing;
 mod text;
 mod time;
 mod token;

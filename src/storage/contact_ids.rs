@@ -10,9 +10,6 @@ use super::draft::Draft;
 use super::guard::Failure;
 use super::rows::{RowKey, Rows, TakenRow};
 
-/// The largest contact id (R2).
-const LAST: u64 = i64::MAX as u64;
-
 /// The run that `id` is in, if it is in one: its first and last id.
 pub(crate) fn run_with(rows: &impl Rows, id: u64) -> Result<Option<(u64, u64)>, Failure> {
     let below: Option<(u64, TakenRow)> = rows.last_row(&0_u64.to_key(), &id.to_key())?;
@@ -26,7 +23,7 @@ pub(crate) fn run_with(rows: &impl Rows, id: u64) -> Result<Option<(u64, u64)>, 
 pub(crate) fn next_id(rows: &impl Rows, counter: u64) -> Result<Option<u64>, Failure> {
     let run = run_with(rows, counter)?;
     let next = run.map_or(counter, |(_, last)| last.saturating_add(1));
-    Ok((next <= LAST).then_some(next))
+    Ok((next <= ContactId::MAX).then_some(next))
 }
 
 impl Draft<'_> {

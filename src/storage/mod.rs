@@ -28,6 +28,8 @@ pub(crate) use self::disk::Disk;
 #[cfg(feature = "testing")]
 pub use self::disk::Disk;
 pub(crate) use self::disk::MemoryDisk;
+#[cfg(feature = "testing")]
+pub use self::record::decode_records;
 pub(crate) use self::draft::Draft;
 pub(crate) use self::engine::Engine;
 pub(crate) use self::guard::{Detached, Failure};

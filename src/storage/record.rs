@@ -537,3 +537,230 @@ pub(super) fn decode_format(key: &Key, record: &[u8]) -> Result<FormatFound, Fai
         }))
     })
 }
+
+/// Decodes `bytes` as the payload of each kind of row, and as a whole record: for fuzzing. What
+/// decodes must be what it encodes to.
+#[cfg(feature = "testing")]
+pub fn decode_records(bytes: &[u8]) {
+    fn check<R: Row + PartialEq>(bytes: &[u8]) {
+        let Ok(row) = R::decode(bytes) else { return };
+        let mut again = Payload(Vec::new());
+        let same = row.encode(&mut again).and_then(|()| R::decode(&again.0));
+        assert!(
+            same.is_ok_and(|same| same == row),
+            "a row of {} is not what it encodes to",
+            R::TABLE.name()
+        );
+    }
+    check::<CardRow>(bytes);
+    check::<AppRow>(bytes);
+    check::<AppTallyRow>(bytes);
+    check::<SubscriberRow>(bytes);
+    check::<ListedRow>(bytes);
+    check::<MessageRow>(bytes);
+    check::<TakenRow>(bytes);
+    check::<State>(bytes);
+    drop(decode_index(bytes));
+    let key = Key::Int(FORMAT_KEY);
+    drop(decode_format(&key, bytes));
+    // The fuzzer does not find checksums by itself.
+    let sealed = seal(Table::Meta, &key, |record| {
+        record.0.extend_from_slice(bytes);
+        Ok(())
+    });
+    if let Ok(sealed) = sealed {
+        drop(decode_format(&key, &sealed));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card() -> CardRow {
+        CardRow {
+            created_at: Timestamp::from_millis(1_700_000_000_000),
+            created_through: Some(AppId::from_u128(0xa)),
+            identifiers: Identifiers::new()
+                .with_external_customer_id(ExternalId::from_stored("shop-1".to_owned()))
+                .with_email(Email::from_stored("ann@example.com".to_owned())),
+            tokens: vec![HeldTokenRow {
+                subscriber: SubscriberId::new(7),
+                app: AppNumber(1),
+                added_at: Timestamp::from_millis(300),
+                token: Token::from_stored("100200".to_owned()),
+            }],
+        }
+    }
+
+    /// What a row of each kind is in a file. These bytes are the format: they change with it alone.
+    #[test]
+    fn the_bytes_of_every_record_are_the_golden_ones() {
+        fn bytes<R: Row>(key: Key, row: &R) -> String {
+            let sealed = encode(&key, row).map(Vec::from).unwrap_or_default();
+            sealed.iter().map(|byte| format!("{byte:02x}")).collect()
+        }
+        let counts = StatusCounts {
+            sent: 3,
+            failed: 251,
+            clicked: 1,
+        };
+        let subscriber = SubscriberRow {
+            app: AppNumber(1),
+            token: Token::from_stored("100200".to_owned()),
+            holders: [1, ContactId::MAX]
+                .into_iter()
+                .flat_map(ContactId::new)
+                .collect(),
+            last_registered_at: Timestamp::from_millis(300),
+            last_status: Some((Status::Clicked, Timestamp::from_millis(70_000))),
+            counts,
+        };
+        let app = AppRow {
+            number: AppNumber(1),
+            name: AppName::from_stored("Bot".to_owned()),
+            key: Some(AccessKey::from_stored("key".to_owned())),
+            connected_at: Timestamp::from_millis(5),
+        };
+        let tally = AppTallyRow {
+            app: AppId::from_u128(0xa),
+            connected: true,
+            subscribers: 2,
+            contacts: 1,
+            removed_by_failed: 4,
+            removed_by_host: 5,
+        };
+        let message = MessageRow {
+            last_at: Timestamp::from_millis(9),
+            counts,
+        };
+        for (what, bytes, golden) in [
+            (
+                "card",
+                bytes(Key::Int(1), &card()),
+                "01fd0068e5cf8b010000010a010673686f702d3100010f616e6e406578616d706c652e636f6d010701fb2c01063130303230306589f251",
+            ),
+            (
+                "subscriber",
+                bytes(Key::Int(7), &subscriber),
+                "0101063130303230300201fdffffffffffffff7ffb2c010103fc7011010003fbfb0001a31c8e10",
+            ),
+            (
+                "app",
+                bytes(Key::Wide(0xa), &app),
+                "010103426f7401036b657905a2570f6d",
+            ),
+            (
+                "tally",
+                bytes(Key::Int(1), &tally),
+                "010a010201040541256436",
+            ),
+            (
+                "message",
+                bytes(
+                    Key::Bytes(b"\0\0\0\0\0\0\0\x01m1".as_slice().into()),
+                    &message,
+                ),
+                "010903fbfb000112aabea0",
+            ),
+            (
+                "listed",
+                bytes(Key::Wide(1 << 64 | 7), &ListedRow),
+                "01920469ae",
+            ),
+            (
+                "taken",
+                bytes(Key::Int(10), &TakenRow { last: 300 }),
+                "01fb2c014799d80f",
+            ),
+            (
+                "state",
+                bytes(Key::Int(STATE_KEY), &State::new()),
+                "0100010101000054cfc695",
+            ),
+        ] {
+            assert_eq!(bytes, golden, "{what}");
+        }
+    }
+
+    #[test]
+    fn no_flipped_bit_and_no_other_length_of_a_record_goes_unnoticed() {
+        let key = Key::Int(1);
+        let sealed = encode(&key, &card()).map(Vec::from).unwrap_or_default();
+        let read = |bytes: &[u8]| open(Table::Contacts, &key, bytes, CardRow::decode);
+        assert!(read(&sealed).is_ok_and(|row| row == card()));
+        for at in 0..sealed.len() {
+            for bit in 0..8 {
+                let mut damaged = sealed.clone();
+                if let Some(byte) = damaged.get_mut(at) {
+                    *byte ^= 1 << bit;
+                }
+                assert!(
+                    matches!(read(&damaged), Err(Failure::Corrupt(_))),
+                    "{at} {bit}"
+                );
+            }
+            let cut = sealed.get(..at).unwrap_or_default();
+            assert!(matches!(read(cut), Err(Failure::Corrupt(_))), "{at}");
+        }
+        let longer = [&*sealed, &[0]].concat();
+        assert!(matches!(read(&longer), Err(Failure::Corrupt(_))));
+        let elsewhere = open(Table::Contacts, &Key::Int(2), &sealed, CardRow::decode);
+        assert!(matches!(elsewhere, Err(Failure::Corrupt(_))));
+    }
+
+    #[test]
+    fn a_payload_that_goes_on_behind_its_row_is_refused() {
+        let mut payload = Payload(Vec::new());
+        assert!(card().encode(&mut payload).is_ok());
+        assert!(CardRow::decode(&payload.0).is_ok_and(|row| row == card()));
+        payload.0.push(0);
+        assert!(matches!(
+            CardRow::decode(&payload.0),
+            Err(Failure::Corrupt(_))
+        ));
+    }
+
+    /// Without its limit the decoder would allocate what a damaged length says, and abort.
+    #[test]
+    fn a_length_larger_than_any_record_is_refused_before_anything_is_allocated() {
+        // Times, ids and options of a card, then a count of tokens of 2^62.
+        let payload = [0, 0, 0, 0, 0, 253, 0, 0, 0, 0, 0, 0, 0, 64];
+        assert!(matches!(
+            CardRow::decode(&payload),
+            Err(Failure::Corrupt(_))
+        ));
+    }
+
+    #[test]
+    fn an_index_row_gives_back_its_ids() {
+        for ids in [vec![], vec![7], vec![7, 300, u64::MAX]] {
+            let row = IndexRow::from_ids(ids.iter().copied());
+            let sealed = encode_index(Table::Emails, &Key::Int(5), &row).unwrap_or_default();
+            let read = open(Table::Emails, &Key::Int(5), &sealed, decode_index);
+            assert!(read.is_ok_and(|read| read == row && read.ids().eq(ids)));
+        }
+    }
+
+    fn format(read_format: u32, write_format: u32) -> FormatRow {
+        FormatRow {
+            read_format,
+            write_format,
+            ..FormatRow::new(FORMAT, [1, 2], Timestamp::default())
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_told_from_a_foreign_row() {
+        let key = Key::Int(FORMAT_KEY);
+        let found = |row: &FormatRow| {
+            encode_format(&key, row).and_then(|record| decode_format(&key, &record))
+        };
+        assert!(matches!(found(&format(1, 1)), Ok(FormatFound::Known(row)) if row.index_key == 2));
+        assert!(matches!(found(&format(2, 2)), Ok(FormatFound::Newer(2))));
+        assert!(matches!(found(&format(1, 3)), Ok(FormatFound::Newer(3))));
+        let foreign = seal(Table::Meta, &key, |record| record.push("another program"));
+        let foreign = foreign.and_then(|record| decode_format(&key, &record));
+        assert!(matches!(foreign, Ok(FormatFound::Foreign)));
+    }
+}

@@ -1,0 +1,3 @@
+//! What the crate's own tests, benches and fuzz targets need, and a host does not.
+
+pub use crate::storage::decode_records;
