@@ -167,6 +167,18 @@ pub enum JsonFault {
         /// Column, counted from 1, in bytes.
         column: usize,
     },
+    /// Not UTF-8.
+    #[error("not UTF-8 at byte {byte}")]
+    NotUtf8 {
+        /// How many bytes before it are UTF-8.
+        byte: usize,
+    },
+    /// A byte order mark stands before the text.
+    #[error("a byte order mark stands before the text")]
+    ByteOrderMark,
+    /// A string with one half of a surrogate pair: no text can hold it.
+    #[error("holds one half of a surrogate pair")]
+    LoneSurrogate,
     /// A value of another type than expected.
     #[error("expected {expected}, found {found}")]
     WrongType {

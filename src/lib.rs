@@ -29,6 +29,7 @@ pub mod testing;
 mod text;
 mod time;
 mod token;
+pub mod wire;
 mod writer;
 
 pub use add_tokens::{AddTokens, Applied, TokenAdded, TokenEntry, TokenPlace, TokensAdded};

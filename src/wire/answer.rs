@@ -1,0 +1,531 @@
+//! What the store answers, in its published form.
+//!
+//! Each function gives a value to be written by any serializer. Members that do not apply are left
+//! out, and members come in the same order every time (R55).
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::add_tokens::{TokenAdded, TokenPlace, TokensAdded};
+use crate::app::{App, AppId, AppName};
+use crate::contact::{Card, HeldToken};
+use crate::erase::Erased;
+use crate::error::EntryError;
+use crate::forget_messages::MessagesForgotten;
+use crate::identifier::{ContactId, IdentifierKind, KindSet, Phone};
+use crate::matching::{Decision, Explanation};
+use crate::record_reports::ReportOutcome;
+use crate::remove_token::TokenRemoved;
+use crate::report::{MessageTally, Status};
+use crate::snapshot::Found;
+use crate::storage::Verified;
+use crate::subscriber::{StatusCounts, Subscriber};
+
+use super::fault::Refused;
+
+/// `{"results": [...]}`, one for each entry in order (R25).
+#[must_use]
+pub fn tokens_added(outcome: &TokensAdded) -> impl Serialize {
+    Results {
+        results: List::of(&outcome.entries, |entry| match entry {
+            Ok(added) => OrRefused::Accepted(Added::from(added)),
+            Err(error) => OrRefused::Refused(Refused::entry(error)),
+        }),
+    }
+}
+
+/// `{"results": [{"outcome"}, ...]}`, one for each report in order (R36).
+#[must_use]
+pub fn reports_recorded(outcomes: &[Result<ReportOutcome, EntryError>]) -> impl Serialize {
+    Results {
+        results: List::of(outcomes, |outcome| match outcome {
+            Ok(outcome) => OrRefused::Accepted(Recorded {
+                outcome: match outcome {
+                    ReportOutcome::Recorded => "recorded",
+                    ReportOutcome::Removed { .. } => "removed",
+                    ReportOutcome::UnknownSubscriber => "unknownSubscriber",
+                },
+            }),
+            Err(error) => OrRefused::Refused(Refused::entry(error)),
+        }),
+    }
+}
+
+/// `{"contact": {...}, "matchedBy"}`, or `{"contact": null}` (R26).
+#[must_use]
+pub fn contact_found(found: Option<&Found>) -> impl Serialize {
+    ContactFound {
+        contact: found.map(|found| CardForm::from(&found.card)),
+        matched_by: found.map(|found| found.matched_by.as_str()),
+    }
+}
+
+/// A card: `{"contactId", "externalCustomerId", "phone", "email", "createdAt",
+/// "createdThroughAppUuid", "tokens": [...]}` (R29).
+#[must_use]
+pub fn card(card: &Card) -> impl Serialize {
+    CardForm::from(card)
+}
+
+/// `{"named": {kind: contact id or null, ...}, "cascade": {...}, "topPriority": {...}}` (R28).
+#[must_use]
+pub fn explanation(explanation: &Explanation) -> impl Serialize {
+    ExplanationForm {
+        named: Named(&explanation.named),
+        cascade: DecisionForm::from(&explanation.cascade),
+        top_priority: DecisionForm::from(&explanation.top_priority),
+    }
+}
+
+/// `{"appUuid", "name"}` of an app that was connected.
+#[must_use]
+pub fn app_connected(id: AppId, name: &AppName) -> impl Serialize {
+    Connected {
+        app_uuid: Shown(id),
+        name: name.as_str(),
+    }
+}
+
+/// `{"disconnected": true}`.
+#[must_use]
+pub fn app_disconnected() -> impl Serialize {
+    Disconnected { disconnected: true }
+}
+
+/// `{"apps": [{"appUuid", "name", "subscribers", "contacts"}, ...]}` (R37).
+#[must_use]
+pub fn apps(apps: &[App]) -> impl Serialize {
+    Apps {
+        apps: List::of(apps, |app| AppForm {
+            app_uuid: Shown(app.id),
+            name: app.name.as_str(),
+            subscribers: app.subscribers,
+            contacts: app.contacts,
+        }),
+    }
+}
+
+/// `{"subscribers": [{"subscriberId", "token", "contactIds", "lastRegisteredAt", "lastStatus",
+/// "lastStatusAt", "counts"}, ...]}` (R38).
+#[must_use]
+pub fn subscribers(page: &[Subscriber]) -> impl Serialize {
+    Subscribers {
+        subscribers: List::of(page, SubscriberForm::from),
+    }
+}
+
+/// `{"messages": [{"messageId", "counts", "lastAt"}, ...]}` (R30).
+#[must_use]
+pub fn messages(page: &[MessageTally]) -> impl Serialize {
+    Messages {
+        messages: List::of(page, |tally| MessageForm {
+            message_id: tally.id.as_str(),
+            counts: Counts::from(&tally.counts),
+            last_at: tally.last_at.as_millis(),
+        }),
+    }
+}
+
+/// `{"forgotten": n}`: how many message tallies were removed.
+#[must_use]
+pub fn messages_forgotten(outcome: MessagesForgotten) -> impl Serialize {
+    Forgotten {
+        forgotten: outcome.messages,
+    }
+}
+
+/// `{"removedFrom": [contact ids]}`: whose cards lost the token (R45).
+#[must_use]
+pub fn token_removed(outcome: &TokenRemoved) -> impl Serialize {
+    Removed {
+        removed_from: ContactIds(&outcome.from),
+    }
+}
+
+/// `{"erased": true}`, or false for an unknown contact (R44).
+#[must_use]
+pub fn erased(outcome: Erased) -> impl Serialize {
+    ErasedForm {
+        erased: outcome.erased,
+    }
+}
+
+/// `{"verified": true, "problems": []}`; with problems, false, and how many there are in all.
+#[must_use]
+pub fn verified(found: &Verified) -> impl Serialize {
+    VerifiedForm {
+        verified: found.is_sound(),
+        problems: List::of(&found.problems, |problem| ProblemForm {
+            table: problem.table,
+            row: problem.row,
+            what: problem.what,
+        }),
+        problem_count: (!found.is_sound()).then_some(found.problem_count),
+    }
+}
+
+/// A list whose elements are put into their form one at a time.
+struct List<'a, T, F>(&'a [T], F);
+
+impl<'a, T, F> List<'a, T, F> {
+    /// The bound is what tells the types of the closure's argument.
+    fn of<S>(list: &'a [T], form: F) -> Self
+    where
+        F: Fn(&'a T) -> S,
+    {
+        List(list, form)
+    }
+}
+
+impl<'a, T, F, S> Serialize for List<'a, T, F>
+where
+    F: Fn(&'a T) -> S,
+    S: Serialize,
+{
+    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        serializer.collect_seq(self.0.iter().map(&self.1))
+    }
+}
+
+/// Written as the string that it displays.
+struct Shown<T>(T);
+
+impl<T: fmt::Display> Serialize for Shown<T> {
+    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// Written as a list of published names.
+struct Kinds(KindSet);
+
+impl Kinds {
+    fn given(kinds: KindSet) -> Option<Self> {
+        (!kinds.is_empty()).then_some(Kinds(kinds))
+    }
+}
+
+impl Serialize for Kinds {
+    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        serializer.collect_seq(self.0.iter().map(IdentifierKind::as_str))
+    }
+}
+
+struct ContactIds<'a>(&'a [ContactId]);
+
+impl<'a> ContactIds<'a> {
+    fn given(ids: &'a [ContactId]) -> Option<Self> {
+        (!ids.is_empty()).then_some(ContactIds(ids))
+    }
+}
+
+impl Serialize for ContactIds<'_> {
+    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        serializer.collect_seq(self.0.iter().map(|id| id.value()))
+    }
+}
+
+#[derive(Serialize)]
+struct Results<R> {
+    results: R,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum OrRefused<T> {
+    Accepted(T),
+    Refused(Refused),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Added<'a> {
+    contact_id: u64,
+    contact: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matched_by: Option<&'static str>,
+    token: &'static str,
+    subscriber_id: Shown<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<Kinds>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ignored: Option<Kinds>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved_from: Option<ContactIds<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    also_held_by: Option<ContactIds<'a>>,
+}
+
+impl<'a> From<&'a TokenAdded> for Added<'a> {
+    fn from(added: &'a TokenAdded) -> Self {
+        let (token, moved_from) = match &added.token {
+            TokenPlace::Added => ("added", None),
+            TokenPlace::AlreadyHeld => ("alreadyHeld", None),
+            TokenPlace::Moved { from } => ("moved", Some(ContactIds(from))),
+        };
+        Added {
+            contact_id: added.contact.value(),
+            contact: match added.matched_by {
+                Some(_) => "found",
+                None => "created",
+            },
+            matched_by: added.matched_by.map(IdentifierKind::as_str),
+            token,
+            subscriber_id: Shown(added.subscriber.value()),
+            skipped: Kinds::given(added.skipped),
+            ignored: Kinds::given(added.ignored),
+            moved_from,
+            also_held_by: ContactIds::given(&added.also_held_by),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Recorded {
+    outcome: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ContactFound<'a> {
+    contact: Option<CardForm<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matched_by: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CardForm<'a> {
+    contact_id: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_customer_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    created_at: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_through_app_uuid: Option<Shown<AppId>>,
+    tokens: List<'a, HeldToken, fn(&'a HeldToken) -> HeldTokenForm<'a>>,
+}
+
+impl<'a> From<&'a Card> for CardForm<'a> {
+    fn from(card: &'a Card) -> Self {
+        let identifiers = &card.identifiers;
+        CardForm {
+            contact_id: card.id.value(),
+            external_customer_id: identifiers.external_customer_id().map(|id| id.as_str()),
+            phone: identifiers.phone().map(Phone::digits),
+            email: identifiers.email().map(|email| email.as_str()),
+            created_at: card.created_at.as_millis(),
+            created_through_app_uuid: card.created_through.map(Shown),
+            tokens: List(&card.tokens, HeldTokenForm::from),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HeldTokenForm<'a> {
+    app_uuid: Shown<AppId>,
+    token: &'a str,
+    subscriber_id: Shown<u64>,
+    added_at: u64,
+}
+
+impl<'a> From<&'a HeldToken> for HeldTokenForm<'a> {
+    fn from(held: &'a HeldToken) -> Self {
+        HeldTokenForm {
+            app_uuid: Shown(held.app),
+            token: held.token.as_str(),
+            subscriber_id: Shown(held.subscriber.value()),
+            added_at: held.added_at.as_millis(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExplanationForm<'a> {
+    named: Named<'a>,
+    cascade: DecisionForm,
+    top_priority: DecisionForm,
+}
+
+struct Named<'a>(&'a [(IdentifierKind, Option<ContactId>)]);
+
+impl Serialize for Named<'_> {
+    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        let named = self.0.iter();
+        serializer.collect_map(named.map(|(kind, id)| (kind.as_str(), id.map(ContactId::value))))
+    }
+}
+
+#[derive(Serialize)]
+#[serde(
+    tag = "decision",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+enum DecisionForm {
+    Append {
+        contact_id: u64,
+        matched_by: &'static str,
+    },
+    Create {
+        contact_id: u64,
+        identifiers: Kinds,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        skipped: Option<Kinds>,
+    },
+    Refuse(Refused),
+}
+
+impl From<&Decision> for DecisionForm {
+    fn from(decision: &Decision) -> Self {
+        match decision {
+            Decision::Append {
+                contact,
+                matched_by,
+            } => DecisionForm::Append {
+                contact_id: contact.value(),
+                matched_by: matched_by.as_str(),
+            },
+            Decision::Create {
+                contact,
+                identifiers,
+                skipped,
+            } => DecisionForm::Create {
+                contact_id: contact.value(),
+                identifiers: Kinds(*identifiers),
+                skipped: Kinds::given(*skipped),
+            },
+            Decision::Refuse(error) => DecisionForm::Refuse(Refused::entry(error)),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Connected<'a> {
+    app_uuid: Shown<AppId>,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct Disconnected {
+    disconnected: bool,
+}
+
+#[derive(Serialize)]
+struct Apps<L> {
+    apps: L,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AppForm<'a> {
+    app_uuid: Shown<AppId>,
+    name: &'a str,
+    subscribers: u64,
+    contacts: u64,
+}
+
+#[derive(Serialize)]
+struct Subscribers<L> {
+    subscribers: L,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SubscriberForm<'a> {
+    subscriber_id: Shown<u64>,
+    token: &'a str,
+    contact_ids: ContactIds<'a>,
+    last_registered_at: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_status_at: Option<u64>,
+    counts: Counts,
+}
+
+impl<'a> From<&'a Subscriber> for SubscriberForm<'a> {
+    fn from(subscriber: &'a Subscriber) -> Self {
+        SubscriberForm {
+            subscriber_id: Shown(subscriber.id.value()),
+            token: subscriber.token.as_str(),
+            contact_ids: ContactIds(&subscriber.contacts),
+            last_registered_at: subscriber.last_registered_at.as_millis(),
+            last_status: subscriber
+                .last_status
+                .map(|(status, _)| Status::as_str(status)),
+            last_status_at: subscriber.last_status.map(|(_, at)| at.as_millis()),
+            counts: Counts::from(&subscriber.counts),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Counts {
+    sent: u64,
+    failed: u64,
+    clicked: u64,
+}
+
+impl From<&StatusCounts> for Counts {
+    fn from(counts: &StatusCounts) -> Self {
+        Counts {
+            sent: counts.sent,
+            failed: counts.failed,
+            clicked: counts.clicked,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Messages<L> {
+    messages: L,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MessageForm<'a> {
+    message_id: &'a str,
+    counts: Counts,
+    last_at: u64,
+}
+
+#[derive(Serialize)]
+struct Forgotten {
+    forgotten: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Removed<'a> {
+    removed_from: ContactIds<'a>,
+}
+
+#[derive(Serialize)]
+struct ErasedForm {
+    erased: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VerifiedForm<L> {
+    verified: bool,
+    problems: L,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem_count: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct ProblemForm {
+    table: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    row: Option<u64>,
+    what: &'static str,
+}

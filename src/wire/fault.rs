@@ -1,0 +1,249 @@
+//! Errors in their published form: a stable code, a text, and the parts that a program may need.
+//!
+//! No form holds a value of a request (R52): the texts are those of the errors themselves.
+
+use serde::Serialize;
+
+use crate::error::{EntryError, Error, JsonError, JsonFault, OpenError, StorageError};
+use crate::fault::{Fault, FieldError};
+use crate::limits::{Limit, LimitExceeded};
+
+/// The published code of an error: see the [list](super#codes).
+#[must_use]
+pub fn code(error: &Error) -> &'static str {
+    match error {
+        Error::UnknownApp(_) => "unknownApp",
+        Error::EntryRefused { .. } => "entryRefused",
+        Error::Field(error) => field_code(error),
+        Error::NothingGiven => "nothingGiven",
+        Error::LimitExceeded(_) => "limitExceeded",
+        Error::Json(error) => json_code(error),
+        Error::Busy { .. } => "busy",
+        Error::ContactIdsExhausted => "contactIdsExhausted",
+        Error::Panicked => "panicked",
+        Error::Indeterminate { .. } => "indeterminate",
+        Error::NeedsReopen => "needsReopen",
+        Error::Closed => "closed",
+        Error::AnswerTaken => "answerTaken",
+        Error::SnapshotExpired => "snapshotExpired",
+        Error::CloseIncomplete(_) => "closeIncomplete",
+        Error::Open(error) => open_code(error),
+        Error::Storage(error) => storage_code(error),
+    }
+}
+
+/// The published code of the error of one entry: see the [list](super#codes).
+#[must_use]
+pub fn entry_code(error: &EntryError) -> &'static str {
+    match error {
+        EntryError::Field(error) => field_code(error),
+        EntryError::NoIdentifier => "noIdentifier",
+        EntryError::UnknownContactId(_) => "unknownContactId",
+        EntryError::ContactIdErased(_) => "contactIdErased",
+        EntryError::LimitExceeded(_) => "limitExceeded",
+        EntryError::ContactIdsExhausted => "contactIdsExhausted",
+        EntryError::OneOfTokenAndSubscriber => "oneOfTokenAndSubscriber",
+        EntryError::Json(error) => json_code(error),
+    }
+}
+
+fn field_code(error: &FieldError) -> &'static str {
+    match error.fault() {
+        Fault::Blank => "blank",
+        Fault::TooLong { .. } => "tooLong",
+        Fault::ContactIdOutOfRange => "contactIdOutOfRange",
+        Fault::ForbiddenCharacter => "forbiddenCharacter",
+        Fault::NotADigit => "notADigit",
+        Fault::DigitCount { .. } => "digitCount",
+        Fault::LeadingZero => "leadingZero",
+        Fault::AmbiguousZero => "ambiguousZero",
+        Fault::NoAtSign => "noAtSign",
+        Fault::LocalPartLength { .. } => "localPartLength",
+        Fault::LocalPartWhiteSpace => "localPartWhiteSpace",
+        Fault::DomainLength { .. } => "domainLength",
+        Fault::DomainLabel => "domainLabel",
+        Fault::NonAsciiDomain => "nonAsciiDomain",
+        Fault::Idna => "idna",
+    }
+}
+
+fn json_code(error: &JsonError) -> &'static str {
+    match error.fault {
+        JsonFault::Syntax { .. } => "syntax",
+        JsonFault::NotUtf8 { .. } => "notUtf8",
+        JsonFault::ByteOrderMark => "byteOrderMark",
+        JsonFault::LoneSurrogate => "loneSurrogate",
+        JsonFault::WrongType { .. } => "wrongType",
+        JsonFault::Missing(_) => "missingMember",
+        JsonFault::Repeated(_) => "repeatedMember",
+        JsonFault::Unknown(_) | JsonFault::UnknownUnnamed { .. } => "unknownMember",
+        JsonFault::NotOneOf { .. } => "notOneOf",
+    }
+}
+
+fn open_code(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::NotFound => "notFound",
+        OpenError::AlreadyExists => "alreadyExists",
+        OpenError::AlreadyOpen => "alreadyOpen",
+        OpenError::SymbolicLink => "symbolicLink",
+        OpenError::NotAFile => "notAFile",
+        OpenError::Empty => "emptyFile",
+        OpenError::HalfCreated => "halfCreated",
+        OpenError::Foreign => "foreignFile",
+        OpenError::NewerFormat { .. } => "newerFormat",
+        OpenError::OtherCanonicalForms { .. } => "otherCanonicalForms",
+        OpenError::Damaged(_) => "damaged",
+        OpenError::LimitTooHigh(_) => "limitTooHigh",
+        OpenError::Io(_) => "io",
+        OpenError::Thread(_) => "noThread",
+        OpenError::Random => "noRandomBytes",
+    }
+}
+
+fn storage_code(error: &StorageError) -> &'static str {
+    match error {
+        StorageError::Io(_) => "io",
+        StorageError::Corrupt(_) => "corrupt",
+        StorageError::Stopped => "storageStopped",
+        StorageError::Panicked => "storagePanicked",
+    }
+}
+
+fn limit_name(limit: Limit) -> &'static str {
+    match limit {
+        Limit::TokensPerContact => "tokensPerContact",
+        Limit::ContactsPerToken => "contactsPerToken",
+        Limit::EntriesPerRequest => "entriesPerRequest",
+        Limit::RequestTextBytes => "requestTextBytes",
+        Limit::CardTextBytes => "cardTextBytes",
+        Limit::PageRows => "pageRows",
+    }
+}
+
+/// An error, in its published form: `{"error": {"code", "message", ...}}`.
+#[must_use]
+pub fn error(error: &Error) -> impl Serialize {
+    Refused {
+        error: form(error, None),
+    }
+}
+
+/// The same for an error of one line of a log, counted from 1: with its `line`.
+#[must_use]
+pub fn error_at_line(error: &Error, line: u64) -> impl Serialize {
+    Refused {
+        error: form(error, Some(line)),
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Refused {
+    error: Form,
+}
+
+impl Refused {
+    pub(super) fn entry(error: &EntryError) -> Self {
+        Refused {
+            error: entry_form(error),
+        }
+    }
+}
+
+/// What is not there stays away (R55).
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Form {
+    code: &'static str,
+    message: String,
+    /// The field whose value is invalid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'static str>,
+    /// The members that lead to what is not of the published form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    /// The limit that would have been exceeded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<&'static str>,
+    /// How much there would have been.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actual: Option<u64>,
+    /// How much there may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    most: Option<u64>,
+    /// The contact that the error is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact_id: Option<u64>,
+    /// The number that the request would have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence: Option<u64>,
+    /// The place of the refused entry, counted from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry: Option<usize>,
+    /// What is wrong with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<Box<Form>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+}
+
+impl Form {
+    fn field(mut self, error: &FieldError) -> Self {
+        self.field = Some(error.field().as_str());
+        self
+    }
+
+    fn json(mut self, error: &JsonError) -> Self {
+        self.path = (!error.path.is_empty()).then(|| error.path.clone());
+        self
+    }
+
+    fn limit(mut self, error: &LimitExceeded) -> Self {
+        self.limit = Some(limit_name(error.limit));
+        self.actual = Some(error.actual);
+        self.most = Some(error.most);
+        self
+    }
+}
+
+fn form(error: &Error, line: Option<u64>) -> Form {
+    let plain = Form {
+        code: code(error),
+        message: error.to_string(),
+        line,
+        ..Form::default()
+    };
+    match error {
+        Error::Field(error) => plain.field(error),
+        Error::Json(error) => plain.json(error),
+        Error::LimitExceeded(error) => plain.limit(error),
+        Error::EntryRefused { index, error } => Form {
+            entry: Some(*index),
+            cause: Some(Box::new(entry_form(error))),
+            ..plain
+        },
+        Error::Indeterminate { sequence, .. } => Form {
+            sequence: Some(sequence.value()),
+            ..plain
+        },
+        _ => plain,
+    }
+}
+
+fn entry_form(error: &EntryError) -> Form {
+    let plain = Form {
+        code: entry_code(error),
+        message: error.to_string(),
+        ..Form::default()
+    };
+    match error {
+        EntryError::Field(error) => plain.field(error),
+        EntryError::Json(error) => plain.json(error),
+        EntryError::LimitExceeded(error) => plain.limit(error),
+        EntryError::UnknownContactId(id) | EntryError::ContactIdErased(id) => Form {
+            contact_id: Some(id.value()),
+            ..plain
+        },
+        _ => plain,
+    }
+}

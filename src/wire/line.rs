@@ -1,0 +1,309 @@
+//! One line of a log of what a host receives.
+//!
+//! This module does not know where lines come from or what becomes of them.
+
+use crate::add_tokens::AddTokens;
+use crate::app::{AccessKey, AppId, AppName};
+use crate::connect_app::ConnectApp;
+use crate::error::{Error, JsonError, JsonFault};
+use crate::identifier::{ContactId, Identifiers};
+use crate::limits::{Limits, PAGE_ROWS};
+use crate::record_reports::RecordReports;
+use crate::remove_token::RemoveToken;
+use crate::report::MessageId;
+use crate::subscriber::SubscriberId;
+use crate::time::Timestamp;
+use crate::token::Token;
+
+use super::json::{Value, at};
+use super::request::{
+    check_request_size, contact_id, identifiers, member_path, report_entries, subscriber_id,
+    timestamp, token_entries,
+};
+
+/// One line of a log of what a host receives: one request or one question.
+///
+/// | line | means |
+/// | --- | --- |
+/// | `{"connectApp": {"appUuid", "name", "key"}}` | [`Line::ConnectApp`]; `name` is required |
+/// | `{"disconnectApp": {"appUuid"}}` | [`Line::DisconnectApp`] |
+/// | `{"appUuid", "tokens": [...], "at"}` | [`Line::AddTokens`]; `at` is optional |
+/// | `{"appUuid", "statuses": [...], "at"}` | [`Line::RecordReports`]; `at` is optional, here and in each report |
+/// | `{"find": {...}}`, `{"explain": {...}}` | [`Line::Find`], [`Line::Explain`]: any of the four identifiers |
+/// | `{"erase": {"contactId"}}` | [`Line::Erase`] |
+/// | `{"removeToken": {"appUuid", "token", "contactId"}}` | [`Line::RemoveToken`]; `contactId` is optional |
+/// | `{"apps": {}}` | [`Line::Apps`] |
+/// | `{"subscribers": {"appUuid", "after", "limit"}}` | [`Line::Subscribers`]; only `appUuid` is required |
+/// | `{"messages": {"appUuid", "after", "limit"}}` | [`Line::Messages`]; only `appUuid` is required |
+/// | `{"forgetMessages": {"appUuid", "before"}}` | [`Line::ForgetMessages`] |
+/// | `{"verify": {}}` | [`Line::Verify`] |
+///
+/// A member that is `null` counts as absent, `tokens` and `statuses` excepted. Times are milliseconds
+/// since 1970 UTC.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Line {
+    /// Connect an app.
+    ConnectApp {
+        /// The request.
+        request: ConnectApp,
+        /// The name in it, which the answer gives back.
+        name: AppName,
+    },
+    /// Disconnect an app.
+    DisconnectApp(AppId),
+    /// Add tokens.
+    AddTokens(AddTokens),
+    /// Record delivery reports.
+    RecordReports(RecordReports),
+    /// Find a contact.
+    Find(Identifiers),
+    /// Explain where identifiers lead.
+    Explain(Identifiers),
+    /// Erase a contact.
+    Erase(ContactId),
+    /// Take a token off one card, or off all.
+    RemoveToken(RemoveToken),
+    /// List the connected apps.
+    Apps,
+    /// List subscribers of an app.
+    Subscribers {
+        /// The app.
+        app: AppId,
+        /// Behind which subscriber the page begins.
+        after: Option<SubscriberId>,
+        /// How many at most; without `limit` in the line, as many as a page may have.
+        limit: usize,
+    },
+    /// List message tallies of an app.
+    Messages {
+        /// The app.
+        app: AppId,
+        /// Behind which message the page begins.
+        after: Option<MessageId>,
+        /// How many at most; without `limit` in the line, as many as a page may have.
+        limit: usize,
+    },
+    /// Forget the message tallies of an app whose latest report is older than a time.
+    ForgetMessages {
+        /// The app.
+        app: AppId,
+        /// The time.
+        before: Timestamp,
+    },
+    /// Verify the store.
+    Verify,
+}
+
+const MEMBERS: [&str; 15] = [
+    "appUuid",
+    "at",
+    "tokens",
+    "statuses",
+    "connectApp",
+    "disconnectApp",
+    "find",
+    "explain",
+    "erase",
+    "removeToken",
+    "apps",
+    "subscribers",
+    "messages",
+    "forgetMessages",
+    "verify",
+];
+
+const ONE_KIND: JsonFault = JsonFault::NotOneOf {
+    expected: "one of tokens, statuses, connectApp, disconnectApp, find, explain, erase, \
+               removeToken, apps, subscribers, messages, forgetMessages and verify",
+};
+
+impl Line {
+    /// Reads a line.
+    ///
+    /// An entry of `tokens` or `statuses` that is not of the published form is kept as one that will
+    /// be refused (R55).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LimitExceeded`] when the line has more bytes, or more entries, than a request may;
+    /// [`Error::Json`] when it is of none of the forms above; [`Error::Field`] when one of its values
+    /// is invalid.
+    pub fn parse(line: &[u8], limits: &Limits) -> Result<Self, Error> {
+        check_request_size(line.len() as u64, limits)?;
+        let members = Value::parse(line).and_then(|value| value.members(&MEMBERS));
+        let [app, time, kinds @ ..] = members.map_err(at(""))?;
+        let mut present = MEMBERS
+            .into_iter()
+            .skip(2)
+            .zip(kinds)
+            .filter_map(|(name, value)| Some((name, value?)));
+        let (Some((name, value)), None) = (present.next(), present.next()) else {
+            return Err(at("")(ONE_KIND).into());
+        };
+        if name == "tokens" || name == "statuses" {
+            return Self::batch(name, value, app, time, limits);
+        }
+        for (outer, value) in [("appUuid", app), ("at", time)] {
+            if value.is_some() {
+                return Err(at("")(JsonFault::Unknown(outer.to_owned())).into());
+            }
+        }
+        match name {
+            "connectApp" => Self::connect_app(value),
+            "disconnectApp" => Self::disconnect_app(value),
+            "find" => identifiers(value, "find").map(Line::Find),
+            "explain" => identifiers(value, "explain").map(Line::Explain),
+            "erase" => Self::erase(value),
+            "removeToken" => Self::remove_token(value),
+            "apps" => nothing_in(value, "apps").map(|()| Line::Apps),
+            "subscribers" => Self::subscribers(value),
+            "messages" => Self::messages(value),
+            "forgetMessages" => Self::forget_messages(value),
+            "verify" => nothing_in(value, "verify").map(|()| Line::Verify),
+            _ => Err(at("")(ONE_KIND).into()),
+        }
+    }
+
+    fn batch(
+        name: &'static str,
+        value: Value<'_>,
+        app: Option<Value<'_>>,
+        time: Option<Value<'_>>,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
+        let app = app_uuid(app, "")?;
+        let time = time.and_then(Value::given).map(timestamp).transpose();
+        let time = time.map_err(at("at"))?;
+        if name == "tokens" {
+            let request = AddTokens::new(app).entries(token_entries(value, limits)?);
+            return Ok(Line::AddTokens(match time {
+                Some(time) => request.at(time),
+                None => request,
+            }));
+        }
+        let request = RecordReports::new(app).reports(report_entries(value, limits)?);
+        Ok(Line::RecordReports(match time {
+            Some(time) => request.at(time),
+            None => request,
+        }))
+    }
+
+    fn connect_app(value: Value<'_>) -> Result<Self, Error> {
+        const PATH: &str = "connectApp";
+        let members = value.members(&["appUuid", "name", "key"]);
+        let [app, name, key] = members.map_err(at(PATH))?;
+        let app = app.and_then(Value::given);
+        let app = app.map(|app| app_uuid(Some(app), PATH)).transpose()?;
+        let name = required(name, PATH, "name")?.text();
+        let name = AppName::parse(name.map_err(at("connectApp.name"))?)?;
+        let mut request = ConnectApp::new(name.clone());
+        if let Some(app) = app {
+            request = request.id(app);
+        }
+        if let Some(key) = key.and_then(Value::given) {
+            let key = key.text().map_err(at("connectApp.key"))?;
+            request = request.key(AccessKey::parse(key)?);
+        }
+        Ok(Line::ConnectApp { request, name })
+    }
+
+    fn remove_token(value: Value<'_>) -> Result<Self, Error> {
+        const PATH: &str = "removeToken";
+        let members = value.members(&["appUuid", "token", "contactId"]);
+        let [app, token, contact] = members.map_err(at(PATH))?;
+        let app = app_uuid(app, PATH)?;
+        let token = required(token, PATH, "token")?.text_or_integer();
+        let token = Token::parse(token.map_err(at("removeToken.token"))?)?;
+        Ok(Line::RemoveToken(match contact.and_then(Value::given) {
+            Some(contact) => {
+                RemoveToken::of(app, token, contact_id(contact, "removeToken.contactId")?)
+            }
+            None => RemoveToken::of_all(app, token),
+        }))
+    }
+
+    fn subscribers(value: Value<'_>) -> Result<Self, Error> {
+        const PATH: &str = "subscribers";
+        let [app, after, limit] = value.members(&PAGE).map_err(at(PATH))?;
+        let app = app_uuid(app, PATH)?;
+        let after = after.and_then(Value::given).map(subscriber_id).transpose();
+        Ok(Line::Subscribers {
+            app,
+            after: after.map_err(at("subscribers.after"))?,
+            limit: page_rows(limit, "subscribers.limit")?,
+        })
+    }
+
+    fn messages(value: Value<'_>) -> Result<Self, Error> {
+        const PATH: &str = "messages";
+        let [app, after, limit] = value.members(&PAGE).map_err(at(PATH))?;
+        let app = app_uuid(app, PATH)?;
+        let after = after.and_then(Value::given).map(Value::text).transpose();
+        let after = after.map_err(at("messages.after"))?;
+        Ok(Line::Messages {
+            app,
+            after: after.map(MessageId::parse).transpose()?,
+            limit: page_rows(limit, "messages.limit")?,
+        })
+    }
+
+    fn disconnect_app(value: Value<'_>) -> Result<Self, Error> {
+        const PATH: &str = "disconnectApp";
+        let [app] = value.members(&["appUuid"]).map_err(at(PATH))?;
+        app_uuid(app, PATH).map(Line::DisconnectApp)
+    }
+
+    fn erase(value: Value<'_>) -> Result<Self, Error> {
+        const PATH: &str = "erase";
+        let [contact] = value.members(&["contactId"]).map_err(at(PATH))?;
+        let contact = required(contact, PATH, "contactId")?;
+        contact_id(contact, "erase.contactId").map(Line::Erase)
+    }
+
+    fn forget_messages(value: Value<'_>) -> Result<Self, Error> {
+        const PATH: &str = "forgetMessages";
+        let members = value.members(&["appUuid", "before"]);
+        let [app, before] = members.map_err(at(PATH))?;
+        let app = app_uuid(app, PATH)?;
+        let before = timestamp(required(before, PATH, "before")?);
+        let before = before.map_err(at("forgetMessages.before"))?;
+        Ok(Line::ForgetMessages { app, before })
+    }
+}
+
+fn nothing_in(value: Value<'_>, path: &str) -> Result<(), Error> {
+    let [] = value.members(&[]).map_err(at(path))?;
+    Ok(())
+}
+
+const PAGE: [&str; 3] = ["appUuid", "after", "limit"];
+
+fn required<'a>(
+    value: Option<Value<'a>>,
+    path: &str,
+    member: &'static str,
+) -> Result<Value<'a>, JsonError> {
+    value
+        .and_then(Value::given)
+        .ok_or_else(|| at(path)(JsonFault::Missing(member)))
+}
+
+fn app_uuid(value: Option<Value<'_>>, path: &str) -> Result<AppId, Error> {
+    let text = required(value, path, "appUuid")?.text();
+    let id = text.and_then(|text| {
+        AppId::parse(&text).map_err(|_| JsonFault::NotOneOf {
+            expected: "a UUID in a text form of RFC 4122",
+        })
+    });
+    Ok(id.map_err(|fault| at(member_path(path, "appUuid"))(fault))?)
+}
+
+fn page_rows(value: Option<Value<'_>>, path: &str) -> Result<usize, Error> {
+    let Some(value) = value.and_then(Value::given) else {
+        return Ok(PAGE_ROWS);
+    };
+    let rows = value.count().map_err(at(path))?;
+    // More than `usize` holds is more than a page may have, too.
+    Ok(usize::try_from(rows).unwrap_or(usize::MAX))
+}

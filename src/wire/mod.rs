@@ -1,0 +1,81 @@
+//! The published JSON: requests read, answers written.
+//!
+//! The domain types know nothing of JSON. Reading takes bytes and gives a request; writing takes an
+//! answer of the store and gives a value for any `serde` serializer:
+//!
+//! ```
+//! # use contact_store::{AppId, AppName, ConnectApp, ContactStore, Limits, Options, wire};
+//! # let store = ContactStore::open_in_memory(Options::default())?;
+//! # let app = AppId::parse("6f1c3f6e-5a54-4d2b-9d0c-0a1b2c3d4e5f")?;
+//! # store.connect_app(ConnectApp::new(AppName::parse("Shop")?).id(app)).wait()?;
+//! let body = br#"{"tokens": [{"token": 500001, "phone": "+380 50 000 00 01"}]}"#;
+//! let request = wire::parse_add_tokens(app, body, &Limits::default())?;
+//! let answer = store.add_tokens(request).wait()?;
+//! assert_eq!(
+//!     serde_json::to_string(&wire::tokens_added(&answer.outcome))?,
+//!     r#"{"results":[{"contactId":1,"contact":"created","token":"added","subscriberId":"1"}]}"#,
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is taken
+//!
+//! - UTF-8 without a byte order mark, within the limit on the text of one request.
+//! - Anything wrong inside one entry of `tokens` or `statuses` refuses that entry alone; what is
+//!   wrong outside them refuses the request (R55). A text that is not JSON at all is refused whole.
+//! - `token`, `externalCustomerId` and `phone`: a string, or an integer from -2^63 to 2^64-1, which
+//!   counts as its decimal text (`-0` as `0`). Any other number is a wrong type.
+//! - `contactId`: an integer, or a string of decimal digits. `subscriberId`: a string.
+//! - `at`: an integer from 0 to 2^64-1, milliseconds since 1970 UTC.
+//! - A member that is `null` counts as absent; an identifier that is empty or only white space, too
+//!   (R1). A member that is not known or stands there twice is an error.
+//! - An identifier of a wrong type refuses its entry, also where invalid identifiers are ignored
+//!   (R13).
+//!
+//! # Errors
+//!
+//! An error of a whole request is `{"error": {"code", "message", ...}}`, and so is that of one entry
+//! in its place among the `results`. No text of the parser and no value of the request is in it
+//! (R52). Besides `code` and `message` there are, where they apply: `field`, the field whose value is
+//! invalid; `path`, the members that lead to what is not of the published form; `limit`, `actual` and
+//! `most`; `contactId`; `sequence`; `entry` and `cause`; `line`.
+//!
+//! # Codes
+//!
+//! | `code` | of | means |
+//! | --- | --- | --- |
+//! | `syntax`, `notUtf8`, `byteOrderMark` | request | the text is not JSON |
+//! | `wrongType`, `missingMember`, `repeatedMember`, `unknownMember`, `notOneOf` | request, entry | JSON, and not of the published form |
+//! | `loneSurrogate` | request, entry | a string with one half of a surrogate pair |
+//! | `blank`, `tooLong`, `forbiddenCharacter` | request, entry | an invalid text; `field` says which |
+//! | `contactIdOutOfRange` | request, entry | an invalid `contactId` (R2) |
+//! | `notADigit`, `digitCount`, `leadingZero`, `ambiguousZero` | request, entry | an invalid `phone` (R4) |
+//! | `noAtSign`, `localPartLength`, `localPartWhiteSpace`, `domainLength`, `domainLabel`, `nonAsciiDomain`, `idna` | request, entry | an invalid `email` (R5) |
+//! | `noIdentifier` | entry | no identifier is given (R13) |
+//! | `unknownContactId`, `contactIdErased` | entry | the contact id cannot be adopted (R18) |
+//! | `oneOfTokenAndSubscriber` | entry | a report names both or neither (R36) |
+//! | `limitExceeded` | request, entry | over a limit; `limit` says which |
+//! | `contactIdsExhausted` | request, entry | no contact id is left |
+//! | `unknownApp` | request | the app is not connected (R11) |
+//! | `nothingGiven` | request | a look-up without any identifier (R26) |
+//! | `entryRefused` | request | one refused entry refuses the whole (R23); `entry` and `cause` say which and why |
+//! | `busy` | request | too many requests wait |
+//! | `panicked` | request | a defect of this crate; nothing was written (R48) |
+//! | `indeterminate` | request | the commit failed (R49); in when `sequence` is reached |
+//! | `needsReopen`, `closed`, `snapshotExpired`, `answerTaken`, `closeIncomplete` | request | the store's state |
+//! | `io`, `corrupt`, `storageStopped`, `storagePanicked` | request | reading failed |
+//! | `notFound`, `alreadyExists`, `alreadyOpen`, `symbolicLink`, `notAFile`, `emptyFile`, `halfCreated`, `foreignFile`, `newerFormat`, `otherCanonicalForms`, `damaged`, `limitTooHigh`, `noThread`, `noRandomBytes` | opening | the store cannot be opened (R50, R51) |
+
+mod answer;
+mod fault;
+mod json;
+mod line;
+mod request;
+
+pub use answer::{
+    app_connected, app_disconnected, apps, card, contact_found, erased, explanation, messages,
+    messages_forgotten, reports_recorded, subscribers, token_removed, tokens_added, verified,
+};
+pub use fault::{code, entry_code, error, error_at_line};
+pub use line::Line;
+pub use request::{check_request_size, parse_add_tokens, parse_identifiers, parse_reports};

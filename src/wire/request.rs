@@ -1,0 +1,263 @@
+//! The published requests, read out of JSON.
+//!
+//! Whatever is wrong inside one entry is noted in that entry, and refuses it alone when the request
+//! is decided (R55); what stands outside entries refuses the request here. Values are only taken
+//! over: what is valid is for the domain types to say.
+
+use crate::add_tokens::{AddTokens, TokenEntry};
+use crate::app::AppId;
+use crate::error::{Error, JsonError, JsonFault};
+use crate::fault::{Field, FieldError};
+use crate::identifier::{ContactId, GivenIdentifiers, IdentifierKind, Identifiers};
+use crate::limits::{Limit, LimitExceeded, Limits};
+use crate::record_reports::{RecordReports, Report};
+use crate::report::Status;
+use crate::subscriber::SubscriberId;
+use crate::text;
+use crate::time::Timestamp;
+
+use super::json::{IntegerOrText, Value, at};
+
+/// Reads the body of a published add-tokens request, `{"tokens": [...]}`, for an app.
+///
+/// An entry that is not of the published form is kept as one that will be refused (R55).
+///
+/// # Errors
+///
+/// [`Error::LimitExceeded`] when the body has more bytes, or more entries, than a request may;
+/// [`Error::Json`] when something outside the entries is wrong.
+pub fn parse_add_tokens(app: AppId, body: &[u8], limits: &Limits) -> Result<AddTokens, Error> {
+    let [tokens] = body_members(body, &["tokens"], limits)?;
+    let entries = tokens.ok_or_else(|| at("")(JsonFault::Missing("tokens")))?;
+    Ok(AddTokens::new(app).entries(token_entries(entries, limits)?))
+}
+
+/// Reads the body of a request to record delivery reports, `{"statuses": [...]}`, for an app.
+///
+/// A report that is not of the published form is kept as one that will be refused (R55).
+///
+/// # Errors
+///
+/// As for [`parse_add_tokens`].
+pub fn parse_reports(app: AppId, body: &[u8], limits: &Limits) -> Result<RecordReports, Error> {
+    let [statuses] = body_members(body, &["statuses"], limits)?;
+    let reports = statuses.ok_or_else(|| at("")(JsonFault::Missing("statuses")))?;
+    Ok(RecordReports::new(app).reports(report_entries(reports, limits)?))
+}
+
+/// Reads the identifiers of a look-up, an object with any of `contactId`, `externalCustomerId`,
+/// `phone` and `email`.
+///
+/// # Errors
+///
+/// [`Error::LimitExceeded`] when the body has more bytes than a request may; otherwise the first
+/// fault, in the order of R13: [`Error::Json`], or [`Error::Field`] for an invalid identifier.
+pub fn parse_identifiers(body: &[u8], limits: &Limits) -> Result<Identifiers, Error> {
+    check_request_size(body.len() as u64, limits)?;
+    identifiers(Value::parse(body).map_err(at(""))?, "")
+}
+
+/// Whether a request may have this many bytes of text: for a reader that wants to know before it
+/// holds them.
+///
+/// # Errors
+///
+/// [`LimitExceeded`] when it may not.
+pub fn check_request_size(bytes: u64, limits: &Limits) -> Result<(), LimitExceeded> {
+    LimitExceeded::check(
+        Limit::RequestTextBytes,
+        usize::try_from(bytes).unwrap_or(usize::MAX),
+        limits.request_text_bytes,
+    )
+}
+
+fn body_members<'a, const N: usize>(
+    body: &'a [u8],
+    known: &[&'static str; N],
+    limits: &Limits,
+) -> Result<[Option<Value<'a>>; N], Error> {
+    check_request_size(body.len() as u64, limits)?;
+    let members = Value::parse(body).and_then(|value| value.members(known));
+    Ok(members.map_err(at(""))?)
+}
+
+/// The entries under `tokens`.
+pub(super) fn token_entries(value: Value<'_>, limits: &Limits) -> Result<Vec<TokenEntry>, Error> {
+    let entries = entries(value, "tokens", limits)?.into_iter().enumerate();
+    Ok(entries.map(|(i, entry)| token_entry(i, entry)).collect())
+}
+
+/// The reports under `statuses`.
+pub(super) fn report_entries(value: Value<'_>, limits: &Limits) -> Result<Vec<Report>, Error> {
+    let entries = entries(value, "statuses", limits)?.into_iter().enumerate();
+    Ok(entries
+        .map(|(i, entry)| report(i, entry).unwrap_or_else(Report::malformed))
+        .collect())
+}
+
+fn entries<'a>(
+    value: Value<'a>,
+    name: &'static str,
+    limits: &Limits,
+) -> Result<Vec<Value<'a>>, Error> {
+    let most = limits.entries_per_request;
+    let (entries, count) = value.elements(most).map_err(at(name))?;
+    LimitExceeded::check(Limit::EntriesPerRequest, count, most)?;
+    Ok(entries)
+}
+
+const TOKEN_ENTRY: [&str; 5] = ["token", "contactId", "externalCustomerId", "phone", "email"];
+
+fn token_entry(index: usize, value: Value<'_>) -> TokenEntry {
+    let place = || format!("tokens[{index}]");
+    let [token, contact_id, external_customer_id, phone, email] = match value.members(&TOKEN_ENTRY)
+    {
+        Ok(members) => members,
+        Err(fault) => {
+            let mut entry = TokenEntry::without_token();
+            entry.note_malformed(None, at(place())(fault));
+            return entry;
+        }
+    };
+    let (mut entry, missing) = match token.and_then(Value::given).map(Value::text_or_integer) {
+        Some(Ok(token)) => (TokenEntry::new(token), None),
+        Some(Err(fault)) => {
+            let error = at(format!("{}.token", place()))(fault);
+            (TokenEntry::without_token(), Some(error))
+        }
+        None => {
+            let error = at(place())(JsonFault::Missing("token"));
+            (TokenEntry::without_token(), Some(error))
+        }
+    };
+    if let Some(error) = missing {
+        entry.note_malformed(Some(Field::Token), error);
+    }
+    let mut given = GivenIdentifiers::new();
+    let values = [contact_id, external_customer_id, phone, email];
+    for (kind, value) in IdentifierKind::ALL.into_iter().zip(values) {
+        match give(given.clone(), kind, value) {
+            Ok(more) => given = more,
+            Err(fault) => {
+                let error = at(format!("{}.{kind}", place()))(fault);
+                entry.note_malformed(Some(kind.into()), error);
+            }
+        }
+    }
+    entry.identifiers(given)
+}
+
+/// Gives the identifier of one kind that stands in `value`, if any does.
+fn give(
+    given: GivenIdentifiers,
+    kind: IdentifierKind,
+    value: Option<Value<'_>>,
+) -> Result<GivenIdentifiers, JsonFault> {
+    let Some(value) = value.and_then(Value::given) else {
+        return Ok(given);
+    };
+    Ok(match kind {
+        IdentifierKind::ContactId => match value.integer_or_text()? {
+            IntegerOrText::Integer(id) => given.contact_id(id),
+            IntegerOrText::Text(text) if text::is_blank(&text) => given,
+            IntegerOrText::Text(text) => given.contact_id(decimal(&text)),
+        },
+        IdentifierKind::ExternalCustomerId => given.external_customer_id(value.text_or_integer()?),
+        IdentifierKind::Phone => given.phone(value.text_or_integer()?),
+        IdentifierKind::Email => given.email(value.text()?),
+    })
+}
+
+/// The contact id that a decimal string is; 0, which is none, when it is no contact id. An invalid
+/// one is thus met where identifiers are checked, at its place in the order of R13.
+fn decimal(text: &str) -> i128 {
+    ContactId::parse_decimal(text).map_or(0, |id| id.value().into())
+}
+
+const IDENTIFIERS: [&str; 4] = ["contactId", "externalCustomerId", "phone", "email"];
+
+/// The identifiers of a look-up, under the member `path`.
+pub(super) fn identifiers(value: Value<'_>, path: &str) -> Result<Identifiers, Error> {
+    let members = value.members(&IDENTIFIERS).map_err(at(path))?;
+    let mut identifiers = Identifiers::new();
+    for (kind, member) in IdentifierKind::ALL.into_iter().zip(members) {
+        let given = give(GivenIdentifiers::new(), kind, member)
+            .map_err(|fault| at(member_path(path, kind.as_str()))(fault))?;
+        given.parse_kind(kind, &mut identifiers)?;
+    }
+    Ok(identifiers)
+}
+
+pub(super) fn member_path(path: &str, member: &str) -> String {
+    if path.is_empty() {
+        return member.to_owned();
+    }
+    format!("{path}.{member}")
+}
+
+/// A contact id that stands alone, not among identifiers.
+pub(super) fn contact_id(value: Value<'_>, path: &str) -> Result<ContactId, Error> {
+    let id = match value.integer_or_text().map_err(at(path))? {
+        IntegerOrText::Integer(id) => ContactId::parse(id),
+        IntegerOrText::Text(text) => ContactId::parse_decimal(&text),
+    };
+    Ok(id.map_err(|fault| FieldError::new(Field::ContactId, fault))?)
+}
+
+const REPORT: [&str; 6] = [
+    "token",
+    "subscriberId",
+    "status",
+    "reason",
+    "messageId",
+    "at",
+];
+
+fn report(index: usize, value: Value<'_>) -> Result<Report, JsonError> {
+    let place = || format!("statuses[{index}]");
+    let members = value.members(&REPORT).map_err(|fault| at(place())(fault))?;
+    let [token, subscriber, status, reason, message, time] =
+        members.map(|member| member.and_then(Value::given));
+    let of = |member: &'static str| {
+        move |fault: JsonFault| at(format!("statuses[{index}].{member}"))(fault)
+    };
+
+    let token = token.map(Value::text_or_integer).transpose();
+    let token = token.map_err(of("token"))?;
+    let subscriber = subscriber.map(subscriber_id).transpose();
+    let subscriber = subscriber.map_err(of("subscriberId"))?;
+    let status = status.ok_or_else(|| at(place())(JsonFault::Missing("status")))?;
+    let mut report = Report::new(self::status(status).map_err(of("status"))?);
+    if let Some(token) = token {
+        report = report.token(token);
+    }
+    if let Some(id) = subscriber {
+        report = report.subscriber(id);
+    }
+    if let Some(reason) = reason {
+        report = report.reason(reason.text().map_err(of("reason"))?);
+    }
+    if let Some(message) = message {
+        report = report.message(message.text().map_err(of("messageId"))?);
+    }
+    if let Some(time) = time {
+        report = report.at(timestamp(time).map_err(of("at"))?);
+    }
+    Ok(report)
+}
+
+fn status(value: Value<'_>) -> Result<Status, JsonFault> {
+    Status::parse(&value.text()?).ok_or(JsonFault::NotOneOf {
+        expected: "SENT, FAILED or CLICKED",
+    })
+}
+
+pub(super) fn subscriber_id(value: Value<'_>) -> Result<SubscriberId, JsonFault> {
+    SubscriberId::parse(&value.text()?).ok_or(JsonFault::NotOneOf {
+        expected: "a subscriber id: decimal digits without a leading 0",
+    })
+}
+
+pub(super) fn timestamp(value: Value<'_>) -> Result<Timestamp, JsonFault> {
+    value.count().map(Timestamp::from_millis)
+}
