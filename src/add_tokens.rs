@@ -5,6 +5,7 @@
 use std::fmt;
 
 use crate::app::AppId;
+use crate::batch::decide_batch;
 use crate::error::{EntryError, Error, JsonError};
 use crate::fault::Field;
 use crate::holding;
@@ -387,34 +388,6 @@ impl Operation for PreparedAddTokens {
             entries,
         }))
     }
-}
-
-/// Decides the entries of a batch in order, each seeing the ones before it (R23).
-pub(crate) fn decide_batch<E, T>(
-    draft: &mut Draft<'_>,
-    mode: BatchMode,
-    entries: Vec<Result<E, EntryError>>,
-    mut decide: impl FnMut(&mut Draft<'_>, E) -> Result<Result<T, EntryError>, Failure>,
-) -> Result<Vec<Result<T, EntryError>>, Error> {
-    let mut outcomes = Vec::with_capacity(entries.len());
-    for (index, entry) in entries.into_iter().enumerate() {
-        let mark = draft.mark();
-        let outcome = match entry {
-            Ok(entry) => decide(draft, entry)?,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = &outcome {
-            draft.roll_back_to(mark);
-            if mode == BatchMode::AllOrNothing {
-                return Err(Error::EntryRefused {
-                    index,
-                    error: error.clone(),
-                });
-            }
-        }
-        outcomes.push(outcome);
-    }
-    Ok(outcomes)
 }
 
 /// One entry being decided.

@@ -4,8 +4,8 @@
 
 use std::fmt;
 
-use crate::add_tokens::decide_batch;
 use crate::app::{AppId, AppNumber};
+use crate::batch::decide_batch;
 use crate::error::{EntryError, Error, JsonError};
 use crate::holding;
 use crate::identifier::ContactId;
