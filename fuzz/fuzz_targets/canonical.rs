@@ -19,11 +19,13 @@ fuzz_target!(|text: &str| {
     if let Ok(id) = ContactId::parse_decimal(text) {
         assert_eq!(id.to_string(), text);
     }
-    let given = GivenIdentifiers::new().external_customer_id(text).phone(text).email(text);
-    // Whatever is wrong with it, the error does not show it (R52).
-    if let Err(error) = given.parse()
-        && text.len() > 8
-    {
-        assert!(!error.to_string().contains(text));
+    // Whatever is wrong with a value, the error does not show it (R52).
+    let marked = format!("zqzq{text}");
+    let given = GivenIdentifiers::new()
+        .external_customer_id(&marked)
+        .phone(&marked)
+        .email(marked);
+    if let Err(error) = given.parse() {
+        assert!(!error.to_string().contains("zqzq"));
     }
 });

@@ -1,0 +1,3 @@
+//! To be filled.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|_bytes: &[u8]| {});
