@@ -1,5 +1,8 @@
 //! What many tests need: a clock that stands where it is put, stores, and short ways to ask.
 
+pub mod script;
+pub mod watched_disk;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,0 +1,100 @@
+//! A disk in memory that counts what is asked of it, and can hold the writer in the middle of a
+//! commit.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+
+use contact_store::{ContactStore, Disk, Options};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct WatchedDisk {
+    bytes: Mutex<Vec<u8>>,
+    reads: AtomicU64,
+    syncs: AtomicU64,
+    gate: Mutex<Gate>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Gate {
+    closed: bool,
+    someone_waits: bool,
+}
+
+impl WatchedDisk {
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Opens the store on this disk, or creates it.
+    pub fn open(self: &Arc<Self>, options: &Options) -> ContactStore {
+        ContactStore::open_on_disk(self.clone(), options.clone()).unwrap()
+    }
+
+    /// How often it was read.
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::SeqCst)
+    }
+
+    /// How often it was told to make everything durable.
+    pub fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::SeqCst)
+    }
+
+    /// From now on nothing becomes durable.
+    pub fn hold(&self) {
+        self.gate.lock().unwrap().closed = true;
+    }
+
+    /// Waits until a commit is held.
+    pub fn wait_until_held(&self) {
+        let gate = self.gate.lock().unwrap();
+        let held = self.changed.wait_while(gate, |gate| !gate.someone_waits);
+        drop(held.unwrap());
+    }
+
+    /// Lets everything go on.
+    pub fn let_go(&self) {
+        self.gate.lock().unwrap().closed = false;
+        self.changed.notify_all();
+    }
+}
+
+impl Disk for WatchedDisk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.bytes.lock().unwrap().len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        let offset = usize::try_from(offset).unwrap();
+        out.copy_from_slice(&self.bytes.lock().unwrap()[offset..offset + out.len()]);
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let offset = usize::try_from(offset).unwrap();
+        self.bytes.lock().unwrap()[offset..offset + bytes.len()].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let len = usize::try_from(len).unwrap();
+        self.bytes.lock().unwrap().resize(len, 0);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.syncs.fetch_add(1, Ordering::SeqCst);
+        let mut gate = self.gate.lock().unwrap();
+        while gate.closed {
+            gate.someone_waits = true;
+            self.changed.notify_all();
+            gate = self.changed.wait(gate).unwrap();
+        }
+        gate.someone_waits = false;
+        Ok(())
+    }
+}
