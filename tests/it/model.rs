@@ -1,1 +1,708 @@
-//! To be filled.
+//! A plain model of the store: vectors and scans, no indexes, no storage.
+//!
+//! It is written from RULES.md and not from the crate, so that one mistake is not made in both. Of
+//! the crate it uses the public value types and the canonical forms, which have tests of their own.
+//! `fuzz/` includes this file, so it knows nothing of the other tests.
+//!
+//! Where the rules leave an order open, it is the documented one: contacts that hold a token stand
+//! in the order in which they came to hold it, and of two limits that an entry would exceed, that of
+//! the token is named before those of the card.
+
+#[path = "model/request.rs"]
+mod request;
+#[path = "model/view.rs"]
+mod view;
+
+use contact_store::{
+    AppId, AppName, Applied, BatchMode, ContactId, Email, ExternalId, FailedWithoutReason, Field,
+    IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy, MessageId, Options, Ownership,
+    Phone, Status, Token, UnknownContactId,
+};
+
+pub use request::{
+    Add, Added, Answer, Choices, Entry, Given, Outcome, Place, Refusal, Refused, Reported, Reports,
+    Request, Said, Waiting,
+};
+pub use view::{App, Card, Counts, Decided, Explained, Held, Names, Probes, Subscriber, Tally};
+
+/// How many tallies one step of `forget_messages` looks at.
+const FORGET_STEP: usize = 4_096;
+
+/// What a store is opened with, as far as the rules depend on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub policy: MatchPolicy,
+    pub ownership: Ownership,
+    pub invalid_identifier: InvalidIdentifier,
+    pub unknown_contact_id: UnknownContactId,
+    pub failed_without_reason: FailedWithoutReason,
+    pub tokens_per_contact: usize,
+    pub contacts_per_token: usize,
+    pub card_text_bytes: usize,
+    pub entries_per_request: usize,
+}
+
+impl Settings {
+    /// The settings that `options` mean.
+    pub fn of(options: &Options) -> Self {
+        Settings {
+            policy: options.policy,
+            ownership: options.ownership,
+            invalid_identifier: options.invalid_identifier,
+            unknown_contact_id: options.unknown_contact_id,
+            failed_without_reason: options.failed_without_reason,
+            tokens_per_contact: options.limits.tokens_per_contact,
+            contacts_per_token: options.limits.contacts_per_token,
+            card_text_bytes: options.limits.card_text_bytes,
+            entries_per_request: options.limits.entries_per_request,
+        }
+    }
+
+    /// Sets `options` to mean these.
+    pub fn set(&self, options: &mut Options) {
+        options.policy = self.policy;
+        options.ownership = self.ownership;
+        options.invalid_identifier = self.invalid_identifier;
+        options.unknown_contact_id = self.unknown_contact_id;
+        options.failed_without_reason = self.failed_without_reason;
+        options.limits.tokens_per_contact = self.tokens_per_contact;
+        options.limits.contacts_per_token = self.contacts_per_token;
+        options.limits.card_text_bytes = self.card_text_bytes;
+        options.limits.entries_per_request = self.entries_per_request;
+    }
+}
+
+/// A connected app; its counts are counted when asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Connected {
+    id: AppId,
+    name: String,
+    key: Option<String>,
+    connected_at: u64,
+    removed_by_failed: u64,
+    removed_by_host: u64,
+}
+
+/// The model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    settings: Settings,
+    sequence: u64,
+    /// The counter of R19.
+    next_contact: u64,
+    next_subscriber: u64,
+    erased: Vec<u64>,
+    apps: Vec<Connected>,
+    cards: Vec<Card>,
+    subscribers: Vec<Subscriber>,
+    messages: Vec<(AppId, Tally)>,
+}
+
+/// An entry that R13 lets pass.
+struct Valid {
+    token: String,
+    names: Names,
+    ignored: KindSet,
+}
+
+/// Where a token goes.
+struct Target {
+    contact: u64,
+    matched_by: Option<IdentifierKind>,
+    skipped: KindSet,
+}
+
+impl Model {
+    /// An empty store.
+    pub fn new(settings: Settings) -> Self {
+        Model {
+            settings,
+            sequence: 0,
+            next_contact: 1,
+            next_subscriber: 1,
+            erased: Vec::new(),
+            apps: Vec::new(),
+            cards: Vec::new(),
+            subscribers: Vec::new(),
+            messages: Vec::new(),
+        }
+    }
+
+    /// The store closed, and opened with other settings.
+    pub fn reopen(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// What the store answers to a request that is made at `clock`.
+    pub fn apply(&mut self, request: &Request, clock: u64) -> Answer {
+        let before = self.clone();
+        match self.decide(request, clock) {
+            Ok((numbers, outcome)) => {
+                // R47: what changes nothing takes no number.
+                self.sequence += numbers;
+                Ok((self.sequence, outcome))
+            }
+            Err(refused) => {
+                *self = before;
+                Err(refused)
+            }
+        }
+    }
+
+    /// Decides a request, and says how many numbers it takes.
+    fn decide(&mut self, request: &Request, clock: u64) -> Result<(u64, Outcome), Refused> {
+        match request {
+            Request::Connect { app, name, key } => {
+                let changed = self.connect(*app, name, key.as_deref(), clock);
+                Ok((changed.into(), Outcome::Connected(*app)))
+            }
+            Request::Disconnect { app } => {
+                self.connected(*app)?;
+                self.disconnect(*app);
+                Ok((1, Outcome::Disconnected))
+            }
+            Request::Add(add) => self.add(add, clock),
+            Request::Report(reports) => self.report(reports, clock),
+            Request::Remove {
+                app,
+                token,
+                contact,
+            } => {
+                self.connected(*app)?;
+                let from = self.remove(*app, token, *contact);
+                Ok(((!from.is_empty()).into(), Outcome::Removed(from)))
+            }
+            Request::Erase { contact } => {
+                let erased = self.erase(*contact);
+                Ok((erased.into(), Outcome::Erased(erased)))
+            }
+            Request::Forget { app, before } => {
+                self.connected(*app)?;
+                let (steps, forgotten) = self.forget(*app, *before);
+                Ok((steps, Outcome::Forgotten(forgotten)))
+            }
+        }
+    }
+
+    // Apps (R11).
+
+    fn connected(&self, app: AppId) -> Result<&Connected, Refused> {
+        let connected = self.apps.iter().find(|connected| connected.id == app);
+        connected.ok_or(Refused::UnknownApp(app))
+    }
+
+    fn connected_mut(&mut self, app: AppId) -> &mut Connected {
+        let connected = self.apps.iter_mut().find(|connected| connected.id == app);
+        connected.expect("the app was looked up before")
+    }
+
+    fn connect(&mut self, id: AppId, name: &str, key: Option<&str>, clock: u64) -> bool {
+        let name = AppName::parse(name).expect("the tests give valid names");
+        let (name, key) = (name.as_str().to_owned(), key.map(str::to_owned));
+        match self.apps.iter_mut().find(|app| app.id == id) {
+            Some(app) => {
+                let before = app.clone();
+                app.name = name;
+                // A key that is not given stays.
+                app.key = key.or(app.key.take());
+                *app != before
+            }
+            None => {
+                self.apps.push(Connected {
+                    id,
+                    name,
+                    key,
+                    connected_at: clock,
+                    removed_by_failed: 0,
+                    removed_by_host: 0,
+                });
+                true
+            }
+        }
+    }
+
+    fn disconnect(&mut self, id: AppId) {
+        self.apps.retain(|app| app.id != id);
+        self.messages.retain(|(app, _)| *app != id);
+        self.subscribers.retain(|subscriber| subscriber.app != id);
+        for card in &mut self.cards {
+            card.tokens.retain(|held| held.app != id);
+        }
+    }
+
+    // Adding tokens (R13–R25).
+
+    fn add(&mut self, add: &Add, clock: u64) -> Result<(u64, Outcome), Refused> {
+        self.check_entries(add.entries.len())?;
+        self.connected(add.app)?;
+        let settings = &self.settings;
+        let mut applied = Applied::default();
+        applied.policy = add.policy.unwrap_or(settings.policy);
+        applied.ownership = add.ownership.unwrap_or(settings.ownership);
+        applied.invalid_identifier = add
+            .invalid_identifier
+            .unwrap_or(settings.invalid_identifier);
+        applied.unknown_contact_id = add
+            .unknown_contact_id
+            .unwrap_or(settings.unknown_contact_id);
+        let at = not_after(clock, add.at.unwrap_or(clock));
+        let mut changed = false;
+        let mut outcomes = Vec::new();
+        for (index, entry) in add.entries.iter().enumerate() {
+            let before = self.clone();
+            let outcome = self.add_entry(add.app, entry, applied, at);
+            changed |= *self != before;
+            if let (Err(refusal), BatchMode::AllOrNothing) = (&outcome, add.mode) {
+                return Err(Refused::Entry(index, refusal.clone()));
+            }
+            outcomes.push(outcome);
+        }
+        Ok((changed.into(), Outcome::Added(applied, outcomes)))
+    }
+
+    fn add_entry(
+        &mut self,
+        app: AppId,
+        entry: &Entry,
+        applied: Applied,
+        at: u64,
+    ) -> Result<Added, Refusal> {
+        let Valid {
+            token,
+            names,
+            ignored,
+        } = valid(entry, applied.invalid_identifier)?;
+        let target = self.target(applied.policy, applied.unknown_contact_id, &names)?;
+        let contact = target.contact;
+        let mut card = match self.cards.iter().find(|card| card.id == contact) {
+            // R15: nothing else of the contact changes.
+            Some(card) => card.clone(),
+            None => Card {
+                id: contact,
+                names: names.without(target.skipped).with_id(contact),
+                created_at: at,
+                created_through: Some(app),
+                tokens: Vec::new(),
+            },
+        };
+
+        let known = self.by_token(app, &token).cloned();
+        let holders = known.as_ref().map_or(&[][..], |known| &known.holders);
+        let held = holders.contains(&contact);
+        let others: Vec<u64> = holders
+            .iter()
+            .copied()
+            .filter(|id| *id != contact)
+            .collect();
+        let moved = applied.ownership == Ownership::Exclusive && !others.is_empty();
+
+        let subscriber = known
+            .as_ref()
+            .map_or(self.next_subscriber, |known| known.id);
+        if moved || !held {
+            if !moved {
+                let most = self.settings.contacts_per_token;
+                within(Limit::ContactsPerToken, holders.len() + 1, most)?;
+            }
+            card.tokens.retain(|held| held.subscriber != subscriber);
+            card.tokens.push(Held {
+                app,
+                token: token.clone(),
+                subscriber,
+                added_at: at,
+            });
+            self.check_card(&card)?;
+        }
+
+        // From here on nothing is refused.
+        let mut after = known.unwrap_or(Subscriber {
+            id: subscriber,
+            app,
+            token,
+            holders: Vec::new(),
+            last_registered_at: at,
+            last_status: None,
+            counts: Counts::default(),
+        });
+        after.last_registered_at = after.last_registered_at.max(at);
+        if moved {
+            after.holders = vec![contact];
+            self.take_off(&others, subscriber);
+        } else if !held {
+            after.holders.push(contact);
+        }
+        let also_held_by = after.holders.iter().copied();
+        let also_held_by = also_held_by.filter(|id| *id != contact).collect();
+        // R19: only an id that the store assigned moves the counter.
+        if target.matched_by.is_none() && names.contact_id.is_none() {
+            self.next_contact = contact + 1;
+        }
+        self.next_subscriber = self.next_subscriber.max(subscriber + 1);
+        put(&mut self.cards, card, |card| card.id);
+        put(&mut self.subscribers, after, |subscriber| subscriber.id);
+        Ok(Added {
+            contact,
+            matched_by: target.matched_by,
+            token: match (moved, held) {
+                (true, _) => Place::Moved(others),
+                (false, true) => Place::AlreadyHeld,
+                (false, false) => Place::Added,
+            },
+            subscriber,
+            skipped: target.skipped,
+            ignored,
+            also_held_by,
+        })
+    }
+
+    /// The contact that gets the token: one that is found (R14), or one to create (R16–R19).
+    fn target(
+        &self,
+        policy: MatchPolicy,
+        unknown_contact_id: UnknownContactId,
+        names: &Names,
+    ) -> Result<Target, Refusal> {
+        if let Some((card, kind)) = self.matching(policy, names) {
+            return Ok(Target {
+                contact: card.id,
+                matched_by: Some(kind),
+                skipped: KindSet::EMPTY,
+            });
+        }
+        let contact = match names.contact_id {
+            Some(id) if unknown_contact_id == UnknownContactId::Reject => {
+                return Err(Refusal::UnknownContactId(id));
+            }
+            Some(id) if self.erased.contains(&id) => return Err(Refusal::ContactIdErased(id)),
+            Some(id) => id,
+            None => self.next_free_id(),
+        };
+        // R17. Under `Cascade` all were tried, so there are none.
+        let taken = |kind: &IdentifierKind| self.named(names, *kind).is_some();
+        Ok(Target {
+            contact,
+            matched_by: None,
+            skipped: names.kinds().iter().filter(taken).collect(),
+        })
+    }
+
+    /// The contact that the names match, and the kind that decides (R14).
+    fn matching(&self, policy: MatchPolicy, names: &Names) -> Option<(&Card, IdentifierKind)> {
+        let mut tried: Vec<IdentifierKind> = names.kinds().iter().collect();
+        if policy == MatchPolicy::TopPriority {
+            tried.truncate(1);
+        }
+        let mut found = tried
+            .into_iter()
+            .map(|kind| (self.named(names, kind), kind));
+        found.find_map(|(card, kind)| Some((card?, kind)))
+    }
+
+    /// The contact that has the identifier of one kind.
+    fn named(&self, names: &Names, kind: IdentifierKind) -> Option<&Card> {
+        let name = names.only(kind);
+        if name == Names::default() {
+            return None;
+        }
+        self.cards.iter().find(|card| card.names.only(kind) == name)
+    }
+
+    fn next_free_id(&self) -> u64 {
+        let in_use = |id: &u64| self.cards.iter().any(|card| card.id == *id);
+        (self.next_contact..)
+            .find(|id| !in_use(id) && !self.erased.contains(id))
+            .expect("there is a free id")
+    }
+
+    fn check_entries(&self, entries: usize) -> Result<(), Refused> {
+        let most = self.settings.entries_per_request;
+        within(Limit::EntriesPerRequest, entries, most).map_err(|refusal| match refusal {
+            Refusal::Limit(limit, actual, most) => Refused::Limit(limit, actual, most),
+            other => Refused::Entry(0, other),
+        })
+    }
+
+    fn check_card(&self, card: &Card) -> Result<(), Refusal> {
+        let most = self.settings.tokens_per_contact;
+        within(Limit::TokensPerContact, card.tokens.len(), most)?;
+        // A contact id is a number, not text.
+        let names = &card.names;
+        let tokens = card.tokens.iter().map(|held| held.token.len());
+        let text = tokens.sum::<usize>()
+            + names.external.as_ref().map_or(0, String::len)
+            + names.phone.map_or(0, |phone| phone.to_string().len())
+            + names.email.as_ref().map_or(0, String::len);
+        within(Limit::CardTextBytes, text, self.settings.card_text_bytes)
+    }
+
+    // Subscribers, and what removes them.
+
+    fn by_token(&self, app: AppId, token: &str) -> Option<&Subscriber> {
+        let is = |subscriber: &&Subscriber| subscriber.app == app && subscriber.token == token;
+        self.subscribers.iter().find(is)
+    }
+
+    fn take_off(&mut self, contacts: &[u64], subscriber: u64) {
+        for card in &mut self.cards {
+            if contacts.contains(&card.id) {
+                card.tokens.retain(|held| held.subscriber != subscriber);
+            }
+        }
+    }
+
+    /// R45. Says who lost the token.
+    fn remove(&mut self, app: AppId, token: &str, contact: Option<u64>) -> Vec<u64> {
+        let Some(known) = self.by_token(app, token).cloned() else {
+            return Vec::new();
+        };
+        let named = |id: &u64| contact.is_none_or(|contact| contact == *id);
+        let (from, left): (Vec<u64>, Vec<u64>) = known.holders.iter().partition(|id| named(id));
+        self.take_off(&from, known.id);
+        if left.is_empty() {
+            self.connected_mut(app).removed_by_host += 1;
+        }
+        self.set_holders(known.id, left);
+        from
+    }
+
+    /// A subscriber that nobody holds is none.
+    fn set_holders(&mut self, subscriber: u64, holders: Vec<u64>) {
+        let known = self.subscribers.iter_mut().find(|is| is.id == subscriber);
+        known.expect("a token on a card has a subscriber").holders = holders;
+        self.subscribers.retain(|is| !is.holders.is_empty());
+    }
+
+    /// R44.
+    fn erase(&mut self, contact: u64) -> bool {
+        let Some(card) = self.cards.iter().find(|card| card.id == contact).cloned() else {
+            return false;
+        };
+        for held in &card.tokens {
+            let known = self.subscribers.iter().find(|is| is.id == held.subscriber);
+            let holders = known
+                .expect("a token on a card has a subscriber")
+                .holders
+                .iter();
+            let left = holders.copied().filter(|id| *id != contact).collect();
+            self.set_holders(held.subscriber, left);
+        }
+        self.cards.retain(|card| card.id != contact);
+        self.erased.push(contact);
+        true
+    }
+
+    // Delivery reports (R30–R36).
+
+    fn report(&mut self, reports: &Reports, clock: u64) -> Result<(u64, Outcome), Refused> {
+        self.check_entries(reports.reports.len())?;
+        self.connected(reports.app)?;
+        let at = not_after(clock, reports.at.unwrap_or(clock));
+        let without_reason = reports
+            .failed_without_reason
+            .unwrap_or(self.settings.failed_without_reason);
+        let mut changed = false;
+        let mut outcomes = Vec::new();
+        for (index, report) in reports.reports.iter().enumerate() {
+            let at = report.at.map_or(at, |at| not_after(clock, at));
+            let outcome = self.report_one(reports.app, report, without_reason, clock, at);
+            match &outcome {
+                Ok(Reported::UnknownSubscriber) => {}
+                Ok(Reported::Recorded | Reported::Removed(_)) => changed = true,
+                Err(refusal) if reports.mode == BatchMode::AllOrNothing => {
+                    return Err(Refused::Entry(index, refusal.clone()));
+                }
+                Err(_) => {}
+            }
+            outcomes.push(outcome);
+        }
+        Ok((changed.into(), Outcome::Reported(outcomes)))
+    }
+
+    fn report_one(
+        &mut self,
+        app: AppId,
+        report: &Said,
+        without_reason: FailedWithoutReason,
+        clock: u64,
+        at: u64,
+    ) -> Result<Reported, Refusal> {
+        let known = match (&report.token, report.subscriber) {
+            (Some(token), None) => {
+                Token::parse(token.as_str())?;
+                self.by_token(app, token)
+            }
+            (None, Some(id)) => {
+                let is = |known: &&Subscriber| known.id == id && known.app == app;
+                self.subscribers.iter().find(is)
+            }
+            _ => return Err(Refusal::OneOfTokenAndSubscriber),
+        };
+        let known = known.cloned();
+        if let Some(message) = &report.message {
+            MessageId::parse(message.as_str())?;
+        }
+        let Some(mut known) = known else {
+            return Ok(Reported::UnknownSubscriber);
+        };
+        if let Some(message) = &report.message {
+            self.count_message(app, message, report.status, at);
+        }
+        let forbidden = is_forbidden(report.reason.as_deref(), without_reason);
+        let registered_at = not_after(clock, known.last_registered_at);
+        if report.status == Status::Failed && forbidden && at >= registered_at {
+            self.take_off(&known.holders, known.id);
+            self.connected_mut(app).removed_by_failed += 1;
+            self.set_holders(known.id, Vec::new());
+            return Ok(Reported::Removed(known.holders));
+        }
+        known.counts.count(report.status);
+        if known.last_status.is_none_or(|(_, last)| at >= last) {
+            known.last_status = Some((report.status, at));
+        }
+        put(&mut self.subscribers, known, |subscriber| subscriber.id);
+        Ok(Reported::Recorded)
+    }
+
+    fn count_message(&mut self, app: AppId, message: &str, status: Status, at: u64) {
+        let is = |(of, tally): &&mut (AppId, Tally)| *of == app && tally.id == message;
+        let tally = match self.messages.iter_mut().find(is) {
+            Some((_, tally)) => tally,
+            None => {
+                let tally = Tally {
+                    id: message.to_owned(),
+                    counts: Counts::default(),
+                    last_at: at,
+                };
+                self.messages.push((app, tally));
+                &mut self.messages.last_mut().expect("one was just pushed").1
+            }
+        };
+        tally.counts.count(status);
+        tally.last_at = tally.last_at.max(at);
+    }
+
+    /// How many steps removed something, and how many tallies they removed.
+    fn forget(&mut self, app: AppId, before: u64) -> (u64, u64) {
+        let tallies = self.tallies(app);
+        let old =
+            |step: &[Tally]| step.iter().filter(|tally| tally.last_at < before).count() as u64;
+        let forgotten: Vec<u64> = tallies.chunks(FORGET_STEP).map(old).collect();
+        self.messages
+            .retain(|(of, tally)| *of != app || tally.last_at >= before);
+        let steps = forgotten.iter().filter(|step| **step > 0).count() as u64;
+        (steps, forgotten.iter().sum())
+    }
+
+    /// The tallies of an app, in the byte order of their ids.
+    fn tallies(&self, app: AppId) -> Vec<Tally> {
+        let of_app = self.messages.iter().filter(|(of, _)| *of == app);
+        let mut tallies: Vec<Tally> = of_app.map(|(_, tally)| tally.clone()).collect();
+        tallies.sort_by(|a, b| a.id.as_bytes().cmp(b.id.as_bytes()));
+        tallies
+    }
+}
+
+/// R54: a time later than the clock counts as the clock's.
+fn not_after(clock: u64, time: u64) -> u64 {
+    time.min(clock)
+}
+
+/// R13: the token, then the identifiers by priority, then whether there is one.
+fn valid(entry: &Entry, option: InvalidIdentifier) -> Result<Valid, Refusal> {
+    let token = entry.token.as_deref().unwrap_or_default();
+    let token = Token::parse(token)?.as_str().to_owned();
+    let given = &entry.given;
+    let mut names = Names::default();
+    let mut faults = Vec::new();
+    if let Some(id) = given.contact_id {
+        match ContactId::parse(id) {
+            Ok(id) => names.contact_id = Some(id.value()),
+            Err(fault) => faults.push((IdentifierKind::ContactId, fault)),
+        }
+    }
+    if let Some(text) = not_blank(&given.external) {
+        match ExternalId::parse(text) {
+            Ok(id) => names.external = Some(id.as_str().to_owned()),
+            Err(fault) => faults.push((IdentifierKind::ExternalCustomerId, fault)),
+        }
+    }
+    if let Some(text) = not_blank(&given.phone) {
+        match Phone::parse(text) {
+            Ok(phone) => names.phone = Some(phone.as_u64()),
+            Err(fault) => faults.push((IdentifierKind::Phone, fault)),
+        }
+    }
+    if let Some(text) = not_blank(&given.email) {
+        match Email::parse(text) {
+            Ok(email) => names.email = Some(email.as_str().to_owned()),
+            Err(fault) => faults.push((IdentifierKind::Email, fault)),
+        }
+    }
+    let refuses = option == InvalidIdentifier::Refuse || names == Names::default();
+    match faults.first() {
+        Some((kind, fault)) if refuses => Err(Refusal::Field(field(*kind), fault.clone())),
+        None if names == Names::default() => Err(Refusal::NoIdentifier),
+        _ => Ok(Valid {
+            token,
+            names,
+            ignored: faults.iter().map(|(kind, _)| *kind).collect(),
+        }),
+    }
+}
+
+fn field(kind: IdentifierKind) -> Field {
+    match kind {
+        IdentifierKind::ContactId => Field::ContactId,
+        IdentifierKind::ExternalCustomerId => Field::ExternalCustomerId,
+        IdentifierKind::Phone => Field::Phone,
+        IdentifierKind::Email => Field::Email,
+        _ => unreachable!("there are four kinds"),
+    }
+}
+
+/// The white space of RULES section 2.
+fn is_white_space(c: char) -> bool {
+    "\t\n\u{B}\u{C}\r \u{85}\u{A0}\u{1680}\u{2000}\u{2001}\u{2002}\u{2003}\u{2004}\u{2005}\u{2006}\
+     \u{2007}\u{2008}\u{2009}\u{200A}\u{2028}\u{2029}\u{202F}\u{205F}\u{3000}"
+        .contains(c)
+}
+
+/// R1.
+fn not_blank(text: &Option<String>) -> Option<&str> {
+    let is_blank = |text: &&str| text.chars().all(is_white_space);
+    text.as_deref().filter(|text| !is_blank(text))
+}
+
+/// R32.
+fn is_forbidden(reason: Option<&str>, without_reason: FailedWithoutReason) -> bool {
+    let reason = reason.unwrap_or_default().trim_matches(is_white_space);
+    let reason = reason.to_ascii_lowercase();
+    if reason.is_empty() {
+        return without_reason == FailedWithoutReason::Remove;
+    }
+    match reason.strip_prefix("forbidden") {
+        Some(rest) => !rest.starts_with(char::is_alphabetic),
+        None => reason == "403",
+    }
+}
+
+fn within(limit: Limit, actual: usize, most: usize) -> Result<(), Refusal> {
+    if actual <= most {
+        return Ok(());
+    }
+    Err(Refusal::Limit(limit, actual as u64, most as u64))
+}
+
+/// Puts `row` in the place of the one with its id, or at the end.
+fn put<T>(rows: &mut Vec<T>, row: T, id: impl Fn(&T) -> u64) {
+    match rows.iter_mut().find(|old| id(old) == id(&row)) {
+        Some(old) => *old = row,
+        None => rows.push(row),
+    }
+}
+
+impl From<contact_store::FieldError> for Refusal {
+    fn from(error: contact_store::FieldError) -> Self {
+        Refusal::Field(error.field(), error.fault().clone())
+    }
+}

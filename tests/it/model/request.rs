@@ -1,0 +1,721 @@
+//! Requests and answers, the same for the store and for the model, and shown in full: the crate's
+//! own types do not show identifiers or tokens (R52), and a failed test has to.
+
+use contact_store::{
+    AccessKey, AddTokens, AppId, AppName, Applied, BatchMode, Committed, ConnectApp, ContactId,
+    ContactStore, EntryError, Erased, Error, FailedWithoutReason, Fault, Field, GivenIdentifiers,
+    IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy, MessagesForgotten, Ownership,
+    Pending, RecordReports, RemoveToken, Report, ReportOutcome, Status, SubscriberId, Timestamp,
+    Token, TokenAdded, TokenEntry, TokenPlace, TokenRemoved, TokensAdded, UnknownContactId,
+};
+
+use super::Settings;
+
+/// Any request that may change a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    Connect {
+        app: AppId,
+        name: String,
+        key: Option<String>,
+    },
+    Disconnect {
+        app: AppId,
+    },
+    Add(Add),
+    Report(Reports),
+    Remove {
+        app: AppId,
+        token: String,
+        /// `None`: of all contacts.
+        contact: Option<u64>,
+    },
+    Erase {
+        contact: u64,
+    },
+    Forget {
+        app: AppId,
+        before: u64,
+    },
+}
+
+/// A request to add tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Add {
+    pub app: AppId,
+    pub entries: Vec<Entry>,
+    pub at: Option<u64>,
+    pub policy: Option<MatchPolicy>,
+    pub ownership: Option<Ownership>,
+    pub invalid_identifier: Option<InvalidIdentifier>,
+    pub unknown_contact_id: Option<UnknownContactId>,
+    pub mode: BatchMode,
+}
+
+impl Add {
+    pub fn new(app: AppId, entries: Vec<Entry>) -> Self {
+        Add {
+            app,
+            entries,
+            at: None,
+            policy: None,
+            ownership: None,
+            invalid_identifier: None,
+            unknown_contact_id: None,
+            mode: BatchMode::PerEntry,
+        }
+    }
+}
+
+/// One entry of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    pub token: Option<String>,
+    pub given: Given,
+}
+
+impl Entry {
+    pub fn new(token: &str, given: Given) -> Self {
+        Entry {
+            token: Some(token.to_owned()),
+            given,
+        }
+    }
+}
+
+/// Identifiers as they are given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    pub contact_id: Option<i128>,
+    pub external: Option<String>,
+    pub phone: Option<String>,
+    pub email: Option<String>,
+}
+
+impl Given {
+    pub fn contact_id(mut self, id: i128) -> Self {
+        self.contact_id = Some(id);
+        self
+    }
+
+    pub fn external(mut self, id: &str) -> Self {
+        self.external = Some(id.to_owned());
+        self
+    }
+
+    pub fn phone(mut self, phone: &str) -> Self {
+        self.phone = Some(phone.to_owned());
+        self
+    }
+
+    pub fn email(mut self, email: &str) -> Self {
+        self.email = Some(email.to_owned());
+        self
+    }
+
+    fn to_given(&self) -> GivenIdentifiers {
+        let mut given = GivenIdentifiers::new();
+        if let Some(id) = self.contact_id {
+            given = given.contact_id(id);
+        }
+        if let Some(id) = &self.external {
+            given = given.external_customer_id(id);
+        }
+        if let Some(phone) = &self.phone {
+            given = given.phone(phone);
+        }
+        if let Some(email) = &self.email {
+            given = given.email(email);
+        }
+        given
+    }
+}
+
+/// A request to record reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reports {
+    pub app: AppId,
+    pub reports: Vec<Said>,
+    pub at: Option<u64>,
+    pub failed_without_reason: Option<FailedWithoutReason>,
+    pub mode: BatchMode,
+}
+
+impl Reports {
+    pub fn new(app: AppId, reports: Vec<Said>) -> Self {
+        Reports {
+            app,
+            reports,
+            at: None,
+            failed_without_reason: None,
+            mode: BatchMode::PerEntry,
+        }
+    }
+}
+
+/// One report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    pub token: Option<String>,
+    pub subscriber: Option<u64>,
+    pub status: Status,
+    pub reason: Option<String>,
+    pub message: Option<String>,
+    pub at: Option<u64>,
+}
+
+impl Said {
+    pub fn new(token: &str, status: Status) -> Self {
+        Said {
+            token: Some(token.to_owned()),
+            subscriber: None,
+            status,
+            reason: None,
+            message: None,
+            at: None,
+        }
+    }
+}
+
+/// What becomes of a request: the number and the outcome, or why it is refused.
+pub type Answer = Result<(u64, Outcome), Refused>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Connected(AppId),
+    Disconnected,
+    Added(Applied, Vec<Result<Added, Refusal>>),
+    Reported(Vec<Result<Reported, Refusal>>),
+    Removed(Vec<u64>),
+    Erased(bool),
+    Forgotten(u64),
+}
+
+/// What becomes of one entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Added {
+    pub contact: u64,
+    pub matched_by: Option<IdentifierKind>,
+    pub token: Place,
+    pub subscriber: u64,
+    pub skipped: KindSet,
+    pub ignored: KindSet,
+    pub also_held_by: Vec<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    Added,
+    AlreadyHeld,
+    Moved(Vec<u64>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reported {
+    Recorded,
+    Removed(Vec<u64>),
+    UnknownSubscriber,
+}
+
+/// Why an entry is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    Field(Field, Fault),
+    NoIdentifier,
+    UnknownContactId(u64),
+    ContactIdErased(u64),
+    Limit(Limit, u64, u64),
+    OneOfTokenAndSubscriber,
+    /// Nothing that the model ever answers.
+    Other(EntryError),
+}
+
+/// Why a request, or a look-up, is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    UnknownApp(AppId),
+    Entry(usize, Refusal),
+    Limit(Limit, u64, u64),
+    NothingGiven,
+    /// Nothing that the model ever answers.
+    Other(String),
+}
+
+impl From<EntryError> for Refusal {
+    fn from(error: EntryError) -> Self {
+        match error {
+            EntryError::Field(error) => error.into(),
+            EntryError::NoIdentifier => Refusal::NoIdentifier,
+            EntryError::UnknownContactId(id) => Refusal::UnknownContactId(id.value()),
+            EntryError::ContactIdErased(id) => Refusal::ContactIdErased(id.value()),
+            EntryError::LimitExceeded(over) => Refusal::Limit(over.limit, over.actual, over.most),
+            EntryError::OneOfTokenAndSubscriber => Refusal::OneOfTokenAndSubscriber,
+            other => Refusal::Other(other),
+        }
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::UnknownApp(app) => Refused::UnknownApp(app),
+            Error::EntryRefused { index, error } => Refused::Entry(index, error.into()),
+            Error::LimitExceeded(over) => Refused::Limit(over.limit, over.actual, over.most),
+            Error::NothingGiven => Refused::NothingGiven,
+            other => Refused::Other(format!("{other:?}")),
+        }
+    }
+}
+
+fn values(ids: Vec<ContactId>) -> Vec<u64> {
+    ids.into_iter().map(ContactId::value).collect()
+}
+
+impl From<AppId> for Outcome {
+    fn from(app: AppId) -> Self {
+        Outcome::Connected(app)
+    }
+}
+
+impl From<()> for Outcome {
+    fn from((): ()) -> Self {
+        Outcome::Disconnected
+    }
+}
+
+impl From<TokensAdded> for Outcome {
+    fn from(added: TokensAdded) -> Self {
+        let entries = added.entries.into_iter();
+        let entries = entries.map(|entry| entry.map(Added::from).map_err(Refusal::from));
+        Outcome::Added(added.applied, entries.collect())
+    }
+}
+
+impl From<TokenAdded> for Added {
+    fn from(added: TokenAdded) -> Self {
+        Added {
+            contact: added.contact.value(),
+            matched_by: added.matched_by,
+            token: match added.token {
+                TokenPlace::Added => Place::Added,
+                TokenPlace::AlreadyHeld => Place::AlreadyHeld,
+                TokenPlace::Moved { from } => Place::Moved(values(from)),
+                other => unreachable!("{other:?} is new to the model"),
+            },
+            subscriber: added.subscriber.value(),
+            skipped: added.skipped,
+            ignored: added.ignored,
+            also_held_by: values(added.also_held_by),
+        }
+    }
+}
+
+impl From<Vec<Result<ReportOutcome, EntryError>>> for Outcome {
+    fn from(outcomes: Vec<Result<ReportOutcome, EntryError>>) -> Self {
+        let one = |outcome| match outcome {
+            ReportOutcome::Recorded => Reported::Recorded,
+            ReportOutcome::Removed { from } => Reported::Removed(values(from)),
+            ReportOutcome::UnknownSubscriber => Reported::UnknownSubscriber,
+            other => unreachable!("{other:?} is new to the model"),
+        };
+        let outcomes = outcomes.into_iter();
+        Outcome::Reported(
+            outcomes
+                .map(|outcome| outcome.map(one).map_err(Refusal::from))
+                .collect(),
+        )
+    }
+}
+
+impl From<TokenRemoved> for Outcome {
+    fn from(removed: TokenRemoved) -> Self {
+        Outcome::Removed(values(removed.from))
+    }
+}
+
+impl From<Erased> for Outcome {
+    fn from(erased: Erased) -> Self {
+        Outcome::Erased(erased.erased)
+    }
+}
+
+impl From<MessagesForgotten> for Outcome {
+    fn from(forgotten: MessagesForgotten) -> Self {
+        Outcome::Forgotten(forgotten.messages)
+    }
+}
+
+/// A request that the store has taken.
+pub struct Waiting(Box<dyn FnOnce() -> Answer + Send>);
+
+impl Waiting {
+    fn new<T: Into<Outcome> + Send + 'static>(pending: Pending<T>) -> Self {
+        Waiting(Box::new(|| answer(pending.wait())))
+    }
+
+    /// Waits for the answer.
+    pub fn wait(self) -> Answer {
+        (self.0)()
+    }
+}
+
+fn answer<T: Into<Outcome>>(answered: Result<Committed<T>, Error>) -> Answer {
+    match answered {
+        Ok(committed) => Ok((committed.sequence.value(), committed.outcome.into())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Request {
+    /// Makes the request to a store.
+    pub fn submit(&self, store: &ContactStore) -> Waiting {
+        match self {
+            Request::Connect { app, name, key } => {
+                let name = AppName::parse(name.as_str()).expect("the tests give valid names");
+                let mut request = ConnectApp::new(name).id(*app);
+                if let Some(key) = key {
+                    let key = AccessKey::parse(key.as_str());
+                    request = request.key(key.expect("the tests give valid keys"));
+                }
+                Waiting::new(store.connect_app(request))
+            }
+            Request::Disconnect { app } => Waiting::new(store.disconnect_app(*app)),
+            Request::Add(add) => Waiting::new(store.add_tokens(add.to_request())),
+            Request::Report(reports) => Waiting::new(store.record_reports(reports.to_request())),
+            Request::Remove {
+                app,
+                token,
+                contact,
+            } => {
+                let token = Token::parse(token.as_str()).expect("the tests give valid tokens");
+                Waiting::new(store.remove_token(match contact {
+                    Some(contact) => RemoveToken::of(*app, token, id(*contact)),
+                    None => RemoveToken::of_all(*app, token),
+                }))
+            }
+            Request::Erase { contact } => Waiting::new(store.erase(id(*contact))),
+            Request::Forget { app, before } => {
+                Waiting::new(store.forget_messages(*app, Timestamp::from_millis(*before)))
+            }
+        }
+    }
+}
+
+fn id(id: u64) -> ContactId {
+    ContactId::new(id).expect("the tests give valid ids")
+}
+
+impl Add {
+    fn to_request(&self) -> AddTokens {
+        let mut request = AddTokens::new(self.app).mode(self.mode);
+        for entry in &self.entries {
+            let with_token = match &entry.token {
+                Some(token) => TokenEntry::new(token),
+                None => TokenEntry::without_token(),
+            };
+            request = request.entry(with_token.identifiers(entry.given.to_given()));
+        }
+        if let Some(at) = self.at {
+            request = request.at(Timestamp::from_millis(at));
+        }
+        if let Some(policy) = self.policy {
+            request = request.policy(policy);
+        }
+        if let Some(ownership) = self.ownership {
+            request = request.ownership(ownership);
+        }
+        if let Some(option) = self.invalid_identifier {
+            request = request.invalid_identifier(option);
+        }
+        if let Some(option) = self.unknown_contact_id {
+            request = request.unknown_contact_id(option);
+        }
+        request
+    }
+}
+
+impl Reports {
+    fn to_request(&self) -> RecordReports {
+        let reports = self.reports.iter().map(Said::to_report);
+        let mut request = RecordReports::new(self.app)
+            .mode(self.mode)
+            .reports(reports);
+        if let Some(at) = self.at {
+            request = request.at(Timestamp::from_millis(at));
+        }
+        if let Some(option) = self.failed_without_reason {
+            request = request.failed_without_reason(option);
+        }
+        request
+    }
+}
+
+impl Said {
+    fn to_report(&self) -> Report {
+        let mut report = Report::new(self.status);
+        if let Some(token) = &self.token {
+            report = report.token(token);
+        }
+        if let Some(subscriber) = self.subscriber {
+            report = report.subscriber(SubscriberId::new(subscriber));
+        }
+        if let Some(reason) = &self.reason {
+            report = report.reason(reason);
+        }
+        if let Some(message) = &self.message {
+            report = report.message(message);
+        }
+        if let Some(at) = self.at {
+            report = report.at(Timestamp::from_millis(at));
+        }
+        report
+    }
+}
+
+/// Bytes, of random or of a fuzzer's making, as choices. When they are used up, the first choice is
+/// taken each time: it is the plainest everywhere, so that fewer and smaller bytes are a simpler
+/// sequence.
+pub struct Choices<'b>(std::slice::Iter<'b, u8>);
+
+impl<'b> Choices<'b> {
+    pub fn new(bytes: &'b [u8]) -> Self {
+        Choices(bytes.iter())
+    }
+
+    /// Whether all bytes are used.
+    pub fn is_empty(&self) -> bool {
+        self.0.len() == 0
+    }
+
+    /// A number below `many`, which is at most 256.
+    pub fn below(&mut self, many: usize) -> usize {
+        usize::from(self.0.next().copied().unwrap_or_default()) % many
+    }
+
+    /// One of these.
+    pub fn of<T: Clone>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len())].clone()
+    }
+
+    /// True once in `many` times.
+    pub fn one_in(&mut self, many: usize) -> bool {
+        self.below(many) == many - 1
+    }
+}
+
+/// Few values, so that they meet often.
+const APPS: [AppId; 3] = [
+    AppId::from_u128(0xa),
+    AppId::from_u128(0xb),
+    AppId::from_u128(0xc),
+];
+const TOKENS: [&str; 3] = ["t-1", "t-2", "t-3"];
+const MESSAGES: [&str; 3] = ["m-1", "m-2", "m"];
+const IDS: [i128; 6] = [1, 2, 3, 4, 7, 1 << 40];
+const TIMES: [u64; 6] = [2_000, 1_000, 3_000, 4_000, 0, 1 << 60];
+
+impl Request {
+    /// A request made of choices. The apps are `0xa` and `0xb`, and now and then `0xc`.
+    pub fn choose(choices: &mut Choices<'_>) -> Self {
+        match choices.below(32) {
+            0..15 => Request::Add(Add::choose(choices)),
+            15..20 => Request::Report(Reports::choose(choices)),
+            20..23 => Request::Erase {
+                contact: choices.of(&[1, 2, 3, 4, 7, 1 << 40]),
+            },
+            23..25 => Request::Remove {
+                app: app(choices),
+                token: choices.of(&TOKENS).to_owned(),
+                contact: choices.of(&[None, Some(1), Some(2), Some(7)]),
+            },
+            25..29 => Request::Connect {
+                app: app(choices),
+                name: choices.of(&["First bot", "Second bot"]).to_owned(),
+                key: choices
+                    .of(&[None, Some("key-1"), Some("key-2")])
+                    .map(str::to_owned),
+            },
+            29 | 30 => Request::Forget {
+                app: app(choices),
+                before: choices.of(&TIMES),
+            },
+            _ => Request::Disconnect { app: app(choices) },
+        }
+    }
+}
+
+impl Settings {
+    /// Settings made of choices, with limits that a few requests reach.
+    pub fn choose(choices: &mut Choices<'_>) -> Self {
+        Settings {
+            policy: choices.of(&[MatchPolicy::Cascade, MatchPolicy::TopPriority]),
+            ownership: choices.of(&[Ownership::Shared, Ownership::Exclusive]),
+            invalid_identifier: choices.of(&[InvalidIdentifier::Refuse, InvalidIdentifier::Ignore]),
+            unknown_contact_id: choices.of(&[
+                UnknownContactId::Adopt,
+                UnknownContactId::Adopt,
+                UnknownContactId::Reject,
+            ]),
+            failed_without_reason: choices
+                .of(&[FailedWithoutReason::Remove, FailedWithoutReason::Keep]),
+            tokens_per_contact: choices.of(&[1_024, 2, 3]),
+            contacts_per_token: choices.of(&[1_024, 2, 1]),
+            // 15 bytes an email, 12 a phone, 5 an external id, 3 a token.
+            card_text_bytes: choices.of(&[256 << 10, 256 << 10, 21, 30]),
+            entries_per_request: choices.of(&[3_000, 3_000, 4]),
+        }
+    }
+}
+
+fn app(choices: &mut Choices<'_>) -> AppId {
+    APPS[choices.of(&[0, 0, 0, 0, 1, 1, 1, 2])]
+}
+
+fn time(choices: &mut Choices<'_>) -> Option<u64> {
+    choices.one_in(2).then(|| choices.of(&TIMES))
+}
+
+fn mode(choices: &mut Choices<'_>) -> BatchMode {
+    match choices.one_in(4) {
+        false => BatchMode::PerEntry,
+        true => BatchMode::AllOrNothing,
+    }
+}
+
+/// How many entries a request has: one in most cases.
+fn entries(choices: &mut Choices<'_>) -> usize {
+    choices.of(&[1, 1, 1, 1, 2, 3, 5, 0])
+}
+
+impl Add {
+    fn choose(choices: &mut Choices<'_>) -> Self {
+        let app = app(choices);
+        let entries = (0..entries(choices))
+            .map(|_| Entry::choose(choices))
+            .collect();
+        let mut add = Add::new(app, entries);
+        add.at = time(choices);
+        add.mode = mode(choices);
+        if choices.one_in(2) {
+            add.policy = choices.of(&[
+                None,
+                Some(MatchPolicy::Cascade),
+                Some(MatchPolicy::TopPriority),
+            ]);
+            add.ownership =
+                choices.of(&[None, Some(Ownership::Shared), Some(Ownership::Exclusive)]);
+            add.invalid_identifier = choices.of(&[
+                None,
+                Some(InvalidIdentifier::Ignore),
+                Some(InvalidIdentifier::Refuse),
+            ]);
+            add.unknown_contact_id = choices.of(&[
+                None,
+                Some(UnknownContactId::Reject),
+                Some(UnknownContactId::Adopt),
+            ]);
+        }
+        add
+    }
+}
+
+impl Entry {
+    fn choose(choices: &mut Choices<'_>) -> Self {
+        let token = match choices.below(16) {
+            0..6 => Some(TOKENS[0]),
+            6..11 => Some(TOKENS[1]),
+            11..14 => Some(TOKENS[2]),
+            14 => None,
+            _ => Some("a\u{0}b"),
+        };
+        let kinds = choices.below(16);
+        let mut given = Given::default();
+        if kinds & 1 == 0 {
+            // Not canonical, to meet the canonical form of the same.
+            given = given.email(choices.of(&[
+                "ann@example.com",
+                "ben@example.com",
+                " ANN@Example.com.",
+                "no-at-sign",
+                "",
+            ]));
+        }
+        if kinds & 2 != 0 {
+            given = given.phone(choices.of(&[
+                "380500000001",
+                "380500000002",
+                "+380 50 000-00-01",
+                "12",
+                " ",
+            ]));
+        }
+        if kinds & 4 != 0 {
+            given = given.external(choices.of(&["crm-1", "crm-2", "CRM-1", "crm\u{7}"]));
+        }
+        if kinds & 8 != 0 && choices.one_in(2) {
+            given.contact_id = Some(match choices.below(8) {
+                other @ 0..6 => IDS[other],
+                6 => 0,
+                _ => -1,
+            });
+        }
+        Entry {
+            token: token.map(str::to_owned),
+            given,
+        }
+    }
+}
+
+impl Reports {
+    fn choose(choices: &mut Choices<'_>) -> Self {
+        let app = app(choices);
+        let reports = (0..entries(choices))
+            .map(|_| Said::choose(choices))
+            .collect();
+        let mut request = Reports::new(app, reports);
+        request.at = time(choices);
+        request.mode = mode(choices);
+        request.failed_without_reason = choices.of(&[
+            None,
+            Some(FailedWithoutReason::Remove),
+            Some(FailedWithoutReason::Keep),
+        ]);
+        request
+    }
+}
+
+impl Said {
+    fn choose(choices: &mut Choices<'_>) -> Self {
+        let status = choices.of(&[Status::Failed, Status::Sent, Status::Clicked]);
+        let mut said = Said::new(choices.of(&TOKENS), status);
+        match choices.below(8) {
+            0..4 => {}
+            4..7 => {
+                said.token = None;
+                said.subscriber = Some(1 + choices.below(6) as u64);
+            }
+            // Both, or neither (R36), or no token.
+            _ => match choices.below(3) {
+                0 => said.subscriber = Some(1),
+                1 => said.token = None,
+                _ => said.token = Some("  ".to_owned()),
+            },
+        }
+        let reasons = [
+            None,
+            Some("Forbidden: bot was blocked by the user"),
+            Some(" 403 "),
+            Some("forbiddenly"),
+            Some("Bad Request: chat not found"),
+            Some("\u{A0}"),
+        ];
+        said.reason = choices.of(&reasons).map(str::to_owned);
+        if choices.one_in(2) {
+            said.message = Some(choices.of(&MESSAGES).to_owned());
+        } else if choices.one_in(16) {
+            said.message = Some(String::new());
+        }
+        said.at = time(choices);
+        said
+    }
+}

@@ -1,0 +1,621 @@
+//! What can be seen of a store, the same for a snapshot and for the model, and shown in full.
+
+use std::fmt::Debug;
+
+use contact_store::{
+    self as store, AppId, ContactId, Decision, Email, ExternalId, IdentifierKind, Identifiers,
+    KindSet, MatchPolicy, MessageId, Phone, Snapshot, Status, StatusCounts, SubscriberId, Token,
+};
+
+use super::{Model, Refusal, Refused};
+
+/// Identifiers in canonical form.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    pub contact_id: Option<u64>,
+    pub external: Option<String>,
+    pub phone: Option<u64>,
+    pub email: Option<String>,
+}
+
+impl Names {
+    pub fn id(id: u64) -> Self {
+        Names::default().with_id(id)
+    }
+
+    pub fn external(id: &str) -> Self {
+        Names {
+            external: Some(id.to_owned()),
+            ..Names::default()
+        }
+    }
+
+    pub fn phone(phone: u64) -> Self {
+        Names {
+            phone: Some(phone),
+            ..Names::default()
+        }
+    }
+
+    pub fn email(email: &str) -> Self {
+        Names {
+            email: Some(email.to_owned()),
+            ..Names::default()
+        }
+    }
+
+    pub fn with_id(mut self, id: u64) -> Self {
+        self.contact_id = Some(id);
+        self
+    }
+
+    /// These and those, of which those come first.
+    pub fn and(self, those: Names) -> Self {
+        Names {
+            contact_id: those.contact_id.or(self.contact_id),
+            external: those.external.or(self.external),
+            phone: those.phone.or(self.phone),
+            email: those.email.or(self.email),
+        }
+    }
+
+    pub fn kinds(&self) -> KindSet {
+        let given = |kind: &IdentifierKind| match kind {
+            IdentifierKind::ContactId => self.contact_id.is_some(),
+            IdentifierKind::ExternalCustomerId => self.external.is_some(),
+            IdentifierKind::Phone => self.phone.is_some(),
+            IdentifierKind::Email => self.email.is_some(),
+            _ => false,
+        };
+        IdentifierKind::ALL.into_iter().filter(given).collect()
+    }
+
+    /// The one of this kind.
+    pub fn only(&self, kind: IdentifierKind) -> Self {
+        let others = IdentifierKind::ALL.into_iter().filter(|is| *is != kind);
+        self.without(others.collect())
+    }
+
+    pub fn without(&self, kinds: KindSet) -> Self {
+        let keep = |kind| !kinds.contains(kind);
+        Names {
+            contact_id: self.contact_id.filter(|_| keep(IdentifierKind::ContactId)),
+            external: self
+                .external
+                .clone()
+                .filter(|_| keep(IdentifierKind::ExternalCustomerId)),
+            phone: self.phone.filter(|_| keep(IdentifierKind::Phone)),
+            email: self.email.clone().filter(|_| keep(IdentifierKind::Email)),
+        }
+    }
+
+    fn of(identifiers: &Identifiers) -> Self {
+        let external = identifiers.external_customer_id();
+        let email = identifiers.email();
+        Names {
+            contact_id: identifiers.contact_id().map(ContactId::value),
+            external: external.map(|id| id.as_str().to_owned()),
+            phone: identifiers.phone().map(Phone::as_u64),
+            email: email.map(|email| email.as_str().to_owned()),
+        }
+    }
+
+    fn identifiers(&self) -> Identifiers {
+        let mut identifiers = Identifiers::new();
+        if let Some(id) = self.contact_id {
+            identifiers = identifiers.with_contact_id(contact_id(id));
+        }
+        if let Some(id) = &self.external {
+            let id = ExternalId::parse(id);
+            identifiers = identifiers.with_external_customer_id(id.expect("it is canonical"));
+        }
+        if let Some(phone) = self.phone {
+            let phone = Phone::parse(&phone.to_string());
+            identifiers = identifiers.with_phone(phone.expect("it is canonical"));
+        }
+        if let Some(email) = &self.email {
+            let email = Email::parse(email);
+            identifiers = identifiers.with_email(email.expect("it is canonical"));
+        }
+        identifiers
+    }
+}
+
+fn contact_id(id: u64) -> ContactId {
+    ContactId::new(id).expect("the tests give valid ids")
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Card {
+    pub id: u64,
+    pub names: Names,
+    pub created_at: u64,
+    pub created_through: Option<AppId>,
+    pub tokens: Vec<Held>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub app: AppId,
+    pub token: String,
+    pub subscriber: u64,
+    pub added_at: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscriber {
+    pub id: u64,
+    pub app: AppId,
+    pub token: String,
+    pub holders: Vec<u64>,
+    pub last_registered_at: u64,
+    pub last_status: Option<(Status, u64)>,
+    pub counts: Counts,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub sent: u64,
+    pub failed: u64,
+    pub clicked: u64,
+}
+
+impl Counts {
+    pub fn count(&mut self, status: Status) {
+        match status {
+            Status::Sent => self.sent += 1,
+            Status::Failed => self.failed += 1,
+            Status::Clicked => self.clicked += 1,
+            other => unreachable!("{other:?} is new to the model"),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    pub id: String,
+    pub counts: Counts,
+    pub last_at: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct App {
+    pub id: AppId,
+    pub name: String,
+    pub key: Option<String>,
+    pub connected_at: u64,
+    pub subscribers: u64,
+    pub contacts: u64,
+    pub removed_by_failed: u64,
+    pub removed_by_host: u64,
+}
+
+/// What add-tokens would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decided {
+    Append(u64, IdentifierKind),
+    Create {
+        contact: u64,
+        identifiers: KindSet,
+        skipped: KindSet,
+    },
+    Refuse(Refusal),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    pub named: Vec<(IdentifierKind, Option<u64>)>,
+    pub cascade: Decided,
+    pub top_priority: Decided,
+}
+
+/// Everything that can be asked of a state.
+trait Reads {
+    fn sequence(&self) -> u64;
+    fn contact_count(&self) -> u64;
+    fn card(&self, id: u64) -> Result<Option<Card>, Refused>;
+    fn find(
+        &self,
+        names: &Names,
+        policy: MatchPolicy,
+    ) -> Result<Option<(Card, IdentifierKind)>, Refused>;
+    fn explain(&self, names: &Names) -> Result<Explained, Refused>;
+    fn apps(&self) -> Result<Vec<App>, Refused>;
+    fn subscriber(&self, id: u64) -> Result<Option<Subscriber>, Refused>;
+    fn subscriber_by_token(&self, app: AppId, token: &str) -> Result<Option<Subscriber>, Refused>;
+    fn subscribers(
+        &self,
+        app: AppId,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Subscriber>, Refused>;
+    fn messages(
+        &self,
+        app: AppId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Tally>, Refused>;
+}
+
+impl Reads for Model {
+    fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    fn contact_count(&self) -> u64 {
+        self.cards.len() as u64
+    }
+
+    fn card(&self, id: u64) -> Result<Option<Card>, Refused> {
+        Ok(self.cards.iter().find(|card| card.id == id).cloned())
+    }
+
+    fn find(
+        &self,
+        names: &Names,
+        policy: MatchPolicy,
+    ) -> Result<Option<(Card, IdentifierKind)>, Refused> {
+        if *names == Names::default() {
+            return Err(Refused::NothingGiven);
+        }
+        let found = self.matching(policy, names);
+        Ok(found.map(|(card, kind)| (card.clone(), kind)))
+    }
+
+    fn explain(&self, names: &Names) -> Result<Explained, Refused> {
+        if *names == Names::default() {
+            return Err(Refused::NothingGiven);
+        }
+        let decided = |policy| {
+            let target = self.target(policy, self.settings.unknown_contact_id, names);
+            match target {
+                Err(refusal) => Decided::Refuse(refusal),
+                Ok(target) => match target.matched_by {
+                    Some(kind) => Decided::Append(target.contact, kind),
+                    None => Decided::Create {
+                        contact: target.contact,
+                        identifiers: names.without(target.skipped).kinds(),
+                        skipped: target.skipped,
+                    },
+                },
+            }
+        };
+        let named = |kind| (kind, self.named(names, kind).map(|card| card.id));
+        Ok(Explained {
+            named: names.kinds().iter().map(named).collect(),
+            cascade: decided(MatchPolicy::Cascade),
+            top_priority: decided(MatchPolicy::TopPriority),
+        })
+    }
+
+    fn apps(&self) -> Result<Vec<App>, Refused> {
+        let shown = |app: &super::Connected| App {
+            id: app.id,
+            name: app.name.clone(),
+            key: app.key.clone(),
+            connected_at: app.connected_at,
+            subscribers: self
+                .subscribers
+                .iter()
+                .filter(|is| is.app == app.id)
+                .count() as u64,
+            contacts: {
+                let holds = |card: &&Card| card.tokens.iter().any(|held| held.app == app.id);
+                self.cards.iter().filter(holds).count() as u64
+            },
+            removed_by_failed: app.removed_by_failed,
+            removed_by_host: app.removed_by_host,
+        };
+        let mut apps: Vec<App> = self.apps.iter().map(shown).collect();
+        apps.sort_by_key(|app| app.id);
+        Ok(apps)
+    }
+
+    fn subscriber(&self, id: u64) -> Result<Option<Subscriber>, Refused> {
+        Ok(self.subscribers.iter().find(|is| is.id == id).cloned())
+    }
+
+    fn subscriber_by_token(&self, app: AppId, token: &str) -> Result<Option<Subscriber>, Refused> {
+        self.connected(app)?;
+        Ok(self.by_token(app, token).cloned())
+    }
+
+    fn subscribers(
+        &self,
+        app: AppId,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Subscriber>, Refused> {
+        self.connected(app)?;
+        let behind = |is: &&Subscriber| is.app == app && after.is_none_or(|after| is.id > after);
+        let mut page: Vec<Subscriber> = self.subscribers.iter().filter(behind).cloned().collect();
+        page.sort_by_key(|subscriber| subscriber.id);
+        page.truncate(limit);
+        Ok(page)
+    }
+
+    fn messages(
+        &self,
+        app: AppId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Tally>, Refused> {
+        self.connected(app)?;
+        let mut page = self.tallies(app);
+        page.retain(|tally| after.is_none_or(|after| tally.id.as_bytes() > after.as_bytes()));
+        page.truncate(limit);
+        Ok(page)
+    }
+}
+
+impl Reads for Snapshot {
+    fn sequence(&self) -> u64 {
+        self.sequence().value()
+    }
+
+    fn contact_count(&self) -> u64 {
+        self.contact_count()
+    }
+
+    fn card(&self, id: u64) -> Result<Option<Card>, Refused> {
+        Ok(self.contact(contact_id(id))?.map(Card::from))
+    }
+
+    fn find(
+        &self,
+        names: &Names,
+        policy: MatchPolicy,
+    ) -> Result<Option<(Card, IdentifierKind)>, Refused> {
+        let found = self.find(&names.identifiers(), policy)?;
+        Ok(found.map(|found| (found.card.into(), found.matched_by)))
+    }
+
+    fn explain(&self, names: &Names) -> Result<Explained, Refused> {
+        let explained = self.explain(&names.identifiers())?;
+        let value = |id: Option<ContactId>| id.map(ContactId::value);
+        let named = explained.named.into_iter();
+        Ok(Explained {
+            named: named.map(|(kind, id)| (kind, value(id))).collect(),
+            cascade: explained.cascade.into(),
+            top_priority: explained.top_priority.into(),
+        })
+    }
+
+    fn apps(&self) -> Result<Vec<App>, Refused> {
+        let shown = |app: store::App| {
+            let key = self.access_key(app.id)?;
+            Ok(App {
+                id: app.id,
+                name: app.name.as_str().to_owned(),
+                key: key.map(|key| key.reveal().to_owned()),
+                connected_at: app.connected_at.as_millis(),
+                subscribers: app.subscribers,
+                contacts: app.contacts,
+                removed_by_failed: app.removed_by_failed,
+                removed_by_host: app.removed_by_host,
+            })
+        };
+        self.apps()?.into_iter().map(shown).collect()
+    }
+
+    fn subscriber(&self, id: u64) -> Result<Option<Subscriber>, Refused> {
+        Ok(self
+            .subscriber(SubscriberId::new(id))?
+            .map(Subscriber::from))
+    }
+
+    fn subscriber_by_token(&self, app: AppId, token: &str) -> Result<Option<Subscriber>, Refused> {
+        let token = Token::parse(token).expect("the tests give valid tokens");
+        Ok(self.subscriber_by_token(app, &token)?.map(Subscriber::from))
+    }
+
+    fn subscribers(
+        &self,
+        app: AppId,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Subscriber>, Refused> {
+        let page = self.subscribers(app, after.map(SubscriberId::new), limit)?;
+        Ok(page.into_iter().map(Subscriber::from).collect())
+    }
+
+    fn messages(
+        &self,
+        app: AppId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Tally>, Refused> {
+        let after = after.map(|id| MessageId::parse(id).expect("the tests give valid ids"));
+        let page = self.messages(app, after.as_ref(), limit)?;
+        let tally = |tally: store::MessageTally| Tally {
+            id: tally.id.as_str().to_owned(),
+            counts: tally.counts.into(),
+            last_at: tally.last_at.as_millis(),
+        };
+        Ok(page.into_iter().map(tally).collect())
+    }
+}
+
+impl From<store::Card> for Card {
+    fn from(card: store::Card) -> Self {
+        let held = |held: store::HeldToken| Held {
+            app: held.app,
+            token: held.token.as_str().to_owned(),
+            subscriber: held.subscriber.value(),
+            added_at: held.added_at.as_millis(),
+        };
+        Card {
+            id: card.id.value(),
+            names: Names::of(&card.identifiers),
+            created_at: card.created_at.as_millis(),
+            created_through: card.created_through,
+            tokens: card.tokens.into_iter().map(held).collect(),
+        }
+    }
+}
+
+impl From<StatusCounts> for Counts {
+    fn from(counts: StatusCounts) -> Self {
+        Counts {
+            sent: counts.sent,
+            failed: counts.failed,
+            clicked: counts.clicked,
+        }
+    }
+}
+
+impl From<store::Subscriber> for Subscriber {
+    fn from(subscriber: store::Subscriber) -> Self {
+        let last = subscriber.last_status;
+        Subscriber {
+            id: subscriber.id.value(),
+            app: subscriber.app,
+            token: subscriber.token.as_str().to_owned(),
+            holders: subscriber
+                .contacts
+                .into_iter()
+                .map(ContactId::value)
+                .collect(),
+            last_registered_at: subscriber.last_registered_at.as_millis(),
+            last_status: last.map(|(status, at)| (status, at.as_millis())),
+            counts: subscriber.counts.into(),
+        }
+    }
+}
+
+impl From<Decision> for Decided {
+    fn from(decision: Decision) -> Self {
+        match decision {
+            Decision::Append {
+                contact,
+                matched_by,
+            } => Decided::Append(contact.value(), matched_by),
+            Decision::Create {
+                contact,
+                identifiers,
+                skipped,
+            } => Decided::Create {
+                contact: contact.value(),
+                identifiers,
+                skipped,
+            },
+            Decision::Refuse(error) => Decided::Refuse(error.into()),
+            other => unreachable!("{other:?} is new to the model"),
+        }
+    }
+}
+
+/// What is asked for when a whole state is compared.
+#[derive(Clone, Debug)]
+pub struct Probes {
+    /// Contact ids, in use or not.
+    pub ids: Vec<u64>,
+    /// Sets of identifiers.
+    pub names: Vec<Names>,
+    /// Apps, connected or not, and tokens to look for in each.
+    pub apps: Vec<AppId>,
+    pub tokens: Vec<String>,
+    /// How many rows a page has.
+    pub page: usize,
+}
+
+impl Probes {
+    /// The probes for requests made by [`Request::choose`](super::Request::choose).
+    pub fn of_choices() -> Self {
+        let emails = ["ann@example.com", "ben@example.com"].map(Names::email);
+        let phones = [380_500_000_001, 380_500_000_002].map(Names::phone);
+        let externals = ["crm-1", "crm-2", "CRM-1"].map(Names::external);
+        let mut names = vec![Names::default()];
+        for id in [1, 2, 7] {
+            names.push(Names::id(id));
+            names.push(emails[0].clone().with_id(id));
+        }
+        for email in &emails {
+            let pairs = phones.iter().chain(&externals);
+            names.extend(pairs.map(|other| email.clone().and(other.clone())));
+        }
+        names.push(phones[0].clone().and(externals[0].clone()));
+        names.extend(emails.into_iter().chain(phones).chain(externals));
+        Probes {
+            ids: vec![1, 2, 3, 4, 5, 6, 7, 8, 1 << 40],
+            names,
+            apps: [0xa, 0xb, 0xc].map(AppId::from_u128).to_vec(),
+            tokens: ["t-1", "t-2", "t-3"].map(str::to_owned).to_vec(),
+            page: 2,
+        }
+    }
+}
+
+impl Model {
+    /// The number of the last request that changed something.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// What the store shows otherwise than the model, if anything.
+    ///
+    /// # Errors
+    ///
+    /// The question, and both answers.
+    pub fn compare(&self, shown: &Snapshot, probes: &Probes) -> Result<(), String> {
+        same("sequence", Reads::sequence(shown), self.sequence)?;
+        let count = Reads::contact_count(shown);
+        same("contact count", count, Reads::contact_count(self))?;
+        for id in &probes.ids {
+            same(("contact", id), shown.card(*id), self.card(*id))?;
+        }
+        for names in &probes.names {
+            for policy in [MatchPolicy::Cascade, MatchPolicy::TopPriority] {
+                let found = Reads::find(shown, names, policy);
+                same(("find", policy, names), found, self.find(names, policy))?;
+            }
+            let explained = Reads::explain(shown, names);
+            same(("explain", names), explained, self.explain(names))?;
+        }
+        same("apps", Reads::apps(shown), self.apps())?;
+        for app in &probes.apps {
+            for token in &probes.tokens {
+                let found = Reads::subscriber_by_token(shown, *app, token);
+                let expected = self.subscriber_by_token(*app, token);
+                same(("subscriber of", app, token), found, expected)?;
+            }
+            self.compare_pages(shown, *app, probes.page)?;
+        }
+        for id in 0..=self.next_subscriber {
+            let found = Reads::subscriber(shown, id);
+            same(("subscriber", id), found, self.subscriber(id))?;
+        }
+        Ok(())
+    }
+
+    /// Both listings of an app, page by page.
+    fn compare_pages(&self, shown: &Snapshot, app: AppId, limit: usize) -> Result<(), String> {
+        let mut after = None;
+        loop {
+            let expected = self.subscribers(app, after, limit);
+            let found = Reads::subscribers(shown, app, after, limit);
+            same(("subscribers of", app, "after", after), &found, &expected)?;
+            match expected.as_deref().unwrap_or_default().last() {
+                Some(last) => after = Some(last.id),
+                None => break,
+            }
+        }
+        let mut after: Option<String> = None;
+        loop {
+            let expected = self.messages(app, after.as_deref(), limit);
+            let found = Reads::messages(shown, app, after.as_deref(), limit);
+            same(("messages of", app, "after", &after), &found, &expected)?;
+            match expected.as_deref().unwrap_or_default().last() {
+                Some(last) => after = Some(last.id.clone()),
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+fn same<T: Debug + PartialEq>(what: impl Debug, store: T, model: T) -> Result<(), String> {
+    if store == model {
+        return Ok(());
+    }
+    Err(format!("{what:?}\n  store: {store:?}\n  model: {model:?}"))
+}

@@ -1,0 +1,160 @@
+//! A disk in memory that can be copied at any moment, and that can be made to hold up whoever syncs
+//! it.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+use contact_store::Disk;
+
+/// A disk in memory. Copies share their blocks until one of them is written to.
+#[derive(Debug, Default)]
+pub struct MemoryDisk {
+    bytes: Mutex<Bytes>,
+    gate: Mutex<GateState>,
+    moved: Condvar,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Bytes {
+    blocks: Vec<Arc<[u8; BLOCK]>>,
+    len: usize,
+}
+
+const BLOCK: usize = 4_096;
+
+#[derive(Debug, Default)]
+struct GateState {
+    shut: bool,
+    /// How often it was synced, the one that is held up included.
+    arrived: u64,
+    /// How many of these may return while it is shut.
+    passes: u64,
+}
+
+impl MemoryDisk {
+    /// The disk as it is now: what is left of it after the process was killed.
+    pub fn copy(&self) -> Self {
+        MemoryDisk {
+            bytes: Mutex::new(self.bytes.lock().unwrap().clone()),
+            ..MemoryDisk::default()
+        }
+    }
+
+    /// Holds up whoever syncs the disk from now on.
+    pub fn shut(self: &Arc<Self>) -> Gate {
+        let mut state = self.gate.lock().unwrap();
+        state.shut = true;
+        state.passes = state.arrived;
+        drop(state);
+        Gate(Arc::clone(self))
+    }
+
+    /// How often the disk was synced.
+    pub fn syncs(&self) -> u64 {
+        self.gate.lock().unwrap().arrived
+    }
+}
+
+/// A disk that is shut. It opens when this is dropped, also by a failing test: whoever closes the
+/// store would otherwise wait for ever.
+pub struct Gate(Arc<MemoryDisk>);
+
+impl Gate {
+    /// Waits until the writer is held up.
+    pub fn wait(&self) {
+        drop(self.held());
+    }
+
+    /// Lets the writer, which is held up, go on to its next sync, and waits for that.
+    pub fn step(&self) {
+        let mut state = self.held();
+        state.passes += 1;
+        drop(state);
+        self.0.moved.notify_all();
+        self.wait();
+    }
+
+    fn held(&self) -> MutexGuard<'_, GateState> {
+        let state = self.0.gate.lock().unwrap();
+        let is_held = |state: &mut GateState| state.arrived <= state.passes;
+        self.0.moved.wait_while(state, is_held).unwrap()
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.0.gate.lock().unwrap().shut = false;
+        self.0.moved.notify_all();
+    }
+}
+
+impl Bytes {
+    /// Calls `each` with the parts of blocks that `len` bytes from `at` are.
+    fn parts(at: usize, len: usize) -> impl Iterator<Item = (usize, usize, usize, usize)> {
+        let mut done = 0;
+        std::iter::from_fn(move || {
+            if done == len {
+                return None;
+            }
+            let (block, within) = ((at + done) / BLOCK, (at + done) % BLOCK);
+            let count = (BLOCK - within).min(len - done);
+            done += count;
+            Some((block, within, done - count, count))
+        })
+    }
+}
+
+fn place(offset: u64) -> usize {
+    usize::try_from(offset).unwrap()
+}
+
+impl Disk for MemoryDisk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.bytes.lock().unwrap().len as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let bytes = self.bytes.lock().unwrap();
+        if place(offset) + out.len() > bytes.len {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        for (block, within, from, count) in Bytes::parts(place(offset), out.len()) {
+            out[from..from + count].copy_from_slice(&bytes.blocks[block][within..within + count]);
+        }
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, written: &[u8]) -> io::Result<()> {
+        let mut bytes = self.bytes.lock().unwrap();
+        if place(offset) + written.len() > bytes.len {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        for (block, within, from, count) in Bytes::parts(place(offset), written.len()) {
+            Arc::make_mut(&mut bytes.blocks[block])[within..within + count]
+                .copy_from_slice(&written[from..from + count]);
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut bytes = self.bytes.lock().unwrap();
+        bytes.len = place(len);
+        let zeroes = Arc::new([0; BLOCK]);
+        let (blocks, within) = (bytes.len.div_ceil(BLOCK), bytes.len % BLOCK);
+        bytes.blocks.resize(blocks, zeroes);
+        // What is cut off must read as zeroes if the disk grows again.
+        if within > 0 {
+            Arc::make_mut(&mut bytes.blocks[blocks - 1])[within..].fill(0);
+        }
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut state = self.gate.lock().unwrap();
+        state.arrived += 1;
+        self.moved.notify_all();
+        let is_held = |state: &mut GateState| state.shut && state.arrived > state.passes;
+        drop(self.moved.wait_while(state, is_held).unwrap());
+        Ok(())
+    }
+}
