@@ -1,7 +1,100 @@
-//! An embedded contact store.
+//! An embedded contact store: who is who by contact id, customer id, phone and email, and which chat
+//! tokens reach them, in durable [redb](https://docs.rs/redb) transactions.
+//!
+//! A host service links this crate and hands it what arrives: chat tokens with identifiers, delivery
+//! reports, removals. The store keeps one [`Card`] for each contact, finds it by any of its
+//! identifiers, appends any number of tokens to it, and takes a token off when the person blocks the
+//! bot. The rules are those of published guides, numbered in [`rulebook`], each with a test.
+//!
+//! It is not a server and sends no messages. Identifiers are trusted: that a person really has one is
+//! for the host to establish before it hands it in.
+//!
+//! # Example
+//!
+//! ```
+//! use contact_store::{
+//!     AddTokens, AppName, ConnectApp, ContactStore, GivenIdentifiers, MatchPolicy, Options,
+//!     RecordReports, Report, ReportOutcome, Status, TokenEntry,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("contacts.redb");
+//! let store = ContactStore::open(path, Options::default())?;
+//! let bot = store.connect_app(ConnectApp::new(AppName::parse("Shop bot")?)).wait()?.outcome;
+//!
+//! // Two requests with the same email: both tokens end up on one card.
+//! for token in ["100200300", "100200301"] {
+//!     let entry = TokenEntry::new(token).email("Ann@Example.com");
+//!     store.add_tokens(AddTokens::new(bot).entry(entry)).wait()?;
+//! }
+//! let ann = GivenIdentifiers::new().email("ann@example.com").parse()?;
+//! let found = store.snapshot()?.find(&ann, MatchPolicy::Cascade)?.ok_or("just added")?;
+//! assert_eq!(found.card.tokens.len(), 2);
+//!
+//! // The person blocks the bot in one of the chats.
+//! let blocked = Report::new(Status::Failed).token("100200300").reason("Forbidden");
+//! let reported = store.record_reports(RecordReports::new(bot).report(blocked)).wait()?;
+//! assert_eq!(reported.outcome[0], Ok(ReportOutcome::Removed { from: vec![found.card.id] }));
+//! let card = store.snapshot()?.contact(found.card.id)?.ok_or("still there")?;
+//! assert_eq!(card.tokens.len(), 1);
+//! store.close()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The map
+//!
+//! | to | use |
+//! | --- | --- |
+//! | open, reopen, close | [`ContactStore`], [`Options`] |
+//! | connect a bot | [`ConnectApp`] |
+//! | add tokens, create contacts | [`AddTokens`] of [`TokenEntry`]s, outcome [`TokensAdded`] |
+//! | record delivery reports | [`RecordReports`] of [`Report`]s, outcome [`ReportOutcome`] |
+//! | erase a contact, take a token off | [`ContactStore::erase`], [`RemoveToken`] |
+//! | wait for a write, or await it | [`Pending`] |
+//! | find, explain, list, verify | [`Snapshot`] |
+//! | bring identifiers to canonical form | [`GivenIdentifiers::parse`], [`Phone`], [`Email`] |
+//! | speak the published JSON | [`wire`] |
+//! | know what failed and what it left | [`Error`] |
+//!
+//! # Many threads
+//!
+//! A [`ContactStore`] is a handle: clone it into every thread. One thread of the store's own decides
+//! the waiting requests in the order in which they were made and commits them together, so many
+//! callers share one sync of the disk. Reads never wait for writes: they go to the last durable state.
+//!
+//! # Promises
+//!
+//! - When a call returns `Ok`, its change survives a kill and a power cut, and is never half there.
+//! - What a [`Snapshot`] shows is durable, and of one [`SequenceNumber`].
+//! - Requests committed together stay independent: one that is refused, or whose deciding panics,
+//!   takes no other with it.
+//! - After a failed commit the store says so ([`Error::Indeterminate`]), takes no writes, and
+//!   [`ContactStore::reopen`] tells which requests are in.
+//! - A file that is not a sound store is refused with an [`OpenError`] and is not changed. No input
+//!   and no file makes a call panic. (Not covered: a host built with `panic = "abort"`.)
+//! - One opener at a time, in all processes.
+//! - No identifier, token or secret in `Debug` output, errors or panic messages; files readable by
+//!   their owner alone. On systems without Unix modes the directory decides who may read a new file,
+//!   and on those without a sync of directories a power cut right after creation may lose it whole.
+//!
+//! # Features
+//!
+//! - `idn` (off): non-ASCII email domains are taken through IDNA (strict) instead of being refused. A
+//!   file made with it opens only in a build with it, and the other way round (R7).
+
+#[doc = include_str!("rules.md")]
+pub mod rulebook {}
+
+/// The README's example, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod add_tokens;
 mod app;
+mod batch;
 mod connect_app;
 mod contact;
 mod erase;
