@@ -152,7 +152,7 @@ fn r19_the_largest_id_is_adopted_once() {
     let largest = id(ContactId::MAX);
     let first = add("t", ContactId::MAX).unwrap();
     assert_eq!((first.contact, first.matched_by), (largest, None));
-    assert_eq!(store.erase(largest).wait().unwrap().outcome.erased, true);
+    assert!(store.erase(largest).wait().unwrap().outcome.erased);
     assert_eq!(
         add("t", ContactId::MAX),
         Err(EntryError::ContactIdErased(largest))

@@ -19,7 +19,8 @@ pub struct WatchedDisk {
 
 #[derive(Debug, Default)]
 struct Gate {
-    closed: bool,
+    /// How many more may pass; `None` while everyone may.
+    passes: Option<u64>,
     someone_waits: bool,
 }
 
@@ -45,7 +46,15 @@ impl WatchedDisk {
 
     /// From now on nothing becomes durable.
     pub fn hold(&self) {
-        self.gate.lock().unwrap().closed = true;
+        self.gate.lock().unwrap().passes = Some(0);
+    }
+
+    /// Lets the commit that is held go on, until it and those behind it were made durable this often.
+    pub fn let_through(&self, syncs: u64) {
+        let mut gate = self.gate.lock().unwrap();
+        (gate.passes, gate.someone_waits) = (Some(syncs), false);
+        drop(gate);
+        self.changed.notify_all();
     }
 
     /// Waits until a commit is held.
@@ -57,7 +66,7 @@ impl WatchedDisk {
 
     /// Lets everything go on.
     pub fn let_go(&self) {
-        self.gate.lock().unwrap().closed = false;
+        self.gate.lock().unwrap().passes = None;
         self.changed.notify_all();
     }
 }
@@ -89,12 +98,13 @@ impl Disk for WatchedDisk {
     fn sync_data(&self) -> io::Result<()> {
         self.syncs.fetch_add(1, Ordering::SeqCst);
         let mut gate = self.gate.lock().unwrap();
-        while gate.closed {
+        while gate.passes == Some(0) {
             gate.someone_waits = true;
             self.changed.notify_all();
             gate = self.changed.wait(gate).unwrap();
         }
         gate.someone_waits = false;
+        gate.passes = gate.passes.map(|passes| passes - 1);
         Ok(())
     }
 }
