@@ -84,6 +84,9 @@ impl<O: Operation> Job for Write<O> {
                 decided.map(|outcome| Committed::new(sequence, outcome))
             }
             (Ok(_), None) => Err(Error::Panicked),
+            // Refused on a state that may never have been: not in whatever reopening finds, and
+            // perhaps not refused then.
+            (Err(Error::Indeterminate { .. }), Some(Err(_))) => Err(Error::NeedsReopen),
             (Err(error), _) => Err(error),
         };
         // A caller that no longer waits does not want the answer. Sending wakes the one that does,
