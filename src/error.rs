@@ -78,8 +78,9 @@ pub enum Error {
         /// What failed.
         cause: StorageError,
     },
-    /// An earlier commit failed: the store refuses writes until it is reopened (R49).
-    #[error("an earlier commit failed: the store takes no writes until it is reopened")]
+    /// A commit failed earlier, or the file could not be read: the store refuses writes until it is
+    /// reopened (R49).
+    #[error("reading or writing failed earlier: the store takes no writes until it is reopened")]
     NeedsReopen,
     /// The store was closed (R49).
     #[error("the store is closed")]

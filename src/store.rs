@@ -33,8 +33,8 @@ use crate::writer::{Pending, Writer};
 /// # Errors of every write
 ///
 /// Besides what the method names: [`Error::Busy`] when too many requests wait, [`Error::Closed`],
-/// [`Error::NeedsReopen`] after a failed commit, [`Error::Indeterminate`] when its own commit
-/// fails, [`Error::Storage`] when a row that it needs cannot be read. After any of them but
+/// [`Error::NeedsReopen`] after a failed commit or read, [`Error::Indeterminate`] when its own
+/// commit fails, [`Error::Storage`] when a row that it needs cannot be read. After any of them but
 /// `Indeterminate`, nothing of the request was written.
 #[derive(Clone)]
 pub struct ContactStore {
@@ -224,9 +224,9 @@ impl ContactStore {
         self.submit(ForgetMessages::new(app, before))
     }
 
-    /// Opens the file again after a failed commit, for all handles, and gives the number of the
-    /// state found: a request whose outcome was indeterminate is in exactly when its number is
-    /// reached (R49). Does nothing when no commit failed. Snapshots taken before expire.
+    /// Opens the file again after a failed commit or read, for all handles, and gives the number of
+    /// the state found: a request whose outcome was indeterminate is in exactly when its number is
+    /// reached (R49). Does nothing when nothing failed. Snapshots taken before expire.
     ///
     /// # Errors
     ///

@@ -81,11 +81,11 @@ impl Engine {
         Arc::downgrade(&self.claimed.disk)
     }
 
-    /// Whether redb panicked since the last opening.
-    pub(crate) fn panicked(&self) -> bool {
+    /// Whether only reopening helps: a read failed, redb panicked, or the file is not open.
+    pub(crate) fn is_broken(&self) -> bool {
         self.open
             .as_ref()
-            .is_none_or(|open| open.attachment.panicked())
+            .is_none_or(|open| open.attachment.is_broken())
     }
 
     /// Writes and commits what `draft` changed, durably, and gives the snapshot of the state after
@@ -123,11 +123,18 @@ impl Engine {
         Ok(snapshot)
     }
 
-    /// Closes the file and gives up its lock.
+    /// Closes the file and gives up its lock. An error says that the file is not marked as closed
+    /// cleanly.
     pub(crate) fn close(mut self) -> Result<(), StorageError> {
-        self.open
-            .take()
-            .map_or(Ok(()), |open| open.end(Detached::Closed))
+        // Not open: an attempt to reopen it failed.
+        let open = self.open.take().ok_or(StorageError::Stopped)?;
+        open.end(Detached::Closed)?;
+        // redb says nothing when it leaves the mark away, as it does after any failure.
+        if open::is_marked_clean(&*self.claimed.disk)? {
+            Ok(())
+        } else {
+            Err(StorageError::Stopped)
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use crate::error::StorageError;
 
@@ -99,11 +99,12 @@ pub(crate) enum Detached {
     Closed,
 }
 
-/// Whether one opening of the file is still the present one, shared by all its snapshots.
+/// Whether one opening of the file is still the present one and still serves, shared by all its
+/// snapshots.
 #[derive(Debug, Default)]
 pub(crate) struct Attachment {
     detached: AtomicU8,
-    panicked: AtomicU8,
+    broken: AtomicBool,
 }
 
 impl Attachment {
@@ -125,14 +126,19 @@ impl Attachment {
         }
     }
 
-    /// Remembers that redb panicked: what it holds in memory may not fit together any more.
+    /// Remembers a failure after which only opening the file again helps: redb refuses everything
+    /// once a read or a write failed, and after a panic what it holds in memory may not fit
+    /// together any more.
     pub(super) fn note(&self, failure: &Failure) {
-        if matches!(failure, Failure::Panicked) {
-            self.panicked.store(1, Ordering::Release);
+        match failure {
+            Failure::Io(_) | Failure::Stopped | Failure::Panicked => {
+                self.broken.store(true, Ordering::Release);
+            }
+            Failure::Corrupt(_) => {}
         }
     }
 
-    pub(crate) fn panicked(&self) -> bool {
-        self.panicked.load(Ordering::Acquire) != 0
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Acquire)
     }
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use redb::{Builder, Database, ReadableDatabase};
+use redb::{Builder, Database, ReadableDatabase, TableError};
 
 use crate::error::OpenError;
 use crate::identifier::CANONICAL_VERSION;
@@ -154,23 +154,13 @@ fn initialize(claimed: &Claimed, open_as: &OpenAs) -> Result<(), OpenError> {
 /// Checks what is on the disk, and opens it.
 pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened, OpenError> {
     let header = read_header(&*claimed.disk)?;
-    let newer = slot::flags_for_newer_slot(&header);
-    let rolled_forward = match newer {
-        Some(flags) => match check(claimed, open_as, Some(flags)) {
-            Ok(()) => true,
-            // Neither says anything about the other commit.
-            Err(OpenError::AlreadyOpen) => return Err(OpenError::AlreadyOpen),
-            Err(OpenError::Io(error)) => return Err(OpenError::Io(error)),
-            Err(_) => false,
-        },
-        None => false,
-    };
-    if rolled_forward && let Some(flags) = newer {
+    check(claimed, open_as, Overlay::new(Arc::clone(&claimed.disk))?)?;
+    if let Some(flags) = slot::flags_for_newer_slot(&header)
+        && is_newer_slot_whole(claimed, open_as, &header, flags)?
+    {
         slot::rewrite_pages(&*claimed.disk)?;
         slot::set_flags(&*claimed.disk, flags)?;
         claimed.disk.sync_data()?;
-    } else {
-        check(claimed, open_as, None)?;
     }
 
     let attached = claimed.attach(Arc::clone(&claimed.disk));
@@ -217,19 +207,41 @@ fn read_header(disk: &dyn Disk) -> Result<[u8; slot::HEADER_BYTES], OpenError> {
     Ok(header)
 }
 
-/// Opens the disk through an overlay, and verifies what is there. With `flags`, as if byte 9 of the
-/// header had that value.
-fn check(claimed: &Claimed, open_as: &OpenAs, flags: Option<u8>) -> Result<(), OpenError> {
-    const RECOVERY_REQUIRED: u8 = 2;
+/// Whether whoever used the file last closed it cleanly.
+pub(super) fn is_marked_clean(disk: &dyn Disk) -> io::Result<bool> {
+    let mut header = [0; slot::HEADER_BYTES];
+    disk.read(0, &mut header)?;
+    Ok(slot::is_marked_clean(&header))
+}
+
+/// Whether the commit in the newer slot is whole. `flags` would make it count.
+fn is_newer_slot_whole(
+    claimed: &Claimed,
+    open_as: &OpenAs,
+    header: &[u8; slot::HEADER_BYTES],
+    flags: u8,
+) -> Result<bool, OpenError> {
     let overlay = Overlay::new(Arc::clone(&claimed.disk))?;
-    if let Some(flags) = flags {
-        slot::set_flags(&overlay, flags)?;
+    slot::set_flags(&overlay, slot::verified_first(flags))?;
+    match check(claimed, open_as, overlay) {
+        // Where redb fell back to the older commit, the one that it adds is no newer than the one
+        // that it did not use.
+        Ok(newest) => Ok(newest > slot::newest_transaction_id(header)),
+        // Neither says anything about the commit.
+        Err(OpenError::AlreadyOpen) => Err(OpenError::AlreadyOpen),
+        Err(OpenError::Io(error)) => Err(OpenError::Io(error)),
+        Err(_) => Ok(false),
     }
-    let was_clean = read_header(&overlay)?
-        .get(9)
-        .is_some_and(|flags| flags & RECOVERY_REQUIRED == 0);
-    let attached = claimed.attach(Arc::new(overlay));
+}
+
+/// Opens a disk through an overlay and verifies what is there. Gives the number of the newest
+/// commit once redb has opened it.
+fn check(claimed: &Claimed, open_as: &OpenAs, overlay: Overlay) -> Result<u64, OpenError> {
+    let was_clean = slot::is_marked_clean(&read_header(&overlay)?);
+    let overlay = Arc::new(overlay);
+    let attached = claimed.attach(overlay.clone());
     let mut database = build(&attached, open_as.cache_bytes)?;
+    let newest = read_header(&*overlay).map(|header| slot::newest_transaction_id(&header));
     let checked = guarded(|| {
         if (open_as.check_clean || !was_clean) && !database.check_integrity()? {
             return Err(Failure::Corrupt("pages whose checksums do not hold"));
@@ -238,7 +250,8 @@ fn check(claimed: &Claimed, open_as: &OpenAs, flags: Option<u8>) -> Result<(), O
     });
     drop_guarded(database);
     attached.detach();
-    checked.map_err(open_failure)?.map(|_| ())
+    checked.map_err(open_failure)??;
+    newest
 }
 
 fn build(attached: &Arc<Attached>, cache_bytes: usize) -> Result<Database, OpenError> {
@@ -263,8 +276,11 @@ fn read_format(database: &Database) -> Result<Result<FormatRow, OpenError>, Fail
         return Ok(Err(OpenError::HalfCreated));
     }
     drop(names);
-    let Ok(meta) = OpenTable::open(&transaction, Table::Meta) else {
-        return Ok(Err(OpenError::Foreign));
+    let meta = match OpenTable::open(&transaction, Table::Meta) {
+        Ok(meta) => meta,
+        // A table that cannot be read says nothing about what is in it.
+        Err(TableError::Storage(error)) => return Err(error.into()),
+        Err(_) => return Ok(Err(OpenError::Foreign)),
     };
     let key = Key::Int(record::FORMAT_KEY);
     let found = meta.get(&key, |bytes| record::decode_format(&key, bytes))?;

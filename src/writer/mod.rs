@@ -201,11 +201,11 @@ impl Writing {
 
     /// Decides jobs together, commits what they change, and answers them.
     fn serve_group(&mut self, jobs: Vec<Box<dyn Job>>) {
-        if !self.failed && self.engine.panicked() {
+        if !self.failed && self.engine.is_broken() {
             self.fail();
         }
         if self.failed {
-            for job in jobs {
+            for job in std::mem::take(&mut self.carried).into_iter().chain(jobs) {
                 job.answer(Err(Error::NeedsReopen));
             }
             return;
@@ -230,12 +230,14 @@ impl Writing {
             Err(cause) => {
                 self.fail();
                 let durable = current.state().sequence;
-                for (job, _, sequence) in decided {
+                for (job, progress, sequence) in decided {
                     job.answer(if sequence > durable {
                         Err(Error::Indeterminate {
                             sequence,
                             cause: cause.clone(),
                         })
+                    } else if progress == Progress::Again {
+                        Err(Error::NeedsReopen)
                     } else {
                         Ok(sequence)
                     });
@@ -275,7 +277,7 @@ impl Writing {
     }
 
     fn reopen(&mut self) -> Result<SequenceNumber, Error> {
-        if !self.failed && !self.engine.panicked() {
+        if !self.failed && !self.engine.is_broken() {
             return Ok(self.current.state().sequence);
         }
         self.failed = true;
