@@ -230,3 +230,159 @@ pub(crate) fn last_status(
         _ => (status, at),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::Fault;
+
+    fn ids<const N: usize>(ids: [u64; N]) -> Vec<ContactId> {
+        ids.into_iter().flat_map(ContactId::new).collect()
+    }
+
+    fn kinds(bits: u8) -> Vec<IdentifierKind> {
+        let kinds = IdentifierKind::ALL.into_iter().enumerate();
+        kinds
+            .filter(|(place, _)| bits >> place & 1 == 1)
+            .map(|(_, kind)| kind)
+            .collect()
+    }
+
+    #[test]
+    fn r14_cascade_tries_all_that_is_given_and_top_priority_the_first() {
+        for bits in 0..16 {
+            let given = kinds(bits);
+            let tried = |policy| -> Vec<IdentifierKind> {
+                kinds_to_try(policy, given.iter().copied().collect()).collect()
+            };
+            assert_eq!(tried(MatchPolicy::Cascade), given);
+            let first: Vec<_> = given.iter().take(1).copied().collect();
+            assert_eq!(tried(MatchPolicy::TopPriority), first);
+        }
+    }
+
+    #[test]
+    fn r18_which_unknown_ids_are_adopted() -> Result<(), Fault> {
+        use {IdHistory::*, UnknownContactId::*};
+        let id = ContactId::new(7)?;
+        let rows = [
+            (Adopt, None, Ok(None)),
+            (Reject, None, Ok(None)),
+            (Adopt, Some(New), Ok(Some(id))),
+            (Adopt, Some(Erased), Err(NoCreation::Erased(id))),
+            (Reject, Some(New), Err(NoCreation::Unknown(id))),
+            (Reject, Some(Erased), Err(NoCreation::Unknown(id))),
+        ];
+        // R17: what another contact has is left out, whatever becomes of the id.
+        for skipped in [KindSet::EMPTY, IdentifierKind::Email.into()] {
+            for (option, history, expected) in rows {
+                let decided = create(option, history.map(|history| (id, history)), skipped);
+                let expected = expected.map(|adopt| Creation { adopt, skipped });
+                assert_eq!(decided, expected, "{option:?} {history:?}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn r20_r21_r22_where_a_token_goes() -> Result<(), Fault> {
+        use {Ownership::*, Placement::*};
+        let contact = ContactId::new(1)?;
+        let moved = |from| Move {
+            from,
+            removal: Removal(()),
+        };
+        let rows = [
+            (ids([]), Append, Append),
+            (ids([1]), AlreadyHeld, AlreadyHeld),
+            (ids([2]), Append, moved(ids([2]))),
+            (ids([3, 2]), Append, moved(ids([3, 2]))),
+            (ids([2, 1, 3]), AlreadyHeld, moved(ids([2, 3]))),
+        ];
+        for (holders, shared, exclusive) in rows {
+            assert_eq!(place(Shared, &holders, contact), shared, "{holders:?}");
+            assert_eq!(
+                place(Exclusive, &holders, contact),
+                exclusive,
+                "{holders:?}"
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn r31_what_removes_a_subscriber() {
+        let times = [1, 2, 3].map(Timestamp::from_millis);
+        for status in [Status::Sent, Status::Failed, Status::Clicked] {
+            for forbidden in [false, true] {
+                for reported_at in times {
+                    for registered_at in times {
+                        let removal = removes(status, forbidden, reported_at, registered_at);
+                        let expected =
+                            status == Status::Failed && forbidden && reported_at >= registered_at;
+                        assert_eq!(removal.is_some(), expected);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn r32_which_reasons_mean_forbidden() {
+        use FailedWithoutReason::{Keep, Remove};
+        let forbidden = [
+            "403",
+            " 403\u{3000}",
+            "forbidden",
+            "FORBIDDEN",
+            "\tForbidden: bot was blocked by the user",
+            "forbidden403",
+            "forbidden_",
+            "forbidden\u{301}",
+        ];
+        let other = [
+            "forbiddens",
+            "forbiddenß",
+            "forbiddenж",
+            "forbidde",
+            "orbidden",
+            "not forbidden",
+            "4033",
+            "403 Forbidden",
+            "40",
+            // A cut after nine bytes is inside a character here.
+            "forbiddeї",
+            "їїїїїїї",
+            "\u{200B}403",
+        ];
+        let blank = ["", " ", "\r\n\u{2003}"];
+        for option in [Remove, Keep] {
+            for reason in forbidden {
+                assert!(is_forbidden(Some(reason), option), "{reason}");
+            }
+            for reason in other {
+                assert!(!is_forbidden(Some(reason), option), "{reason}");
+            }
+            for reason in blank.map(Some).into_iter().chain([None]) {
+                assert_eq!(is_forbidden(reason, option), option == Remove);
+            }
+        }
+    }
+
+    #[test]
+    fn r34_the_last_status_follows_the_reports_times_and_ties_their_arrival() {
+        let at = Timestamp::from_millis;
+        let sent = |millis| (Status::Sent, at(millis));
+        let after = |last, status, millis| last_status(last, status, at(millis));
+        assert_eq!(after(None, Status::Sent, 0), sent(0));
+        assert_eq!(
+            after(Some((Status::Failed, at(5))), Status::Sent, 6),
+            sent(6)
+        );
+        assert_eq!(
+            after(Some((Status::Failed, at(5))), Status::Sent, 5),
+            sent(5)
+        );
+        assert_eq!(after(Some(sent(5)), Status::Clicked, 4), sent(5));
+    }
+}

@@ -62,3 +62,102 @@ impl Draft<'_> {
         self.put(&first, Some(&TakenRow { last }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::disk::MemoryDisk;
+    use super::super::engine::Engine;
+    use super::super::meta::FORMAT;
+    use super::super::open::{OpenAs, Place};
+    use super::*;
+    use crate::error::OpenError;
+    use crate::time::Timestamp;
+
+    const LAST: u64 = ContactId::MAX;
+
+    type Tested = Result<(), Box<dyn std::error::Error>>;
+
+    fn engine() -> Result<(Engine, super::super::Snapshot), OpenError> {
+        let open_as = OpenAs {
+            may_create: true,
+            must_create: false,
+            check_clean: true,
+            cache_bytes: 1 << 20,
+            now: Timestamp::default(),
+            hash_mask: u64::MAX,
+            format: FORMAT,
+        };
+        Engine::open(&Place::Disk(Arc::new(MemoryDisk::default())), open_as)
+    }
+
+    fn adopt(draft: &mut Draft<'_>, ids: impl IntoIterator<Item = u64>) -> Tested {
+        for id in ids {
+            let adopted = draft.adopt_contact_id(ContactId::new(id)?);
+            adopted.map_err(crate::error::StorageError::from)?;
+        }
+        Ok(())
+    }
+
+    /// The next ids that are assigned.
+    fn assigned<const N: usize>(draft: &mut Draft<'_>) -> [Option<u64>; N] {
+        std::array::from_fn(|_| {
+            let id = draft.assign_contact_id().ok().flatten();
+            id.map(ContactId::value)
+        })
+    }
+
+    /// The runs: first and last id of each.
+    fn runs(draft: &Draft<'_>) -> Vec<(u64, u64)> {
+        let all = draft.rows::<TakenRow>(&0_u64.to_key(), &u64::MAX.to_key(), usize::MAX);
+        let rows = all.unwrap_or_default().into_iter();
+        rows.map(|(first, row)| (first, row.last)).collect()
+    }
+
+    #[test]
+    fn r19_adopted_ids_are_runs_as_long_as_can_be() -> Tested {
+        let (_engine, snapshot) = engine()?;
+        let mut draft = Draft::new(&snapshot);
+        adopt(&mut draft, [5, 9, 7])?;
+        assert_eq!(runs(&draft), [(5, 5), (7, 7), (9, 9)]);
+        adopt(&mut draft, [8])?;
+        assert_eq!(runs(&draft), [(5, 5), (7, 9)]);
+        adopt(&mut draft, [6, 4, 10])?;
+        assert_eq!(runs(&draft), [(4, 10)]);
+        // The counter passes a run with the first id behind it.
+        assert_eq!(assigned(&mut draft), [Some(1), Some(2), Some(3)]);
+        assert_eq!(runs(&draft), [(4, 10)]);
+        assert_eq!(assigned(&mut draft), [Some(11), Some(12)]);
+        assert_eq!(runs(&draft), []);
+        Ok(())
+    }
+
+    #[test]
+    fn r19_the_last_id_is_assigned_and_then_none() -> Tested {
+        let (_engine, snapshot) = engine()?;
+        let mut draft = Draft::new(&snapshot);
+        draft.state.next_contact = LAST.saturating_sub(2);
+        adopt(&mut draft, [LAST.saturating_sub(1)])?;
+        let expected = [Some(LAST.saturating_sub(2)), Some(LAST), None, None];
+        assert_eq!(assigned(&mut draft), expected);
+        Ok(())
+    }
+
+    #[test]
+    fn r19_a_run_to_the_last_id_leaves_none_to_assign() -> Tested {
+        let (_engine, snapshot) = engine()?;
+        let mut draft = Draft::new(&snapshot);
+        draft.state.next_contact = LAST.saturating_sub(1);
+        adopt(&mut draft, [LAST, LAST.saturating_sub(1)])?;
+        let before = draft.state;
+        assert_eq!(assigned(&mut draft), [None, None]);
+        assert!(draft.state == before, "nothing moves");
+        // What is below the counter can no more be adopted than what is in a run: both are taken.
+        for id in [1, LAST.saturating_sub(2), LAST] {
+            let taken = super::super::was_contact_id_taken(&draft, ContactId::new(id)?);
+            assert!(matches!(taken, Ok(true)), "{id}");
+        }
+        Ok(())
+    }
+}
