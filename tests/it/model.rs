@@ -23,7 +23,9 @@ pub use request::{
     Add, Added, Answer, Choices, Entry, Given, Outcome, Place, Refusal, Refused, Reported, Reports,
     Request, Said, Waiting,
 };
-pub use view::{App, Card, Counts, Decided, Explained, Held, Names, Probes, Subscriber, Tally};
+pub use view::{Names, Probes};
+
+use view::{Card, Counts, Held, Subscriber, Tally};
 
 /// How many tallies one step of `forget_messages` looks at.
 const FORGET_STEP: usize = 4_096;
