@@ -1,0 +1,329 @@
+//! The lines of a log: what each may hold.
+
+use contact_store::wire::Line;
+use contact_store::{Limits, wire};
+
+use super::{said, text};
+
+const UUID: &str = "6f1c3f6e-5a54-4d2b-9d0c-0a1b2c3d4e5f";
+
+fn parse(line: &str) -> Result<Line, String> {
+    let line = line.replace("APP", UUID);
+    Line::parse(line.as_bytes(), &Limits::default()).map_err(|error| {
+        // Whatever is wrong, the published error can be written.
+        assert!(text(&wire::error_at_line(&error, 1)).ends_with(r#","line":1}}"#));
+        said(&error)
+    })
+}
+
+fn kind(line: &Line) -> &'static str {
+    match line {
+        Line::ConnectApp { .. } => "connectApp",
+        Line::DisconnectApp(_) => "disconnectApp",
+        Line::AddTokens(_) => "tokens",
+        Line::RecordReports(_) => "statuses",
+        Line::Find(_) => "find",
+        Line::Explain(_) => "explain",
+        Line::Erase(_) => "erase",
+        Line::RemoveToken(_) => "removeToken",
+        Line::Apps => "apps",
+        Line::Subscribers { .. } => "subscribers",
+        Line::Messages { .. } => "messages",
+        Line::ForgetMessages { .. } => "forgetMessages",
+        Line::Verify => "verify",
+        _ => "another",
+    }
+}
+
+#[test]
+fn every_kind_of_line_is_taken() {
+    let rows = [
+        (r#"{"connectApp": {"name": "Shop"}}"#, "connectApp"),
+        (
+            r#"{"connectApp": {"appUuid": "APP", "name": "Shop", "key": "110201543:secret"}}"#,
+            "connectApp",
+        ),
+        (
+            r#"{"connectApp": {"appUuid": null, "name": "Shop", "key": null}}"#,
+            "connectApp",
+        ),
+        (
+            r#"{"connectApp": {"appUuid": "{6F1C3F6E-5A54-4D2B-9D0C-0A1B2C3D4E5F}", "name": "Shop"}}"#,
+            "connectApp",
+        ),
+        (
+            r#"{"connectApp": {"appUuid": "6f1c3f6e5a544d2b9d0c0a1b2c3d4e5f", "name": "Shop"}}"#,
+            "connectApp",
+        ),
+        (r#"{"disconnectApp": {"appUuid": "APP"}}"#, "disconnectApp"),
+        (r#"{"appUuid": "APP", "tokens": []}"#, "tokens"),
+        (
+            r#"{"tokens": [null, {}], "at": 0, "appUuid": "APP"}"#,
+            "tokens",
+        ),
+        (r#"{"appUuid": "APP", "tokens": [], "at": null}"#, "tokens"),
+        (r#"{"appUuid": "APP", "statuses": [1]}"#, "statuses"),
+        (
+            r#"{"appUuid": "APP", "statuses": [], "at": 18446744073709551615}"#,
+            "statuses",
+        ),
+        (r#"{"find": {}}"#, "find"),
+        (
+            r#"{"find": {"contactId": 1, "externalCustomerId": "x", "phone": "380500000001", "email": "a@example.com"}}"#,
+            "find",
+        ),
+        (r#"{"explain": {"phone": 380500000001}}"#, "explain"),
+        (r#"{"erase": {"contactId": 1}}"#, "erase"),
+        (r#"{"erase": {"contactId": "1"}}"#, "erase"),
+        (
+            r#"{"removeToken": {"appUuid": "APP", "token": "t"}}"#,
+            "removeToken",
+        ),
+        (
+            r#"{"removeToken": {"appUuid": "APP", "token": 7, "contactId": 1}}"#,
+            "removeToken",
+        ),
+        (
+            r#"{"removeToken": {"appUuid": "APP", "token": "t", "contactId": null}}"#,
+            "removeToken",
+        ),
+        (r#"{"apps": {}}"#, "apps"),
+        (r#"{"subscribers": {"appUuid": "APP"}}"#, "subscribers"),
+        (
+            r#"{"subscribers": {"appUuid": "APP", "after": "7", "limit": 5}}"#,
+            "subscribers",
+        ),
+        (
+            r#"{"subscribers": {"appUuid": "APP", "limit": 18446744073709551615}}"#,
+            "subscribers",
+        ),
+        (
+            r#"{"messages": {"appUuid": "APP", "after": null, "limit": null}}"#,
+            "messages",
+        ),
+        (
+            r#"{"messages": {"appUuid": "APP", "after": "m", "limit": 0}}"#,
+            "messages",
+        ),
+        (
+            r#"{"forgetMessages": {"appUuid": "APP", "before": 5}}"#,
+            "forgetMessages",
+        ),
+        (" \t{\"verify\": { } } ", "verify"),
+    ];
+    for (line, expected) in rows {
+        assert_eq!(parse(line).as_ref().map(kind), Ok(expected), "{line}");
+    }
+}
+
+#[test]
+fn a_line_that_is_not_of_one_kind_is_refused() {
+    let rows = [
+        ("", "syntax"),
+        ("{", "syntax"),
+        ("[]", "wrongType"),
+        ("{}", "notOneOf"),
+        (r#"{"appUuid": "APP"}"#, "notOneOf"),
+        (r#"{"at": 5}"#, "notOneOf"),
+        (r#"{"apps": {}, "verify": {}}"#, "notOneOf"),
+        (
+            r#"{"appUuid": "APP", "tokens": [], "statuses": []}"#,
+            "notOneOf",
+        ),
+        (r#"{"apps": {}, "apps": {}}"#, "repeatedMember"),
+        (r#"{"drop": {}}"#, "unknownMember"),
+        (
+            r#"{"appUuid": "APP", "tokens": [], "policy": "cascade"}"#,
+            "unknownMember",
+        ),
+        // Known members where they have no place.
+        (r#"{"appUuid": "APP", "apps": {}}"#, "unknownMember"),
+        (r#"{"find": {}, "at": 5}"#, "unknownMember"),
+        (
+            r#"{"erase": {"contactId": 1}, "at": null}"#,
+            "unknownMember",
+        ),
+    ];
+    for (line, expected) in rows {
+        assert_eq!(
+            parse(line).map(|line| kind(&line)),
+            Err(expected.to_owned()),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_in_a_line_is_told_with_its_place() {
+    let rows = [
+        (r#"{"tokens": []}"#, "missingMember"),
+        (r#"{"statuses": []}"#, "missingMember"),
+        (r#"{"appUuid": null, "tokens": []}"#, "missingMember"),
+        (r#"{"appUuid": 5, "tokens": []}"#, "wrongType of appUuid"),
+        (r#"{"appUuid": "", "tokens": []}"#, "notOneOf of appUuid"),
+        (
+            r#"{"appUuid": " APP", "tokens": []}"#,
+            "notOneOf of appUuid",
+        ),
+        (
+            r#"{"appUuid": "APP", "tokens": null}"#,
+            "wrongType of tokens",
+        ),
+        (r#"{"appUuid": "APP", "tokens": {}}"#, "wrongType of tokens"),
+        (
+            r#"{"appUuid": "APP", "statuses": "x"}"#,
+            "wrongType of statuses",
+        ),
+        (
+            r#"{"appUuid": "APP", "tokens": [], "at": "5"}"#,
+            "wrongType of at",
+        ),
+        (
+            r#"{"appUuid": "APP", "tokens": [], "at": -1}"#,
+            "wrongType of at",
+        ),
+        (
+            r#"{"appUuid": "APP", "tokens": [], "at": 1.5}"#,
+            "wrongType of at",
+        ),
+        (
+            r#"{"appUuid": "APP", "tokens": [], "at": 18446744073709551616}"#,
+            "wrongType of at",
+        ),
+        (r#"{"connectApp": null}"#, "wrongType of connectApp"),
+        (r#"{"connectApp": {}}"#, "missingMember of connectApp"),
+        (
+            r#"{"connectApp": {"name": null}}"#,
+            "missingMember of connectApp",
+        ),
+        (
+            r#"{"connectApp": {"name": 5}}"#,
+            "wrongType of connectApp.name",
+        ),
+        (r#"{"connectApp": {"name": " "}}"#, "blank of name"),
+        (
+            r#"{"connectApp": {"name": "Shop", "key": 5}}"#,
+            "wrongType of connectApp.key",
+        ),
+        (
+            r#"{"connectApp": {"name": "Shop", "key": ""}}"#,
+            "blank of key",
+        ),
+        (
+            r#"{"connectApp": {"name": "Shop", "appUuid": "x"}}"#,
+            "notOneOf of connectApp.appUuid",
+        ),
+        (
+            r#"{"connectApp": {"name": "Shop", "at": 5}}"#,
+            "unknownMember of connectApp",
+        ),
+        (r#"{"disconnectApp": {}}"#, "missingMember of disconnectApp"),
+        (r#"{"disconnectApp": "APP"}"#, "wrongType of disconnectApp"),
+        (r#"{"find": []}"#, "wrongType of find"),
+        (r#"{"find": {"token": "t"}}"#, "unknownMember of find"),
+        (
+            r#"{"find": {"contactId": "x"}}"#,
+            "contactIdOutOfRange of contactId",
+        ),
+        (r#"{"explain": {"email": 5}}"#, "wrongType of explain.email"),
+        (r#"{"explain": {"email": "x"}}"#, "noAtSign of email"),
+        (r#"{"erase": {}}"#, "missingMember of erase"),
+        (
+            r#"{"erase": {"contactId": 0}}"#,
+            "contactIdOutOfRange of contactId",
+        ),
+        (
+            r#"{"erase": {"contactId": " "}}"#,
+            "contactIdOutOfRange of contactId",
+        ),
+        (
+            r#"{"erase": {"contactId": 1.5}}"#,
+            "wrongType of erase.contactId",
+        ),
+        (
+            r#"{"removeToken": {"appUuid": "APP"}}"#,
+            "missingMember of removeToken",
+        ),
+        (
+            r#"{"removeToken": {"token": "t"}}"#,
+            "missingMember of removeToken",
+        ),
+        (
+            r#"{"removeToken": {"appUuid": "APP", "token": ""}}"#,
+            "blank of token",
+        ),
+        (
+            r#"{"removeToken": {"appUuid": "APP", "token": []}}"#,
+            "wrongType of removeToken.token",
+        ),
+        (
+            r#"{"removeToken": {"appUuid": "APP", "token": "t", "contactId": []}}"#,
+            "wrongType of removeToken.contactId",
+        ),
+        (r#"{"apps": null}"#, "wrongType of apps"),
+        (r#"{"apps": {"limit": 5}}"#, "unknownMember of apps"),
+        (r#"{"verify": true}"#, "wrongType of verify"),
+        (r#"{"subscribers": {}}"#, "missingMember of subscribers"),
+        (
+            r#"{"subscribers": {"appUuid": "APP", "after": 7}}"#,
+            "wrongType of subscribers.after",
+        ),
+        (
+            r#"{"subscribers": {"appUuid": "APP", "after": ""}}"#,
+            "notOneOf of subscribers.after",
+        ),
+        (
+            r#"{"subscribers": {"appUuid": "APP", "limit": -1}}"#,
+            "wrongType of subscribers.limit",
+        ),
+        (
+            r#"{"subscribers": {"appUuid": "APP", "limit": "5"}}"#,
+            "wrongType of subscribers.limit",
+        ),
+        (
+            r#"{"messages": {"appUuid": "APP", "after": 7}}"#,
+            "wrongType of messages.after",
+        ),
+        (
+            r#"{"messages": {"appUuid": "APP", "after": ""}}"#,
+            "blank of messageId",
+        ),
+        (
+            r#"{"forgetMessages": {"appUuid": "APP"}}"#,
+            "missingMember of forgetMessages",
+        ),
+        (
+            r#"{"forgetMessages": {"appUuid": "APP", "before": "5"}}"#,
+            "wrongType of forgetMessages.before",
+        ),
+    ];
+    for (line, expected) in rows {
+        assert_eq!(
+            parse(line).map(|line| kind(&line)),
+            Err(expected.to_owned()),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_page_without_a_limit_is_as_long_as_a_page_may_be() {
+    for line in [
+        r#"{"subscribers": {"appUuid": "APP"}}"#,
+        r#"{"messages": {"appUuid": "APP"}}"#,
+    ] {
+        match parse(line) {
+            Ok(
+                Line::Subscribers {
+                    limit, after: None, ..
+                }
+                | Line::Messages {
+                    limit, after: None, ..
+                },
+            ) => {
+                assert_eq!(limit, contact_store::limits::PAGE_ROWS);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}

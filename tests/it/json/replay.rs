@@ -1,0 +1,421 @@
+//! The example that replays a log: its sample, and what it does when something goes wrong.
+
+#[path = "../../../examples/replay.rs"]
+#[expect(dead_code, reason = "the program around the replay is not run here")]
+mod example;
+
+use std::ffi::OsString;
+use std::io::{self, Cursor, Read, Write};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+
+use contact_store::{
+    ContactStore, Disk, Error, Limits, MatchPolicy, Options, Ownership, StorageError,
+};
+use example::{Arguments, Stop, Summary, read_line, replay};
+
+use crate::support::{options, store};
+
+/// Replays a log under `Cascade`; gives the answers and how it ended.
+fn play(store: &ContactStore, log: impl Into<Vec<u8>>) -> (String, Result<Summary, Stop>) {
+    let mut answers = Vec::new();
+    let log = Cursor::new(log.into());
+    let limits = Limits::default();
+    let ended = replay(
+        store,
+        MatchPolicy::Cascade,
+        limits,
+        log,
+        &mut answers,
+        |_| {},
+    );
+    (String::from_utf8(answers).unwrap(), ended)
+}
+
+const APP: &str = "00000000-0000-0000-0000-00000000000a";
+
+fn add_line(token: &str) -> String {
+    format!(
+        r#"{{"appUuid": "{APP}", "tokens": [{{"token": "{token}", "email": "{token}@example.com"}}]}}"#
+    )
+}
+
+// The clock stands in the future of every `at` in the sample, as the system's does.
+#[test]
+fn the_sample_is_answered_as_it_says() {
+    let expected = include_str!("../../../examples/sample.expected.jsonl");
+    let sample = include_str!("../../../examples/sample.jsonl");
+    // With each line alone, too: answers do not depend on what shares a commit.
+    for line_by_line in [false, true] {
+        let store = ContactStore::open_in_memory(Options::default()).unwrap();
+        let (answers, ended) = if line_by_line {
+            play_slowly(&store, sample)
+        } else {
+            play(&store, sample)
+        };
+        for (place, (answer, expected)) in answers.lines().zip(expected.lines()).enumerate() {
+            assert_eq!(answer, expected, "answer {}", place + 1);
+        }
+        assert_eq!(answers, expected);
+        let summary = ended.unwrap();
+        assert_eq!(summary.lines, 57);
+        assert_eq!(summary.refused_lines, 12);
+        assert_eq!(summary.entries, 57);
+        assert_eq!(summary.refused_entries, 30);
+        assert_eq!(summary.bytes, sample.len() as u64);
+        crate::support::assert_sound(&store);
+    }
+}
+
+/// A log that gives one line at a time, and the next only when the one before is answered.
+struct Slow {
+    lines: std::vec::IntoIter<Vec<u8>>,
+    wait: bool,
+    answered: Receiver<()>,
+}
+
+impl Read for Slow {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.wait {
+            self.answered.recv().unwrap();
+            self.wait = false;
+        }
+        match self.lines.next() {
+            Some(line) => {
+                self.wait = line.iter().any(|byte| !b" \n".contains(byte));
+                out[..line.len()].copy_from_slice(&line);
+                Ok(line.len())
+            }
+            None => Ok(0),
+        }
+    }
+}
+
+/// Tells of every flush after a line was written.
+struct Flushes<'a> {
+    answers: &'a mut Vec<u8>,
+    answered: std::sync::mpsc::Sender<()>,
+    written: bool,
+}
+
+impl Write for Flushes<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.written = true;
+        self.answers.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.written {
+            self.written = false;
+            // The log has ended, and nobody waits for its last answer.
+            let _ = self.answered.send(());
+        }
+        Ok(())
+    }
+}
+
+fn play_slowly(store: &ContactStore, log: &str) -> (String, Result<Summary, Stop>) {
+    let (answered, wait) = channel();
+    let lines: Vec<Vec<u8>> = log
+        .split_inclusive('\n')
+        .map(|line| line.as_bytes().to_vec())
+        .collect();
+    let log = Slow {
+        lines: lines.into_iter(),
+        wait: false,
+        answered: wait,
+    };
+    let mut answers = Vec::new();
+    let output = Flushes {
+        answers: &mut answers,
+        answered,
+        written: false,
+    };
+    let ended = replay(
+        store,
+        MatchPolicy::Cascade,
+        Limits::default(),
+        log,
+        output,
+        |_| {},
+    );
+    (String::from_utf8(answers).unwrap(), ended)
+}
+
+#[test]
+fn blank_lines_are_skipped_and_counted_in_the_numbers_of_lines() {
+    let (store, _) = store();
+    let log =
+        "\n  \t\r\n{\"apps\": {}}\r\n\n{\"app\": {}}\n\u{A0}\n{\"erase\": {\"contactId\": 1}}";
+    let (answers, ended) = play(&store, log);
+    let answers: Vec<&str> = answers.lines().collect();
+    assert!(answers[0].starts_with(r#"{"apps":[{"appUuid":"#));
+    assert_eq!(
+        answers[1..],
+        [
+            r#"{"error":{"code":"unknownMember","message":"member \"app\" is not known","line":5}}"#,
+            r#"{"error":{"code":"syntax","message":"not JSON at line 1, column 1","line":6}}"#,
+            r#"{"erased":false}"#,
+        ]
+    );
+    let summary = ended.unwrap();
+    assert_eq!((summary.lines, summary.refused_lines), (4, 2));
+}
+
+#[test]
+fn a_line_that_is_too_long_is_refused_and_the_next_is_taken() {
+    let (store, _) = store();
+    let most = Limits::default().request_text_bytes;
+    let fits = format!("{{\"apps\": {}{{}}}}", " ".repeat(most - 12));
+    for (padding, length) in [(1, most + 1), (1_000_000, most + 1_000_000)] {
+        let long = format!("{fits}{}", " ".repeat(padding));
+        let (answers, ended) = play(&store, format!("{fits}\n{long}\n{fits}"));
+        let answers: Vec<&str> = answers.lines().collect();
+        assert_eq!(answers.len(), 3);
+        assert!(answers[0].starts_with(r#"{"apps""#));
+        assert_eq!(
+            answers[1],
+            format!(
+                r#"{{"error":{{"code":"limitExceeded","message":"{length} bytes of text in the request, the most is {most}","limit":"requestTextBytes","actual":{length},"most":{most},"line":2}}}}"#
+            )
+        );
+        assert_eq!(answers[0], answers[2]);
+        assert_eq!(ended.unwrap().refused_lines, 1);
+    }
+}
+
+#[test]
+fn no_more_of_a_line_is_kept_than_it_may_have() {
+    let mut log = io::BufReader::with_capacity(3, Cursor::new(b"abcdef\n\nxy".to_vec()));
+    let mut read = || {
+        let mut text = Vec::new();
+        let length = read_line(&mut log, 4, &mut text).unwrap();
+        length.map(|length| (length, String::from_utf8(text).unwrap()))
+    };
+    assert_eq!(read(), Some((6, "abcd".to_owned())));
+    assert_eq!(read(), Some((0, String::new())));
+    assert_eq!(read(), Some((2, "xy".to_owned())));
+    assert_eq!(read(), None);
+}
+
+// Many lines are under way at once; a line that reads sees all that stand before it, and none behind.
+#[test]
+fn lines_are_answered_in_order_and_reads_see_what_stands_before_them() {
+    let (store, _) = store();
+    let mut log = String::new();
+    for number in 0..3_000 {
+        log += &format!("{}\n", add_line(&format!("t{number}")));
+        if number % 500 == 250 {
+            log += "{\"apps\": {}}\n";
+        }
+    }
+    let (answers, ended) = play(&store, log);
+    let mut added = 0;
+    for answer in answers.lines() {
+        if answer.starts_with(r#"{"apps""#) {
+            let count = format!(r#""name":"First bot","subscribers":{added},"contacts":{added}}}"#);
+            assert!(answer.contains(&count), "{answer}");
+        } else {
+            added += 1;
+            let expected = format!(r#""contactId":{added},"contact":"created""#);
+            assert!(answer.contains(&expected), "{answer}");
+        }
+    }
+    assert_eq!(added, 3_000);
+    assert_eq!(ended.unwrap().entries, 3_000);
+}
+
+/// A log that cannot be read further after its first part.
+struct Torn(Option<Vec<u8>>);
+
+impl Read for Torn {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self.0.take() {
+            Some(part) => {
+                out[..part.len()].copy_from_slice(&part);
+                Ok(part.len())
+            }
+            None => Err(io::Error::other("kAnArY")),
+        }
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_read_ends_the_replay_after_what_was_read() {
+    let (store, _) = store();
+    let mut answers = Vec::new();
+    let ended = replay(
+        &store,
+        MatchPolicy::Cascade,
+        Limits::default(),
+        Torn(Some(format!("{}\n{{\"apps", add_line("t")).into_bytes())),
+        &mut answers,
+        |_| {},
+    );
+    assert_eq!(answers.iter().filter(|byte| **byte == b'\n').count(), 1);
+    let stop = ended.unwrap_err();
+    assert!(matches!(stop, Stop::Input(_)), "{stop:?}");
+    assert_eq!(stop.to_string(), "the log cannot be read (other error)");
+}
+
+/// Somebody who has read enough.
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_reader_who_goes_away_ends_the_replay_and_leaves_the_store_sound() {
+    let (store, _) = store();
+    let log = format!("{}\n", add_line("t")).repeat(10_000);
+    let ended = replay(
+        &store,
+        MatchPolicy::Cascade,
+        Limits::default(),
+        Cursor::new(log),
+        Closed,
+        |_| {},
+    );
+    match ended {
+        Err(Stop::Output(error)) => assert_eq!(error.kind(), io::ErrorKind::BrokenPipe),
+        other => panic!("{other:?}"),
+    }
+    crate::support::assert_sound(&store);
+    store.close().unwrap();
+}
+
+#[test]
+fn a_closed_store_ends_the_replay_with_an_answer_for_each_line_under_way() {
+    let (store, _) = store();
+    store.close().unwrap();
+    let (answers, ended) = play(&store, format!("{}\n{{\"apps\": {{}}}}\n", add_line("t")));
+    assert_eq!(
+        answers,
+        "{\"error\":{\"code\":\"closed\",\"message\":\"the store is closed\",\"line\":1}}\n"
+    );
+    assert!(
+        matches!(ended, Err(Stop::Store(Error::Closed))),
+        "{ended:?}"
+    );
+}
+
+/// A disk in memory that can stop taking anything.
+#[derive(Debug, Default)]
+struct FullDisk(Mutex<(Vec<u8>, bool)>);
+
+impl FullDisk {
+    fn with<T>(&self, act: impl FnOnce(&mut Vec<u8>) -> T) -> io::Result<T> {
+        let mut state = self.0.lock().unwrap();
+        if state.1 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(act(&mut state.0))
+    }
+}
+
+impl Disk for FullDisk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.lock().unwrap().0.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let offset = usize::try_from(offset).unwrap();
+        out.copy_from_slice(&self.0.lock().unwrap().0[offset..offset + out.len()]);
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let offset = usize::try_from(offset).unwrap();
+        self.with(|all| all[offset..offset + bytes.len()].copy_from_slice(bytes))
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.with(|all| all.resize(usize::try_from(len).unwrap(), 0))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.with(|_| ())
+    }
+}
+
+#[test]
+fn r49_an_indeterminate_commit_is_answered_and_ends_the_replay() {
+    let disk = Arc::new(FullDisk::default());
+    let store = ContactStore::open_on_disk(disk.clone(), options().0).unwrap();
+    crate::support::connect(&store);
+    disk.0.lock().unwrap().1 = true;
+    // The answer of the first line fails; the second waits for it and is then not read at all.
+    let (answers, ended) = play(&store, format!("{}\n{{\"apps\": {{}}}}\n", add_line("t")));
+    assert_eq!(
+        answers,
+        "{\"error\":{\"code\":\"indeterminate\",\"message\":\"the commit failed, and whether request \
+         number 3 is in is known after reopening: input or output failed (no storage space)\",\
+         \"sequence\":3,\"line\":1}}\n"
+    );
+    match ended {
+        Err(Stop::Store(Error::Indeterminate { sequence, cause })) => {
+            assert_eq!(sequence.value(), 3);
+            assert!(matches!(cause, StorageError::Io(_)), "{cause:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_arguments_are_read_as_the_help_says() {
+    let parse = |text: &str| Arguments::parse(text.split_whitespace().map(OsString::from));
+    let taken = |policy, ownership, log: &str| {
+        Ok(Some(Arguments {
+            store: "s".into(),
+            policy,
+            ownership,
+            log: log.into(),
+        }))
+    };
+    use MatchPolicy::{Cascade, TopPriority};
+    use Ownership::{Exclusive, Shared};
+    let rows = [
+        ("--store s f", taken(Cascade, Shared, "f")),
+        ("f --store s", taken(Cascade, Shared, "f")),
+        ("--store s -", taken(Cascade, Shared, "-")),
+        (
+            "--store s --policy top-priority --ownership exclusive f",
+            taken(TopPriority, Exclusive, "f"),
+        ),
+        (
+            "--ownership shared --store s --policy cascade f",
+            taken(Cascade, Shared, "f"),
+        ),
+        ("--help", Ok(None)),
+        ("--store s f -h", Ok(None)),
+        ("", Err("--store is required")),
+        ("f", Err("--store is required")),
+        ("--store s", Err("FILE is required")),
+        ("--store", Err("--store needs a path")),
+        ("--store s --store s f", Err("an option is given twice")),
+        ("--store s f g", Err("more than one FILE is given")),
+        ("--store s --sotre s f", Err("an option is not known")),
+        (
+            "--store s f --policy",
+            Err("--policy needs cascade or top-priority"),
+        ),
+        (
+            "--store s f --policy topPriority",
+            Err("--policy is cascade or top-priority"),
+        ),
+        (
+            "--store s f --ownership mine",
+            Err("--ownership is shared or exclusive"),
+        ),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(parse(text), expected, "{text}");
+    }
+}
