@@ -103,7 +103,10 @@ impl Identifiers {
     /// Whether there is no identifier.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.kinds().is_empty()
+        self.contact_id.is_none()
+            && self.external_customer_id.is_none()
+            && self.phone.is_none()
+            && self.email.is_none()
     }
 
     /// The bytes of text held, for the limits: a phone counts its digits, a contact id nothing.

@@ -40,7 +40,7 @@ impl IndexHasher {
 
     fn hash(&self, kind: u8, parts: [&[u8]; 2]) -> u64 {
         let mut hasher = SipHasher24::new_with_keys(self.key.0, self.key.1);
-        hasher.write(&[kind]);
+        hasher.write_u8(kind);
         for part in parts {
             hasher.write(part);
         }
@@ -63,7 +63,7 @@ impl IndexHasher {
 /// The checksum of a record: over its table, its key and its payload, so that a row that ended up
 /// under another key is found out as well as a changed byte.
 pub(super) fn checksum(table: Table, key: &Key, payload: &[u8]) -> u32 {
-    let mut hasher = match key {
+    let hasher = match key {
         Key::Int(key) => SipHasher13::new_with_keys(table as u64, *key),
         Key::Wide(key) => {
             let mut hasher = SipHasher13::new_with_keys(table as u64, u64::MAX);
@@ -76,8 +76,8 @@ pub(super) fn checksum(table: Table, key: &Key, payload: &[u8]) -> u32 {
             hasher
         }
     };
-    hasher.write(payload);
-    let hash = hasher.finish();
+    // In one go, which is what `write` and `finish` give, and faster.
+    let hash = hasher.hash(payload);
     // Half of the hash is plenty against damage, and every row carries it.
     u32::try_from(hash >> 32).unwrap_or_default()
 }

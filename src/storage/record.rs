@@ -103,21 +103,34 @@ pub(super) fn open<T>(
     decode(payload)
 }
 
-/// Decodes a whole payload.
-fn decode<'a, T: BorrowDecode<'a, ()>>(payload: &'a [u8]) -> Result<T, Failure> {
-    match bincode::borrow_decode_from_slice(payload, CONFIG) {
-        Ok((record, read)) if read == payload.len() => Ok(record),
-        _ => Err(MALFORMED),
+/// Decodes what a payload begins with, and takes it off.
+fn take<'a, T: BorrowDecode<'a, ()>>(payload: &mut &'a [u8]) -> Result<T, Failure> {
+    let (record, read) =
+        bincode::borrow_decode_from_slice(payload, CONFIG).map_err(|_| MALFORMED)?;
+    *payload = payload.get(read..).ok_or(MALFORMED)?;
+    Ok(record)
+}
+
+fn ended(payload: &[u8]) -> Result<(), Failure> {
+    if payload.is_empty() {
+        Ok(())
+    } else {
+        Err(MALFORMED)
     }
+}
+
+/// Decodes a whole payload.
+fn decode<'a, T: BorrowDecode<'a, ()>>(mut payload: &'a [u8]) -> Result<T, Failure> {
+    let record = take(&mut payload)?;
+    ended(payload)?;
+    Ok(record)
 }
 
 pub(super) fn decode_index(mut payload: &[u8]) -> Result<IndexRow, Failure> {
     let mut ids = Vec::new();
     let mut first = None;
     while !payload.is_empty() {
-        let (id, read) =
-            bincode::decode_from_slice::<u64, _>(payload, CONFIG).map_err(|_| MALFORMED)?;
-        payload = payload.get(read..).ok_or(MALFORMED)?;
+        let id = take(&mut payload)?;
         // The usual row has one id and costs no allocation.
         if first.is_none() {
             first = Some(id);
@@ -139,7 +152,8 @@ struct CardRecord<'a> {
     external_id: Option<&'a str>,
     phone: Option<u64>,
     email: Option<&'a str>,
-    tokens: Vec<HeldTokenRecord<'a>>,
+    /// So many [`HeldTokenRecord`]s follow.
+    tokens: u64,
 }
 
 #[derive(Encode, BorrowDecode)]
@@ -155,12 +169,6 @@ impl Row for CardRow {
     type Key = ContactId;
 
     fn encode(&self, to: &mut Payload) -> Result<(), Failure> {
-        let tokens = self.tokens.iter().map(|held| HeldTokenRecord {
-            subscriber: held.subscriber.value(),
-            app: held.app.0,
-            added_at: held.added_at.as_millis(),
-            token: held.token.as_str(),
-        });
         to.push(CardRecord {
             created_at: self.created_at.as_millis(),
             created_through: self.created_through.map(AppId::as_u128),
@@ -170,12 +178,20 @@ impl Row for CardRow {
                 .map(ExternalId::as_str),
             phone: self.identifiers.phone().map(Phone::as_u64),
             email: self.identifiers.email().map(Email::as_str),
-            tokens: tokens.collect(),
+            tokens: self.tokens.len() as u64,
+        })?;
+        self.tokens.iter().try_for_each(|held| {
+            to.push(HeldTokenRecord {
+                subscriber: held.subscriber.value(),
+                app: held.app.0,
+                added_at: held.added_at.as_millis(),
+                token: held.token.as_str(),
+            })
         })
     }
 
-    fn decode(payload: &[u8]) -> Result<Self, Failure> {
-        let card: CardRecord<'_> = decode(payload)?;
+    fn decode(mut payload: &[u8]) -> Result<Self, Failure> {
+        let card: CardRecord<'_> = take(&mut payload)?;
         let mut identifiers = Identifiers::default();
         if let Some(id) = card.external_id {
             identifiers =
@@ -187,17 +203,24 @@ impl Row for CardRow {
         if let Some(email) = card.email {
             identifiers = identifiers.with_email(Email::from_stored(email.to_owned()));
         }
-        let tokens = card.tokens.into_iter().map(|held| HeldTokenRow {
-            subscriber: SubscriberId::new(held.subscriber),
-            app: AppNumber(held.app),
-            added_at: Timestamp::from_millis(held.added_at),
-            token: Token::from_stored(held.token.to_owned()),
-        });
+        // Each takes four bytes or more: a damaged count must not decide what is allocated.
+        let count = usize::try_from(card.tokens).map_err(|_| MALFORMED)?;
+        let mut tokens = Vec::with_capacity(count.min(payload.len() / 4));
+        for _ in 0..count {
+            let held: HeldTokenRecord<'_> = take(&mut payload)?;
+            tokens.push(HeldTokenRow {
+                subscriber: SubscriberId::new(held.subscriber),
+                app: AppNumber(held.app),
+                added_at: Timestamp::from_millis(held.added_at),
+                token: Token::from_stored(held.token.to_owned()),
+            });
+        }
+        ended(payload)?;
         Ok(CardRow {
             created_at: Timestamp::from_millis(card.created_at),
             created_through: card.created_through.map(AppId::from_u128),
             identifiers,
-            tokens: tokens.collect(),
+            tokens,
         })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A snapshot pins the pages it reads, so an old one should go soon. It does not know requests.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase};
@@ -29,7 +29,7 @@ pub(crate) struct Snapshot {
 /// Which apps there are. Small, and needed for every token shown, so it is kept in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
-    connected: HashMap<AppNumber, AppId>,
+    connected: BTreeMap<AppNumber, AppId>,
     leaving: BTreeSet<AppNumber>,
 }
 
