@@ -1,1 +1,365 @@
-//! To be filled.
+//! R52 and R12: what identifies a person, and what opens a bot, stays out of every text that may reach
+//! a log: `Debug`, `Display`, the causes of errors, the JSON of errors, and what is printed.
+//!
+//! Every value that the tests hand in holds a canary. Not the names of apps, which are no person's,
+//! and not contact ids, which are plain numbers (R2).
+
+mod refusals;
+mod shown;
+mod states;
+
+use std::collections::BTreeSet;
+use std::env;
+use std::process::Command;
+
+use contact_store::{
+    AccessKey, AddTokens, AppId, AppName, BatchMode, Check, ConnectApp, ContactId, ContactStore,
+    Create, Email, ExternalId, FailedWithoutReason, GivenIdentifiers, IdentifierKind,
+    InvalidIdentifier, MatchPolicy, MessageId, Options, Ownership, Phone, RecordReports,
+    RemoveToken, Report, Status, SubscriberId, SystemClock, Timestamp, Token, TokenEntry,
+    TokenPlace, UnknownContactId, WhenFull, wire,
+};
+
+use crate::layering::source::{Source, all};
+use crate::support::{APP, add, id, options, store, store_with};
+use shown::{PHONE, Shown, WORD, assert_no_canary};
+
+fn token(name: &str) -> String {
+    format!("{WORD}-{name}")
+}
+
+fn external_id() -> String {
+    format!("{WORD} shop 0009917")
+}
+
+fn phone() -> String {
+    format!("+{PHONE}")
+}
+
+fn email() -> String {
+    format!("Ann.{WORD}@{WORD}.example.com")
+}
+
+fn given() -> GivenIdentifiers {
+    GivenIdentifiers::new()
+        .external_customer_id(external_id())
+        .phone(phone())
+        .email(email())
+}
+
+fn entry() -> TokenEntry {
+    TokenEntry::new(token("first")).identifiers(given())
+}
+
+fn report() -> Report {
+    Report::new(Status::Failed)
+        .token(token("first"))
+        .reason(format!("not forbidden: {WORD}"))
+        .message(token("message"))
+}
+
+/// One contact with canaries everywhere, a message, and an app with a key.
+fn fill(store: &ContactStore) {
+    let key = AccessKey::parse(token("key")).unwrap();
+    let name = AppName::parse("Shop bot").unwrap();
+    let connected = store.connect_app(ConnectApp::new(name).id(APP).key(key));
+    assert!(connected.wait().is_ok());
+    assert_eq!(add(store, entry()).contact, id(1));
+    let reports = RecordReports::new(APP).report(report());
+    assert!(store.record_reports(reports).wait().is_ok());
+}
+
+/// Everything that can hold something of a person, and everything that stands beside it.
+fn values(shown: &mut Shown) {
+    shown.displayed(&id(1));
+    shown.value(&Token::parse(token("first")).unwrap());
+    shown.value(&ExternalId::parse(&external_id()).unwrap());
+    shown.value(&Phone::parse(&phone()).unwrap());
+    shown.value(&Email::parse(&email()).unwrap());
+    shown.value(&MessageId::parse(token("message")).unwrap());
+    shown.value(&AccessKey::parse(token("key")).unwrap());
+    shown.value(&given());
+    shown.value(&given().parse().unwrap());
+    shown.value(&given().kinds());
+    shown.displayed(&IdentifierKind::Phone);
+    shown.value(&entry());
+    shown.value(&report());
+    shown.displayed(&SubscriberId::new(1));
+    shown.displayed(&APP);
+
+    let (store, _) = store_with(|options| options.ownership = Ownership::Exclusive);
+    fill(&store);
+    requests(shown, &store);
+    answers(shown, &store);
+
+    let (mut options, _) = options();
+    shown.value(&options.limits);
+    options.clock = std::sync::Arc::new(SystemClock);
+    shown.value(&options);
+    shown.value(&SystemClock);
+    shown.value(&Timestamp::from_millis(1));
+    shown.value(&(Create::Never));
+    shown.value(&Check::Always);
+    shown.value(&WhenFull::Wait);
+    shown.value(&MatchPolicy::Cascade);
+    shown.value(&InvalidIdentifier::Ignore);
+    shown.value(&UnknownContactId::Adopt);
+    shown.value(&Ownership::Shared);
+    shown.value(&BatchMode::PerEntry);
+    shown.value(&FailedWithoutReason::Keep);
+    shown.value(&Options::default());
+}
+
+/// Requests, what becomes of them, and what is waited for.
+fn requests(shown: &mut Shown, store: &ContactStore) {
+    let connect = ConnectApp::new(AppName::parse("Shop bot").unwrap())
+        .id(AppId::from_u128(7))
+        .key(AccessKey::parse(token("key")).unwrap());
+    shown.value(&connect);
+    let pending = store.connect_app(connect);
+    shown.value(&pending);
+    shown.value(&pending.wait().unwrap());
+
+    let other = TokenEntry::new(token("first")).email(format!("other.{}", email()));
+    let request = AddTokens::new(APP).entry(entry()).entry(other);
+    shown.value(&request);
+    let pending = store.add_tokens(request);
+    shown.value(&pending);
+    let added = pending.wait().unwrap();
+    shown.value(&added);
+    shown.displayed(&added.sequence);
+    shown.value(&added.outcome);
+    shown.value(&added.outcome.applied);
+    shown.json(&wire::tokens_added(&added.outcome));
+    for entry in &added.outcome.entries {
+        let added = entry.as_ref().unwrap();
+        shown.value(added);
+        shown.value(&added.token);
+    }
+    let moved = added.outcome.entries[1].as_ref().unwrap();
+    assert_eq!(moved.token, TokenPlace::Moved { from: vec![id(1)] });
+
+    let request = RecordReports::new(APP).report(report());
+    shown.value(&request);
+    let recorded = store.record_reports(request).wait().unwrap();
+    shown.value(&recorded);
+    shown.json(&wire::reports_recorded(&recorded.outcome));
+    shown.value(recorded.outcome[0].as_ref().unwrap());
+
+    let remove = RemoveToken::of(APP, Token::parse(token("none")).unwrap(), id(1));
+    shown.value(&remove);
+    let removed = store.remove_token(remove).wait().unwrap();
+    shown.value(&removed.outcome);
+    shown.json(&wire::token_removed(&removed.outcome));
+    let erased = store.erase(ContactId::new(99).unwrap()).wait().unwrap();
+    shown.value(&erased.outcome);
+    let before = Timestamp::from_millis(1);
+    let forgotten = store.forget_messages(APP, before).wait().unwrap();
+    shown.value(&forgotten.outcome);
+
+    let limits = options().0.limits;
+    for line in [
+        format!(
+            "{{\"find\": {{\"phone\": {PHONE}, \"email\": \"{}\"}}}}",
+            email()
+        ),
+        format!("{{\"removeToken\": {{\"appUuid\": \"{APP}\", \"token\": \"{WORD}\"}}}}"),
+        format!("{{\"messages\": {{\"appUuid\": \"{APP}\", \"after\": \"{WORD}\"}}}}"),
+        format!("{{\"connectApp\": {{\"name\": \"Shop bot\", \"key\": \"{WORD}\"}}}}"),
+        format!(
+            "{{\"appUuid\": \"{APP}\", \"tokens\": [{{\"token\": {PHONE}, \"phone\": {PHONE}}}]}}"
+        ),
+    ] {
+        shown.value(&wire::Line::parse(line.as_bytes(), &limits).unwrap());
+    }
+}
+
+/// What reading gives.
+fn answers(shown: &mut Shown, store: &ContactStore) {
+    shown.value(store);
+    shown.value(&store.stats().unwrap());
+    let now = store.snapshot().unwrap();
+    shown.value(&now);
+    let found = now.find(&given().parse().unwrap(), MatchPolicy::Cascade);
+    let found = found.unwrap().unwrap();
+    shown.value(&found);
+    shown.value(&found.card);
+    shown.value(&found.card.identifiers);
+    let other = now.contact(id(2)).unwrap().unwrap();
+    shown.value(&other.tokens[0]);
+    let explanation = now.explain(&given().parse().unwrap()).unwrap();
+    shown.explanation(&explanation);
+    shown.value(&explanation.cascade);
+    let subscriber = now.subscribers(APP, None, 10).unwrap().remove(0);
+    shown.value(&subscriber);
+    shown.value(&subscriber.counts);
+    shown.value(&subscriber.last_status.unwrap().0);
+    let tally = now.messages(APP, None, 10).unwrap().remove(0);
+    assert_eq!(tally.id.as_str(), token("message"));
+    shown.value(&tally);
+    let app = now.apps().unwrap().remove(0);
+    shown.value(&app);
+    shown.value(&app.name);
+    shown.json(&wire::apps(&[app]));
+    shown.value(&now.verify().unwrap());
+}
+
+/// Every error there is.
+fn errors(shown: &mut Shown) {
+    refusals::json(shown);
+    refusals::lines(shown);
+    refusals::faults(shown);
+    refusals::entries(shown);
+    states::queue(shown);
+    states::failing_disk(shown);
+    states::files(shown);
+    states::damaged_rows(shown);
+}
+
+#[test]
+fn r52_no_value_shows_what_it_holds() {
+    values(&mut Shown::default());
+}
+
+#[test]
+fn r52_no_error_in_a_request_shows_what_was_wrong() {
+    let mut shown = Shown::default();
+    refusals::json(&mut shown);
+    refusals::lines(&mut shown);
+    refusals::faults(&mut shown);
+    refusals::entries(&mut shown);
+}
+
+#[test]
+fn r52_no_error_of_the_store_or_its_file_shows_what_is_in_it() {
+    let mut shown = Shown::default();
+    states::queue(&mut shown);
+    states::failing_disk(&mut shown);
+    states::files(&mut shown);
+}
+
+#[test]
+fn r52_a_damaged_row_is_named_without_what_it_holds() {
+    states::damaged_rows(&mut Shown::default());
+}
+
+/// R12: the one method that reveals it is asked for it by name.
+#[test]
+fn r12_the_access_key_comes_out_of_one_method_alone() {
+    let (store, _) = store();
+    fill(&store);
+    let now = store.snapshot().unwrap();
+    let key = now.access_key(APP).unwrap().unwrap();
+    assert_eq!(key.reveal(), token("key"));
+    assert_no_canary("a key", &format!("{key:?} {key:#?}"));
+    let apps = now.apps().unwrap();
+    assert_no_canary("apps", &format!("{apps:?}"));
+    assert_no_canary("apps", &serde_json::to_string(&wire::apps(&apps)).unwrap());
+}
+
+/// So that a new type or a new error cannot come in unseen.
+#[test]
+fn r52_every_public_type_and_every_error_was_looked_at() {
+    let mut shown = Shown::default();
+    values(&mut shown);
+    errors(&mut shown);
+
+    let mut public = exported(source("lib.rs"));
+    public.extend(["Line".to_owned(), "LimitTooHigh".to_owned()]);
+    // Traits.
+    public.retain(|name| name != "Clock" && name != "Disk");
+    assert!(public.len() > 60, "{public:?}");
+    let unseen: Vec<&String> = public.difference(&shown.types).collect();
+    assert!(unseen.is_empty(), "not looked at: {unseen:?}");
+
+    let mut variants = BTreeSet::new();
+    for (path, name) in [
+        ("error.rs", "Error"),
+        ("error.rs", "EntryError"),
+        ("error.rs", "JsonFault"),
+        ("error.rs", "StorageError"),
+        ("error.rs", "OpenError"),
+        ("fault.rs", "Fault"),
+    ] {
+        let of = variants_of(source(path), name);
+        assert!(of.len() > 3, "{name}: {of:?}");
+        variants.extend(of);
+    }
+    let unseen: Vec<&String> = variants.difference(&shown.variants).collect();
+    assert!(unseen.is_empty(), "never produced: {unseen:?}");
+}
+
+fn source(path: &str) -> &'static Source {
+    let mut sources = all().iter();
+    sources.find(|source| source.path == path).unwrap()
+}
+
+/// The types that `pub use` names.
+fn exported(source: &Source) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for place in source.places_of("pub use") {
+        let pieces = source.code[place..].iter();
+        let named = pieces.take_while(|piece| piece.text != ";");
+        let named = named.filter(|piece| piece.text.starts_with(char::is_uppercase));
+        names.extend(named.map(|piece| piece.text.clone()));
+    }
+    names
+}
+
+/// The variants of an enum, as `Enum::Variant`.
+fn variants_of(source: &Source, name: &str) -> BTreeSet<String> {
+    let head = format!("enum {name} {{");
+    let open = source.places_of(&head)[0] + 2;
+    let mut depth = 0_usize;
+    let mut variants = BTreeSet::new();
+    let mut is_name = false;
+    for piece in &source.code[open..] {
+        match piece.text.as_str() {
+            _ if piece.literal => {}
+            "{" | "(" | "[" => {
+                depth += 1;
+                is_name = depth == 1;
+            }
+            "}" | ")" | "]" => {
+                depth -= 1;
+                if depth == 0 {
+                    break;
+                }
+                // After an attribute comes the name.
+                is_name = depth == 1 && piece.text == "]";
+            }
+            "," => is_name = depth == 1,
+            "#" => {}
+            variant if is_name => {
+                variants.insert(format!("{name}::{variant}"));
+                is_name = false;
+            }
+            _ => {}
+        }
+    }
+    variants
+}
+
+/// What a program cannot mask: the store prints nothing of its own, not even when a request panics,
+/// and a panic inside the storage engine, which is caught, has no canary in its message.
+#[test]
+fn r52_nothing_that_is_printed_shows_a_canary() {
+    let output = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "privacy::everything_in_a_process_of_its_own"])
+        .args(["--ignored", "--nocapture", "--test-threads=1"])
+        .output()
+        .unwrap();
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed);
+    assert!(output.status.success(), "{printed}");
+    assert!(printed.contains("1 passed"), "{printed}");
+    assert_no_canary("what is printed", &printed);
+}
+
+#[test]
+#[ignore = "run by r52_nothing_that_is_printed_shows_a_canary"]
+fn everything_in_a_process_of_its_own() {
+    values(&mut Shown::default());
+    errors(&mut Shown::default());
+    states::panics();
+}
