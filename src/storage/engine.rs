@@ -78,7 +78,8 @@ impl Engine {
 
     /// The disk, for whoever wants to know its length.
     pub(crate) fn disk(&self) -> Weak<dyn Disk> {
-        Arc::downgrade(&self.claimed.disk)
+        let disk: Weak<_> = Arc::downgrade(&self.claimed.disk);
+        disk
     }
 
     /// Whether only reopening helps: a read failed, redb panicked, or the file is not open.

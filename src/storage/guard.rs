@@ -13,16 +13,21 @@ use crate::error::StorageError;
 #[derive(Debug)]
 pub(crate) enum Failure {
     Io(io::Error),
+    /// The disk shows something else than was written to it.
+    Changed,
     Corrupt(&'static str),
     /// redb was closed, or stopped after an earlier I/O error.
     Stopped,
     Panicked,
 }
 
+pub(super) const CHANGED: &str = "a page is not what was written there";
+
 impl From<Failure> for StorageError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Io(error) => StorageError::Io(Arc::new(error)),
+            Failure::Changed => StorageError::Corrupt(CHANGED),
             Failure::Corrupt(what) => StorageError::Corrupt(what),
             Failure::Stopped => StorageError::Stopped,
             Failure::Panicked => StorageError::Panicked,
@@ -34,6 +39,10 @@ impl From<Failure> for StorageError {
 impl From<redb::StorageError> for Failure {
     fn from(error: redb::StorageError) -> Self {
         match error {
+            // What a `Witness` says.
+            redb::StorageError::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Failure::Changed
+            }
             redb::StorageError::Io(error) => Failure::Io(error),
             redb::StorageError::Corrupted(_) => Failure::Corrupt("pages that do not fit together"),
             redb::StorageError::PreviousIo | redb::StorageError::DatabaseClosed => Failure::Stopped,
@@ -131,7 +140,7 @@ impl Attachment {
     /// together any more.
     pub(super) fn note(&self, failure: &Failure) {
         match failure {
-            Failure::Io(_) | Failure::Stopped | Failure::Panicked => {
+            Failure::Io(_) | Failure::Changed | Failure::Stopped | Failure::Panicked => {
                 self.broken.store(true, Ordering::Release);
             }
             Failure::Corrupt(_) => {}

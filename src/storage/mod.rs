@@ -22,6 +22,7 @@ mod slot;
 mod snapshot;
 mod tables;
 mod verify;
+mod witness;
 
 #[cfg(not(feature = "testing"))]
 pub(crate) use self::disk::Disk;

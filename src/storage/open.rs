@@ -4,8 +4,9 @@
 //! there if it has to, its pages are verified, and it must say that it is ours. Only then is it
 //! opened for good, under the same lock.
 
+use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::{Builder, Database, ReadableDatabase, TableError};
@@ -16,13 +17,14 @@ use crate::time::Timestamp;
 
 use super::create::{self, Unpublished};
 use super::disk::{Attached, Backend, Disk, FileDisk, FileLock};
-use super::guard::{Failure, drop_guarded, guarded};
+use super::guard::{CHANGED, Failure, drop_guarded, guarded};
 use super::meta::{FORMAT, FormatRow, IDN, State};
 use super::overlay::Overlay;
 use super::record::{self, FormatFound};
 use super::rows::{Row as _, RowKey as _};
 use super::slot;
 use super::tables::{Key, OpenTable, Table, create_all, write};
+use super::witness::Witness;
 
 /// Where a store is.
 #[derive(Clone, Debug)]
@@ -51,7 +53,7 @@ pub(crate) struct OpenAs {
 
 /// A disk that is ours: nobody else has it open.
 pub(super) struct Claimed {
-    pub(super) disk: Arc<dyn Disk>,
+    pub(super) disk: Arc<Witness>,
     pub(super) lock: Option<Arc<FileLock>>,
     /// See [`create::wider_mode`].
     pub(super) wider_mode: Option<u32>,
@@ -77,7 +79,7 @@ pub(super) fn claim(place: &Place, open_as: &OpenAs) -> Result<Claimed, OpenErro
     match place {
         Place::Disk(disk) => {
             let claimed = Claimed {
-                disk: Arc::clone(disk),
+                disk: Arc::new(Witness::new(Arc::clone(disk))),
                 lock: None,
                 wider_mode: None,
             };
@@ -94,8 +96,7 @@ pub(super) fn claim(place: &Place, open_as: &OpenAs) -> Result<Claimed, OpenErro
                     return Err(OpenError::NotFound);
                 }
                 create::remove_left_overs(path);
-                let unpublished = Unpublished::create(path)?;
-                let claimed = claim_file(&unpublished.file)?;
+                let (unpublished, claimed) = create_claimed(path)?;
                 initialize(&claimed, open_as)?;
                 match unpublished.publish() {
                     Ok(()) => return Ok(claimed),
@@ -111,11 +112,32 @@ pub(super) fn claim(place: &Place, open_as: &OpenAs) -> Result<Claimed, OpenErro
     }
 }
 
-fn claim_file(file: &std::fs::File) -> Result<Claimed, OpenError> {
+/// Creates an empty file under a temporary name, and locks it.
+fn create_claimed(path: &Path) -> Result<(Unpublished, Claimed), OpenError> {
+    /// Each attempt that fails takes another creator that looks for left-overs at that moment.
+    const ATTEMPTS: usize = 1_000;
+    for _ in 0..ATTEMPTS {
+        let unpublished = Unpublished::create(path)?;
+        match claim_file(&unpublished.file) {
+            Ok(claimed) if unpublished.is_there()? => return Ok((unpublished, claimed)),
+            // Another creator took it for a left-over, as it was not locked yet.
+            Ok(_) | Err(OpenError::AlreadyOpen) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(OpenError::AlreadyOpen)
+}
+
+/// Locks a file. Nothing of it is read before: it may be what another process is just writing.
+fn claim_file(file: &File) -> Result<Claimed, OpenError> {
     let wider_mode = create::wider_mode(file)?;
-    let lock = Some(Arc::new(FileLock::new(file)?));
+    let lock = Arc::new(FileLock::new(file)?);
+    if !lock.try_take_all()? {
+        return Err(OpenError::AlreadyOpen);
+    }
+    let lock = Some(lock);
     Ok(Claimed {
-        disk: Arc::new(FileDisk::new(file.try_clone()?)?),
+        disk: Arc::new(Witness::new(Arc::new(FileDisk::new(file.try_clone()?)?))),
         lock,
         wider_mode,
     })
@@ -128,7 +150,7 @@ fn initialize(claimed: &Claimed, open_as: &OpenAs) -> Result<(), OpenError> {
         getrandom::fill(bits).map_err(|_| OpenError::Random)?;
     }
     let format = FormatRow::new(open_as.format, random.map(u128::from_le_bytes), open_as.now);
-    let attached = claimed.attach(Arc::clone(&claimed.disk));
+    let attached = claimed.attach(claimed.disk.clone());
     let database = build(&attached, open_as.cache_bytes)?;
     let written = guarded(|| {
         let mut transaction = database.begin_write()?;
@@ -153,8 +175,9 @@ fn initialize(claimed: &Claimed, open_as: &OpenAs) -> Result<(), OpenError> {
 
 /// Checks what is on the disk, and opens it.
 pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened, OpenError> {
+    claimed.disk.forget();
     let header = read_header(&*claimed.disk)?;
-    check(claimed, open_as, Overlay::new(Arc::clone(&claimed.disk))?)?;
+    check(claimed, open_as, Overlay::new(claimed.disk.clone())?)?;
     if let Some(flags) = slot::flags_for_newer_slot(&header)
         && is_newer_slot_whole(claimed, open_as, &header, flags)?
     {
@@ -163,7 +186,7 @@ pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened
         claimed.disk.sync_data()?;
     }
 
-    let attached = claimed.attach(Arc::clone(&claimed.disk));
+    let attached = claimed.attach(claimed.disk.clone());
     let database = build(&attached, open_as.cache_bytes)?;
     match guarded(|| read_format(&database)) {
         Ok(Ok(format)) => Ok(Opened {
@@ -221,7 +244,7 @@ fn is_newer_slot_whole(
     header: &[u8; slot::HEADER_BYTES],
     flags: u8,
 ) -> Result<bool, OpenError> {
-    let overlay = Overlay::new(Arc::clone(&claimed.disk))?;
+    let overlay = Overlay::new(claimed.disk.clone())?;
     slot::set_flags(&overlay, slot::verified_first(flags))?;
     match check(claimed, open_as, overlay) {
         // Where redb fell back to the older commit, the one that it adds is no newer than the one
@@ -323,6 +346,7 @@ fn open_failure(failure: Failure) -> OpenError {
             }
             _ => error.into(),
         },
+        Failure::Changed => OpenError::Damaged(CHANGED),
         Failure::Corrupt(what) => OpenError::Damaged(what),
         Failure::Stopped => OpenError::Damaged("a state that the storage engine refuses"),
         Failure::Panicked => OpenError::Damaged("pages that do not fit together"),

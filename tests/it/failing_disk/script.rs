@@ -9,7 +9,7 @@ use contact_store::{
     AccessKey, AddTokens, App, AppId, AppName, Card, ConnectApp, ContactId, ContactStore, Disk,
     Error, GivenIdentifiers, IdentifierKind, MatchPolicy, MessageTally, Options, Ownership,
     Pending, RecordReports, RemoveToken, Report, SequenceNumber, Snapshot, Status, Subscriber,
-    Timestamp, Token, TokenEntry,
+    SubscriberId, Timestamp, Token, TokenEntry,
 };
 
 use super::disk::TestDisk;
@@ -206,70 +206,85 @@ pub fn script() -> Vec<Line> {
     ]
 }
 
-/// All that a store shows.
+/// The answer to one question.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Visible {
-    sequence: SequenceNumber,
-    contacts: u64,
-    apps: Vec<App>,
-    keys: Vec<String>,
-    cards: Vec<Card>,
-    found: Vec<Option<(ContactId, IdentifierKind)>>,
-    subscribers: Vec<Subscriber>,
-    by_token: Vec<Option<Subscriber>>,
-    messages: Vec<MessageTally>,
+pub enum Seen {
+    Apps(Vec<App>),
+    Key(String),
+    Card(Card),
+    Found(ContactId, IdentifierKind),
+    Subscribers(Vec<Subscriber>),
+    Subscriber(Subscriber),
+    Messages(Vec<MessageTally>),
+    Nothing,
+    UnknownApp,
 }
 
-/// Reads all that a store shows.
-pub fn visible(now: &Snapshot) -> Result<Visible, Error> {
-    let mut found = Vec::new();
+impl Seen {
+    fn or_nothing<T>(seen: Option<T>, show: impl FnOnce(T) -> Seen) -> Seen {
+        seen.map_or(Seen::Nothing, show)
+    }
+}
+
+/// Asks a store all that it shows, each question on its own.
+pub fn ask(now: &Snapshot) -> Vec<Result<Seen, Error>> {
+    let mut answers = vec![now.apps().map(Seen::Apps)];
+    let given = GivenIdentifiers::new;
     for n in 0..PEOPLE {
-        let given = GivenIdentifiers::new;
         for given in [
             given().external_customer_id(external_id(n)),
             given().phone(phone(n)),
             given().email(email(n)),
         ] {
-            let found_one = now.find(&given.parse().unwrap(), MatchPolicy::Cascade)?;
-            found.push(found_one.map(|found| (found.card.id, found.matched_by)));
+            let found = now.find(&given.parse().unwrap(), MatchPolicy::Cascade);
+            answers.push(found.map(|found| {
+                Seen::or_nothing(found, |found| Seen::Found(found.card.id, found.matched_by))
+            }));
         }
     }
-    let mut cards = Vec::new();
     for contact in (1..=40).chain([1_000]) {
-        cards.extend(now.contact(id(contact))?);
+        let card = now.contact(id(contact));
+        answers.push(card.map(|card| Seen::or_nothing(card, Seen::Card)));
     }
-    let apps = now.apps()?;
-    let (mut keys, mut subscribers, mut messages) = (Vec::new(), Vec::new(), Vec::new());
-    let mut by_token = Vec::new();
-    for app in &apps {
-        keys.extend(now.access_key(app.id)?.map(|key| key.reveal().to_owned()));
-        let listed = now.subscribers(app.id, None, 1_000)?;
-        for subscriber in &listed {
-            assert_eq!(
-                now.subscriber(subscriber.id)?.as_ref(),
-                Some(subscriber),
-                "listed, but not found by its id"
-            );
-        }
-        subscribers.extend(listed);
-        messages.extend(now.messages(app.id, None, 1_000)?);
-        for text in (0..PEOPLE)
-            .map(token)
-            .chain((1..4).map(|n| format!("other-{n}")))
-        {
-            by_token.push(now.subscriber_by_token(app.id, &Token::parse(text).unwrap())?);
+    for app in [APP, OTHER_APP] {
+        answers.push(
+            now.access_key(app)
+                .map(|key| Seen::or_nothing(key, |key| Seen::Key(key.reveal().to_owned()))),
+        );
+        answers.push(now.subscribers(app, None, 1_000).map(Seen::Subscribers));
+        answers.push(now.messages(app, None, 1_000).map(Seen::Messages));
+        let tokens = (0..PEOPLE).map(token);
+        for text in tokens.chain((1..4).map(|n| format!("other-{n}"))) {
+            let found = now.subscriber_by_token(app, &Token::parse(text).unwrap());
+            answers.push(found.map(|found| Seen::or_nothing(found, Seen::Subscriber)));
         }
     }
+    for n in 1..=60 {
+        let found = now.subscriber(SubscriberId::new(n));
+        answers.push(found.map(|found| Seen::or_nothing(found, Seen::Subscriber)));
+    }
+    for answer in &mut answers {
+        if matches!(answer, Err(Error::UnknownApp(_))) {
+            *answer = Ok(Seen::UnknownApp);
+        }
+    }
+    answers
+}
+
+/// All that a store shows.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Visible {
+    pub sequence: SequenceNumber,
+    pub contacts: u64,
+    pub answers: Vec<Seen>,
+}
+
+/// Reads all that a store shows.
+pub fn visible(now: &Snapshot) -> Result<Visible, Error> {
     Ok(Visible {
         sequence: now.sequence(),
         contacts: now.contact_count(),
-        apps,
-        keys,
-        cards,
-        found,
-        subscribers,
-        by_token,
-        messages,
+        answers: ask(now).into_iter().collect::<Result<_, _>>()?,
     })
 }
 
@@ -307,11 +322,9 @@ impl Expected {
 pub fn assert_shows(seen: &Visible, right: &Visible) {
     assert_eq!(seen.sequence, right.sequence);
     assert_eq!(seen.contacts, right.contacts);
-    assert_eq!(seen.apps, right.apps);
-    for (seen, right) in seen.cards.iter().zip(&right.cards) {
-        assert_eq!(seen, right);
+    for (question, (seen, right)) in seen.answers.iter().zip(&right.answers).enumerate() {
+        assert_eq!(seen, right, "question {question}");
     }
-    assert!(*seen == *right, "another state than that of its number");
 }
 
 /// The script run once on a store in memory.
@@ -359,37 +372,40 @@ pub fn script_options(tiny_cache: bool) -> Options {
     options
 }
 
-/// The bytes of a store on which the whole script was played, and that was closed.
-pub fn closed_image() -> &'static Vec<u8> {
-    &images().0
+/// The bytes of a store on which the first lines of the script were played.
+pub struct Image {
+    /// After the store was closed.
+    pub closed: Vec<u8>,
+    /// The same without its being closed.
+    pub open: Vec<u8>,
+    /// The number that it is at.
+    pub number: u64,
 }
 
-/// The same of one that was not closed.
-pub fn open_image() -> &'static Vec<u8> {
-    &images().1
-}
-
-fn images() -> &'static (Vec<u8>, Vec<u8>) {
-    static IMAGES: OnceLock<(Vec<u8>, Vec<u8>)> = OnceLock::new();
-    IMAGES.get_or_init(|| {
-        let disk = TestDisk::empty();
-        let mut store = open_on(&disk, false).unwrap();
-        for line in script() {
-            match line {
-                Line::Group(requests) => {
-                    for request in requests {
-                        request.run(&store).unwrap();
-                    }
-                }
-                Line::Read => {}
-                Line::CloseAndOpen => {
-                    store.close().unwrap();
-                    store = open_on(&disk, false).unwrap();
+/// Plays the first `lines` lines of the script on a disk, or all.
+pub fn image_after(lines: usize) -> Image {
+    let disk = TestDisk::empty();
+    let mut store = open_on(&disk, false).unwrap();
+    for line in script().into_iter().take(lines) {
+        match line {
+            Line::Group(requests) => {
+                for request in requests {
+                    request.run(&store).unwrap();
                 }
             }
+            Line::Read => {}
+            Line::CloseAndOpen => {
+                store.close().unwrap();
+                store = open_on(&disk, false).unwrap();
+            }
         }
-        let open = disk.after_power_cut();
-        store.close().unwrap();
-        (disk.bytes(), open)
-    })
+    }
+    let number = store.snapshot().unwrap().sequence().value();
+    let open = disk.after_power_cut();
+    store.close().unwrap();
+    Image {
+        closed: disk.bytes(),
+        open,
+        number,
+    }
 }
