@@ -4,6 +4,7 @@
 //! name beside the final one, and published by a link that never replaces. This module does not
 //! know what is in the file.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -60,7 +61,7 @@ impl Unpublished {
     pub(super) fn create(path: &Path) -> Result<Self, OpenError> {
         let name = path.file_name().ok_or(OpenError::NotAFile)?;
         let random = getrandom::u64().map_err(|_| OpenError::Random)?;
-        let mut temporary = std::ffi::OsString::from(".");
+        let mut temporary = OsString::from(".");
         temporary.push(name);
         temporary.push(format!(".{random:016x}.{SUFFIX}"));
         let temporary = path.with_file_name(temporary);
@@ -97,6 +98,11 @@ impl Unpublished {
         Ok(())
     }
 
+    /// Whether the file still has its temporary name. Once it is locked, nobody takes that away.
+    pub(super) fn is_there(&self) -> Result<bool, OpenError> {
+        exists(&self.temporary)
+    }
+
     fn remove_temporary(&self) {
         // A left-over is found and removed by the next creation.
         drop(fs::remove_file(&self.temporary));
@@ -115,21 +121,8 @@ pub(super) fn remove_left_overs(path: &Path) {
     let (Some(name), Ok(entries)) = (path.file_name(), fs::read_dir(directory_of(path))) else {
         return;
     };
-    let prefix = format!(".{}.", name.to_string_lossy());
     for entry in entries.flatten() {
-        let found = entry.file_name();
-        let found = found.to_string_lossy();
-        let middle = found
-            .strip_prefix(&prefix)
-            .and_then(|rest| rest.strip_suffix(SUFFIX));
-        let is_ours = middle.is_some_and(|middle| {
-            middle.len() == 17
-                && middle.ends_with('.')
-                && !middle
-                    .trim_end_matches('.')
-                    .contains(|c: char| !c.is_ascii_hexdigit())
-        });
-        if !is_ours {
+        if !is_temporary_name(&entry.file_name(), name) {
             continue;
         }
         let Ok(file) = open_existing(&entry.path()) else {
@@ -143,6 +136,23 @@ pub(super) fn remove_left_overs(path: &Path) {
             drop(fs::remove_file(entry.path()));
         }
     }
+}
+
+/// Whether a creation of a file of this name could have made one that is named `found`.
+fn is_temporary_name(found: &OsStr, name: &OsStr) -> bool {
+    let random = found
+        .as_encoded_bytes()
+        .strip_prefix(b".")
+        .and_then(|rest| rest.strip_prefix(name.as_encoded_bytes()))
+        .and_then(|rest| rest.strip_prefix(b"."))
+        .and_then(|rest| rest.strip_suffix(SUFFIX.as_bytes()))
+        .and_then(|rest| rest.strip_suffix(b"."));
+    random.is_some_and(|random| {
+        random.len() == 16
+            && random
+                .iter()
+                .all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'))
+    })
 }
 
 fn directory_of(path: &Path) -> &Path {
