@@ -20,7 +20,8 @@ use crate::sequence::SequenceNumber;
 /// number found is at least the one that the error names. [`Error::CloseIncomplete`] says that all
 /// that was acknowledged is there.
 ///
-/// No variant holds or shows an identifier, a token, a field's value or a secret (R52).
+/// No variant holds or shows a phone, an email, a customer id, a token or a secret (R52); contact ids
+/// and app ids are numbers of the store, and are shown.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -21,8 +21,9 @@ pub(crate) fn run_with(rows: &impl Rows, id: u64) -> Result<Option<(u64, u64)>, 
 /// The id that would be assigned next when the counter stands at `counter`; `None` when there is
 /// none left.
 pub(crate) fn next_id(rows: &impl Rows, counter: u64) -> Result<Option<u64>, Failure> {
-    let run = run_with(rows, counter)?;
-    let next = run.map_or(counter, |(_, last)| last.saturating_add(1));
+    // No run begins below the counter, so one that holds it begins there: a plain look-up.
+    let run: Option<TakenRow> = rows.row(&counter)?;
+    let next = run.map_or(counter, |run| run.last.saturating_add(1));
     Ok((next <= ContactId::MAX).then_some(next))
 }
 

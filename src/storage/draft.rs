@@ -11,7 +11,7 @@ use super::guard::Failure;
 use super::hash::IndexHasher;
 use super::meta::State;
 use super::record;
-use super::rows::{Index, IndexRow, Row, RowKey, Rows};
+use super::rows::{Each, Index, IndexRow, Row, RowKey, Rows};
 use super::snapshot::Snapshot;
 use super::tables::{Key, Table};
 
@@ -158,7 +158,7 @@ impl Rows for Draft<'_> {
         table: Table,
         (first, last): (&Key, &Key),
         upwards: bool,
-        each: &mut dyn FnMut(Key, &[u8]) -> Result<bool, Failure>,
+        each: &mut Each<'_>,
     ) -> Result<(), Failure> {
         let span = (
             Bound::Included((table, first.clone())),

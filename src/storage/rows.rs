@@ -281,6 +281,9 @@ impl IndexRow {
     }
 }
 
+/// What is handed the rows of a walk, until it answers `false`.
+pub(crate) type Each<'a> = dyn FnMut(Key, &[u8]) -> Result<bool, Failure> + 'a;
+
 /// Where rows can be read: the committed tables, or a draft laid over them.
 pub(crate) trait Rows {
     /// Hands the bytes of a row to `read`.
@@ -298,7 +301,7 @@ pub(crate) trait Rows {
         table: Table,
         span: (&Key, &Key),
         upwards: bool,
-        each: &mut dyn FnMut(Key, &[u8]) -> Result<bool, Failure>,
+        each: &mut Each<'_>,
     ) -> Result<(), Failure>;
 
     fn hasher(&self) -> IndexHasher;

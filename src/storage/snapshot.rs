@@ -13,7 +13,7 @@ use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
 use super::hash::IndexHasher;
 use super::meta::State;
 use super::record;
-use super::rows::{AppTallyRow, RowKey, Rows};
+use super::rows::{AppTallyRow, Each, RowKey, Rows};
 use super::tables::{Key, OpenTable, Table};
 
 /// The tables at one sequence number.
@@ -134,7 +134,7 @@ impl Rows for Snapshot {
         table: Table,
         (first, last): (&Key, &Key),
         upwards: bool,
-        each: &mut dyn FnMut(Key, &[u8]) -> Result<bool, Failure>,
+        each: &mut Each<'_>,
     ) -> Result<(), Failure> {
         let table = self.table(table)?;
         self.noted(guarded(|| table.walk(first, last, upwards, each)))
