@@ -15,9 +15,12 @@ use redb::{BackendError, StorageBackend};
 ///
 /// Part of the API only with the feature `testing`, with which the crate's own tests put a store on
 /// a disk that fails or forgets.
-#[expect(
-    clippy::len_without_is_empty,
-    reason = "nobody asks a disk whether it is empty"
+#[cfg_attr(
+    feature = "testing",
+    expect(
+        clippy::len_without_is_empty,
+        reason = "nobody asks a disk whether it is empty"
+    )
 )]
 #[cfg_attr(
     not(feature = "testing"),
