@@ -79,6 +79,13 @@ impl Pair {
         Ok(())
     }
 
+    /// Kills the process, before it can write what closing writes: what is left of the disk.
+    fn kill(self) -> MemoryDisk {
+        self.disk.unplug();
+        drop(self.store);
+        self.disk.copy()
+    }
+
     /// Both show the same, and nothing in the store contradicts anything else in it.
     fn compare(&self, probes: &Probes) -> Result<(), String> {
         let now = self.store.snapshot().unwrap();

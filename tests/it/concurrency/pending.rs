@@ -24,6 +24,9 @@ struct Shuttable {
     store: ContactStore,
 }
 
+/// Longer than any answer takes.
+const LONG: Duration = Duration::from_secs(60);
+
 /// How many numbers `connect` takes.
 const CONNECTED: u64 = 2;
 
@@ -197,7 +200,7 @@ fn a_time_limit_ends_the_waiting_and_not_the_write() {
     let (mut first, gate) = hold_up(&on);
     assert!(first.wait_timeout(Duration::from_millis(5)).is_none());
     drop(gate);
-    let answer = first.wait_timeout(Duration::from_secs(600));
+    let answer = first.wait_timeout(LONG);
     assert_eq!(number(answer.unwrap()), CONNECTED + 1);
     // The answer is given once.
     let again = first.wait_timeout(Duration::ZERO);
@@ -277,13 +280,14 @@ fn dropping_a_queued_write_does_not_cancel_it() {
     assert_in(&on.store, [0, 1, 2]);
 }
 
+/// Refused at once, and not when the writer comes to it.
 #[track_caller]
-fn assert_busy(pending: Pending<TokensAdded>, requests: usize, text_bytes: usize) {
-    match pending.wait() {
-        Err(Error::Busy {
+fn assert_busy<T: std::fmt::Debug>(mut pending: Pending<T>, requests: usize, text_bytes: usize) {
+    match pending.wait_timeout(Duration::ZERO) {
+        Some(Err(Error::Busy {
             waiting_requests,
             waiting_text_bytes,
-        }) => assert_eq!(
+        })) => assert_eq!(
             (waiting_requests, waiting_text_bytes),
             (requests, text_bytes)
         ),
@@ -322,6 +326,28 @@ fn a_queue_is_full_of_text_as_well() {
         pending.wait().unwrap();
     }
     idle.wait().unwrap();
+    assert_in(&on.store, [0, 1, 2]);
+}
+
+#[test]
+fn nobody_overtakes_a_write_that_waits_for_its_place_even_where_a_smaller_one_would_fit() {
+    let on = shuttable(|options| options.limits.waiting_text_bytes = 10);
+    let patient = on.store.when_full(WhenFull::Wait);
+    let (first, gate) = hold_up(&on);
+    let queued = [add(&on.store, 1), add(&on.store, 2)];
+    let large = add(&patient, 3);
+    // It has no text.
+    let small = patient.erase(id(4));
+    assert_busy(on.store.erase(id(4)), 2, 8);
+    drop(gate);
+    for pending in [first].into_iter().chain(queued) {
+        pending.wait().unwrap();
+    }
+    assert_eq!(number(large.wait()), CONNECTED + 4);
+    // Contact 4 is the one that the large request created.
+    let small = small.wait().unwrap();
+    assert_eq!(small.sequence.value(), CONNECTED + 5);
+    assert!(small.outcome.erased);
     assert_in(&on.store, [0, 1, 2]);
 }
 
@@ -384,12 +410,12 @@ fn r49_closing_answers_everyone_and_then_every_clone_and_snapshot_is_closed() {
     let on = shuttable(|options| options.limits.waiting_requests = 2);
     let (first, gate) = hold_up(&on);
     let queued = [add(&on.store, 1), add(&on.store, 2)];
-    let lobby = add(&on.store.when_full(WhenFull::Wait), 3);
+    let mut lobby = add(&on.store.when_full(WhenFull::Wait), 3);
     let snapshot = on.store.snapshot().unwrap();
     let (clone, closing) = (on.store.clone(), on.store.clone());
     let closing = thread::spawn(move || closing.close());
     // It has no place in the queue, and none becomes free: only closing answers it.
-    assert_closed(lobby.wait());
+    assert_closed(lobby.wait_timeout(LONG).unwrap());
     assert_closed(add(&clone, 4).wait());
     drop(gate);
     for pending in [first].into_iter().chain(queued) {

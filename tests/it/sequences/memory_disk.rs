@@ -2,6 +2,7 @@
 //! it.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use contact_store::Disk;
@@ -10,6 +11,7 @@ use contact_store::Disk;
 #[derive(Debug, Default)]
 pub struct MemoryDisk {
     bytes: Mutex<Bytes>,
+    unplugged: AtomicBool,
     gate: Mutex<GateState>,
     moved: Condvar,
 }
@@ -38,6 +40,18 @@ impl MemoryDisk {
             bytes: Mutex::new(self.bytes.lock().unwrap().clone()),
             ..MemoryDisk::default()
         }
+    }
+
+    /// Refuses to be written to from now on: what is there is there.
+    pub fn unplug(&self) {
+        self.unplugged.store(true, Ordering::SeqCst);
+    }
+
+    fn check_plugged(&self) -> io::Result<()> {
+        if self.unplugged.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        Ok(())
     }
 
     /// Holds up whoever syncs the disk from now on.
@@ -125,6 +139,7 @@ impl Disk for MemoryDisk {
     }
 
     fn write(&self, offset: u64, written: &[u8]) -> io::Result<()> {
+        self.check_plugged()?;
         let mut bytes = self.bytes.lock().unwrap();
         if place(offset) + written.len() > bytes.len {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -137,6 +152,7 @@ impl Disk for MemoryDisk {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        self.check_plugged()?;
         let mut bytes = self.bytes.lock().unwrap();
         bytes.len = place(len);
         let zeroes = Arc::new([0; BLOCK]);
@@ -150,6 +166,7 @@ impl Disk for MemoryDisk {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.check_plugged()?;
         let mut state = self.gate.lock().unwrap();
         state.arrived += 1;
         self.moved.notify_all();

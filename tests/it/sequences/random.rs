@@ -109,8 +109,8 @@ impl Case {
                     pair.compare(probes)
                 }
                 Step::Kill => {
-                    let disk = pair.disk.copy();
-                    pair = Pair::open(disk, &pair.options, pair.model.clone());
+                    let (options, model) = (pair.options.clone(), pair.model.clone());
+                    pair = Pair::open(pair.kill(), &options, model);
                     pair.compare(probes)
                 }
             };
