@@ -2,7 +2,8 @@
 
 use contact_store::{
     AccessKey, AddTokens, AppId, AppName, ConnectApp, ContactStore, Error, Fault, Field,
-    FieldError, NotAUuid, RecordReports, RemoveToken, Report, Status, Token, TokenEntry,
+    FieldError, NotAUuid, RecordReports, RemoveToken, Report, ReportOutcome, Status, SubscriberId,
+    Token, TokenEntry,
 };
 
 use crate::support::script::script;
@@ -156,6 +157,49 @@ fn r11_a_disconnected_app_is_unknown_at_once() {
 }
 
 #[test]
+fn r11_a_disconnected_app_is_unknown_before_anything_is_swept() {
+    let disk = WatchedDisk::new();
+    let store = disk.open(&options().0);
+    connect(&store);
+    let syncs = disk.syncs();
+    add(&store, TokenEntry::new("t").contact_id(7));
+    let syncs = disk.syncs() - syncs;
+    add(&store, TokenEntry::new("u").contact_id(7));
+    let message = Report::new(Status::Sent).token("t").message("m");
+    let request = RecordReports::new(APP).report(message);
+    store.record_reports(request).wait().unwrap();
+    let rows_with_all = rows(&store);
+
+    // The disconnecting is let through, and the sweep behind it held.
+    let hold = disk.held();
+    let disconnected = store.disconnect_app(APP);
+    disk.wait_until_held();
+    disk.let_through(syncs);
+    disk.wait_until_held();
+    disconnected.wait().unwrap();
+    assert_eq!(rows(&store), rows_with_all - 1, "all but the app is there");
+
+    let now = store.snapshot().unwrap();
+    let ids = |apps: Vec<contact_store::App>| apps.iter().map(|app| app.id).collect::<Vec<_>>();
+    assert_eq!(ids(now.apps().unwrap()), [OTHER_APP]);
+    assert_eq!(now.contact(id(7)).unwrap().unwrap().tokens, []);
+    for subscriber in [1, 2].map(SubscriberId::new) {
+        assert_eq!(now.subscriber(subscriber).unwrap(), None);
+    }
+    let token = Token::parse("t").unwrap();
+    let reads: [Result<(), Error>; 4] = [
+        now.subscriber_by_token(APP, &token).map(drop),
+        now.subscribers(APP, None, 10).map(drop),
+        now.messages(APP, None, 10).map(drop),
+        now.access_key(APP).map(drop),
+    ];
+    for read in reads {
+        assert!(matches!(read, Err(Error::UnknownApp(APP))), "{read:?}");
+    }
+    hold.let_go();
+}
+
+#[test]
 fn r11_connecting_a_disconnected_app_starts_empty() {
     script(
         "
@@ -266,7 +310,7 @@ fn r11_a_sweep_that_closing_cut_off_goes_on_after_opening() {
     store.add_tokens(request).wait().unwrap();
 
     // Closed before the sweep can have got far: the disconnecting is on its way when closing begins.
-    disk.hold();
+    let hold = disk.held();
     let disconnected = store.disconnect_app(APP);
     disk.wait_until_held();
     let closing = std::thread::spawn({
@@ -282,7 +326,7 @@ fn r11_a_sweep_that_closing_cut_off_goes_on_after_opening() {
     ) {
         std::thread::yield_now();
     }
-    disk.let_go();
+    hold.let_go();
     disconnected.wait().unwrap();
     closing.join().unwrap().unwrap();
 
@@ -308,7 +352,7 @@ fn r11_an_app_that_is_connected_again_is_not_swept() {
         add(&store, TokenEntry::new(token).contact_id(7));
     }
     // All in one group, so that nothing is swept in between.
-    disk.hold();
+    let hold = disk.held();
     let first = store.erase(id(7_777));
     let blocker =
         store.add_tokens(AddTokens::new(OTHER_APP).entry(TokenEntry::new("x").contact_id(8)));
@@ -316,9 +360,13 @@ fn r11_an_app_that_is_connected_again_is_not_swept() {
     let disconnected = store.disconnect_app(APP);
     let refused = store.add_tokens(AddTokens::new(APP).entry(TokenEntry::new("t1").contact_id(7)));
     let again = store.connect_app(ConnectApp::new(name("Again")).id(APP));
+    let old = Report::new(Status::Failed).subscriber(SubscriberId::new(1));
+    let reported = store.record_reports(RecordReports::new(APP).report(old));
+    let token = Token::parse("t1").unwrap();
+    let removed = store.remove_token(RemoveToken::of_all(APP, token));
     let entries = ["t2", "t3"].map(|token| TokenEntry::new(token).contact_id(7));
     let added = store.add_tokens(AddTokens::new(APP).entries(entries));
-    disk.let_go();
+    hold.let_go();
     first.wait().unwrap();
     blocker.wait().unwrap();
     disconnected.wait().unwrap();
@@ -327,6 +375,10 @@ fn r11_an_app_that_is_connected_again_is_not_swept() {
         other => panic!("{other:?}"),
     }
     assert_eq!(again.wait().unwrap().outcome, APP);
+    // What the first connection left is not this one's.
+    let reported = reported.wait().unwrap().outcome;
+    assert_eq!(reported, [Ok(ReportOutcome::UnknownSubscriber)]);
+    assert_eq!(removed.wait().unwrap().outcome.from, []);
     // The tokens that are still to be swept do not count against the limit of two.
     let added = added.wait().unwrap().outcome.entries;
     let subscribers: Vec<u64> = added

@@ -59,7 +59,7 @@ fn number_and_contact(pending: Pending<TokensAdded>) -> (u64, u64) {
 fn r46_what_a_reader_sees_is_durable() {
     let (disk, store, _) = watched(|_| {});
     let before = store.snapshot().unwrap().sequence();
-    disk.hold();
+    let hold = disk.held();
     let mut added = store.add_tokens(request("t", "c"));
     disk.wait_until_held();
     // Written, but not durable: neither answered nor seen.
@@ -68,7 +68,7 @@ fn r46_what_a_reader_sees_is_durable() {
     assert_eq!((now.sequence(), now.contact_count()), (before, 1));
     let given = GivenIdentifiers::new().external_customer_id("c");
     assert_eq!(find(&store, given.clone()).unwrap(), None);
-    disk.let_go();
+    hold.let_go();
     let added = added.wait().unwrap();
     // Who was answered sees what it wrote.
     assert_eq!(store.snapshot().unwrap().sequence(), added.sequence);
@@ -130,7 +130,7 @@ fn r47_a_request_that_changes_nothing_takes_no_number_and_no_commit() {
 #[test]
 fn r47_what_changed_nothing_is_answered_once_what_it_saw_is_durable() {
     let (disk, store, syncs) = watched(|_| {});
-    disk.hold();
+    let hold = disk.held();
     let first = store.add_tokens(request("t", "c"));
     disk.wait_until_held();
     let second = store.add_tokens(request("u", "d"));
@@ -141,7 +141,7 @@ fn r47_what_changed_nothing_is_answered_once_what_it_saw_is_durable() {
     let (number, _) = number_and_contact(first);
     assert_eq!(store.snapshot().unwrap().sequence().value(), number);
     assert!(is_pending(&mut same));
-    disk.let_go();
+    hold.let_go();
     assert_eq!(number_and_contact(second), (number + 1, 2));
     assert_eq!(number_and_contact(same), (number + 1, 2));
 }
@@ -176,7 +176,7 @@ fn r47_all_reads_of_a_snapshot_are_of_its_number() {
 fn r48_requests_of_one_commit_stay_independent() {
     let (disk, store, syncs) = watched(|_| {});
     let start = store.snapshot().unwrap().sequence().value();
-    disk.hold();
+    let hold = disk.held();
     let blocker = store.add_tokens(request("t0", "c0"));
     disk.wait_until_held();
     let before = disk.syncs();
@@ -190,7 +190,7 @@ fn r48_requests_of_one_commit_stay_independent() {
     let unknown_app = store.disconnect_app(contact_store::AppId::from_u128(0xc));
     let partly = store.add_tokens(request("t4", "c1").entry(TokenEntry::new("t5")));
     let last = store.add_tokens(request("t6", "c6"));
-    disk.let_go();
+    hold.let_go();
 
     assert_eq!(number_and_contact(blocker), (start + 1, 1));
     assert_eq!(number_and_contact(good), (start + 2, 2));
@@ -227,7 +227,7 @@ fn r49_closing_answers_everyone_and_then_everything_is_closed() {
     let clone = store.clone();
     let waiting = store.when_full(WhenFull::Wait);
     let snapshot = store.snapshot().unwrap();
-    disk.hold();
+    let hold = disk.held();
     let held = store.add_tokens(request("t1", "c1"));
     disk.wait_until_held();
     let queued = store.add_tokens(request("t2", "c2"));
@@ -240,7 +240,7 @@ fn r49_closing_answers_everyone_and_then_everything_is_closed() {
     // The lobby is answered without waiting for the disk.
     assert!(matches!(in_the_lobby.wait(), Err(Error::Closed)));
     assert!(closed.try_recv().is_err(), "closing waits for the disk");
-    disk.let_go();
+    hold.let_go();
     held.wait().unwrap();
     queued.wait().unwrap();
     closed.recv().unwrap().unwrap();
@@ -304,11 +304,11 @@ fn r49_reopening_a_store_that_has_not_failed_does_nothing() {
 #[test]
 fn a_pending_write_can_be_awaited_and_gives_its_answer_once() {
     let (disk, store, _) = watched(|_| {});
-    disk.hold();
+    let hold = disk.held();
     let mut pending = store.add_tokens(request("t", "c"));
     let mut context = Context::from_waker(Waker::noop());
     assert!(Pin::new(&mut pending).poll(&mut context).is_pending());
-    disk.let_go();
+    hold.let_go();
     let answer = loop {
         if let Some(answer) = pending.wait_timeout(Duration::from_secs(60)) {
             break answer;
@@ -329,11 +329,11 @@ fn a_pending_write_can_be_awaited_and_gives_its_answer_once() {
 #[test]
 fn dropping_a_pending_write_does_not_cancel_it() {
     let (disk, store, _) = watched(|_| {});
-    disk.hold();
+    let hold = disk.held();
     drop(store.add_tokens(request("t", "c")));
     disk.wait_until_held();
     drop(store.add_tokens(request("u", "d")));
-    disk.let_go();
+    hold.let_go();
     let (_, contact) = number_and_contact(store.add_tokens(request("v", "e")));
     assert_eq!(contact, 3);
     // The other app was no part of any of it.

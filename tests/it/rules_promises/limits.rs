@@ -305,7 +305,7 @@ fn a_card_over_a_lowered_limit_can_be_read_and_not_added_to() {
 #[test]
 fn waiting_requests_are_limited() {
     let (disk, store, _) = watched(|options| options.limits.waiting_requests = 2);
-    disk.hold();
+    let hold = disk.held();
     let held = store.add_tokens(request("t0", "c0"));
     disk.wait_until_held();
     let queued = ["1", "2"].map(|n| store.add_tokens(request(n, n)));
@@ -323,7 +323,7 @@ fn waiting_requests_are_limited() {
     let fourth = waiting.add_tokens(request("6", "6"));
     assert!(is_pending(&mut third));
     drop(given_up);
-    disk.let_go();
+    hold.let_go();
     let (number, _) = number_and_contact(held);
     let answers: Vec<(u64, u64)> = queued
         .into_iter()
@@ -339,7 +339,7 @@ fn waiting_requests_are_limited() {
 #[test]
 fn the_text_of_waiting_requests_is_limited() {
     let (disk, store, _) = watched(|options| options.limits.waiting_text_bytes = 10);
-    disk.hold();
+    let hold = disk.held();
     // A queue that is empty takes any one request.
     let held = store.add_tokens(request("123456789", "12"));
     disk.wait_until_held();
@@ -352,7 +352,7 @@ fn the_text_of_waiting_requests_is_limited() {
         }) => assert_eq!((waiting_requests, waiting_text_bytes), (2, 9)),
         other => panic!("{other:?}"),
     }
-    disk.let_go();
+    hold.let_go();
     number_and_contact(held);
     number_and_contact(first);
     exactly_full.wait().unwrap();
@@ -365,7 +365,7 @@ fn one_commit_takes_4096_entries_or_4_mib_of_text_and_at_least_one_request() {
     let number = || store.snapshot().unwrap().sequence().value();
     // Requests of so many entries and so much text wait at once; so many of them are in each commit.
     let check = |requests: &[(usize, usize)], commits: &[u64]| {
-        disk.hold();
+        let hold = disk.held();
         let round = disk.syncs().to_string();
         let held = store.add_tokens(request("held", &round));
         disk.wait_until_held();
@@ -391,7 +391,7 @@ fn one_commit_takes_4096_entries_or_4_mib_of_text_and_at_least_one_request() {
             done += commit;
         }
         let last = disk.syncs();
-        disk.let_go();
+        hold.let_go();
         held.wait().unwrap();
         for pending in queued {
             pending.wait().unwrap();

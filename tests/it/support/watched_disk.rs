@@ -3,7 +3,8 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use contact_store::{ContactStore, Disk, Options};
 
@@ -49,6 +50,22 @@ impl WatchedDisk {
         self.gate.lock().unwrap().passes = Some(0);
     }
 
+    /// Nothing becomes durable as long as the hold is there. Better than [`hold`](Self::hold) where an
+    /// assertion comes before the end of it: a test that fails lets go, and its store can close.
+    pub fn held(self: &Arc<Self>) -> Hold {
+        self.hold();
+        Hold(self.clone())
+    }
+
+    /// Lets everything go on.
+    pub fn let_go(&self) {
+        // Also while a test unwinds.
+        let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        gate.passes = None;
+        drop(gate);
+        self.changed.notify_all();
+    }
+
     /// Lets the commit that is held go on, until it and those behind it were made durable this often.
     pub fn let_through(&self, syncs: u64) {
         let mut gate = self.gate.lock().unwrap();
@@ -58,16 +75,29 @@ impl WatchedDisk {
     }
 
     /// Waits until a commit is held.
+    #[track_caller]
     pub fn wait_until_held(&self) {
         let gate = self.gate.lock().unwrap();
-        let held = self.changed.wait_while(gate, |gate| !gate.someone_waits);
-        drop(held.unwrap());
+        let a_minute = Duration::from_secs(60);
+        let not_yet = |gate: &mut Gate| !gate.someone_waits;
+        let held = self.changed.wait_timeout_while(gate, a_minute, not_yet);
+        let timed_out = held.unwrap().1.timed_out();
+        assert!(!timed_out, "nothing is on its way to the disk");
     }
+}
 
+/// What keeps a disk from making anything durable, until it is dropped.
+#[must_use]
+pub struct Hold(Arc<WatchedDisk>);
+
+impl Hold {
     /// Lets everything go on.
-    pub fn let_go(&self) {
-        self.gate.lock().unwrap().passes = None;
-        self.changed.notify_all();
+    pub fn let_go(self) {}
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.let_go();
     }
 }
 
