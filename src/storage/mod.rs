@@ -29,8 +29,6 @@ pub(crate) use self::disk::Disk;
 #[cfg(feature = "testing")]
 pub use self::disk::Disk;
 pub(crate) use self::disk::MemoryDisk;
-#[cfg(feature = "testing")]
-pub use self::record::decode_records;
 pub(crate) use self::draft::Draft;
 pub(crate) use self::engine::Engine;
 pub(crate) use self::guard::{Detached, Failure};
@@ -40,6 +38,8 @@ pub(crate) use self::lookup::{
 };
 pub(crate) use self::meta::FORMAT;
 pub(crate) use self::open::{OpenAs, Place};
+#[cfg(feature = "testing")]
+pub use self::record::decode_records;
 pub(crate) use self::rows::{
     AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageKey, MessageRow, Rows, SubscriberRow,
 };
