@@ -67,6 +67,7 @@
 //! | `notFound`, `alreadyExists`, `alreadyOpen`, `symbolicLink`, `notAFile`, `emptyFile`, `halfCreated`, `foreignFile`, `newerFormat`, `otherCanonicalForms`, `damaged`, `limitTooHigh`, `noThread`, `noRandomBytes` | opening | the store cannot be opened (R50, R51) |
 
 mod answer;
+mod endpoint;
 mod fault;
 mod json;
 mod line;
@@ -75,6 +76,10 @@ mod request;
 pub use answer::{
     app_connected, app_disconnected, apps, card, contact_found, erased, explanation, messages,
     messages_forgotten, reports_recorded, subscribers, token_removed, tokens_added, verified,
+};
+pub use endpoint::{
+    host_error, parse_app_id, parse_connect_app, parse_contact_id, parse_find, parse_messages_page,
+    parse_subscribers_page,
 };
 pub use fault::{code, entry_code, error, error_at_line};
 pub use line::Line;

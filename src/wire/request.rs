@@ -71,7 +71,7 @@ pub fn check_request_size(bytes: u64, limits: &Limits) -> Result<(), LimitExceed
     )
 }
 
-fn body_members<'a, const N: usize>(
+pub(super) fn body_members<'a, const N: usize>(
     body: &'a [u8],
     known: &[&'static str; N],
     limits: &Limits,
@@ -148,7 +148,7 @@ fn token_entry(index: usize, value: Value<'_>) -> TokenEntry {
 }
 
 /// Gives the identifier of one kind that stands in `value`, if any does.
-fn give(
+pub(super) fn give(
     given: GivenIdentifiers,
     kind: IdentifierKind,
     value: Option<Value<'_>>,
