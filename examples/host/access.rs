@@ -25,40 +25,35 @@ fn name_of(method: &Method) -> &'static str {
 /// A request as its line in the log shows it: `POST /v1/apps/00000000-.../tokens`.
 ///
 /// Of the path, the route that it matched, never its own text; with the id of an app where a UUID
-/// stands, and the id of a contact where there is such a contact. (A phone that somebody took for a
-/// contact id is none.)
+/// stands, and the id of a contact where the answer says [`ThereIs`].
 pub(crate) struct Logged {
     method: &'static str,
     route: Option<MatchedPath>,
     app: Option<AppId>,
-    contact: Option<ContactId>,
 }
+
+/// With an answer: the contact that the path names is, or was, in the store.
+///
+/// The number is then the store's and may be logged. Another might be a phone that somebody took
+/// for a contact id.
+#[derive(Clone, Copy)]
+pub(crate) struct ThereIs(pub(crate) ContactId);
 
 impl Logged {
     pub(crate) fn of(request: &Request) -> Self {
         let route = request.extensions().get::<MatchedPath>().cloned();
-        let mut logged = Logged {
+        let parts = route.as_ref().map_or("", |route| route.as_str()).split('/');
+        let app = parts
+            .zip(request.uri().path().split('/'))
+            .find_map(|(part, given)| (part == "{app_uuid}").then_some(given));
+        Logged {
             method: name_of(request.method()),
-            app: None,
-            contact: None,
-            route: None,
-        };
-        if let Some(route) = route {
-            let parts = route.as_str().split('/');
-            for (part, given) in parts.zip(request.uri().path().split('/')) {
-                match part {
-                    "{app_uuid}" => logged.app = AppId::parse(given).ok(),
-                    "{contactId}" => logged.contact = ContactId::parse_decimal(given).ok(),
-                    _ => {}
-                }
-            }
-            logged.route = Some(route);
+            app: app.and_then(|given| AppId::parse(given).ok()),
+            route,
         }
-        logged
     }
 
-    /// `found`: whether what the path names is there.
-    pub(crate) fn shown(&self, found: bool) -> String {
+    pub(crate) fn shown(&self, contact: Option<&ThereIs>) -> String {
         let Some(route) = &self.route else {
             return format!("{} (unknown path)", self.method);
         };
@@ -66,7 +61,7 @@ impl Logged {
         if let Some(app) = self.app {
             shown = shown.replace("{app_uuid}", &app.to_string());
         }
-        if let (Some(contact), true) = (self.contact, found) {
+        if let Some(ThereIs(contact)) = contact {
             shown = shown.replace("{contactId}", &contact.to_string());
         }
         shown

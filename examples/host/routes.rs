@@ -2,17 +2,17 @@
 
 use std::time::Instant;
 
-use axum::Router;
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use contact_store::{AppId, ContactId, ContactStore, Identifiers, MatchPolicy, wire};
 use serde::Serialize;
 
-use super::access::Logged;
+use super::access::{Logged, ThereIs};
 use super::answer::{Json, Refusal};
 use super::body::JsonBody;
 use super::guard::OPEN_PATH;
@@ -55,7 +55,7 @@ async fn at_the_door(State(service): State<Service>, request: Request, next: Nex
     service.settings().log.request(|| {
         let status = answer.status();
         let millis = began.elapsed().as_secs_f64() * 1e3;
-        let shown = logged.shown(status.is_success());
+        let shown = logged.shown(answer.extensions().get());
         format!("{shown} {} {millis:.1} ms\n", status.as_u16())
     });
     answer
@@ -160,19 +160,27 @@ async fn explain(State(service): State<Service>, body: JsonBody) -> Answer {
         .await
 }
 
-async fn contact(State(service): State<Service>, ContactInPath(id): ContactInPath) -> Answer {
+async fn contact(
+    State(service): State<Service>,
+    ContactInPath(id): ContactInPath,
+) -> Result<(Extension<ThereIs>, Json), Refusal> {
     let card = service
         .read(move |now| {
             let card = now.contact(id)?;
             Ok(card.map(|card| Json::of(&wire::card(&card))))
         })
         .await?;
-    card.ok_or(Refusal::NO_CONTACT)
+    let card = card.ok_or(Refusal::NO_CONTACT)?;
+    Ok((Extension(ThereIs(id)), card))
 }
 
-async fn erase(State(service): State<Service>, ContactInPath(id): ContactInPath) -> Answer {
+async fn erase(
+    State(service): State<Service>,
+    ContactInPath(id): ContactInPath,
+) -> Result<(Option<Extension<ThereIs>>, Json), Refusal> {
     let erased = service.written(service.store().erase(id)).await?;
-    Ok(Json::of(&wire::erased(erased)))
+    let there_was = erased.erased.then_some(Extension(ThereIs(id)));
+    Ok((there_was, Json::of(&wire::erased(erased))))
 }
 
 async fn health(State(service): State<Service>) -> Answer {
