@@ -654,6 +654,16 @@ pub fn decode_records(bytes: &[u8]) {
 mod tests {
     use super::*;
 
+    fn fields() -> ContactFields {
+        let mut fields = ContactFields::default();
+        fields.first_name = Some("Ann".to_owned());
+        fields.time_zone = Some(String::new());
+        fields.custom = [("city", "Kyiv"), ("plan", "free")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        fields
+    }
+
     fn card() -> CardRow {
         CardRow {
             created_at: Timestamp::from_millis(1_700_000_000_000),
@@ -661,6 +671,7 @@ mod tests {
             identifiers: Identifiers::new()
                 .with_external_customer_id(ExternalId::from_stored("shop-1".to_owned()))
                 .with_email(Email::from_stored("ann@example.com".to_owned())),
+            fields: fields(),
             tokens: vec![HeldTokenRow {
                 subscriber: SubscriberId::new(7),
                 app: AppNumber(1),
@@ -715,7 +726,7 @@ mod tests {
             (
                 "card",
                 bytes(Key::Int(1), &card()),
-                "01fd0068e5cf8b010000010a010673686f702d3100010f616e6e406578616d706c652e636f6d010701fb2c01063130303230306589f251",
+                "01fd0068e5cf8b010000010a010673686f702d3100010f616e6e406578616d706c652e636f6d04010003416e6e0300040463697479044b7969760404706c616e04667265650701fb2c0106313030323030fd921c08",
             ),
             (
                 "subscriber",
