@@ -22,6 +22,7 @@ use crate::sequence::SequenceNumber;
 use crate::snapshot::Snapshot;
 use crate::storage::{Disk, Engine, MemoryDisk, OpenAs, Place};
 use crate::time::Timestamp;
+use crate::upsert::{ContactUpserted, Upsert};
 use crate::writer::{Pending, Writer};
 
 /// An open contact store.
@@ -188,6 +189,21 @@ impl ContactStore {
     ) -> Pending<Vec<Result<ReportOutcome, EntryError>>> {
         let options = &self.inner.options;
         match request.prepare(options.failed_without_reason, options.limits, self.now()) {
+            Ok(prepared) => self.submit(prepared),
+            Err(exceeded) => Pending::refused(exceeded.into()),
+        }
+    }
+
+    /// Creates contacts and updates their identifiers and fields (R41–R43). Touches no token.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LimitExceeded`]; [`Error::EntryRefused`] in the mode
+    /// [`BatchMode::AllOrNothing`](crate::BatchMode::AllOrNothing); those of every write. A refused
+    /// item is otherwise no error of the request but in its outcome.
+    pub fn upsert(&self, request: Upsert) -> Pending<Vec<Result<ContactUpserted, EntryError>>> {
+        let options = &self.inner.options;
+        match request.prepare(options.unknown_contact_id, options.limits, self.now()) {
             Ok(prepared) => self.submit(prepared),
             Err(exceeded) => Pending::refused(exceeded.into()),
         }

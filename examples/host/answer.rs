@@ -4,7 +4,7 @@
 use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use contact_store::{Error, Limit, wire};
+use contact_store::{Error, Limit, RecipientError, wire};
 use serde::Serialize;
 
 /// A second: a queue is empty again by then, and a store that failed may be reopened.
@@ -166,7 +166,13 @@ fn status_of(error: &Error) -> StatusCode {
             StatusCode::BAD_REQUEST
         }
         Error::LimitExceeded(_) => StatusCode::PAYLOAD_TOO_LARGE,
-        Error::UnknownApp(_) => StatusCode::NOT_FOUND,
+        Error::Recipient(
+            RecipientError::NothingGiven
+            | RecipientError::AppWithoutNumber
+            | RecipientError::NumberWithoutApp,
+        ) => StatusCode::BAD_REQUEST,
+        // The others of recipients are of those that are not there.
+        Error::UnknownApp(_) | Error::Recipient(_) => StatusCode::NOT_FOUND,
         Error::Busy { .. }
         | Error::NeedsReopen
         | Error::Indeterminate { .. }

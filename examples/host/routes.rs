@@ -32,10 +32,11 @@ pub(crate) fn routes(service: Service) -> Router {
         .route("/v1/apps/{app_uuid}/statuses", post(record_reports))
         .route("/v1/apps/{app_uuid}/subscribers", get(subscribers))
         .route("/v1/apps/{app_uuid}/messages", get(messages))
-        .route("/v1/contacts", get(find_by_query))
+        .route("/v1/contacts", get(find_by_query).post(upsert))
         .route("/v1/contacts/find", post(find))
         .route("/v1/contacts/explain", post(explain))
         .route("/v1/contacts/{contactId}", get(contact).delete(erase))
+        .route("/v1/recipients/resolve", post(resolve))
         .route(OPEN_PATH, get(health))
         .route("/metrics", get(metrics_text))
         .fallback(async || Refusal::UNKNOWN_PATH)
@@ -129,6 +130,12 @@ async fn messages(
         .await
 }
 
+async fn upsert(State(service): State<Service>, body: JsonBody) -> Answer {
+    let request = body.parse(wire::parse_upsert).await?;
+    let upserted = service.written(service.store().upsert(request)).await?;
+    Ok(Json::of(&wire::contacts_upserted(&upserted)))
+}
+
 async fn find_by_query(State(service): State<Service>, Query(query): Query) -> Answer {
     let asked = wire::parse_find(&query, &service.settings().limits)?;
     found(&service, asked).await
@@ -181,6 +188,16 @@ async fn erase(
     let erased = service.written(service.store().erase(id)).await?;
     let there_was = erased.erased.then_some(Extension(ThereIs(id)));
     Ok((there_was, Json::of(&wire::erased(erased))))
+}
+
+async fn resolve(State(service): State<Service>, body: JsonBody) -> Answer {
+    // What is sent, and in whose name, is for whoever sends it.
+    let recipient = body
+        .parse(|body, limits| Ok(wire::parse_send_request(body, limits)?.recipient))
+        .await?;
+    service
+        .read(move |now| Ok(Json::of(&wire::recipients(&now.resolve(&recipient)?))))
+        .await
 }
 
 async fn health(State(service): State<Service>) -> Answer {

@@ -18,7 +18,7 @@ use crate::subscriber::SubscriberId;
 
 use super::fault::Refused;
 use super::json::{IntegerOrText, Value, at};
-use super::request::{body_members, give, subscriber_id};
+use super::request::{app_id, body_members, give, required, subscriber_id, uuid};
 
 /// Reads a request to connect an app, `{"name", "appUuid", "key"}`; only `name` is required. Gives
 /// the name besides, for the answer.
@@ -28,16 +28,14 @@ use super::request::{body_members, give, subscriber_id};
 /// [`Error::LimitExceeded`] when the body has more bytes than a request may; [`Error::Json`] when it
 /// is not of that form; [`Error::Field`] when the name or the key is invalid.
 pub fn parse_connect_app(body: &[u8], limits: &Limits) -> Result<(ConnectApp, AppName), Error> {
-    let members = body_members(body, &["name", "appUuid", "key"], limits)?;
-    let [name, app, key] = members.map(|member| member.and_then(Value::given));
-    let name = name.ok_or_else(|| at("")(JsonFault::Missing("name")))?;
-    let name = AppName::parse(name.text().map_err(at("name"))?)?;
+    let [name, app, key] = body_members(body, &["name", "appUuid", "key"], limits)?;
+    let name = required(name, "", "name")?.text().map_err(at("name"))?;
+    let name = AppName::parse(name)?;
     let mut request = ConnectApp::new(name.clone());
-    if let Some(app) = app {
-        let text = app.text().map_err(at("appUuid"))?;
-        request = request.id(parse_app_id(&text)?);
+    if let Some(app) = app.and_then(Value::given) {
+        request = request.id(uuid(app).map_err(at("appUuid"))?);
     }
-    if let Some(key) = key {
+    if let Some(key) = key.and_then(Value::given) {
         request = request.key(AccessKey::parse(key.text().map_err(at("key"))?)?);
     }
     Ok((request, name))
@@ -49,10 +47,7 @@ pub fn parse_connect_app(body: &[u8], limits: &Limits) -> Result<(ConnectApp, Ap
 ///
 /// [`Error::Json`], with the path `appUuid`, when it is no UUID.
 pub fn parse_app_id(text: &str) -> Result<AppId, Error> {
-    let id = AppId::parse(text).map_err(|_| JsonFault::NotOneOf {
-        expected: "a UUID in a text form of RFC 4122",
-    });
-    Ok(id.map_err(at("appUuid"))?)
+    Ok(app_id(text).map_err(at("appUuid"))?)
 }
 
 /// Reads the id of a contact where it stands alone, such as in the path of a URL.
