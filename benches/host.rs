@@ -82,9 +82,10 @@ fn main() {
         compared.ratio,
     );
     for (connections, latencies) in [1, CONNECTIONS].into_iter().zip(latencies) {
-        let mut latencies = latencies.into_inner();
+        let mut latencies: Vec<Duration> = latencies.into_inner();
         latencies.sort_unstable();
-        let at = |percent| latencies[(latencies.len() - 1) * percent / 100].as_secs_f64() * 1e3;
+        let at =
+            |percent: usize| latencies[(latencies.len() - 1) * percent / 100].as_secs_f64() * 1e3;
         println!(
             "    {connections} connections: p50 {:.2} ms, p99 {:.2} ms, of {} requests",
             at(50),

@@ -59,7 +59,7 @@ fn main() -> ExitCode {
 
 /// Serves until a signal comes. Gives the exit status: 0 when all is well, 1 when something failed,
 /// 2 when the arguments are wrong.
-fn exit_status(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+pub(crate) fn exit_status(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments = match Arguments::parse(arguments) {
         Ok(Some(arguments)) => arguments,
         Ok(None) => return u8::from(io::stdout().write_all(USAGE.as_bytes()).is_err()),
