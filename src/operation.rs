@@ -3,11 +3,15 @@
 //! This module does not know queues, commits or callers.
 
 use crate::error::Error;
+use crate::figures::{OperationKind, Tally};
 use crate::storage::Draft;
 
 /// A request that may change the store.
 pub(crate) trait Operation: Send + 'static {
     type Outcome: Send + 'static;
+
+    /// What the figures count it as.
+    const KIND: OperationKind;
 
     /// What it asks of a commit.
     fn size(&self) -> Size;
@@ -15,6 +19,9 @@ pub(crate) trait Operation: Send + 'static {
     /// Decides it, and puts what it changes into the draft. After an error, what it put there is
     /// rolled back.
     fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<Self::Outcome>, Error>;
+
+    /// Counts what became of each of its entries.
+    fn count(outcome: &Self::Outcome, tally: &mut Tally);
 }
 
 /// How far deciding came.
