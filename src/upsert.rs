@@ -11,6 +11,7 @@ use crate::card_limits;
 use crate::error::{EntryError, Error, JsonError};
 use crate::fault::{Fault, Field, FieldError};
 use crate::fields::{self, ContactFields};
+use crate::figures::{Became, OperationKind, Tally};
 use crate::identifier::{
     ContactId, Email, ExternalId, IdentifierKind, Identifiers, KindSet, Phone,
 };
@@ -455,6 +456,8 @@ pub(crate) struct PreparedUpsert {
 impl Operation for PreparedUpsert {
     type Outcome = Vec<Result<ContactUpserted, EntryError>>;
 
+    const KIND: OperationKind = OperationKind::Upsert;
+
     fn size(&self) -> Size {
         self.size
     }
@@ -465,6 +468,19 @@ impl Operation for PreparedUpsert {
             self.decide_one(draft, update)
         })?;
         Ok(Step::Done(outcomes))
+    }
+
+    fn count(outcome: &Self::Outcome, tally: &mut Tally) {
+        for item in outcome {
+            tally.entry(match item {
+                Ok(upserted) => match upserted.card {
+                    CardChange::Created => Became::Created,
+                    CardChange::Updated => Became::Updated,
+                    CardChange::Unchanged => Became::Unchanged,
+                },
+                Err(_) => Became::Refused,
+            });
+        }
     }
 }
 
