@@ -8,6 +8,7 @@ use crate::app::AppId;
 use crate::batch::decide_batch;
 use crate::error::{EntryError, Error, JsonError};
 use crate::fault::Field;
+use crate::figures::{Became, OperationKind, Tally};
 use crate::holding;
 use crate::identifier::{ContactId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet};
 use crate::limits::{Limit, LimitExceeded, Limits};
@@ -351,6 +352,8 @@ pub(crate) struct PreparedAddTokens {
 impl Operation for PreparedAddTokens {
     type Outcome = TokensAdded;
 
+    const KIND: OperationKind = OperationKind::AddTokens;
+
     fn size(&self) -> Size {
         self.size
     }
@@ -370,6 +373,24 @@ impl Operation for PreparedAddTokens {
             applied: self.applied,
             entries,
         }))
+    }
+
+    fn count(outcome: &TokensAdded, tally: &mut Tally) {
+        for entry in &outcome.entries {
+            let Ok(added) = entry else {
+                tally.entry(Became::Refused);
+                continue;
+            };
+            tally.entry(match added.matched_by {
+                Some(_) => Became::Found,
+                None => Became::Created,
+            });
+            tally.entry(match added.token {
+                TokenPlace::Added => Became::Added,
+                TokenPlace::AlreadyHeld => Became::AlreadyHeld,
+                TokenPlace::Moved { .. } => Became::Moved,
+            });
+        }
     }
 }
 

@@ -102,6 +102,7 @@ mod erase;
 mod error;
 mod fault;
 mod fields;
+mod figures;
 mod forget_messages;
 mod holding;
 mod identifier;
@@ -139,6 +140,7 @@ pub use erase::Erased;
 pub use error::{EntryError, Error, JsonError, JsonFault, OpenError, StorageError};
 pub use fault::{Fault, Field, FieldError};
 pub use fields::ContactFields;
+pub use figures::{GroupSizes, Latencies, OperationFigures, Stats};
 pub use forget_messages::MessagesForgotten;
 pub use identifier::{
     ContactId, Email, ExternalId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet, Phone,
@@ -161,7 +163,7 @@ pub use snapshot::{Found, Snapshot};
 #[doc(hidden)]
 pub use storage::Disk;
 pub use storage::{Problem, Verified};
-pub use store::{ContactStore, Stats};
+pub use store::ContactStore;
 pub use subscriber::{StatusCounts, Subscriber, SubscriberId};
 pub use time::{Clock, SystemClock, Timestamp};
 pub use token::Token;

@@ -3,6 +3,7 @@
 //! This module does not know queues, commits or callers.
 
 use crate::error::Error;
+use crate::figures::{OperationKind, Tally};
 use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::storage::Draft;
 
@@ -10,12 +11,18 @@ use crate::storage::Draft;
 pub(crate) trait Operation: Send + 'static {
     type Outcome: Send + 'static;
 
+    /// What the figures count it as.
+    const KIND: OperationKind;
+
     /// What it asks of a commit.
     fn size(&self) -> Size;
 
     /// Decides it, and puts what it changes into the draft. After an error, what it put there is
     /// rolled back.
     fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<Self::Outcome>, Error>;
+
+    /// Counts what became of each of its entries.
+    fn count(outcome: &Self::Outcome, tally: &mut Tally);
 }
 
 /// How far deciding came.

@@ -7,6 +7,7 @@ use std::fmt;
 use crate::app::{AppId, AppNumber};
 use crate::batch::decide_batch;
 use crate::error::{EntryError, Error, JsonError};
+use crate::figures::{Became, OperationKind, Tally};
 use crate::holding;
 use crate::identifier::ContactId;
 use crate::limits::{LimitExceeded, Limits};
@@ -255,6 +256,8 @@ pub(crate) struct PreparedReports {
 impl Operation for PreparedReports {
     type Outcome = Vec<Result<ReportOutcome, EntryError>>;
 
+    const KIND: OperationKind = OperationKind::RecordReports;
+
     fn size(&self) -> Size {
         self.size
     }
@@ -266,6 +269,17 @@ impl Operation for PreparedReports {
             record(draft, app.number, self.time, report).map(Ok)
         })?;
         Ok(Step::Done(outcomes))
+    }
+
+    fn count(outcome: &Self::Outcome, tally: &mut Tally) {
+        for report in outcome {
+            tally.entry(match report {
+                Ok(ReportOutcome::Recorded) => Became::Recorded,
+                Ok(ReportOutcome::Removed { .. }) => Became::Removed,
+                Ok(ReportOutcome::UnknownSubscriber) => Became::UnknownSubscriber,
+                Err(_) => Became::Refused,
+            });
+        }
     }
 }
 

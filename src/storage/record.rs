@@ -655,13 +655,14 @@ mod tests {
     use super::*;
 
     fn fields() -> ContactFields {
-        let mut fields = ContactFields::default();
-        fields.first_name = Some("Ann".to_owned());
-        fields.time_zone = Some(String::new());
-        fields.custom = [("city", "Kyiv"), ("plan", "free")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into();
-        fields
+        ContactFields {
+            first_name: Some("Ann".to_owned()),
+            time_zone: Some(String::new()),
+            custom: [("city", "Kyiv"), ("plan", "free")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            ..ContactFields::default()
+        }
     }
 
     fn card() -> CardRow {
