@@ -21,6 +21,7 @@ mod concurrency;
 mod damage;
 mod failing_disk;
 mod files;
+mod http;
 mod json;
 mod kill;
 mod layering;
