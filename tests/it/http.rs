@@ -15,7 +15,6 @@ mod guides;
 mod host;
 mod log;
 mod metrics;
-mod questions;
 mod refusals;
 
 #[path = "../../examples/host.rs"]

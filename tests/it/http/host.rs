@@ -34,7 +34,7 @@ pub struct Host {
     log: Option<JoinHandle<String>>,
     pub path: PathBuf,
     /// Gone with the host.
-    _directory: Option<TempDir>,
+    directory: Option<TempDir>,
 }
 
 /// What a host left.
@@ -43,6 +43,9 @@ pub struct Ended {
     pub status: Option<i32>,
     /// What it said on standard error.
     pub log: String,
+    /// Its store.
+    pub path: PathBuf,
+    _directory: Option<TempDir>,
 }
 
 /// The command that runs a host with these arguments.
@@ -61,7 +64,7 @@ impl Host {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("contacts.redb");
         let mut host = Self::on(&path, arguments);
-        host._directory = Some(directory);
+        host.directory = Some(directory);
         host
     }
 
@@ -85,7 +88,7 @@ impl Host {
         thread::spawn(move || {
             for line in out.lines().map_while(Result::ok) {
                 if let Some((_, address)) = line.split_once("listening on http://") {
-                    drop(send.send(address.parse().unwrap()));
+                    send.send(address.parse().unwrap()).unwrap();
                 }
             }
         });
@@ -102,7 +105,7 @@ impl Host {
             address: SocketAddr::from(([0; 4], 0)),
             log: Some(log),
             path: path.to_owned(),
-            _directory: None,
+            directory: None,
         };
         match address.recv_timeout(HANG) {
             Ok(address) => host.address = address,
@@ -145,14 +148,9 @@ impl Host {
         Ended {
             status: status.code(),
             log,
+            path: self.path.clone(),
+            _directory: self.directory.take(),
         }
-    }
-
-    /// Kills it, and gives the store that it left, opened.
-    pub fn kill(mut self) -> (ContactStore, Ended) {
-        let log = self.kill_and_read();
-        assert_silent(&log);
-        (open(&self.path), Ended { status: None, log })
     }
 
     fn kill_and_read(&mut self) -> String {
@@ -210,11 +208,15 @@ pub struct HostOnThread {
 }
 
 /// The end is asked for by the test, once.
-struct ByTest(oneshot::Receiver<()>);
+struct ByTest(Option<oneshot::Receiver<()>>);
 
 impl Stop for ByTest {
     async fn asked(&mut self) {
-        if (&mut self.0).await.is_err() {
+        if let Some(ended) = &mut self.0 {
+            // A test that panicked asks for the end, too.
+            let _ = ended.await;
+            self.0 = None;
+        } else {
             std::future::pending().await
         }
     }
@@ -236,7 +238,7 @@ impl HostOnThread {
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 send.send(listener.local_addr().unwrap()).unwrap();
-                server::serve(listener, service, &mut ByTest(ended)).await;
+                server::serve(listener, service, &mut ByTest(Some(ended))).await;
             });
         });
         HostOnThread {
@@ -257,7 +259,8 @@ impl HostOnThread {
 
 impl Drop for HostOnThread {
     fn drop(&mut self) {
-        drop(self.end.take().map(|end| end.send(())));
+        // It may have ended by itself, having panicked.
+        let _ = self.end.take().unwrap().send(());
         let ended = self.thread.take().unwrap().join();
         // A test that fails has something better to say.
         assert!(ended.is_ok() || thread::panicking());
