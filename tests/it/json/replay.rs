@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex};
 use contact_store::{
     ContactStore, Disk, Error, Limits, MatchPolicy, Options, Ownership, StorageError,
 };
-use example::{Arguments, Stop, Summary, read_line, replay};
+use example::lines::read_line;
+use example::{Arguments, Stop, Summary, replay};
 
 use crate::support::{options, store};
 
