@@ -14,6 +14,10 @@
     unreachable_pub,
     reason = "a test that fails may panic, and may say what it counted"
 )]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "examples that are tested here share modules"
+)]
 
 mod support;
 
@@ -32,3 +36,4 @@ mod rules_reading;
 mod rules_reports;
 mod rules_tokens;
 mod sequences;
+mod telegram;
