@@ -2,6 +2,7 @@
 
 use crate::app::{AccessKey, AppId, AppName, AppNumber};
 use crate::error::Error;
+use crate::figures::{OperationKind, Tally};
 use crate::holding;
 use crate::operation::{Operation, Size, Step};
 use crate::rules::Removal;
@@ -64,6 +65,8 @@ pub(crate) struct PreparedConnectApp {
 impl Operation for PreparedConnectApp {
     type Outcome = AppId;
 
+    const KIND: OperationKind = OperationKind::ConnectApp;
+
     fn size(&self) -> Size {
         let key_bytes = self.key.as_ref().map_or(0, |key| key.reveal().len());
         Size::one(self.name.as_str().len().saturating_add(key_bytes))
@@ -99,6 +102,8 @@ impl Operation for PreparedConnectApp {
         draft.write_app(self.id, before.as_ref(), Some(&after))?;
         Ok(Step::Done(self.id))
     }
+
+    fn count(_: &AppId, _: &mut Tally) {}
 }
 
 /// A request to disconnect an app.
@@ -106,6 +111,8 @@ pub(crate) struct DisconnectApp(pub(crate) AppId);
 
 impl Operation for DisconnectApp {
     type Outcome = ();
+
+    const KIND: OperationKind = OperationKind::DisconnectApp;
 
     fn size(&self) -> Size {
         Size::one(0)
@@ -120,6 +127,8 @@ impl Operation for DisconnectApp {
         })?;
         Ok(Step::Done(()))
     }
+
+    fn count((): &(), _: &mut Tally) {}
 }
 
 /// Removes a bounded part of what a disconnected app left behind. No reader sees any of it, so this

@@ -1,6 +1,7 @@
 //! Erasing a contact (R44).
 
 use crate::error::Error;
+use crate::figures::{Became, OperationKind, Tally};
 use crate::holding;
 use crate::identifier::ContactId;
 use crate::operation::{Operation, Size, Step};
@@ -20,6 +21,8 @@ pub(crate) struct Erase(pub(crate) ContactId);
 impl Operation for Erase {
     type Outcome = Erased;
 
+    const KIND: OperationKind = OperationKind::Erase;
+
     fn size(&self) -> Size {
         Size::one(0)
     }
@@ -35,5 +38,13 @@ impl Operation for Erase {
         }
         draft.write_card(contact, Some(&card), None)?;
         Ok(Step::Done(Erased { erased: true }))
+    }
+
+    fn count(outcome: &Erased, tally: &mut Tally) {
+        tally.entry(if outcome.erased {
+            Became::Erased
+        } else {
+            Became::UnknownContact
+        });
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::app::AppId;
 use crate::error::Error;
+use crate::figures::{Became, OperationKind, Tally};
 use crate::operation::{Operation, Size, Step};
 use crate::report::MessageId;
 use crate::storage::{AppRow, Draft, Rows as _, messages_after};
@@ -38,6 +39,8 @@ impl ForgetMessages {
 impl Operation for ForgetMessages {
     type Outcome = MessagesForgotten;
 
+    const KIND: OperationKind = OperationKind::ForgetMessages;
+
     fn size(&self) -> Size {
         Size::one(0)
     }
@@ -61,5 +64,9 @@ impl Operation for ForgetMessages {
         Ok(Step::Done(MessagesForgotten {
             messages: self.forgotten,
         }))
+    }
+
+    fn count(outcome: &MessagesForgotten, tally: &mut Tally) {
+        tally.entries(Became::Forgotten, outcome.messages);
     }
 }

@@ -3,11 +3,16 @@
 //! This module does not know queues, commits or callers.
 
 use crate::error::Error;
+use crate::figures::{OperationKind, Tally};
+use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::storage::Draft;
 
 /// A request that may change the store.
 pub(crate) trait Operation: Send + 'static {
     type Outcome: Send + 'static;
+
+    /// What the figures count it as.
+    const KIND: OperationKind;
 
     /// What it asks of a commit.
     fn size(&self) -> Size;
@@ -15,6 +20,9 @@ pub(crate) trait Operation: Send + 'static {
     /// Decides it, and puts what it changes into the draft. After an error, what it put there is
     /// rolled back.
     fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<Self::Outcome>, Error>;
+
+    /// Counts what became of each of its entries.
+    fn count(outcome: &Self::Outcome, tally: &mut Tally);
 }
 
 /// How far deciding came.
@@ -39,6 +47,33 @@ impl Size {
             entries: 1,
             text_bytes,
         }
+    }
+
+    /// The size of a request with entries of so many bytes of text each, if a request may be as
+    /// large.
+    pub(crate) fn of_batch(
+        entries: impl ExactSizeIterator<Item = usize>,
+        limits: &Limits,
+    ) -> Result<Self, LimitExceeded> {
+        let size = Size {
+            entries: entries.len(),
+            text_bytes: entries.fold(0, usize::saturating_add),
+        };
+        let Size {
+            entries,
+            text_bytes,
+        } = size;
+        LimitExceeded::check(
+            Limit::EntriesPerRequest,
+            entries,
+            limits.entries_per_request,
+        )?;
+        LimitExceeded::check(
+            Limit::RequestTextBytes,
+            text_bytes,
+            limits.request_text_bytes,
+        )?;
+        Ok(size)
     }
 
     pub(crate) fn plus(self, other: Size) -> Self {

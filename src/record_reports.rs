@@ -7,9 +7,10 @@ use std::fmt;
 use crate::app::{AppId, AppNumber};
 use crate::batch::decide_batch;
 use crate::error::{EntryError, Error, JsonError};
+use crate::figures::{Became, OperationKind, Tally};
 use crate::holding;
 use crate::identifier::ContactId;
-use crate::limits::{Limit, LimitExceeded, Limits};
+use crate::limits::{LimitExceeded, Limits};
 use crate::operation::{Operation, Size, Step};
 use crate::report::{MessageId, Status};
 use crate::rules::{self, BatchMode, FailedWithoutReason};
@@ -211,21 +212,7 @@ impl RecordReports {
         limits: Limits,
         clock: Timestamp,
     ) -> Result<PreparedReports, LimitExceeded> {
-        LimitExceeded::check(
-            Limit::EntriesPerRequest,
-            self.reports.len(),
-            limits.entries_per_request,
-        )?;
-        let text_bytes = self
-            .reports
-            .iter()
-            .map(Report::text_bytes)
-            .fold(0, usize::saturating_add);
-        LimitExceeded::check(
-            Limit::RequestTextBytes,
-            text_bytes,
-            limits.request_text_bytes,
-        )?;
+        let size = Size::of_batch(self.reports.iter().map(Report::text_bytes), &limits)?;
         let time = RequestTime::new(clock, self.at);
         let without_reason = self.failed_without_reason.unwrap_or(failed_without_reason);
         Ok(PreparedReports {
@@ -235,7 +222,7 @@ impl RecordReports {
                 .into_iter()
                 .map(|report| report.parse(time, without_reason))
                 .collect(),
-            text_bytes,
+            size,
             time,
             mode: self.mode,
         })
@@ -261,7 +248,7 @@ pub enum ReportOutcome {
 pub(crate) struct PreparedReports {
     app: AppId,
     reports: Vec<Result<ValidReport, EntryError>>,
-    text_bytes: usize,
+    size: Size,
     time: RequestTime,
     mode: BatchMode,
 }
@@ -269,11 +256,10 @@ pub(crate) struct PreparedReports {
 impl Operation for PreparedReports {
     type Outcome = Vec<Result<ReportOutcome, EntryError>>;
 
+    const KIND: OperationKind = OperationKind::RecordReports;
+
     fn size(&self) -> Size {
-        Size {
-            entries: self.reports.len(),
-            text_bytes: self.text_bytes,
-        }
+        self.size
     }
 
     fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<Self::Outcome>, Error> {
@@ -283,6 +269,17 @@ impl Operation for PreparedReports {
             record(draft, app.number, self.time, report).map(Ok)
         })?;
         Ok(Step::Done(outcomes))
+    }
+
+    fn count(outcome: &Self::Outcome, tally: &mut Tally) {
+        for report in outcome {
+            tally.entry(match report {
+                Ok(ReportOutcome::Recorded) => Became::Recorded,
+                Ok(ReportOutcome::Removed { .. }) => Became::Removed,
+                Ok(ReportOutcome::UnknownSubscriber) => Became::UnknownSubscriber,
+                Err(_) => Became::Refused,
+            });
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::app::AppId;
 use crate::error::Error;
+use crate::figures::{Became, OperationKind, Tally};
 use crate::holding;
 use crate::identifier::ContactId;
 use crate::operation::{Operation, Size, Step};
@@ -63,6 +64,8 @@ pub struct TokenRemoved {
 impl Operation for RemoveToken {
     type Outcome = TokenRemoved;
 
+    const KIND: OperationKind = OperationKind::RemoveToken;
+
     fn size(&self) -> Size {
         Size::one(self.token.as_str().len())
     }
@@ -89,5 +92,13 @@ impl Operation for RemoveToken {
             })?;
         }
         Ok(Step::Done(TokenRemoved { from }))
+    }
+
+    fn count(outcome: &TokenRemoved, tally: &mut Tally) {
+        tally.entry(if outcome.from.is_empty() {
+            Became::NotHeld
+        } else {
+            Became::Removed
+        });
     }
 }

@@ -12,8 +12,10 @@ use crate::app::AppId;
 use crate::connect_app::{ConnectApp, DisconnectApp};
 use crate::erase::{Erase, Erased};
 use crate::error::{EntryError, Error, OpenError, StorageError};
+use crate::figures::Stats;
 use crate::forget_messages::{ForgetMessages, MessagesForgotten};
 use crate::identifier::ContactId;
+use crate::limits::LimitExceeded;
 use crate::operation::Operation;
 use crate::options::{Check, Create, Options, WhenFull};
 use crate::record_reports::{RecordReports, ReportOutcome};
@@ -22,6 +24,7 @@ use crate::sequence::SequenceNumber;
 use crate::snapshot::Snapshot;
 use crate::storage::{Disk, Engine, MemoryDisk, OpenAs, Place};
 use crate::time::Timestamp;
+use crate::upsert::{ContactUpserted, Upsert};
 use crate::writer::{Pending, Writer};
 
 /// An open contact store.
@@ -48,21 +51,6 @@ struct Inner {
     /// Weak: a handle of a closed store must not keep the file, and with it the lock.
     disk: Weak<dyn Disk>,
     wider_mode: Option<u32>,
-}
-
-/// What a store says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// The number of the last durable state.
-    pub sequence: SequenceNumber,
-    /// How many contacts there are.
-    pub contacts: u64,
-    /// The length of the file in bytes.
-    pub file_bytes: u64,
-    /// The permission bits of the file at opening, when others than its owner had any (R53). The
-    /// store neither changes nor refuses such a file.
-    pub wider_mode: Option<u32>,
 }
 
 impl ContactStore {
@@ -171,10 +159,7 @@ impl ContactStore {
     /// entry is otherwise no error of the request but in its outcome.
     pub fn add_tokens(&self, request: AddTokens) -> Pending<TokensAdded> {
         let options = &self.inner.options;
-        match request.prepare(options.applied(), options.limits, self.now()) {
-            Ok(prepared) => self.submit(prepared),
-            Err(exceeded) => Pending::refused(exceeded.into()),
-        }
+        self.submit_prepared(request.prepare(options.applied(), options.limits, self.now()))
     }
 
     /// Records delivery reports; FAILED with reason Forbidden removes the token (R30–R36).
@@ -187,10 +172,21 @@ impl ContactStore {
         request: RecordReports,
     ) -> Pending<Vec<Result<ReportOutcome, EntryError>>> {
         let options = &self.inner.options;
-        match request.prepare(options.failed_without_reason, options.limits, self.now()) {
-            Ok(prepared) => self.submit(prepared),
-            Err(exceeded) => Pending::refused(exceeded.into()),
-        }
+        let without_reason = options.failed_without_reason;
+        self.submit_prepared(request.prepare(without_reason, options.limits, self.now()))
+    }
+
+    /// Creates contacts and updates their identifiers and fields (R41–R43). Touches no token.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LimitExceeded`]; [`Error::EntryRefused`] in the mode
+    /// [`BatchMode::AllOrNothing`](crate::BatchMode::AllOrNothing); those of every write. A refused
+    /// item is otherwise no error of the request but in its outcome.
+    pub fn upsert(&self, request: Upsert) -> Pending<Vec<Result<ContactUpserted, EntryError>>> {
+        let options = &self.inner.options;
+        let unknown_contact_id = options.unknown_contact_id;
+        self.submit_prepared(request.prepare(unknown_contact_id, options.limits, self.now()))
     }
 
     /// Takes a token off the card of one contact, or of all (R45).
@@ -252,21 +248,49 @@ impl ContactStore {
         self.submit(Panicking)
     }
 
-    /// What the store says of itself.
+    /// What the store says of itself: how much it holds, what waits, and what became of the requests.
+    ///
+    /// Cheap, whatever the store holds, and never waits for a commit. Also answers while the store
+    /// needs reopening: with what is still known.
     ///
     /// # Errors
     ///
-    /// As for [`snapshot`](ContactStore::snapshot); [`Error::Storage`] when the system does not
-    /// tell the length of the file.
+    /// [`Error::Closed`]; [`Error::Storage`] when the system does not tell the length of the file.
     pub fn stats(&self) -> Result<Stats, Error> {
-        let snapshot = self.snapshot()?;
-        let disk = self.inner.disk.upgrade().ok_or(Error::Closed)?;
+        let inner = &self.inner;
+        let load = inner.writer.load();
+        let (figures, needs_reopen) = inner.writer.figures()?;
+        let disk = inner.disk.upgrade().ok_or(Error::Closed)?;
+        let commit_latency = figures.commit_latency();
         Ok(Stats {
-            sequence: snapshot.sequence(),
-            contacts: snapshot.contact_count(),
+            sequence: figures.held.sequence,
+            contacts: figures.held.contacts,
+            subscribers: figures.held.subscribers,
+            apps: figures.held.apps,
             file_bytes: disk.len().map_err(StorageError::from)?,
-            wider_mode: self.inner.wider_mode,
+            cache_bytes: inner.options.cache_bytes,
+            wider_mode: inner.wider_mode,
+            needs_reopen,
+            waiting_requests: load.requests,
+            waiting_text_bytes: load.text_bytes,
+            waiting_for_place: load.lobby,
+            commits: commit_latency.count,
+            failed_commits: figures.failed_commits(),
+            commit_latency,
+            group_sizes: figures.group_sizes(),
+            operations: figures.operations(),
         })
+    }
+
+    /// Queues what could be prepared.
+    fn submit_prepared<O: Operation>(
+        &self,
+        prepared: Result<O, LimitExceeded>,
+    ) -> Pending<O::Outcome> {
+        match prepared {
+            Ok(operation) => self.submit(operation),
+            Err(exceeded) => self.inner.writer.refuse::<O>(exceeded.into()),
+        }
     }
 
     fn submit<O: Operation>(&self, operation: O) -> Pending<O::Outcome> {
@@ -294,6 +318,9 @@ struct Panicking;
 impl Operation for Panicking {
     type Outcome = ();
 
+    // It has no kind of its own.
+    const KIND: crate::figures::OperationKind = crate::figures::OperationKind::DisconnectApp;
+
     fn size(&self) -> crate::operation::Size {
         crate::operation::Size::one(0)
     }
@@ -307,4 +334,6 @@ impl Operation for Panicking {
         // Unwinding without a message, which would only clutter the output of the tests.
         std::panic::resume_unwind(Box::new(()));
     }
+
+    fn count((): &(), _: &mut crate::figures::Tally) {}
 }

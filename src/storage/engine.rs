@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 
 use redb::Database;
 
+use crate::app::AppNumber;
 use crate::error::{OpenError, StorageError};
 
 use super::disk::{Attached, Disk};
@@ -13,8 +14,8 @@ use super::draft::{Changes, Draft};
 use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
 use super::hash::IndexHasher;
 use super::open::{self, Claimed, OpenAs, Opened, Place};
-use super::rows::Rows as _;
-use super::snapshot::Snapshot;
+use super::rows::{RowKey as _, Rows as _};
+use super::snapshot::{SameApps, Snapshot};
 use super::tables::{Table, write};
 
 /// The open file.
@@ -34,13 +35,12 @@ struct Open {
 }
 
 impl Open {
-    fn snapshot(&self, as_before: Option<&Snapshot>) -> Result<Snapshot, Failure> {
-        let directory = as_before.map(|before| Arc::clone(before.directory()));
+    fn snapshot(&self, as_before: Option<SameApps<'_>>) -> Result<Snapshot, Failure> {
         Snapshot::take(
             &self.database,
             self.hasher,
             Arc::clone(&self.attachment),
-            directory,
+            as_before,
         )
     }
 
@@ -103,8 +103,9 @@ impl Engine {
         let Some(changes) = draft.finish()? else {
             return Ok(None);
         };
+        let same_apps = same_apps(before, &changes)?;
         guarded(|| commit(&open.database, &changes))?;
-        let snapshot = open.snapshot((!apps_came_or_went(&changes)).then_some(before))?;
+        let snapshot = open.snapshot(same_apps)?;
         if snapshot.state() != changes.state {
             return Err(StorageError::Corrupt(
                 "the counters read are not those just written",
@@ -148,9 +149,20 @@ impl Drop for Engine {
     }
 }
 
-/// Only a change of the `apps` table, or the removal of a tally, changes which apps there are.
-fn apps_came_or_went(changes: &Changes) -> bool {
-    changes.touch(Table::Apps) || changes.of(Table::AppTallies).any(|(_, row)| row.is_none())
+/// What of the apps is after `changes` as it was before. Only a change of the `apps` table, or the
+/// removal of a tally, changes which apps there are.
+fn same_apps<'s>(before: &'s Snapshot, changes: &Changes) -> Result<Option<SameApps<'s>>, Failure> {
+    if changes.touch(Table::Apps) {
+        return Ok(None);
+    }
+    let mut recounted = Vec::new();
+    for (key, row) in changes.of(Table::AppTallies) {
+        if row.is_none() {
+            return Ok(None);
+        }
+        recounted.push(AppNumber::from_key(key)?);
+    }
+    Ok(Some(SameApps { before, recounted }))
 }
 
 fn open_now(claimed: &Claimed, open_as: &OpenAs) -> Result<(Open, Snapshot), OpenError> {

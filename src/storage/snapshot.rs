@@ -8,6 +8,7 @@ use std::sync::Arc;
 use redb::{Database, ReadableDatabase};
 
 use crate::app::{AppId, AppNumber};
+use crate::figures::Held;
 
 use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
 use super::hash::IndexHasher;
@@ -21,9 +22,18 @@ pub(crate) struct Snapshot {
     /// In the order of [`Table::ALL`]. Emptied when dropped.
     tables: Vec<OpenTable>,
     state: State,
+    /// Of all connected apps together.
+    subscribers: u64,
     directory: Arc<Directory>,
     hasher: IndexHasher,
     attachment: Arc<Attachment>,
+}
+
+/// An earlier snapshot of the same apps.
+pub(super) struct SameApps<'s> {
+    pub(super) before: &'s Snapshot,
+    /// Those whose tallies changed since.
+    pub(super) recounted: Vec<AppNumber>,
 }
 
 /// Which apps there are. Small, and needed for every token shown, so it is kept in memory.
@@ -46,12 +56,12 @@ impl Directory {
 }
 
 impl Snapshot {
-    /// Opens the tables as last committed. With a `directory`, its apps are taken as still right.
+    /// Opens the tables as last committed. With `as_before`, only what changed of the apps is read.
     pub(super) fn take(
         database: &Database,
         hasher: IndexHasher,
         attachment: Arc<Attachment>,
-        directory: Option<Arc<Directory>>,
+        as_before: Option<SameApps<'_>>,
     ) -> Result<Self, Failure> {
         let tables = guarded(|| {
             let transaction = database.begin_read()?;
@@ -64,6 +74,7 @@ impl Snapshot {
         let mut snapshot = Snapshot {
             tables,
             state: State::new(),
+            subscribers: 0,
             directory: Arc::default(),
             hasher,
             attachment,
@@ -71,28 +82,64 @@ impl Snapshot {
         snapshot.state = snapshot
             .row(&record::STATE_KEY)?
             .ok_or(Failure::Corrupt("the row of counters is missing"))?;
-        snapshot.directory = match directory {
-            Some(directory) => directory,
-            None => Arc::new(snapshot.read_directory()?),
-        };
+        match as_before {
+            Some(as_before) => {
+                snapshot.directory = Arc::clone(&as_before.before.directory);
+                snapshot.subscribers = snapshot.recount(&as_before)?;
+            }
+            None => snapshot.read_apps()?,
+        }
         Ok(snapshot)
     }
 
-    fn read_directory(&self) -> Result<Directory, Failure> {
+    /// The subscribers of all connected apps, counted on from `before`.
+    fn recount(&self, SameApps { before, recounted }: &SameApps<'_>) -> Result<u64, Failure> {
+        let mut subscribers = before.subscribers;
+        for number in recounted {
+            if self.directory.app(*number).is_none() {
+                continue;
+            }
+            let then: AppTallyRow = before.expect_row(number)?;
+            let now: AppTallyRow = self.expect_row(number)?;
+            subscribers = subscribers
+                .saturating_sub(then.subscribers)
+                .saturating_add(now.subscribers);
+        }
+        Ok(subscribers)
+    }
+
+    fn read_apps(&mut self) -> Result<(), Failure> {
         let mut directory = Directory::default();
         let all = (AppNumber(0).to_key(), AppNumber(u64::MAX).to_key());
         for (number, tally) in self.rows::<AppTallyRow>(&all.0, &all.1, usize::MAX)? {
             if tally.connected {
+                self.subscribers = self.subscribers.saturating_add(tally.subscribers);
                 directory.connected.insert(number, tally.app);
             } else {
                 directory.leaving.insert(number);
             }
         }
-        Ok(directory)
+        self.directory = Arc::new(directory);
+        Ok(())
     }
 
     pub(crate) fn directory(&self) -> &Arc<Directory> {
         &self.directory
+    }
+
+    /// How much there is, as known without reading.
+    pub(crate) fn held(&self) -> Held {
+        Held {
+            sequence: self.state.sequence,
+            contacts: self.state.contacts,
+            subscribers: self.subscribers,
+            apps: self.directory.connected.len() as u64,
+        }
+    }
+
+    /// Whether only reopening helps (see [`Attachment::note`]).
+    pub(crate) fn is_broken(&self) -> bool {
+        self.attachment.is_broken()
     }
 
     /// Why nothing can be read any more, if so.

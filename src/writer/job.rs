@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use futures_channel::oneshot;
 
 use crate::error::Error;
+use crate::figures::Figures;
 use crate::operation::{Operation, Size, Step};
 use crate::sequence::{Committed, SequenceNumber};
 use crate::storage::Draft;
@@ -15,6 +16,9 @@ pub(super) trait Job: Send {
 
     /// Decides the request on the draft; what a refused one changed there is rolled back.
     fn decide(&mut self, draft: &mut Draft<'_>) -> Progress;
+
+    /// Counts the answer that it will be given: what was decided, if that is `durable`, or an error.
+    fn count(&self, durable: bool, figures: &mut Figures);
 
     /// Tells the caller what became of it: what was decided, at that number, or the error given.
     fn answer(self: Box<Self>, with: Result<SequenceNumber, Error>);
@@ -75,6 +79,13 @@ impl<O: Operation> Job for Write<O> {
                 self.decided = Some(Err(error));
                 Progress::Done
             }
+        }
+    }
+
+    fn count(&self, durable: bool, figures: &mut Figures) {
+        match &self.decided {
+            Some(Ok(outcome)) if durable => O::count(outcome, figures.accepted(O::KIND)),
+            _ => figures.refused(O::KIND),
         }
     }
 

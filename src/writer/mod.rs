@@ -7,13 +7,15 @@ mod pending;
 mod queue;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use futures_channel::oneshot;
 
 use crate::connect_app;
 use crate::error::{Error, OpenError, StorageError};
+use crate::figures::Figures;
 use crate::limits::Limits;
 use crate::operation::Operation;
 use crate::options::WhenFull;
@@ -23,7 +25,7 @@ use crate::storage::{Draft, Engine, Rows as _, Snapshot};
 pub use self::pending::Pending;
 
 use self::job::{Job, Progress, Write};
-use self::queue::{Next, Queue};
+use self::queue::{Load, Next, Queue};
 
 /// What readers get.
 enum Phase {
@@ -37,10 +39,16 @@ enum Phase {
 struct Shared {
     queue: Arc<Queue>,
     phase: RwLock<Phase>,
+    figures: Mutex<Figures>,
     closed_with: Mutex<Result<(), StorageError>>,
 }
 
 impl Shared {
+    // A panic while the lock is held cannot leave a half-made change: each is a count.
+    fn figures(&self) -> MutexGuard<'_, Figures> {
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn set_phase(&self, phase: Phase) {
         let mut current = self.phase.write().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *current, phase);
@@ -67,6 +75,7 @@ impl Writer {
         let shared = Arc::new(Shared {
             queue: Arc::new(Queue::new(limits)),
             phase: RwLock::new(Phase::Open(Arc::clone(&snapshot))),
+            figures: Mutex::new(Figures::new(snapshot.held())),
             closed_with: Mutex::new(Ok(())),
         });
         let writing = Writing {
@@ -97,8 +106,31 @@ impl Writer {
         let queue = &self.shared.queue;
         match queue.submit(Box::new(Write::new(operation, reply)), when_full) {
             Ok(ticket) => Pending::new(answer, ticket.map(|ticket| (Arc::clone(queue), ticket))),
-            Err(error) => Pending::refused(error),
+            Err(error) => self.refuse::<O>(error),
         }
+    }
+
+    /// Refuses a write that does not come into the queue.
+    pub(crate) fn refuse<O: Operation>(&self, error: Error) -> Pending<O::Outcome> {
+        self.shared.figures().refused(O::KIND);
+        Pending::refused(error)
+    }
+
+    /// How much waits in the queue.
+    pub(crate) fn load(&self) -> Load {
+        self.shared.queue.load()
+    }
+
+    /// The figures as they stand, and whether the store takes no writes until it is reopened.
+    pub(crate) fn figures(&self) -> Result<(Figures, bool), Error> {
+        let phase = self.shared.phase.read();
+        let needs_reopen = match &*phase.unwrap_or_else(PoisonError::into_inner) {
+            Phase::Open(snapshot) => snapshot.is_broken(),
+            Phase::Failed(_) => true,
+            Phase::Closed => return Err(Error::Closed),
+        };
+        // A copy, so that the writer does not wait while it is read.
+        Ok((self.shared.figures().clone(), needs_reopen))
     }
 
     /// The last durable state.
@@ -150,6 +182,12 @@ impl Drop for Writer {
         drop(self.close());
     }
 }
+
+/// A job, how far it came, and the number of the state that it was decided on or leads to.
+type Decided = (Box<dyn Job>, Progress, SequenceNumber);
+
+/// A job and what it is to be answered.
+type Answered = (Box<dyn Job>, Result<SequenceNumber, Error>);
 
 /// The writer's thread.
 struct Writing {
@@ -204,52 +242,65 @@ impl Writing {
         if !self.failed && self.engine.is_broken() {
             self.fail();
         }
+        let jobs = std::mem::take(&mut self.carried).into_iter().chain(jobs);
         if self.failed {
-            for job in std::mem::take(&mut self.carried).into_iter().chain(jobs) {
-                job.answer(Err(Error::NeedsReopen));
-            }
+            let answers = jobs.map(|job| (job, Err(Error::NeedsReopen))).collect();
+            self.answer(answers, |_| {});
             return;
         }
         let current = Arc::clone(&self.current);
         let mut draft = Draft::new(&current);
-        let mut decided = Vec::with_capacity(jobs.len());
-        for mut job in std::mem::take(&mut self.carried).into_iter().chain(jobs) {
+        let mut decided = Vec::with_capacity(jobs.size_hint().0);
+        for mut job in jobs {
             let progress = job.decide(&mut draft);
             decided.push((job, progress, draft.state.sequence));
         }
         self.sweep(&mut draft);
 
-        match self.engine.commit(draft, &current) {
-            Ok(None) => {}
+        let requests = decided.len();
+        let began = Instant::now();
+        let committed = match self.engine.commit(draft, &current) {
+            Ok(None) => None,
             Ok(Some(snapshot)) => {
+                let took = began.elapsed();
                 self.current = Arc::new(snapshot);
                 // Before anyone is answered, so that who was answered reads what it wrote.
                 self.shared
                     .set_phase(Phase::Open(Arc::clone(&self.current)));
+                Some(took)
             }
             Err(cause) => {
                 self.fail();
-                let durable = current.state().sequence;
-                for (job, progress, sequence) in decided {
-                    job.answer(if sequence > durable {
-                        Err(Error::Indeterminate {
-                            sequence,
-                            cause: cause.clone(),
-                        })
-                    } else if progress == Progress::Again {
-                        Err(Error::NeedsReopen)
-                    } else {
-                        Ok(sequence)
-                    });
-                }
+                let answers = after_failure(decided, current.state().sequence, &cause);
+                self.answer(answers, Figures::commit_failed);
                 return;
             }
-        }
+        };
+        let mut answers = Vec::with_capacity(decided.len());
         for (job, progress, sequence) in decided {
             match progress {
-                Progress::Done => job.answer(Ok(sequence)),
+                Progress::Done => answers.push((job, Ok(sequence))),
                 Progress::Again => self.carried.push(job),
             }
+        }
+        let held = self.current.held();
+        self.answer(answers, |figures| {
+            if let Some(took) = committed {
+                figures.committed(held, took, requests);
+            }
+        });
+    }
+
+    /// Counts what became of a group, its commit first, and then answers it.
+    fn answer(&self, answers: Vec<Answered>, count_commit: impl FnOnce(&mut Figures)) {
+        let mut figures = self.shared.figures();
+        count_commit(&mut figures);
+        for (job, with) in &answers {
+            job.count(with.is_ok(), &mut figures);
+        }
+        drop(figures);
+        for (job, with) in answers {
+            job.answer(with);
         }
     }
 
@@ -285,9 +336,34 @@ impl Writing {
         let snapshot = self.engine.reopen()?;
         self.current = Arc::new(snapshot);
         self.failed = false;
+        self.shared.figures().held = self.current.held();
         self.sweep_stopped = false;
         self.shared
             .set_phase(Phase::Open(Arc::clone(&self.current)));
         Ok(self.current.state().sequence)
     }
+}
+
+/// What to answer when the commit of a group failed on top of the state numbered `durable` (R49).
+fn after_failure(
+    decided: Vec<Decided>,
+    durable: SequenceNumber,
+    cause: &StorageError,
+) -> Vec<Answered> {
+    let answer = |progress, sequence| {
+        if sequence > durable {
+            Err(Error::Indeterminate {
+                sequence,
+                cause: cause.clone(),
+            })
+        } else if progress == Progress::Again {
+            Err(Error::NeedsReopen)
+        } else {
+            Ok(sequence)
+        }
+    };
+    let decided = decided.into_iter();
+    decided
+        .map(|(job, progress, sequence)| (job, answer(progress, sequence)))
+        .collect()
 }

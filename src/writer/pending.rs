@@ -45,7 +45,7 @@ impl<T> Pending<T> {
     }
 
     /// A write that was refused before it was queued.
-    pub(crate) fn refused(error: Error) -> Self {
+    pub(super) fn refused(error: Error) -> Self {
         let (reply, answer) = oneshot::channel();
         drop(reply.send(Err(error)));
         Pending::new(answer, None)

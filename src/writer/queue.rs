@@ -38,6 +38,15 @@ struct Waiting {
     closed: bool,
 }
 
+/// How much waits in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) requests: usize,
+    pub(crate) text_bytes: usize,
+    /// Requests that wait for a place in it.
+    pub(crate) lobby: usize,
+}
+
 /// What the writer is to do next.
 pub(super) enum Next {
     /// Decide these. There may be none, when the writer did not want to wait.
@@ -184,11 +193,13 @@ impl Queue {
         }
     }
 
-    /// How many requests wait, and how many bytes of text they hold.
-    #[cfg(test)]
-    fn load(&self) -> (usize, usize) {
+    pub(super) fn load(&self) -> Load {
         let waiting = self.lock();
-        (waiting.jobs.len(), waiting.text_bytes)
+        Load {
+            requests: waiting.jobs.len(),
+            text_bytes: waiting.text_bytes,
+            lobby: waiting.lobby.len(),
+        }
     }
 }
 
@@ -220,6 +231,7 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figures::Figures;
     use crate::storage::Draft;
     use crate::writer::job::Progress;
     use std::sync::mpsc;
@@ -237,6 +249,8 @@ mod tests {
         fn decide(&mut self, _: &mut Draft<'_>) -> Progress {
             Progress::Done
         }
+
+        fn count(&self, _: bool, _: &mut Figures) {}
 
         fn answer(self: Box<Self>, with: Result<SequenceNumber, Error>) {
             let answer = with.map_or_else(|error| error.to_string(), |number| number.to_string());
@@ -318,14 +332,21 @@ mod tests {
             queue.submit(job(3, 0), WhenFull::Wait),
             Ok(Some(1))
         ));
+        let load = |requests, lobby| Load {
+            requests,
+            text_bytes: 0,
+            lobby,
+        };
+        assert_eq!(queue.load(), load(1, 2));
         assert_eq!(taken(&queue), [1]);
+        assert_eq!(queue.load(), load(1, 1));
         assert!(matches!(
             queue.submit(job(4, 0), WhenFull::Busy),
             Err(Error::Busy { .. })
         ));
         assert_eq!(taken(&queue), [2]);
         assert_eq!(taken(&queue), [3]);
-        assert_eq!(queue.load(), (0, 0));
+        assert_eq!(queue.load(), load(0, 0));
     }
 
     #[test]

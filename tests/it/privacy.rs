@@ -177,7 +177,11 @@ fn requests(shown: &mut Shown, store: &ContactStore) {
 /// What reading gives.
 fn answers(shown: &mut Shown, store: &ContactStore) {
     shown.value(store);
-    shown.value(&store.stats().unwrap());
+    let stats = store.stats().unwrap();
+    shown.value(&stats);
+    shown.value(&stats.commit_latency);
+    shown.value(&stats.group_sizes);
+    shown.value(&stats.operations[0]);
     let now = store.snapshot().unwrap();
     shown.value(&now);
     let found = now.find(&given().parse().unwrap(), MatchPolicy::Cascade);
