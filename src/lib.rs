@@ -123,6 +123,7 @@ pub mod testing;
 mod text;
 mod time;
 mod token;
+mod trace;
 pub mod wire;
 mod writer;
 
