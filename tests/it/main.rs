@@ -20,6 +20,7 @@ mod support;
 mod concurrency;
 mod damage;
 mod failing_disk;
+mod figures;
 mod files;
 mod json;
 mod kill;
