@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use contact_store::wire::{self, Line};
 use contact_store::{
-    AppId, AppName, ContactStore, EntryError, Erased, Error, Limits, MatchPolicy,
+    AppId, AppName, ContactStore, ContactUpserted, EntryError, Erased, Error, Limits, MatchPolicy,
     MessagesForgotten, Options, Ownership, Pending, ReportOutcome, TokenRemoved, TokensAdded,
     WhenFull,
 };
@@ -254,7 +254,7 @@ pub struct Summary {
     pub lines: u64,
     /// Lines refused whole.
     pub refused_lines: u64,
-    /// Entries of token and status requests answered.
+    /// Entries of requests with tokens, statuses or contacts answered.
     pub entries: u64,
     /// Entries refused.
     pub refused_entries: u64,
@@ -447,6 +447,7 @@ enum Submitted {
     DisconnectApp(Pending<()>),
     AddTokens(Pending<TokensAdded>),
     RecordReports(Pending<Vec<Result<ReportOutcome, EntryError>>>),
+    Upsert(Pending<Vec<Result<ContactUpserted, EntryError>>>),
     RemoveToken(Pending<TokenRemoved>),
     Erase(Pending<Erased>),
     ForgetMessages(Pending<MessagesForgotten>),
@@ -533,6 +534,7 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             Ok(Line::RecordReports(request)) => {
                 Submitted::RecordReports(store.record_reports(request))
             }
+            Ok(Line::Upsert(request)) => Submitted::Upsert(store.upsert(request)),
             Ok(Line::RemoveToken(request)) => Submitted::RemoveToken(store.remove_token(request)),
             Ok(Line::Erase(contact)) => Submitted::Erase(store.erase(contact)),
             Ok(Line::ForgetMessages { app, before }) => {
@@ -589,6 +591,10 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
                 self.summary.count(&recorded);
                 put(into, &wire::reports_recorded(&recorded))
             }),
+            Submitted::Upsert(pending) => outcome(pending).map(|upserted| {
+                self.summary.count(&upserted);
+                put(into, &wire::contacts_upserted(&upserted))
+            }),
             Submitted::RemoveToken(pending) => {
                 outcome(pending).map(|removed| put(into, &wire::token_removed(&removed)))
             }
@@ -616,6 +622,9 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             Line::Explain(identifiers) => now
                 .explain(identifiers)
                 .map(|explanation| put(into, &wire::explanation(&explanation))),
+            Line::Resolve(request) => now
+                .resolve(&request.recipient)
+                .map(|addresses| put(into, &wire::recipients(&addresses))),
             Line::Apps => now.apps().map(|apps| put(into, &wire::apps(&apps))),
             Line::Subscribers { app, after, limit } => now
                 .subscribers(*app, *after, *limit)

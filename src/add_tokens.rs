@@ -12,7 +12,7 @@ use crate::figures::{Became, OperationKind, Tally};
 use crate::holding;
 use crate::identifier::{ContactId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet};
 use crate::limits::{Limit, LimitExceeded, Limits};
-use crate::matching::{self, NewContact, Target};
+use crate::matching::{self, Target};
 use crate::operation::{Operation, Size, Step};
 use crate::rules::{
     self, BatchMode, InvalidIdentifier, MatchPolicy, Ownership, Placement, UnknownContactId,
@@ -252,21 +252,7 @@ impl AddTokens {
         limits: Limits,
         clock: Timestamp,
     ) -> Result<PreparedAddTokens, LimitExceeded> {
-        LimitExceeded::check(
-            Limit::EntriesPerRequest,
-            self.entries.len(),
-            limits.entries_per_request,
-        )?;
-        let text_bytes = self
-            .entries
-            .iter()
-            .map(TokenEntry::text_bytes)
-            .fold(0, usize::saturating_add);
-        LimitExceeded::check(
-            Limit::RequestTextBytes,
-            text_bytes,
-            limits.request_text_bytes,
-        )?;
+        let size = Size::of_batch(self.entries.iter().map(TokenEntry::text_bytes), &limits)?;
         let applied = Applied {
             policy: self.policy.unwrap_or(defaults.policy),
             ownership: self.ownership.unwrap_or(defaults.ownership),
@@ -284,7 +270,7 @@ impl AddTokens {
         Ok(PreparedAddTokens {
             app: self.app,
             entries: entries.collect(),
-            text_bytes,
+            size,
             time: RequestTime::new(clock, self.at),
             applied,
             mode: self.mode,
@@ -356,7 +342,7 @@ pub enum TokenPlace {
 pub(crate) struct PreparedAddTokens {
     app: AppId,
     entries: Vec<Result<ValidEntry, EntryError>>,
-    text_bytes: usize,
+    size: Size,
     time: RequestTime,
     applied: Applied,
     mode: BatchMode,
@@ -367,11 +353,9 @@ impl Operation for PreparedAddTokens {
     type Outcome = TokensAdded;
 
     const KIND: OperationKind = OperationKind::AddTokens;
+
     fn size(&self) -> Size {
-        Size {
-            entries: self.entries.len(),
-            text_bytes: self.text_bytes,
-        }
+        self.size
     }
 
     fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<TokensAdded>, Error> {
@@ -444,16 +428,13 @@ impl Adding<'_> {
                 )
             }
             Ok(Target::Create(new)) => {
-                let Some(id) = take_id(draft, &new)? else {
-                    return Ok(Err(EntryError::ContactIdsExhausted));
+                let id = match new.take_id(draft)? {
+                    Ok(id) => id,
+                    Err(refused) => return Ok(Err(refused)),
                 };
-                let card = CardRow {
-                    created_at: self.request.time.at(),
-                    created_through: Some(self.request.app),
-                    identifiers: new.identifiers,
-                    tokens: Vec::new(),
-                };
-                self.place(draft, id, None, card, None, new.skipped)
+                let skipped = new.skipped;
+                let card = new.into_card(self.request.time.at(), Some(self.request.app));
+                self.place(draft, id, None, card, None, skipped)
             }
         }
     }
@@ -538,15 +519,4 @@ fn others(subscriber: &SubscriberRow, contact: ContactId) -> Vec<ContactId> {
         .copied()
         .filter(|holder| *holder != contact)
         .collect()
-}
-
-/// The id of a contact that is created (R18, R19).
-fn take_id(draft: &mut Draft<'_>, new: &NewContact) -> Result<Option<ContactId>, Failure> {
-    match new.adopt {
-        Some(id) => {
-            draft.adopt_contact_id(id)?;
-            Ok(Some(id))
-        }
-        None => draft.assign_contact_id(),
-    }
 }

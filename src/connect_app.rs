@@ -66,6 +66,7 @@ impl Operation for PreparedConnectApp {
     type Outcome = AppId;
 
     const KIND: OperationKind = OperationKind::ConnectApp;
+
     fn size(&self) -> Size {
         let key_bytes = self.key.as_ref().map_or(0, |key| key.reveal().len());
         Size::one(self.name.as_str().len().saturating_add(key_bytes))
@@ -112,6 +113,7 @@ impl Operation for DisconnectApp {
     type Outcome = ();
 
     const KIND: OperationKind = OperationKind::DisconnectApp;
+
     fn size(&self) -> Size {
         Size::one(0)
     }

@@ -3,6 +3,7 @@
 //! This module does not know how a card is stored or changed.
 
 use crate::app::AppId;
+use crate::fields::ContactFields;
 use crate::identifier::{ContactId, Identifiers};
 use crate::subscriber::SubscriberId;
 use crate::time::Timestamp;
@@ -20,6 +21,8 @@ pub struct Card {
     pub created_at: Timestamp,
     /// The app through which it was created. The app may have been disconnected since.
     pub created_through: Option<AppId>,
+    /// Its fields (R43).
+    pub fields: ContactFields,
     /// Its tokens of connected apps, in the order in which they were added (R20).
     pub tokens: Vec<HeldToken>,
 }

@@ -22,6 +22,7 @@ impl Operation for Erase {
     type Outcome = Erased;
 
     const KIND: OperationKind = OperationKind::Erase;
+
     fn size(&self) -> Size {
         Size::one(0)
     }

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use crate::app::AppId;
 use crate::fault::FieldError;
-use crate::identifier::ContactId;
+use crate::identifier::{ContactId, IdentifierKind};
 use crate::limits::{LimitExceeded, LimitTooHigh};
+use crate::recipient::RecipientError;
 use crate::sequence::SequenceNumber;
 
 /// Why a call failed.
@@ -42,6 +43,9 @@ pub enum Error {
     /// A look-up without any identifier (R26).
     #[error("no identifier is given, at least one is required")]
     NothingGiven,
+    /// A recipient is none, or cannot be reached (R39).
+    #[error(transparent)]
+    Recipient(#[from] RecipientError),
     /// The request, or the page asked for, is larger than allowed.
     #[error(transparent)]
     LimitExceeded(#[from] LimitExceeded),
@@ -120,6 +124,18 @@ pub enum EntryError {
     /// The contact id is that of an erased contact (R18).
     #[error("contact id {0} is that of an erased contact")]
     ContactIdErased(ContactId),
+    /// The item of an upsert gives nothing that could find its contact (R41).
+    #[error("neither externalCustomerId nor what dedupeOn names is given")]
+    NothingToFindBy,
+    /// An identifier of an upsert's item cannot be put on the card (R42): another contact has it, or
+    /// the contact found has a different one that an upsert does not replace.
+    #[error("{kind} is in conflict with contact {contact}")]
+    Conflict {
+        /// The kind of identifier.
+        kind: IdentifierKind,
+        /// The contact in the way.
+        contact: ContactId,
+    },
     /// Accepting the entry would exceed a limit.
     #[error(transparent)]
     LimitExceeded(#[from] LimitExceeded),
@@ -195,6 +211,12 @@ pub enum JsonFault {
     /// A known member stands there twice.
     #[error("member \"{0}\" is repeated")]
     Repeated(&'static str),
+    /// A member whose name is the host's to choose is repeated.
+    #[error("a member with a name of {bytes} bytes is repeated")]
+    RepeatedUnnamed {
+        /// Length of its name.
+        bytes: usize,
+    },
     /// A member that is not known, whose name is 1 to 64 ASCII letters, digits or `_`, not all
     /// digits.
     #[error("member \"{0}\" is not known")]

@@ -31,6 +31,30 @@ pub enum Field {
     SubscriberId,
     /// The reason that a delivery report gives (R32).
     Reason,
+    /// A contact's first name (R43).
+    FirstName,
+    /// A contact's last name (R43).
+    LastName,
+    /// A contact's language (R43).
+    LanguageCode,
+    /// A contact's time zone (R43).
+    TimeZone,
+    /// The name of a custom field (R43).
+    CustomFieldName,
+    /// The value of a custom field (R43).
+    CustomFieldValue,
+    /// The phone of a recipient (R39).
+    RecipientNumber,
+    /// The text of a message to send (R40).
+    Text,
+    /// The text on a button of a message to send (R40).
+    ButtonText,
+    /// Where a button of a message to send leads (R40).
+    ButtonUrl,
+    /// Who sends, of the send request's `auth` (R40).
+    AuthUser,
+    /// The password of the send request's `auth`, a secret (R40).
+    AuthPassword,
 }
 
 impl Field {
@@ -48,6 +72,18 @@ impl Field {
             Self::MessageId => "messageId",
             Self::SubscriberId => "subscriberId",
             Self::Reason => "reason",
+            Self::FirstName => "firstName",
+            Self::LastName => "lastName",
+            Self::LanguageCode => "languageCode",
+            Self::TimeZone => "timeZone",
+            Self::CustomFieldName => "fieldName",
+            Self::CustomFieldValue => "fieldValue",
+            Self::RecipientNumber => "number",
+            Self::Text => "text",
+            Self::ButtonText => "buttonText",
+            Self::ButtonUrl => "buttonUrl",
+            Self::AuthUser => "authUser",
+            Self::AuthPassword => "authPass",
         }
     }
 }
@@ -256,6 +292,18 @@ mod tests {
             (Field::MessageId, "messageId"),
             (Field::SubscriberId, "subscriberId"),
             (Field::Reason, "reason"),
+            (Field::FirstName, "firstName"),
+            (Field::LastName, "lastName"),
+            (Field::LanguageCode, "languageCode"),
+            (Field::TimeZone, "timeZone"),
+            (Field::CustomFieldName, "fieldName"),
+            (Field::CustomFieldValue, "fieldValue"),
+            (Field::RecipientNumber, "number"),
+            (Field::Text, "text"),
+            (Field::ButtonText, "buttonText"),
+            (Field::ButtonUrl, "buttonUrl"),
+            (Field::AuthUser, "authUser"),
+            (Field::AuthPassword, "authPass"),
         ];
         for (field, name) in names {
             assert_eq!(field.as_str(), name);

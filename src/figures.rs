@@ -97,7 +97,7 @@ pub struct GroupSizes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OperationFigures {
-    /// The kind: `addTokens`, `recordReports`, `removeToken`, `erase`, `connectApp`,
+    /// The kind: `addTokens`, `recordReports`, `upsert`, `removeToken`, `erase`, `connectApp`,
     /// `disconnectApp` or `forgetMessages`.
     pub operation: &'static str,
     /// Requests answered with an outcome, each once what it changed was durable.
@@ -113,6 +113,7 @@ pub struct OperationFigures {
     /// - `addTokens`: each entry is either `refused`, or `created` or `found` (its contact) and
     ///   `added`, `alreadyHeld` or `moved` (its token);
     /// - `recordReports`: `recorded`, `removed`, `unknownSubscriber` or `refused`;
+    /// - `upsert`: `created`, `updated`, `unchanged` or `refused`;
     /// - `removeToken`: `removed` or `notHeld`;
     /// - `erase`: `erased` or `unknownContact`;
     /// - `forgetMessages`: `forgotten`, the tallies removed;
@@ -125,6 +126,7 @@ pub struct OperationFigures {
 pub(crate) enum OperationKind {
     AddTokens,
     RecordReports,
+    Upsert,
     RemoveToken,
     Erase,
     ConnectApp,
@@ -133,9 +135,10 @@ pub(crate) enum OperationKind {
 }
 
 impl OperationKind {
-    const ALL: [OperationKind; 7] = [
+    const ALL: [OperationKind; 8] = [
         OperationKind::AddTokens,
         OperationKind::RecordReports,
+        OperationKind::Upsert,
         OperationKind::RemoveToken,
         OperationKind::Erase,
         OperationKind::ConnectApp,
@@ -147,6 +150,7 @@ impl OperationKind {
         match self {
             OperationKind::AddTokens => "addTokens",
             OperationKind::RecordReports => "recordReports",
+            OperationKind::Upsert => "upsert",
             OperationKind::RemoveToken => "removeToken",
             OperationKind::Erase => "erase",
             OperationKind::ConnectApp => "connectApp",
@@ -159,11 +163,12 @@ impl OperationKind {
     fn outcomes(self) -> &'static [Became] {
         use Became::{
             Added, AlreadyHeld, Created, Erased, Forgotten, Found, Moved, NotHeld, Recorded,
-            Refused, Removed, UnknownContact, UnknownSubscriber,
+            Refused, Removed, Unchanged, UnknownContact, UnknownSubscriber, Updated,
         };
         match self {
             OperationKind::AddTokens => &[Created, Found, Added, AlreadyHeld, Moved, Refused],
             OperationKind::RecordReports => &[Recorded, Removed, UnknownSubscriber, Refused],
+            OperationKind::Upsert => &[Created, Updated, Unchanged, Refused],
             OperationKind::RemoveToken => &[Removed, NotHeld],
             OperationKind::Erase => &[Erased, UnknownContact],
             OperationKind::ForgetMessages => &[Forgotten],
@@ -180,6 +185,8 @@ pub(crate) enum Became {
     Added,
     AlreadyHeld,
     Moved,
+    Updated,
+    Unchanged,
     Recorded,
     Removed,
     UnknownSubscriber,
@@ -198,6 +205,8 @@ impl Became {
             Became::Added => "added",
             Became::AlreadyHeld => "alreadyHeld",
             Became::Moved => "moved",
+            Became::Updated => "updated",
+            Became::Unchanged => "unchanged",
             Became::Recorded => "recorded",
             Became::Removed => "removed",
             Became::UnknownSubscriber => "unknownSubscriber",

@@ -40,6 +40,7 @@ impl Operation for ForgetMessages {
     type Outcome = MessagesForgotten;
 
     const KIND: OperationKind = OperationKind::ForgetMessages;
+
     fn size(&self) -> Size {
         Size::one(0)
     }

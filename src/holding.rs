@@ -4,11 +4,12 @@
 //! a token comes or goes.
 
 use crate::app::AppNumber;
+use crate::card_limits;
 use crate::error::EntryError;
 use crate::identifier::ContactId;
-use crate::limits::{Limit, LimitExceeded, Limits};
+use crate::limits::Limits;
 use crate::rules::Removal;
-use crate::storage::{AppTallyRow, CardRow, Draft, Failure, HeldTokenRow, Rows, SubscriberRow};
+use crate::storage::{CardRow, Draft, Failure, HeldTokenRow, Rows, SubscriberRow};
 use crate::subscriber::{StatusCounts, SubscriberId};
 use crate::time::Timestamp;
 use crate::token::Token;
@@ -21,36 +22,7 @@ pub(crate) fn append(
     held: HeldTokenRow,
 ) -> Result<Result<(), EntryError>, Failure> {
     card.tokens.push(held);
-    let all = |_: AppNumber| true;
-    if within(limits, card, all).is_ok() {
-        return Ok(Ok(()));
-    }
-    // Tokens of apps that were disconnected do not count, though they may not be removed yet (R11).
-    let mut connected = Vec::new();
-    for held in &card.tokens {
-        let tally: AppTallyRow = rows.expect_row(&held.app)?;
-        if tally.connected {
-            connected.push(held.app);
-        }
-    }
-    Ok(within(limits, card, |app| connected.contains(&app)).map_err(EntryError::from))
-}
-
-fn within(
-    limits: &Limits,
-    card: &CardRow,
-    counts: impl Fn(AppNumber) -> bool,
-) -> Result<(), LimitExceeded> {
-    let tokens = || card.tokens.iter().filter(|held| counts(held.app));
-    LimitExceeded::check(
-        Limit::TokensPerContact,
-        tokens().count(),
-        limits.tokens_per_contact,
-    )?;
-    let text = tokens()
-        .map(|held| held.token.as_str().len())
-        .fold(card.identifiers.text_len(), usize::saturating_add);
-    LimitExceeded::check(Limit::CardTextBytes, text, limits.card_text_bytes)
+    Ok(card_limits::check(rows, limits, card)?.map_err(EntryError::from))
 }
 
 /// A subscriber that comes to be by `contact` holding `token`.

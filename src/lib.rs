@@ -95,23 +95,28 @@ struct Readme;
 mod add_tokens;
 mod app;
 mod batch;
+mod card_limits;
 mod connect_app;
 mod contact;
 mod erase;
 mod error;
 mod fault;
+mod fields;
 mod figures;
 mod forget_messages;
 mod holding;
 mod identifier;
 pub mod limits;
 mod matching;
+mod new_contact;
 mod operation;
 mod options;
+mod recipient;
 mod record_reports;
 mod remove_token;
 mod report;
 mod rules;
+mod send_request;
 mod sequence;
 mod snapshot;
 mod storage;
@@ -124,6 +129,7 @@ mod text;
 mod time;
 mod token;
 mod trace;
+mod upsert;
 pub mod wire;
 mod writer;
 
@@ -134,6 +140,7 @@ pub use contact::{Card, HeldToken};
 pub use erase::Erased;
 pub use error::{EntryError, Error, JsonError, JsonFault, OpenError, StorageError};
 pub use fault::{Fault, Field, FieldError};
+pub use fields::ContactFields;
 pub use figures::{GroupSizes, Latencies, OperationFigures, Stats};
 pub use forget_messages::MessagesForgotten;
 pub use identifier::{
@@ -142,12 +149,15 @@ pub use identifier::{
 pub use limits::{Limit, LimitExceeded, Limits};
 pub use matching::{Decision, Explanation};
 pub use options::{Check, Create, Options, WhenFull};
+pub use recipient::{Address, GivenRecipient, Recipient, RecipientError};
 pub use record_reports::{RecordReports, Report, ReportOutcome};
 pub use remove_token::{RemoveToken, TokenRemoved};
 pub use report::{MessageId, MessageTally, Status};
 pub use rules::{
-    BatchMode, FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership, UnknownContactId,
+    BatchMode, DedupeOn, FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership,
+    UnknownContactId,
 };
+pub use send_request::{Auth, Button, SendRequest};
 pub use sequence::{Committed, SequenceNumber};
 pub use snapshot::{Found, Snapshot};
 #[cfg(feature = "testing")]
@@ -158,4 +168,5 @@ pub use store::ContactStore;
 pub use subscriber::{StatusCounts, Subscriber, SubscriberId};
 pub use time::{Clock, SystemClock, Timestamp};
 pub use token::Token;
+pub use upsert::{CardChange, Change, ContactUpdate, ContactUpserted, Upsert};
 pub use writer::Pending;

@@ -14,6 +14,10 @@ pub const APP_NAME_BYTES: usize = 256;
 pub const ACCESS_KEY_BYTES: usize = 4_096;
 /// Longest message id, in bytes.
 pub const MESSAGE_ID_BYTES: usize = 256;
+/// Longest name of a custom field, in bytes (R43).
+pub const FIELD_NAME_BYTES: usize = 128;
+/// Longest value of a field of a contact, in bytes (R43).
+pub const FIELD_VALUE_BYTES: usize = 4_096;
 /// Most rows that one page of a listing may ask for; the fewest is 1.
 pub const PAGE_ROWS: usize = 1_000;
 /// A commit takes further requests until it holds this many entries; it always takes one.
@@ -37,8 +41,10 @@ pub struct Limits {
     pub entries_per_request: usize,
     /// Most bytes of text in one request. Default 8 MiB.
     pub request_text_bytes: usize,
-    /// Most bytes of text on one card: identifiers and tokens, in UTF-8, without any encoding
-    /// overhead. Default 256 KiB, at most 8 MiB.
+    /// Most custom fields on one card. Default 256, at most 65,536.
+    pub custom_fields_per_contact: usize,
+    /// Most bytes of text on one card: identifiers, tokens, names of custom fields and values of
+    /// fields, in UTF-8, without any encoding overhead. Default 256 KiB, at most 8 MiB.
     pub card_text_bytes: usize,
     /// Most requests that may wait for the writer. Default 1,024.
     pub waiting_requests: usize,
@@ -53,6 +59,7 @@ impl Default for Limits {
             contacts_per_token: 1_024,
             entries_per_request: 3_000,
             request_text_bytes: 8 << 20,
+            custom_fields_per_contact: 256,
             card_text_bytes: 256 << 10,
             waiting_requests: 1_024,
             waiting_text_bytes: 32 << 20,
@@ -66,6 +73,11 @@ impl Limits {
         let bounded = [
             ("tokens_per_contact", self.tokens_per_contact, 65_536),
             ("contacts_per_token", self.contacts_per_token, 65_536),
+            (
+                "custom_fields_per_contact",
+                self.custom_fields_per_contact,
+                65_536,
+            ),
             ("card_text_bytes", self.card_text_bytes, 8 << 20),
         ];
         for (name, set, most) in bounded {
@@ -102,6 +114,8 @@ pub enum Limit {
     EntriesPerRequest,
     /// Bytes of text in one request.
     RequestTextBytes,
+    /// Custom fields on one card.
+    CustomFieldsPerContact,
     /// Bytes of text on one card.
     CardTextBytes,
     /// Rows asked for in one page.
@@ -115,6 +129,7 @@ impl Limit {
             Limit::ContactsPerToken => "contacts that hold the token",
             Limit::EntriesPerRequest => "entries in the request",
             Limit::RequestTextBytes => "bytes of text in the request",
+            Limit::CustomFieldsPerContact => "custom fields on the card",
             Limit::CardTextBytes => "bytes of text on the card",
             Limit::PageRows => "rows in a page",
         }

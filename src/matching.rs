@@ -4,8 +4,9 @@
 
 use crate::error::EntryError;
 use crate::identifier::{ContactId, IdentifierKind, Identifiers, KindSet};
-use crate::rules::{self, IdHistory, MatchPolicy, NoCreation, UnknownContactId};
-use crate::storage::{Failure, FoundCard, Rows, find_card, next_contact_id, was_contact_id_taken};
+use crate::new_contact::NewContact;
+use crate::rules::{self, MatchPolicy, UnknownContactId};
+use crate::storage::{Failure, FoundCard, Rows, find_card, next_contact_id};
 
 /// What a set of identifiers comes to.
 pub(crate) enum Target {
@@ -18,23 +19,26 @@ pub(crate) enum Target {
     Create(NewContact),
 }
 
-/// A contact to create.
-pub(crate) struct NewContact {
-    /// The id to adopt; otherwise the store assigns one.
-    pub(crate) adopt: Option<ContactId>,
-    /// The identifiers that it gets, without the contact id.
-    pub(crate) identifiers: Identifiers,
-    /// Given kinds that it does not get, because another contact has them (R17).
-    pub(crate) skipped: KindSet,
-}
-
 /// The contact that `identifiers` name under `policy`, and the kind that decided (R14).
 pub(crate) fn find(
     rows: &impl Rows,
     policy: MatchPolicy,
     identifiers: &Identifiers,
 ) -> Result<Option<(FoundCard, IdentifierKind)>, Failure> {
-    for kind in rules::kinds_to_try(policy, identifiers.kinds()) {
+    find_by(
+        rows,
+        rules::kinds_to_try(policy, identifiers.kinds()),
+        identifiers,
+    )
+}
+
+/// The contact named by the first of `kinds` that names one, and that kind.
+pub(crate) fn find_by(
+    rows: &impl Rows,
+    kinds: impl Iterator<Item = IdentifierKind>,
+    identifiers: &Identifiers,
+) -> Result<Option<(FoundCard, IdentifierKind)>, Failure> {
+    for kind in kinds {
         if let Some(found) = find_card(rows, kind, identifiers)? {
             return Ok(Some((found, kind)));
         }
@@ -60,22 +64,8 @@ pub(crate) fn locate(
             taken.insert(kind);
         }
     }
-    let unknown_id = match identifiers.contact_id() {
-        Some(id) if was_contact_id_taken(rows, id)? => Some((id, IdHistory::Erased)),
-        Some(id) => Some((id, IdHistory::New)),
-        None => None,
-    };
-    Ok(match rules::create(unknown_contact_id, unknown_id, taken) {
-        Ok(creation) => Ok(Target::Create(NewContact {
-            adopt: creation.adopt,
-            identifiers: identifiers
-                .without(creation.skipped)
-                .without(IdentifierKind::ContactId.into()),
-            skipped: creation.skipped,
-        })),
-        Err(NoCreation::Unknown(id)) => Err(EntryError::UnknownContactId(id)),
-        Err(NoCreation::Erased(id)) => Err(EntryError::ContactIdErased(id)),
-    })
+    let new = NewContact::decide(rows, unknown_contact_id, identifiers, taken)?;
+    Ok(new.map(Target::Create))
 }
 
 /// What adding a token with some identifiers would do, under one policy (R28).

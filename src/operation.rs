@@ -4,6 +4,7 @@
 
 use crate::error::Error;
 use crate::figures::{OperationKind, Tally};
+use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::storage::Draft;
 
 /// A request that may change the store.
@@ -46,6 +47,33 @@ impl Size {
             entries: 1,
             text_bytes,
         }
+    }
+
+    /// The size of a request with entries of so many bytes of text each, if a request may be as
+    /// large.
+    pub(crate) fn of_batch(
+        entries: impl ExactSizeIterator<Item = usize>,
+        limits: &Limits,
+    ) -> Result<Self, LimitExceeded> {
+        let size = Size {
+            entries: entries.len(),
+            text_bytes: entries.fold(0, usize::saturating_add),
+        };
+        let Size {
+            entries,
+            text_bytes,
+        } = size;
+        LimitExceeded::check(
+            Limit::EntriesPerRequest,
+            entries,
+            limits.entries_per_request,
+        )?;
+        LimitExceeded::check(
+            Limit::RequestTextBytes,
+            text_bytes,
+            limits.request_text_bytes,
+        )?;
+        Ok(size)
     }
 
     pub(crate) fn plus(self, other: Size) -> Self {

@@ -10,7 +10,7 @@ use crate::error::{EntryError, Error, JsonError};
 use crate::figures::{Became, OperationKind, Tally};
 use crate::holding;
 use crate::identifier::ContactId;
-use crate::limits::{Limit, LimitExceeded, Limits};
+use crate::limits::{LimitExceeded, Limits};
 use crate::operation::{Operation, Size, Step};
 use crate::report::{MessageId, Status};
 use crate::rules::{self, BatchMode, FailedWithoutReason};
@@ -212,21 +212,7 @@ impl RecordReports {
         limits: Limits,
         clock: Timestamp,
     ) -> Result<PreparedReports, LimitExceeded> {
-        LimitExceeded::check(
-            Limit::EntriesPerRequest,
-            self.reports.len(),
-            limits.entries_per_request,
-        )?;
-        let text_bytes = self
-            .reports
-            .iter()
-            .map(Report::text_bytes)
-            .fold(0, usize::saturating_add);
-        LimitExceeded::check(
-            Limit::RequestTextBytes,
-            text_bytes,
-            limits.request_text_bytes,
-        )?;
+        let size = Size::of_batch(self.reports.iter().map(Report::text_bytes), &limits)?;
         let time = RequestTime::new(clock, self.at);
         let without_reason = self.failed_without_reason.unwrap_or(failed_without_reason);
         Ok(PreparedReports {
@@ -236,7 +222,7 @@ impl RecordReports {
                 .into_iter()
                 .map(|report| report.parse(time, without_reason))
                 .collect(),
-            text_bytes,
+            size,
             time,
             mode: self.mode,
         })
@@ -262,7 +248,7 @@ pub enum ReportOutcome {
 pub(crate) struct PreparedReports {
     app: AppId,
     reports: Vec<Result<ValidReport, EntryError>>,
-    text_bytes: usize,
+    size: Size,
     time: RequestTime,
     mode: BatchMode,
 }
@@ -271,11 +257,9 @@ impl Operation for PreparedReports {
     type Outcome = Vec<Result<ReportOutcome, EntryError>>;
 
     const KIND: OperationKind = OperationKind::RecordReports;
+
     fn size(&self) -> Size {
-        Size {
-            entries: self.reports.len(),
-            text_bytes: self.text_bytes,
-        }
+        self.size
     }
 
     fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<Self::Outcome>, Error> {

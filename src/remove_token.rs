@@ -65,6 +65,7 @@ impl Operation for RemoveToken {
     type Outcome = TokenRemoved;
 
     const KIND: OperationKind = OperationKind::RemoveToken;
+
     fn size(&self) -> Size {
         Size::one(self.token.as_str().len())
     }

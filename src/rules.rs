@@ -3,6 +3,8 @@
 //! Pure functions. This module knows no table, no clock, no randomness and no request: what the
 //! store holds is told to it, and what it decides is written by others.
 
+use std::fmt;
+
 use crate::identifier::{ContactId, IdentifierKind, KindSet};
 use crate::report::Status;
 use crate::time::Timestamp;
@@ -63,6 +65,68 @@ pub enum BatchMode {
     AllOrNothing,
 }
 
+/// What finds the contact of an item of an upsert (R41). An external customer id in the item goes
+/// first under each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DedupeOn {
+    /// The contact id.
+    ContactId,
+    /// The external customer id alone.
+    ExternalCustomerId,
+    /// The phone.
+    Phone,
+    /// The email.
+    Email,
+    /// The phone; where it is not given or names no contact, the email.
+    PhoneThenEmail,
+}
+
+impl DedupeOn {
+    /// Every one, in a fixed order.
+    pub const ALL: [Self; 5] = [
+        Self::ContactId,
+        Self::ExternalCustomerId,
+        Self::Phone,
+        Self::Email,
+        Self::PhoneThenEmail,
+    ];
+
+    /// Its name in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ContactId => "contactId",
+            Self::ExternalCustomerId => "externalCustomerId",
+            Self::Phone => "phone",
+            Self::Email => "email",
+            Self::PhoneThenEmail => "phoneThenEmail",
+        }
+    }
+
+    /// Reads the name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|on| on.as_str() == name)
+    }
+
+    const fn kinds(self) -> &'static [IdentifierKind] {
+        match self {
+            Self::ContactId => &[IdentifierKind::ContactId],
+            Self::ExternalCustomerId => &[],
+            Self::Phone => &[IdentifierKind::Phone],
+            Self::Email => &[IdentifierKind::Email],
+            Self::PhoneThenEmail => &[IdentifierKind::Phone, IdentifierKind::Email],
+        }
+    }
+}
+
+impl fmt::Display for DedupeOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// What a FAILED report without a reason does (R32).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -84,6 +148,52 @@ pub(crate) fn kinds_to_try(
         MatchPolicy::TopPriority => 1,
     };
     given.iter().take(most)
+}
+
+/// The kinds that find the contact of an upsert's item, in order, of those that it gives (R41); `None`
+/// when it gives none of them.
+pub(crate) fn kinds_to_find(
+    on: DedupeOn,
+    given: KindSet,
+) -> Option<impl Iterator<Item = IdentifierKind>> {
+    let mut kinds = std::iter::once(IdentifierKind::ExternalCustomerId)
+        .chain(on.kinds().iter().copied())
+        .filter(move |kind| given.contains(*kind))
+        .peekable();
+    kinds.peek()?;
+    Some(kinds)
+}
+
+/// The contact that an upsert's item found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FoundByUpsert {
+    pub(crate) contact: ContactId,
+    pub(crate) by: IdentifierKind,
+    /// Whether its card has an external customer id.
+    pub(crate) has_external_id: bool,
+}
+
+/// The contact that keeps an upsert's item from putting its identifier of this kind on the card
+/// found, or on a new one, if any does (R42). `owner` is the contact that has the identifier.
+pub(crate) fn in_the_way(
+    found: Option<FoundByUpsert>,
+    kind: IdentifierKind,
+    owner: Option<ContactId>,
+) -> Option<ContactId> {
+    let Some(found) = found else {
+        return owner;
+    };
+    let kept = match (kind, owner) {
+        (_, Some(owner)) => return (owner != found.contact).then_some(owner),
+        // Never replaced: the card has another one, as every card does.
+        (IdentifierKind::ContactId, None) => true,
+        // The item may mean another person: the card has a different one.
+        (IdentifierKind::ExternalCustomerId, None) => {
+            found.by != IdentifierKind::ExternalCustomerId && found.has_external_id
+        }
+        (IdentifierKind::Phone | IdentifierKind::Email, None) => false,
+    };
+    kept.then_some(found.contact)
 }
 
 /// What the store knows of a contact id that names no contact.

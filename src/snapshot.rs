@@ -11,6 +11,7 @@ use crate::error::{Error, StorageError};
 use crate::identifier::{ContactId, IdentifierKind, Identifiers};
 use crate::limits::{Limit, LimitExceeded, PAGE_ROWS};
 use crate::matching::{self, Explanation};
+use crate::recipient::{Address, Recipient, RecipientError};
 use crate::report::{MessageId, MessageTally};
 use crate::rules::{MatchPolicy, UnknownContactId};
 use crate::sequence::SequenceNumber;
@@ -125,6 +126,51 @@ impl Snapshot {
         let number = self.connected(app)?.number;
         let found = self.reading(find_subscriber(&*self.tables, number, token))?;
         Ok(found.and_then(|(id, row)| self.shown(id, row)))
+    }
+
+    /// Where to send a message for a recipient (R39): for a subscriber, its own address; for a phone,
+    /// that of each token that its contact holds in the app, in the order added. Never empty.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownApp`] when the recipient's app is not connected; [`Error::Recipient`] with
+    /// [`RecipientError::UnknownSubscriber`], [`RecipientError::UnknownContact`] or
+    /// [`RecipientError::NoToken`]; otherwise as for every read.
+    pub fn resolve(&self, recipient: &Recipient) -> Result<Vec<Address>, Error> {
+        match *recipient {
+            Recipient::Subscriber(id) => {
+                let unknown = RecipientError::UnknownSubscriber(id);
+                let subscriber = self.subscriber(id)?.ok_or(unknown)?;
+                // A subscriber that nobody holds is none any more.
+                let contact = subscriber.contacts.first().copied().ok_or(unknown)?;
+                Ok(vec![Address {
+                    app: subscriber.app,
+                    token: subscriber.token,
+                    subscriber: id,
+                    contact,
+                }])
+            }
+            Recipient::Phone { app, phone } => {
+                self.connected(app)?;
+                let found =
+                    self.find(&Identifiers::new().with_phone(phone), MatchPolicy::Cascade)?;
+                let card = found.ok_or(RecipientError::UnknownContact)?.card;
+                let contact = card.id;
+                let held = card.tokens.into_iter().filter(|held| held.app == app);
+                let addresses: Vec<Address> = held
+                    .map(|held| Address {
+                        app,
+                        token: held.token,
+                        subscriber: held.subscriber,
+                        contact,
+                    })
+                    .collect();
+                if addresses.is_empty() {
+                    return Err(RecipientError::NoToken { contact, app }.into());
+                }
+                Ok(addresses)
+            }
+        }
     }
 
     /// Why the identifiers lead where they lead, under either policy, and what adding a token with
@@ -272,6 +318,7 @@ impl Snapshot {
             identifiers: row.identifiers.with_contact_id(id),
             created_at: row.created_at,
             created_through: row.created_through,
+            fields: row.fields,
         }
     }
 

@@ -24,6 +24,7 @@ use crate::sequence::SequenceNumber;
 use crate::snapshot::Snapshot;
 use crate::storage::{Disk, Engine, MemoryDisk, OpenAs, Place};
 use crate::time::Timestamp;
+use crate::upsert::{ContactUpserted, Upsert};
 use crate::writer::{Pending, Writer};
 
 /// An open contact store.
@@ -173,6 +174,19 @@ impl ContactStore {
         let options = &self.inner.options;
         let without_reason = options.failed_without_reason;
         self.submit_prepared(request.prepare(without_reason, options.limits, self.now()))
+    }
+
+    /// Creates contacts and updates their identifiers and fields (R41–R43). Touches no token.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LimitExceeded`]; [`Error::EntryRefused`] in the mode
+    /// [`BatchMode::AllOrNothing`](crate::BatchMode::AllOrNothing); those of every write. A refused
+    /// item is otherwise no error of the request but in its outcome.
+    pub fn upsert(&self, request: Upsert) -> Pending<Vec<Result<ContactUpserted, EntryError>>> {
+        let options = &self.inner.options;
+        let unknown_contact_id = options.unknown_contact_id;
+        self.submit_prepared(request.prepare(unknown_contact_id, options.limits, self.now()))
     }
 
     /// Takes a token off the card of one contact, or of all (R45).

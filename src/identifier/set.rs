@@ -88,6 +88,22 @@ impl Identifiers {
         self.email.as_ref()
     }
 
+    pub(crate) const fn contact_id_mut(&mut self) -> &mut Option<ContactId> {
+        &mut self.contact_id
+    }
+
+    pub(crate) const fn external_customer_id_mut(&mut self) -> &mut Option<ExternalId> {
+        &mut self.external_customer_id
+    }
+
+    pub(crate) const fn phone_mut(&mut self) -> &mut Option<Phone> {
+        &mut self.phone
+    }
+
+    pub(crate) const fn email_mut(&mut self) -> &mut Option<Email> {
+        &mut self.email
+    }
+
     /// The kinds of which there is one.
     #[must_use]
     pub fn kinds(&self) -> KindSet {

@@ -10,6 +10,7 @@ use bincode::error::EncodeError;
 use bincode::{BorrowDecode, Encode};
 
 use crate::app::{AccessKey, AppId, AppName, AppNumber};
+use crate::fields::ContactFields;
 use crate::identifier::{ContactId, Email, ExternalId, Identifiers, Phone};
 use crate::report::Status;
 use crate::sequence::SequenceNumber;
@@ -152,8 +153,54 @@ struct CardRecord<'a> {
     external_id: Option<&'a str>,
     phone: Option<u64>,
     email: Option<&'a str>,
-    /// So many [`HeldTokenRecord`]s follow.
+    /// So many [`FieldRecord`]s follow.
+    fields: u64,
+    /// So many [`HeldTokenRecord`]s follow these.
     tokens: u64,
+}
+
+/// A field of a contact. The order of the variants is part of the file format.
+#[derive(Encode, BorrowDecode)]
+enum FieldRecord<'a> {
+    FirstName(&'a str),
+    LastName(&'a str),
+    LanguageCode(&'a str),
+    TimeZone(&'a str),
+    Custom(&'a str, &'a str),
+}
+
+impl<'a> FieldRecord<'a> {
+    fn of(fields: &'a ContactFields) -> impl Iterator<Item = Self> {
+        let ContactFields {
+            first_name,
+            last_name,
+            language_code,
+            time_zone,
+            custom,
+        } = fields;
+        let named = [
+            first_name.as_deref().map(FieldRecord::FirstName),
+            last_name.as_deref().map(FieldRecord::LastName),
+            language_code.as_deref().map(FieldRecord::LanguageCode),
+            time_zone.as_deref().map(FieldRecord::TimeZone),
+        ];
+        let custom = custom
+            .iter()
+            .map(|(name, value)| FieldRecord::Custom(name, value));
+        named.into_iter().flatten().chain(custom)
+    }
+
+    fn put(self, fields: &mut ContactFields) {
+        match self {
+            FieldRecord::FirstName(value) => fields.first_name = Some(value.to_owned()),
+            FieldRecord::LastName(value) => fields.last_name = Some(value.to_owned()),
+            FieldRecord::LanguageCode(value) => fields.language_code = Some(value.to_owned()),
+            FieldRecord::TimeZone(value) => fields.time_zone = Some(value.to_owned()),
+            FieldRecord::Custom(name, value) => {
+                fields.custom.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
 }
 
 #[derive(Encode, BorrowDecode)]
@@ -178,8 +225,10 @@ impl Row for CardRow {
                 .map(ExternalId::as_str),
             phone: self.identifiers.phone().map(Phone::as_u64),
             email: self.identifiers.email().map(Email::as_str),
+            fields: FieldRecord::of(&self.fields).count() as u64,
             tokens: self.tokens.len() as u64,
         })?;
+        FieldRecord::of(&self.fields).try_for_each(|field| to.push(field))?;
         self.tokens.iter().try_for_each(|held| {
             to.push(HeldTokenRecord {
                 subscriber: held.subscriber.value(),
@@ -203,6 +252,10 @@ impl Row for CardRow {
         if let Some(email) = card.email {
             identifiers = identifiers.with_email(Email::from_stored(email.to_owned()));
         }
+        let mut fields = ContactFields::default();
+        for _ in 0..card.fields {
+            take::<FieldRecord<'_>>(&mut payload)?.put(&mut fields);
+        }
         // Each takes four bytes or more: a damaged count must not decide what is allocated.
         let count = usize::try_from(card.tokens).map_err(|_| MALFORMED)?;
         let mut tokens = Vec::with_capacity(count.min(payload.len() / 4));
@@ -220,6 +273,7 @@ impl Row for CardRow {
             created_at: Timestamp::from_millis(card.created_at),
             created_through: card.created_through.map(AppId::from_u128),
             identifiers,
+            fields,
             tokens,
         })
     }
@@ -600,6 +654,17 @@ pub fn decode_records(bytes: &[u8]) {
 mod tests {
     use super::*;
 
+    fn fields() -> ContactFields {
+        ContactFields {
+            first_name: Some("Ann".to_owned()),
+            time_zone: Some(String::new()),
+            custom: [("city", "Kyiv"), ("plan", "free")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            ..ContactFields::default()
+        }
+    }
+
     fn card() -> CardRow {
         CardRow {
             created_at: Timestamp::from_millis(1_700_000_000_000),
@@ -607,6 +672,7 @@ mod tests {
             identifiers: Identifiers::new()
                 .with_external_customer_id(ExternalId::from_stored("shop-1".to_owned()))
                 .with_email(Email::from_stored("ann@example.com".to_owned())),
+            fields: fields(),
             tokens: vec![HeldTokenRow {
                 subscriber: SubscriberId::new(7),
                 app: AppNumber(1),
@@ -661,7 +727,7 @@ mod tests {
             (
                 "card",
                 bytes(Key::Int(1), &card()),
-                "01fd0068e5cf8b010000010a010673686f702d3100010f616e6e406578616d706c652e636f6d010701fb2c01063130303230306589f251",
+                "01fd0068e5cf8b010000010a010673686f702d3100010f616e6e406578616d706c652e636f6d04010003416e6e0300040463697479044b7969760404706c616e04667265650701fb2c0106313030323030fd921c08",
             ),
             (
                 "subscriber",

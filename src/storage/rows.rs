@@ -3,6 +3,7 @@
 //! This module knows neither the bytes of a row (that is `record`) nor when rows reach the file.
 
 use crate::app::{AccessKey, AppId, AppName, AppNumber};
+use crate::fields::ContactFields;
 use crate::identifier::{ContactId, Identifiers};
 use crate::report::{MessageId, Status};
 use crate::subscriber::{StatusCounts, SubscriberId};
@@ -162,6 +163,7 @@ pub(crate) struct CardRow {
     pub(crate) created_through: Option<AppId>,
     /// Without the contact id.
     pub(crate) identifiers: Identifiers,
+    pub(crate) fields: ContactFields,
     /// In the order of addition (R20). Some may be of an app disconnected since.
     pub(crate) tokens: Vec<HeldTokenRow>,
 }

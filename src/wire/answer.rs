@@ -3,6 +3,7 @@
 //! Each function gives a value to be written by any serializer. Members that do not apply are left
 //! out, and members come in the same order every time (R55).
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
@@ -15,12 +16,14 @@ use crate::error::EntryError;
 use crate::forget_messages::MessagesForgotten;
 use crate::identifier::{ContactId, IdentifierKind, KindSet, Phone};
 use crate::matching::{Decision, Explanation};
+use crate::recipient::Address;
 use crate::record_reports::ReportOutcome;
 use crate::remove_token::TokenRemoved;
 use crate::report::{MessageTally, Status};
 use crate::snapshot::Found;
 use crate::storage::Verified;
 use crate::subscriber::{StatusCounts, Subscriber};
+use crate::upsert::{CardChange, ContactUpserted};
 
 use super::fault::Refused;
 
@@ -52,6 +55,31 @@ pub fn reports_recorded(outcomes: &[Result<ReportOutcome, EntryError>]) -> impl 
     }
 }
 
+/// `{"results": [{"contactId", "contact", "matchedBy"}, ...]}`, one for each item in order; `contact` is
+/// `created`, `updated` or `unchanged` (R41).
+#[must_use]
+pub fn contacts_upserted(outcomes: &[Result<ContactUpserted, EntryError>]) -> impl Serialize {
+    Results {
+        results: List::of(outcomes, |outcome| match outcome {
+            Ok(upserted) => OrRefused::Accepted(UpsertedForm::from(upserted)),
+            Err(error) => OrRefused::Refused(Refused::entry(error)),
+        }),
+    }
+}
+
+/// `{"recipients": [{"appUuid", "token", "subscriberId", "contactId"}, ...]}` (R39).
+#[must_use]
+pub fn recipients(addresses: &[Address]) -> impl Serialize {
+    Recipients {
+        recipients: List::of(addresses, |address| AddressForm {
+            app_uuid: Shown(address.app),
+            token: address.token.as_str(),
+            subscriber_id: Shown(address.subscriber.value()),
+            contact_id: address.contact.value(),
+        }),
+    }
+}
+
 /// `{"contact": {...}, "matchedBy"}`, or `{"contact": null}` (R26).
 #[must_use]
 pub fn contact_found(found: Option<&Found>) -> impl Serialize {
@@ -61,8 +89,9 @@ pub fn contact_found(found: Option<&Found>) -> impl Serialize {
     }
 }
 
-/// A card: `{"contactId", "externalCustomerId", "phone", "email", "createdAt",
-/// "createdThroughAppUuid", "tokens": [...]}` (R29).
+/// A card: `{"contactId", "externalCustomerId", "phone", "email", "firstName", "lastName",
+/// "languageCode", "timeZone", "fields": {...}, "createdAt", "createdThroughAppUuid", "tokens":
+/// [...]}` (R29, R43).
 #[must_use]
 pub fn card(card: &Card) -> impl Serialize {
     CardForm::from(card)
@@ -288,6 +317,43 @@ struct Recorded {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+struct UpsertedForm {
+    contact_id: u64,
+    contact: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matched_by: Option<&'static str>,
+}
+
+impl From<&ContactUpserted> for UpsertedForm {
+    fn from(upserted: &ContactUpserted) -> Self {
+        UpsertedForm {
+            contact_id: upserted.contact.value(),
+            contact: match upserted.card {
+                CardChange::Created => "created",
+                CardChange::Updated => "updated",
+                CardChange::Unchanged => "unchanged",
+            },
+            matched_by: upserted.matched_by.map(IdentifierKind::as_str),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Recipients<L> {
+    recipients: L,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AddressForm<'a> {
+    app_uuid: Shown<AppId>,
+    token: &'a str,
+    subscriber_id: Shown<u64>,
+    contact_id: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct ContactFound<'a> {
     contact: Option<CardForm<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -304,6 +370,16 @@ struct CardForm<'a> {
     phone: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    fields: &'a BTreeMap<String, String>,
     created_at: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     created_through_app_uuid: Option<Shown<AppId>>,
@@ -318,6 +394,11 @@ impl<'a> From<&'a Card> for CardForm<'a> {
             external_customer_id: identifiers.external_customer_id().map(|id| id.as_str()),
             phone: identifiers.phone().map(Phone::digits),
             email: identifiers.email().map(|email| email.as_str()),
+            first_name: card.fields.first_name.as_deref(),
+            last_name: card.fields.last_name.as_deref(),
+            language_code: card.fields.language_code.as_deref(),
+            time_zone: card.fields.time_zone.as_deref(),
+            fields: &card.fields.custom,
             created_at: card.created_at.as_millis(),
             created_through_app_uuid: card.created_through.map(Shown),
             tokens: List(&card.tokens, HeldTokenForm::from),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::error::{EntryError, Error, JsonError, JsonFault, OpenError, StorageError};
 use crate::fault::{Fault, FieldError};
 use crate::limits::{Limit, LimitExceeded};
+use crate::recipient::RecipientError;
 
 /// The published code of an error: see the [list](super#codes).
 #[must_use]
@@ -16,6 +17,7 @@ pub fn code(error: &Error) -> &'static str {
         Error::EntryRefused { .. } => "entryRefused",
         Error::Field(error) => field_code(error),
         Error::NothingGiven => "nothingGiven",
+        Error::Recipient(error) => recipient_code(*error),
         Error::LimitExceeded(_) => "limitExceeded",
         Error::Json(error) => json_code(error),
         Error::Busy { .. } => "busy",
@@ -40,10 +42,23 @@ pub fn entry_code(error: &EntryError) -> &'static str {
         EntryError::NoIdentifier => "noIdentifier",
         EntryError::UnknownContactId(_) => "unknownContactId",
         EntryError::ContactIdErased(_) => "contactIdErased",
+        EntryError::NothingToFindBy => "nothingToFindBy",
+        EntryError::Conflict { .. } => "conflict",
         EntryError::LimitExceeded(_) => "limitExceeded",
         EntryError::ContactIdsExhausted => "contactIdsExhausted",
         EntryError::OneOfTokenAndSubscriber => "oneOfTokenAndSubscriber",
         EntryError::Json(error) => json_code(error),
+    }
+}
+
+fn recipient_code(error: RecipientError) -> &'static str {
+    match error {
+        RecipientError::NothingGiven => "noRecipient",
+        RecipientError::AppWithoutNumber => "appWithoutNumber",
+        RecipientError::NumberWithoutApp => "numberWithoutApp",
+        RecipientError::UnknownSubscriber(_) => "unknownSubscriber",
+        RecipientError::UnknownContact => "unknownContact",
+        RecipientError::NoToken { .. } => "noToken",
     }
 }
 
@@ -75,7 +90,7 @@ fn json_code(error: &JsonError) -> &'static str {
         JsonFault::LoneSurrogate => "loneSurrogate",
         JsonFault::WrongType { .. } => "wrongType",
         JsonFault::Missing(_) => "missingMember",
-        JsonFault::Repeated(_) => "repeatedMember",
+        JsonFault::Repeated(_) | JsonFault::RepeatedUnnamed { .. } => "repeatedMember",
         JsonFault::Unknown(_) | JsonFault::UnknownUnnamed { .. } => "unknownMember",
         JsonFault::NotOneOf { .. } => "notOneOf",
     }
@@ -116,6 +131,7 @@ fn limit_name(limit: Limit) -> &'static str {
         Limit::ContactsPerToken => "contactsPerToken",
         Limit::EntriesPerRequest => "entriesPerRequest",
         Limit::RequestTextBytes => "requestTextBytes",
+        Limit::CustomFieldsPerContact => "customFieldsPerContact",
         Limit::CardTextBytes => "cardTextBytes",
         Limit::PageRows => "pageRows",
     }
@@ -125,7 +141,7 @@ fn limit_name(limit: Limit) -> &'static str {
 #[must_use]
 pub fn error(error: &Error) -> impl Serialize {
     Refused {
-        error: form(error, None),
+        error: Box::new(form(error, None)),
     }
 }
 
@@ -133,19 +149,19 @@ pub fn error(error: &Error) -> impl Serialize {
 #[must_use]
 pub fn error_at_line(error: &Error, line: u64) -> impl Serialize {
     Refused {
-        error: form(error, Some(line)),
+        error: Box::new(form(error, Some(line))),
     }
 }
 
 #[derive(Serialize)]
 pub(super) struct Refused {
-    error: Form,
+    error: Box<Form>,
 }
 
 impl Refused {
     pub(super) fn entry(error: &EntryError) -> Self {
         Refused {
-            error: entry_form(error),
+            error: Box::new(entry_form(error)),
         }
     }
 }
@@ -171,6 +187,9 @@ struct Form {
     /// How much there may be.
     #[serde(skip_serializing_if = "Option::is_none")]
     most: Option<u64>,
+    /// The kind of identifier that is in conflict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
     /// The contact that the error is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     contact_id: Option<u64>,
@@ -222,6 +241,10 @@ fn form(error: &Error, line: Option<u64>) -> Form {
             cause: Some(Box::new(entry_form(error))),
             ..plain
         },
+        Error::Recipient(RecipientError::NoToken { contact, .. }) => Form {
+            contact_id: Some(contact.value()),
+            ..plain
+        },
         Error::Indeterminate { sequence, .. } => Form {
             sequence: Some(sequence.value()),
             ..plain
@@ -242,6 +265,11 @@ fn entry_form(error: &EntryError) -> Form {
         EntryError::LimitExceeded(error) => plain.limit(error),
         EntryError::UnknownContactId(id) | EntryError::ContactIdErased(id) => Form {
             contact_id: Some(id.value()),
+            ..plain
+        },
+        EntryError::Conflict { kind, contact } => Form {
+            kind: Some(kind.as_str()),
+            contact_id: Some(contact.value()),
             ..plain
         },
         _ => plain,

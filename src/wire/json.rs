@@ -3,6 +3,7 @@
 //! A text is checked once as a whole. What is read from it later is a part of it: it is JSON, so only
 //! its types and its members can be wrong. This module knows no request.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::Deserializer as _;
@@ -141,6 +142,21 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The members of an object whose names are not ours to know, in order.
+    pub(super) fn entries(self) -> Result<Vec<(String, Value<'a>)>, JsonFault> {
+        if self.kind() != "object" {
+            return Err(self.wrong_type("object"));
+        }
+        let mut fault = None;
+        let read = serde_json::Deserializer::from_str(self.0.get())
+            .deserialize_map(Entries { fault: &mut fault });
+        match (fault, read) {
+            (Some(fault), _) => Err(fault),
+            (None, Err(error)) => Err(syntax(&error)),
+            (None, Ok(entries)) => Ok(entries),
+        }
+    }
+
     /// The elements of an array: the first `most`, and how many there are.
     pub(super) fn elements(self, most: usize) -> Result<(Vec<Value<'a>>, usize), JsonFault> {
         if self.kind() != "array" {
@@ -231,15 +247,71 @@ impl<const N: usize> Visitor<'_> for Name<'_, N> {
     }
 }
 
-/// A member that is not known. It is named only where its name cannot well be a value: a phone, an
-/// email or a token in the place of a name must not come out in an error (R52).
-pub(super) fn unknown_member(name: &[u8]) -> JsonFault {
+struct Entries<'m> {
+    fault: &'m mut Option<JsonFault>,
+}
+
+impl<'de> Visitor<'de> for Entries<'_> {
+    type Value = Vec<(String, Value<'de>)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        let mut names = HashSet::new();
+        while let Some(name) = map.next_key_seed(AnyName)? {
+            let fault = match name {
+                Ok(name) if names.insert(name.clone()) => {
+                    entries.push((name, Value(map.next_value()?)));
+                    continue;
+                }
+                Ok(name) => JsonFault::RepeatedUnnamed { bytes: name.len() },
+                Err(fault) => fault,
+            };
+            *self.fault = Some(fault);
+            return Err(A::Error::custom(""));
+        }
+        Ok(entries)
+    }
+}
+
+/// Reads the name of a member, whatever it is. As bytes, as [`Name`] does.
+struct AnyName;
+
+impl<'de> DeserializeSeed<'de> for AnyName {
+    type Value = Result<String, JsonFault>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, name: D) -> Result<Self::Value, D::Error> {
+        name.deserialize_bytes(self)
+    }
+}
+
+impl Visitor<'_> for AnyName {
+    type Value = Result<String, JsonFault>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a member")
+    }
+
+    fn visit_bytes<E>(self, name: &[u8]) -> Result<Self::Value, E> {
+        let name = std::str::from_utf8(name).map_err(|_| JsonFault::LoneSurrogate);
+        Ok(name.map(str::to_owned))
+    }
+}
+
+/// Whether the name of a member may be shown (R52): a phone, an email or a token in the place of a
+/// name must not come out in an error.
+pub(super) fn may_be_shown(name: &[u8]) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    let shown = (1..=64).contains(&name.len())
-        && name.iter().all(plain)
-        && !name.iter().all(u8::is_ascii_digit);
+    (1..=64).contains(&name.len()) && name.iter().all(plain) && !name.iter().all(u8::is_ascii_digit)
+}
+
+/// A member that is not known. It is named only where its name cannot well be a value.
+pub(super) fn unknown_member(name: &[u8]) -> JsonFault {
     match std::str::from_utf8(name) {
-        Ok(name) if shown => JsonFault::Unknown(name.to_owned()),
+        Ok(shown) if may_be_shown(name) => JsonFault::Unknown(shown.to_owned()),
         _ => JsonFault::UnknownUnnamed { bytes: name.len() },
     }
 }

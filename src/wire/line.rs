@@ -5,21 +5,25 @@
 use crate::add_tokens::AddTokens;
 use crate::app::{AccessKey, AppId, AppName};
 use crate::connect_app::ConnectApp;
-use crate::error::{Error, JsonError, JsonFault};
+use crate::error::{Error, JsonFault};
 use crate::identifier::{ContactId, Identifiers};
 use crate::limits::{Limits, PAGE_ROWS};
 use crate::record_reports::RecordReports;
 use crate::remove_token::RemoveToken;
 use crate::report::MessageId;
+use crate::send_request::SendRequest;
 use crate::subscriber::SubscriberId;
 use crate::time::Timestamp;
 use crate::token::Token;
+use crate::upsert::Upsert;
 
+use super::contacts::upsert;
 use super::json::{Value, at};
 use super::request::{
-    check_request_size, contact_id, identifiers, member_path, report_entries, subscriber_id,
-    timestamp, token_entries,
+    check_request_size, contact_id, identifiers, member_path, report_entries, required,
+    subscriber_id, timestamp, token_entries, uuid,
 };
+use super::send::send_request;
 
 /// One line of a log of what a host receives: one request or one question.
 ///
@@ -29,7 +33,9 @@ use super::request::{
 /// | `{"disconnectApp": {"appUuid"}}` | [`Line::DisconnectApp`] |
 /// | `{"appUuid", "tokens": [...], "at"}` | [`Line::AddTokens`]; `at` is optional |
 /// | `{"appUuid", "statuses": [...], "at"}` | [`Line::RecordReports`]; `at` is optional, here and in each report |
+/// | `{"contacts": [...], "dedupeOn", "at"}` | [`Line::Upsert`]; `at` is optional |
 /// | `{"find": {...}}`, `{"explain": {...}}` | [`Line::Find`], [`Line::Explain`]: any of the four identifiers |
+/// | `{"resolve": {...}}` | [`Line::Resolve`]: the request to send a message |
 /// | `{"erase": {"contactId"}}` | [`Line::Erase`] |
 /// | `{"removeToken": {"appUuid", "token", "contactId"}}` | [`Line::RemoveToken`]; `contactId` is optional |
 /// | `{"apps": {}}` | [`Line::Apps`] |
@@ -38,7 +44,8 @@ use super::request::{
 /// | `{"forgetMessages": {"appUuid", "before"}}` | [`Line::ForgetMessages`] |
 /// | `{"verify": {}}` | [`Line::Verify`] |
 ///
-/// A member that is `null` counts as absent, `tokens` and `statuses` excepted. Times are milliseconds
+/// A member that is `null` counts as absent, `tokens`, `statuses`, `contacts` and what stands in
+/// `contacts` excepted. Times are milliseconds
 /// since 1970 UTC.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -56,10 +63,14 @@ pub enum Line {
     AddTokens(AddTokens),
     /// Record delivery reports.
     RecordReports(RecordReports),
+    /// Create or update contacts.
+    Upsert(Upsert),
     /// Find a contact.
     Find(Identifiers),
     /// Explain where identifiers lead.
     Explain(Identifiers),
+    /// Resolve the recipient of a message.
+    Resolve(SendRequest),
     /// Erase a contact.
     Erase(ContactId),
     /// Take a token off one card, or off all.
@@ -95,15 +106,18 @@ pub enum Line {
     Verify,
 }
 
-const MEMBERS: [&str; 15] = [
+const MEMBERS: [&str; 18] = [
     "appUuid",
     "at",
+    "dedupeOn",
     "tokens",
     "statuses",
+    "contacts",
     "connectApp",
     "disconnectApp",
     "find",
     "explain",
+    "resolve",
     "erase",
     "removeToken",
     "apps",
@@ -114,14 +128,14 @@ const MEMBERS: [&str; 15] = [
 ];
 
 const ONE_KIND: JsonFault = JsonFault::NotOneOf {
-    expected: "one of tokens, statuses, connectApp, disconnectApp, find, explain, erase, \
-               removeToken, apps, subscribers, messages, forgetMessages and verify",
+    expected: "one of tokens, statuses, contacts, connectApp, disconnectApp, find, explain, resolve, \
+               erase, removeToken, apps, subscribers, messages, forgetMessages and verify",
 };
 
 impl Line {
     /// Reads a line.
     ///
-    /// An entry of `tokens` or `statuses` that is not of the published form is kept as one that will
+    /// An entry of `tokens`, `statuses` or `contacts` that is not of the published form is kept as one that will
     /// be refused (R55).
     ///
     /// # Errors
@@ -132,28 +146,35 @@ impl Line {
     pub fn parse(line: &[u8], limits: &Limits) -> Result<Self, Error> {
         check_request_size(line.len() as u64, limits)?;
         let members = Value::parse(line).and_then(|value| value.members(&MEMBERS));
-        let [app, time, kinds @ ..] = members.map_err(at(""))?;
+        let [app, time, dedupe_on, kinds @ ..] = members.map_err(at(""))?;
         let mut present = MEMBERS
             .into_iter()
-            .skip(2)
+            .skip(3)
             .zip(kinds)
             .filter_map(|(name, value)| Some((name, value?)));
         let (Some((name, value)), None) = (present.next(), present.next()) else {
             return Err(at("")(ONE_KIND).into());
         };
-        if name == "tokens" || name == "statuses" {
-            return Self::batch(name, value, app, time, limits);
-        }
-        for (outer, value) in [("appUuid", app), ("at", time)] {
-            if value.is_some() {
+        // What may stand beside the kinds of line that are a published body.
+        let beside: &[&str] = match name {
+            "tokens" | "statuses" => &["appUuid", "at"],
+            "contacts" => &["dedupeOn", "at"],
+            _ => &[],
+        };
+        for (outer, value) in [("appUuid", app), ("at", time), ("dedupeOn", dedupe_on)] {
+            if value.is_some() && !beside.contains(&outer) {
                 return Err(at("")(JsonFault::Unknown(outer.to_owned())).into());
             }
         }
         match name {
+            "tokens" => Self::add_tokens(value, app, time, limits),
+            "statuses" => Self::record_reports(value, app, time, limits),
+            "contacts" => Self::upsert(value, dedupe_on, time, limits),
             "connectApp" => Self::connect_app(value),
             "disconnectApp" => Self::disconnect_app(value),
             "find" => identifiers(value, "find").map(Line::Find),
             "explain" => identifiers(value, "explain").map(Line::Explain),
+            "resolve" => send_request(value, "resolve", limits).map(Line::Resolve),
             "erase" => Self::erase(value),
             "removeToken" => Self::remove_token(value),
             "apps" => nothing_in(value, "apps").map(|()| Line::Apps),
@@ -165,25 +186,45 @@ impl Line {
         }
     }
 
-    fn batch(
-        name: &'static str,
+    fn add_tokens(
         value: Value<'_>,
         app: Option<Value<'_>>,
         time: Option<Value<'_>>,
         limits: &Limits,
     ) -> Result<Self, Error> {
-        let app = app_uuid(app, "")?;
-        let time = time.and_then(Value::given).map(timestamp).transpose();
-        let time = time.map_err(at("at"))?;
-        if name == "tokens" {
-            let request = AddTokens::new(app).entries(token_entries(value, limits)?);
-            return Ok(Line::AddTokens(match time {
-                Some(time) => request.at(time),
-                None => request,
-            }));
-        }
-        let request = RecordReports::new(app).reports(report_entries(value, limits)?);
+        let request = AddTokens::new(app_uuid(app, "")?);
+        let time = made_at(time)?;
+        let request = request.entries(token_entries(value, limits)?);
+        Ok(Line::AddTokens(match time {
+            Some(time) => request.at(time),
+            None => request,
+        }))
+    }
+
+    fn record_reports(
+        value: Value<'_>,
+        app: Option<Value<'_>>,
+        time: Option<Value<'_>>,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
+        let request = RecordReports::new(app_uuid(app, "")?);
+        let time = made_at(time)?;
+        let request = request.reports(report_entries(value, limits)?);
         Ok(Line::RecordReports(match time {
+            Some(time) => request.at(time),
+            None => request,
+        }))
+    }
+
+    fn upsert(
+        value: Value<'_>,
+        dedupe_on: Option<Value<'_>>,
+        time: Option<Value<'_>>,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
+        let time = made_at(time)?;
+        let request = upsert(value, dedupe_on, limits)?;
+        Ok(Line::Upsert(match time {
             Some(time) => request.at(time),
             None => request,
         }))
@@ -279,23 +320,13 @@ fn nothing_in(value: Value<'_>, path: &str) -> Result<(), Error> {
 
 const PAGE: [&str; 3] = ["appUuid", "after", "limit"];
 
-fn required<'a>(
-    value: Option<Value<'a>>,
-    path: &str,
-    member: &'static str,
-) -> Result<Value<'a>, JsonError> {
-    value
-        .and_then(Value::given)
-        .ok_or_else(|| at(path)(JsonFault::Missing(member)))
+fn made_at(value: Option<Value<'_>>) -> Result<Option<Timestamp>, Error> {
+    let time = value.and_then(Value::given).map(timestamp).transpose();
+    Ok(time.map_err(at("at"))?)
 }
 
 fn app_uuid(value: Option<Value<'_>>, path: &str) -> Result<AppId, Error> {
-    let text = required(value, path, "appUuid")?.text();
-    let id = text.and_then(|text| {
-        AppId::parse(&text).map_err(|_| JsonFault::NotOneOf {
-            expected: "a UUID in a text form of RFC 4122",
-        })
-    });
+    let id = uuid(required(value, path, "appUuid")?);
     Ok(id.map_err(|fault| at(member_path(path, "appUuid"))(fault))?)
 }
 

@@ -21,13 +21,14 @@
 //! # What is taken
 //!
 //! - UTF-8 without a byte order mark, within the limit on the text of one request.
-//! - Anything wrong inside one entry of `tokens` or `statuses` refuses that entry alone; what is
+//! - Anything wrong inside one entry of `tokens`, `statuses` or `contacts` refuses that entry alone; what is
 //!   wrong outside them refuses the request (R55). A text that is not JSON at all is refused whole.
-//! - `token`, `externalCustomerId` and `phone`: a string, or an integer from -2^63 to 2^64-1, which
+//! - `token`, `externalCustomerId`, `phone` and `number`: a string, or an integer from -2^63 to 2^64-1, which
 //!   counts as its decimal text (`-0` as `0`). Any other number is a wrong type.
 //! - `contactId`: an integer, or a string of decimal digits. `subscriberId`: a string.
 //! - `at`: an integer from 0 to 2^64-1, milliseconds since 1970 UTC.
-//! - A member that is `null` counts as absent; an identifier that is empty or only white space, too
+//! - A member that is `null` counts as absent, but in an item of `contacts`, where it takes a value off
+//!   the card (R42); an identifier that is empty or only white space, too
 //!   (R1). A member that is not known or stands there twice is an error.
 //! - An identifier of a wrong type refuses its entry, also where invalid identifiers are ignored
 //!   (R13).
@@ -38,7 +39,7 @@
 //! in its place among the `results`. No text of the parser and no value of the request is in it
 //! (R52). Besides `code` and `message` there are, where they apply: `field`, the field whose value is
 //! invalid; `path`, the members that lead to what is not of the published form; `limit`, `actual` and
-//! `most`; `contactId`; `sequence`; `entry` and `cause`; `line`.
+//! `most`; `kind`; `contactId`; `sequence`; `entry` and `cause`; `line`.
 //!
 //! # Codes
 //!
@@ -54,6 +55,10 @@
 //! | `noIdentifier` | entry | no identifier is given (R13) |
 //! | `unknownContactId`, `contactIdErased` | entry | the contact id cannot be adopted (R18) |
 //! | `oneOfTokenAndSubscriber` | entry | a report names both or neither (R36) |
+//! | `nothingToFindBy` | entry | an item of an upsert has no identifier that could find its contact (R41) |
+//! | `conflict` | entry | an identifier that cannot be put on the card; `kind` and `contactId` say which and what is in the way (R42) |
+//! | `noRecipient`, `appWithoutNumber`, `numberWithoutApp` | request | no recipient is given (R39) |
+//! | `unknownSubscriber`, `unknownContact`, `noToken` | request | the recipient cannot be reached (R39) |
 //! | `limitExceeded` | request, entry | over a limit; `limit` says which |
 //! | `contactIdsExhausted` | request, entry | no contact id is left |
 //! | `unknownApp` | request | the app is not connected (R11) |
@@ -67,15 +72,20 @@
 //! | `notFound`, `alreadyExists`, `alreadyOpen`, `symbolicLink`, `notAFile`, `emptyFile`, `halfCreated`, `foreignFile`, `newerFormat`, `otherCanonicalForms`, `damaged`, `limitTooHigh`, `noThread`, `noRandomBytes` | opening | the store cannot be opened (R50, R51) |
 
 mod answer;
+mod contacts;
 mod fault;
 mod json;
 mod line;
 mod request;
+mod send;
 
 pub use answer::{
-    app_connected, app_disconnected, apps, card, contact_found, erased, explanation, messages,
-    messages_forgotten, reports_recorded, subscribers, token_removed, tokens_added, verified,
+    app_connected, app_disconnected, apps, card, contact_found, contacts_upserted, erased,
+    explanation, messages, messages_forgotten, recipients, reports_recorded, subscribers,
+    token_removed, tokens_added, verified,
 };
+pub use contacts::parse_upsert;
 pub use fault::{code, entry_code, error, error_at_line};
 pub use line::Line;
 pub use request::{check_request_size, parse_add_tokens, parse_identifiers, parse_reports};
+pub use send::parse_send_request;

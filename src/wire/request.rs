@@ -53,8 +53,7 @@ pub fn parse_reports(app: AppId, body: &[u8], limits: &Limits) -> Result<RecordR
 /// [`Error::LimitExceeded`] when the body has more bytes than a request may; otherwise the first
 /// fault, in the order of R13: [`Error::Json`], or [`Error::Field`] for an invalid identifier.
 pub fn parse_identifiers(body: &[u8], limits: &Limits) -> Result<Identifiers, Error> {
-    check_request_size(body.len() as u64, limits)?;
-    identifiers(Value::parse(body).map_err(at(""))?, "")
+    identifiers(body_value(body, limits)?, "")
 }
 
 /// Whether a request may have this many bytes of text: for a reader that wants to know before it
@@ -71,14 +70,18 @@ pub fn check_request_size(bytes: u64, limits: &Limits) -> Result<(), LimitExceed
     )
 }
 
-fn body_members<'a, const N: usize>(
+/// The one value that a body holds.
+pub(super) fn body_value<'a>(body: &'a [u8], limits: &Limits) -> Result<Value<'a>, Error> {
+    check_request_size(body.len() as u64, limits)?;
+    Ok(Value::parse(body).map_err(at(""))?)
+}
+
+pub(super) fn body_members<'a, const N: usize>(
     body: &'a [u8],
     known: &[&'static str; N],
     limits: &Limits,
 ) -> Result<[Option<Value<'a>>; N], Error> {
-    check_request_size(body.len() as u64, limits)?;
-    let members = Value::parse(body).and_then(|value| value.members(known));
-    Ok(members.map_err(at(""))?)
+    Ok(body_value(body, limits)?.members(known).map_err(at(""))?)
 }
 
 /// The entries under `tokens`.
@@ -95,13 +98,13 @@ pub(super) fn report_entries(value: Value<'_>, limits: &Limits) -> Result<Vec<Re
         .collect())
 }
 
-fn entries<'a>(
+pub(super) fn entries<'a>(
     value: Value<'a>,
-    name: &'static str,
+    path: &str,
     limits: &Limits,
 ) -> Result<Vec<Value<'a>>, Error> {
     let most = limits.entries_per_request;
-    let (entries, count) = value.elements(most).map_err(at(name))?;
+    let (entries, count) = value.elements(most).map_err(at(path))?;
     LimitExceeded::check(Limit::EntriesPerRequest, count, most)?;
     Ok(entries)
 }
@@ -170,7 +173,7 @@ fn give(
 
 /// The contact id that a decimal string is; 0, which is none, when it is no contact id. An invalid
 /// one is thus met where identifiers are checked, at its place in the order of R13.
-fn decimal(text: &str) -> i128 {
+pub(super) fn decimal(text: &str) -> i128 {
     ContactId::parse_decimal(text).map_or(0, |id| id.value().into())
 }
 
@@ -193,6 +196,16 @@ pub(super) fn member_path(path: &str, member: &str) -> String {
         return member.to_owned();
     }
     format!("{path}.{member}")
+}
+
+pub(super) fn required<'a>(
+    value: Option<Value<'a>>,
+    path: &str,
+    member: &'static str,
+) -> Result<Value<'a>, JsonError> {
+    value
+        .and_then(Value::given)
+        .ok_or_else(|| at(path)(JsonFault::Missing(member)))
 }
 
 /// A contact id that stands alone, not among identifiers.
@@ -255,6 +268,12 @@ fn status(value: Value<'_>) -> Result<Status, JsonFault> {
 pub(super) fn subscriber_id(value: Value<'_>) -> Result<SubscriberId, JsonFault> {
     SubscriberId::parse(&value.text()?).ok_or(JsonFault::NotOneOf {
         expected: "a subscriber id: decimal digits without a leading 0",
+    })
+}
+
+pub(super) fn uuid(value: Value<'_>) -> Result<AppId, JsonFault> {
+    AppId::parse(&value.text()?).map_err(|_| JsonFault::NotOneOf {
+        expected: "a UUID in a text form of RFC 4122",
     })
 }
 

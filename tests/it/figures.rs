@@ -5,9 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use contact_store::{
-    AddTokens, AppId, AppName, BatchMode, ConnectApp, ContactStore, Error, GroupSizes, Latencies,
-    OperationFigures, Ownership, RecordReports, RemoveToken, Report, Stats, Status, SubscriberId,
-    Token, TokenEntry, WhenFull,
+    AddTokens, AppId, AppName, BatchMode, ConnectApp, ContactStore, ContactUpdate, DedupeOn, Error,
+    GroupSizes, Latencies, OperationFigures, Ownership, RecordReports, RemoveToken, Report, Stats,
+    Status, SubscriberId, Token, TokenEntry, Upsert, WhenFull,
 };
 
 use crate::failing_disk::disk::{Fault, FaultKind, TestDisk};
@@ -84,6 +84,22 @@ fn record_reports(store: &ContactStore) {
     assert!(store.record_reports(request).wait().is_ok());
 }
 
+fn upsert(store: &ContactStore) {
+    let named = |name: &str| {
+        ContactUpdate::new()
+            .email("new@example.com")
+            .first_name(name)
+    };
+    let nameless = ContactUpdate::new().first_name("Ann");
+    let request = Upsert::new(DedupeOn::Email).contacts([
+        named("Ann"),
+        named("Anna"),
+        named("Anna"),
+        nameless,
+    ]);
+    assert!(store.upsert(request).wait().is_ok());
+}
+
 #[test]
 fn every_request_and_every_entry_is_counted_once_under_what_became_of_it() {
     let (store, clock) = store_with(|options| options.ownership = Ownership::Exclusive);
@@ -111,6 +127,15 @@ fn every_request_and_every_entry_is_counted_once_under_what_became_of_it() {
         ("refused", 1),
     ];
     assert_figures(&store, "recordReports", (1, 0), &outcomes);
+
+    upsert(&store);
+    let outcomes = [
+        ("created", 1),
+        ("updated", 1),
+        ("unchanged", 1),
+        ("refused", 1),
+    ];
+    assert_figures(&store, "upsert", (1, 0), &outcomes);
 
     for _ in 0..2 {
         let token = Token::parse("token 2").unwrap();
@@ -153,6 +178,7 @@ fn the_kinds_of_operations_are_all_there_in_a_fixed_order() {
     let all = [
         "addTokens",
         "recordReports",
+        "upsert",
         "removeToken",
         "erase",
         "connectApp",

@@ -33,3 +33,5 @@ mod rules_reading;
 mod rules_reports;
 mod rules_tokens;
 mod sequences;
+#[cfg(feature = "tracing")]
+mod trace;

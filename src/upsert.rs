@@ -1,0 +1,582 @@
+//! Creating and updating contacts: the request, what becomes of each item, and how it is decided
+//! (R41–R43).
+//!
+//! This module does not know JSON, queues or commits, and touches no token.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::batch::decide_batch;
+use crate::card_limits;
+use crate::error::{EntryError, Error, JsonError};
+use crate::fault::{Fault, Field, FieldError};
+use crate::fields::{self, ContactFields};
+use crate::figures::{Became, OperationKind, Tally};
+use crate::identifier::{
+    ContactId, Email, ExternalId, IdentifierKind, Identifiers, KindSet, Phone,
+};
+use crate::limits::{LimitExceeded, Limits};
+use crate::matching;
+use crate::new_contact::NewContact;
+use crate::operation::{Operation, Size, Step};
+use crate::rules::{self, BatchMode, DedupeOn, FoundByUpsert, UnknownContactId};
+use crate::storage::{CardRow, Draft, Failure, FoundCard, find_card};
+use crate::time::{RequestTime, Timestamp};
+
+/// What becomes of one value on a card.
+#[derive(Clone, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a value is there or not: a third thing to do would be another operation"
+)]
+pub enum Change<T = String> {
+    /// It is put there, in place of any before.
+    Set(T),
+    /// It is taken off.
+    Remove,
+}
+
+impl<T> Change<T> {
+    fn try_map<U, E>(self, map: impl FnOnce(T) -> Result<U, E>) -> Result<Change<U>, E> {
+        Ok(match self {
+            Change::Set(value) => Change::Set(map(value)?),
+            Change::Remove => Change::Remove,
+        })
+    }
+
+    fn value(&self) -> Option<&T> {
+        match self {
+            Change::Set(value) => Some(value),
+            Change::Remove => None,
+        }
+    }
+
+    fn into_value(self) -> Option<T> {
+        match self {
+            Change::Set(value) => Some(value),
+            Change::Remove => None,
+        }
+    }
+}
+
+impl From<&str> for Change {
+    fn from(value: &str) -> Self {
+        Change::Set(value.to_owned())
+    }
+}
+
+impl From<String> for Change {
+    fn from(value: String) -> Self {
+        Change::Set(value)
+    }
+}
+
+// Personal data (R52).
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Change::Set(value) => write!(f, "Set(<{} bytes>)", value.len()),
+            Change::Remove => f.write_str("Remove"),
+        }
+    }
+}
+
+/// One item of a request to create or update contacts, as it was given. Nothing is checked before
+/// the request is made.
+///
+/// What is not named stays as it is on the card. Unlike in [`TokenEntry`](crate::TokenEntry), a blank
+/// identifier is not as good as none: it is refused, since it might as well be meant to take one off.
+///
+/// ```
+/// # use contact_store::{Change, ContactUpdate};
+/// let update = ContactUpdate::new()
+///     .phone("+380 50 000 00 01")
+///     .email(Change::Remove)
+///     .first_name("Ann")
+///     .field("city", "Kyiv");
+/// ```
+#[derive(Clone, Default)]
+pub struct ContactUpdate {
+    contact_id: Option<i128>,
+    external_customer_id: Option<Change>,
+    phone: Option<Change>,
+    email: Option<Change>,
+    first_name: Option<Change>,
+    last_name: Option<Change>,
+    language_code: Option<Change>,
+    time_zone: Option<Change>,
+    custom: BTreeMap<String, Change>,
+    malformed: Option<JsonError>,
+}
+
+impl ContactUpdate {
+    /// An item that names nothing so far.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Of the contact with this id: any integer; one out of range refuses the item. The id of a
+    /// contact is never replaced (R42).
+    #[must_use]
+    pub fn contact_id(mut self, id: impl Into<i128>) -> Self {
+        self.contact_id = Some(id.into());
+        self
+    }
+
+    /// With this external customer id, or without one. It goes first in finding the contact (R41).
+    #[must_use]
+    pub fn external_customer_id(mut self, id: impl Into<Change>) -> Self {
+        self.external_customer_id = Some(id.into());
+        self
+    }
+
+    /// With this phone, or without one.
+    #[must_use]
+    pub fn phone(mut self, phone: impl Into<Change>) -> Self {
+        self.phone = Some(phone.into());
+        self
+    }
+
+    /// With this email, or without one.
+    #[must_use]
+    pub fn email(mut self, email: impl Into<Change>) -> Self {
+        self.email = Some(email.into());
+        self
+    }
+
+    /// With this first name, or without one.
+    #[must_use]
+    pub fn first_name(mut self, name: impl Into<Change>) -> Self {
+        self.first_name = Some(name.into());
+        self
+    }
+
+    /// With this last name, or without one.
+    #[must_use]
+    pub fn last_name(mut self, name: impl Into<Change>) -> Self {
+        self.last_name = Some(name.into());
+        self
+    }
+
+    /// With this language, or without one.
+    #[must_use]
+    pub fn language_code(mut self, code: impl Into<Change>) -> Self {
+        self.language_code = Some(code.into());
+        self
+    }
+
+    /// With this time zone, or without one.
+    #[must_use]
+    pub fn time_zone(mut self, zone: impl Into<Change>) -> Self {
+        self.time_zone = Some(zone.into());
+        self
+    }
+
+    /// With this value of a custom field, or without the field. Named again, the later counts.
+    #[must_use]
+    pub fn field(mut self, name: impl Into<String>, value: impl Into<Change>) -> Self {
+        self.custom.insert(name.into(), value.into());
+        self
+    }
+
+    /// An item whose JSON is not of the published form.
+    pub(crate) fn malformed(error: JsonError) -> Self {
+        ContactUpdate {
+            malformed: Some(error),
+            ..Self::default()
+        }
+    }
+
+    /// The parts that are texts, each with what it is for.
+    fn named(&self) -> [(Field, &Option<Change>); 7] {
+        [
+            (Field::ExternalCustomerId, &self.external_customer_id),
+            (Field::Phone, &self.phone),
+            (Field::Email, &self.email),
+            (Field::FirstName, &self.first_name),
+            (Field::LastName, &self.last_name),
+            (Field::LanguageCode, &self.language_code),
+            (Field::TimeZone, &self.time_zone),
+        ]
+    }
+
+    fn text_bytes(&self) -> usize {
+        let named = self
+            .named()
+            .into_iter()
+            .filter_map(|(_, change)| change.as_ref());
+        let names = self.custom.keys().map(String::len);
+        named
+            .chain(self.custom.values())
+            .map(|change| change.value().map_or(0, String::len))
+            .chain(names)
+            .fold(0, usize::saturating_add)
+    }
+
+    /// Reads the item: first what is wrong with its JSON (R55), then the identifiers in priority
+    /// order, then the fields, the custom ones in the byte order of their names.
+    fn parse(self) -> Result<ValidUpdate, EntryError> {
+        if let Some(error) = self.malformed {
+            return Err(error.into());
+        }
+        let of = |field| move |fault: Fault| FieldError::new(field, fault);
+        let contact_id = self.contact_id.map(ContactId::parse).transpose();
+        let external_customer_id = changed(self.external_customer_id, |id| ExternalId::parse(&id));
+        let phone = changed(self.phone, |phone| Phone::parse(&phone));
+        let email = changed(self.email, |email| Email::parse(&email));
+        let value = |field, change| {
+            changed(change, |value: String| {
+                fields::check_value(field, &value)?;
+                Ok::<_, FieldError>(value)
+            })
+        };
+        Ok(ValidUpdate {
+            contact_id: contact_id.map_err(of(Field::ContactId))?,
+            external_customer_id: external_customer_id.map_err(of(Field::ExternalCustomerId))?,
+            phone: phone.map_err(of(Field::Phone))?,
+            email: email.map_err(of(Field::Email))?,
+            first_name: value(Field::FirstName, self.first_name)?,
+            last_name: value(Field::LastName, self.last_name)?,
+            language_code: value(Field::LanguageCode, self.language_code)?,
+            time_zone: value(Field::TimeZone, self.time_zone)?,
+            custom: self
+                .custom
+                .into_iter()
+                .map(|(name, change)| {
+                    fields::check_name(&name)?;
+                    if let Change::Set(value) = &change {
+                        fields::check_value(Field::CustomFieldValue, value)?;
+                    }
+                    Ok((name, change))
+                })
+                .collect::<Result<_, FieldError>>()?,
+        })
+    }
+}
+
+fn changed<T, E>(
+    change: Option<Change>,
+    parse: impl FnOnce(String) -> Result<T, E>,
+) -> Result<Option<Change<T>>, E> {
+    change.map(|change| change.try_map(parse)).transpose()
+}
+
+// Personal data (R52).
+impl fmt::Debug for ContactUpdate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("ContactUpdate");
+        shown.field("contact_id", &self.contact_id);
+        for (field, change) in self.named() {
+            shown.field(field.as_str(), change);
+        }
+        shown
+            .field("custom_fields", &self.custom.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request to create or update contacts (R41–R43).
+#[derive(Clone, Debug)]
+pub struct Upsert {
+    dedupe_on: DedupeOn,
+    contacts: Vec<ContactUpdate>,
+    at: Option<Timestamp>,
+    unknown_contact_id: Option<UnknownContactId>,
+    mode: BatchMode,
+}
+
+impl Upsert {
+    /// A request without items so far, whose contacts are found by this.
+    #[must_use]
+    pub fn new(dedupe_on: DedupeOn) -> Self {
+        Upsert {
+            dedupe_on,
+            contacts: Vec::new(),
+            at: None,
+            unknown_contact_id: None,
+            mode: BatchMode::default(),
+        }
+    }
+
+    /// With one more item.
+    #[must_use]
+    pub fn contact(mut self, update: ContactUpdate) -> Self {
+        self.contacts.push(update);
+        self
+    }
+
+    /// With more items.
+    #[must_use]
+    pub fn contacts(mut self, updates: impl IntoIterator<Item = ContactUpdate>) -> Self {
+        self.contacts.extend(updates);
+        self
+    }
+
+    /// Made at this time; without it, when the store gets it (R54).
+    #[must_use]
+    pub fn at(mut self, at: Timestamp) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    /// With this treatment of contact ids that name no contact (R18).
+    #[must_use]
+    pub fn unknown_contact_id(mut self, option: UnknownContactId) -> Self {
+        self.unknown_contact_id = Some(option);
+        self
+    }
+
+    /// With this treatment of the rest when an item is refused (R23).
+    #[must_use]
+    pub fn mode(mut self, mode: BatchMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Parses the request: what can be wrong with it is found here, before it waits for the writer.
+    pub(crate) fn prepare(
+        self,
+        unknown_contact_id: UnknownContactId,
+        limits: Limits,
+        clock: Timestamp,
+    ) -> Result<PreparedUpsert, LimitExceeded> {
+        let size = Size::of_batch(self.contacts.iter().map(ContactUpdate::text_bytes), &limits)?;
+        Ok(PreparedUpsert {
+            dedupe_on: self.dedupe_on,
+            size,
+            updates: self
+                .contacts
+                .into_iter()
+                .map(ContactUpdate::parse)
+                .collect(),
+            time: RequestTime::new(clock, self.at),
+            unknown_contact_id: self.unknown_contact_id.unwrap_or(unknown_contact_id),
+            mode: self.mode,
+            limits,
+        })
+    }
+}
+
+/// What became of one accepted item (R41).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ContactUpserted {
+    /// The contact.
+    pub contact: ContactId,
+    /// The kind that found it; `None` when it was created.
+    pub matched_by: Option<IdentifierKind>,
+    /// What became of its card.
+    pub card: CardChange,
+}
+
+/// What became of a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CardChange {
+    /// It was created.
+    Created,
+    /// It was changed.
+    Updated,
+    /// It was as the item says already.
+    Unchanged,
+}
+
+/// An item whose values are valid.
+struct ValidUpdate {
+    contact_id: Option<ContactId>,
+    external_customer_id: Option<Change<ExternalId>>,
+    phone: Option<Change<Phone>>,
+    email: Option<Change<Email>>,
+    first_name: Option<Change>,
+    last_name: Option<Change>,
+    language_code: Option<Change>,
+    time_zone: Option<Change>,
+    custom: BTreeMap<String, Change>,
+}
+
+impl ValidUpdate {
+    /// The identifiers that it gives.
+    fn identifiers(&self) -> Identifiers {
+        fn value<T: Clone>(change: &Option<Change<T>>) -> Option<T> {
+            change.as_ref().and_then(Change::value).cloned()
+        }
+        let mut given = Identifiers::new();
+        *given.contact_id_mut() = self.contact_id;
+        *given.external_customer_id_mut() = value(&self.external_customer_id);
+        *given.phone_mut() = value(&self.phone);
+        *given.email_mut() = value(&self.email);
+        given
+    }
+
+    /// Makes the changes that it names. The contact id is none: it is the key of the card.
+    fn change(self, card: &mut CardRow) {
+        fn apply<T>(to: &mut Option<T>, change: Option<Change<T>>) {
+            if let Some(change) = change {
+                *to = change.into_value();
+            }
+        }
+        apply(
+            card.identifiers.external_customer_id_mut(),
+            self.external_customer_id,
+        );
+        apply(card.identifiers.phone_mut(), self.phone);
+        apply(card.identifiers.email_mut(), self.email);
+        let ContactFields {
+            first_name,
+            last_name,
+            language_code,
+            time_zone,
+            custom,
+        } = &mut card.fields;
+        apply(first_name, self.first_name);
+        apply(last_name, self.last_name);
+        apply(language_code, self.language_code);
+        apply(time_zone, self.time_zone);
+        for (name, change) in self.custom {
+            match change {
+                Change::Set(value) => drop(custom.insert(name, value)),
+                Change::Remove => drop(custom.remove(&name)),
+            }
+        }
+    }
+}
+
+/// A request to create or update contacts, parsed.
+pub(crate) struct PreparedUpsert {
+    dedupe_on: DedupeOn,
+    updates: Vec<Result<ValidUpdate, EntryError>>,
+    size: Size,
+    time: RequestTime,
+    unknown_contact_id: UnknownContactId,
+    mode: BatchMode,
+    limits: Limits,
+}
+
+impl Operation for PreparedUpsert {
+    type Outcome = Vec<Result<ContactUpserted, EntryError>>;
+
+    const KIND: OperationKind = OperationKind::Upsert;
+
+    fn size(&self) -> Size {
+        self.size
+    }
+
+    fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<Self::Outcome>, Error> {
+        let updates = std::mem::take(&mut self.updates);
+        let outcomes = decide_batch(draft, self.mode, updates, |draft, update| {
+            self.decide_one(draft, update)
+        })?;
+        Ok(Step::Done(outcomes))
+    }
+
+    fn count(outcome: &Self::Outcome, tally: &mut Tally) {
+        for item in outcome {
+            tally.entry(match item {
+                Ok(upserted) => match upserted.card {
+                    CardChange::Created => Became::Created,
+                    CardChange::Updated => Became::Updated,
+                    CardChange::Unchanged => Became::Unchanged,
+                },
+                Err(_) => Became::Refused,
+            });
+        }
+    }
+}
+
+impl PreparedUpsert {
+    fn decide_one(
+        &self,
+        draft: &mut Draft<'_>,
+        update: ValidUpdate,
+    ) -> Result<Result<ContactUpserted, EntryError>, Failure> {
+        let given = update.identifiers();
+        let Some(kinds) = rules::kinds_to_find(self.dedupe_on, given.kinds()) else {
+            return Ok(Err(EntryError::NothingToFindBy));
+        };
+        let found = matching::find_by(draft, kinds, &given)?;
+        if let Some((kind, contact)) = conflict(draft, found.as_ref(), &given)? {
+            return Ok(Err(EntryError::Conflict { kind, contact }));
+        }
+        match found {
+            Some((found, by)) => self.update(draft, found, by, update),
+            None => self.create(draft, given, update),
+        }
+    }
+
+    fn update(
+        &self,
+        draft: &mut Draft<'_>,
+        found: FoundCard,
+        by: IdentifierKind,
+        update: ValidUpdate,
+    ) -> Result<Result<ContactUpserted, EntryError>, Failure> {
+        let mut after = found.card.clone();
+        update.change(&mut after);
+        // A card over a lowered limit may shrink, or change within its size.
+        let grew = card_limits::own_text(&after) > card_limits::own_text(&found.card)
+            || after.fields.custom.len() > found.card.fields.custom.len();
+        if grew && let Err(exceeded) = card_limits::check(draft, &self.limits, &after)? {
+            return Ok(Err(exceeded.into()));
+        }
+        draft.write_card(found.id, Some(&found.card), Some(&after))?;
+        Ok(Ok(ContactUpserted {
+            contact: found.id,
+            matched_by: Some(by),
+            card: if after == found.card {
+                CardChange::Unchanged
+            } else {
+                CardChange::Updated
+            },
+        }))
+    }
+
+    fn create(
+        &self,
+        draft: &mut Draft<'_>,
+        given: Identifiers,
+        update: ValidUpdate,
+    ) -> Result<Result<ContactUpserted, EntryError>, Failure> {
+        let option = self.unknown_contact_id;
+        let new = match NewContact::decide(draft, option, given, KindSet::EMPTY)? {
+            Ok(new) => new,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let contact = match new.take_id(draft)? {
+            Ok(contact) => contact,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let mut card = new.into_card(self.time.at(), None);
+        update.change(&mut card);
+        if let Err(exceeded) = card_limits::check(draft, &self.limits, &card)? {
+            return Ok(Err(exceeded.into()));
+        }
+        draft.write_card(contact, None, Some(&card))?;
+        Ok(Ok(ContactUpserted {
+            contact,
+            matched_by: None,
+            card: CardChange::Created,
+        }))
+    }
+}
+
+/// What keeps the card from getting the given identifiers: the kind, and the contact in the way (R42).
+fn conflict(
+    draft: &Draft<'_>,
+    found: Option<&(FoundCard, IdentifierKind)>,
+    given: &Identifiers,
+) -> Result<Option<(IdentifierKind, ContactId)>, Failure> {
+    let found = found.map(|(found, by)| FoundByUpsert {
+        contact: found.id,
+        by: *by,
+        has_external_id: found.card.identifiers.external_customer_id().is_some(),
+    });
+    let by = found.map(|found| found.by);
+    for kind in given.kinds().iter().filter(|kind| Some(*kind) != by) {
+        let owner = find_card(draft, kind, given)?.map(|owner| owner.id);
+        if let Some(contact) = rules::in_the_way(found, kind, owner) {
+            return Ok(Some((kind, contact)));
+        }
+    }
+    Ok(None)
+}

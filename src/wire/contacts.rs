@@ -1,0 +1,128 @@
+//! The request to create or update contacts, read out of JSON (R41–R43).
+//!
+//! Values are only taken over: what is valid is for the domain types to say.
+
+use crate::error::{Error, JsonError, JsonFault};
+use crate::limits::Limits;
+use crate::rules::DedupeOn;
+use crate::upsert::{Change, ContactUpdate, Upsert};
+
+use super::json::{IntegerOrText, Value, at, may_be_shown};
+use super::request::{body_members, decimal, entries, required};
+
+/// Reads the body of a request to create or update contacts, `{"contacts": [...], "dedupeOn"}`.
+///
+/// `dedupeOn` is `contactId`, `externalCustomerId`, `phone`, `email` or `phoneThenEmail`. An item has
+/// any of `contactId`, `externalCustomerId`, `phone`, `email`, `firstName`, `lastName`,
+/// `languageCode`, `timeZone` and `fields`, an object of custom fields by name. What is `null` is
+/// taken off the card; `contactId` and `fields` themselves are then as good as not there.
+///
+/// An item that is not of the published form is kept as one that will be refused (R55).
+///
+/// # Errors
+///
+/// [`Error::LimitExceeded`] when the body has more bytes, or more items, than a request may;
+/// [`Error::Json`] when something outside the items is wrong.
+pub fn parse_upsert(body: &[u8], limits: &Limits) -> Result<Upsert, Error> {
+    let [contacts, dedupe_on] = body_members(body, &["contacts", "dedupeOn"], limits)?;
+    let contacts = contacts.ok_or_else(|| at("")(JsonFault::Missing("contacts")))?;
+    upsert(contacts, dedupe_on, limits)
+}
+
+/// The request whose items are `contacts`.
+pub(super) fn upsert(
+    contacts: Value<'_>,
+    dedupe_on: Option<Value<'_>>,
+    limits: &Limits,
+) -> Result<Upsert, Error> {
+    let dedupe_on = required(dedupe_on, "", "dedupeOn")?.text();
+    let dedupe_on = dedupe_on.and_then(|name| {
+        DedupeOn::parse(&name).ok_or(JsonFault::NotOneOf {
+            expected: "contactId, externalCustomerId, phone, email or phoneThenEmail",
+        })
+    });
+    let dedupe_on = dedupe_on.map_err(at("dedupeOn"))?;
+    let contacts = entries(contacts, "contacts", limits)?;
+    let updates = contacts.into_iter().enumerate().map(|(index, contact)| {
+        update(contact, &format!("contacts[{index}]")).unwrap_or_else(ContactUpdate::malformed)
+    });
+    Ok(Upsert::new(dedupe_on).contacts(updates))
+}
+
+const UPDATE: [&str; 9] = [
+    "contactId",
+    "externalCustomerId",
+    "phone",
+    "email",
+    "firstName",
+    "lastName",
+    "languageCode",
+    "timeZone",
+    "fields",
+];
+
+fn update(contact: Value<'_>, path: &str) -> Result<ContactUpdate, JsonError> {
+    let members = contact.members(&UPDATE).map_err(at(path))?;
+    let mut update = ContactUpdate::new();
+    for (name, value) in UPDATE.into_iter().zip(members) {
+        let Some(value) = value else { continue };
+        let wrong = |fault| at(format!("{path}.{name}"))(fault);
+        update = match name {
+            "contactId" => match value.given() {
+                Some(id) => update.contact_id(contact_id(id).map_err(wrong)?),
+                None => update,
+            },
+            "externalCustomerId" => {
+                update.external_customer_id(changed(value, Value::text_or_integer).map_err(wrong)?)
+            }
+            "phone" => update.phone(changed(value, Value::text_or_integer).map_err(wrong)?),
+            "email" => update.email(changed(value, Value::text).map_err(wrong)?),
+            "firstName" => update.first_name(changed(value, Value::text).map_err(wrong)?),
+            "lastName" => update.last_name(changed(value, Value::text).map_err(wrong)?),
+            "languageCode" => update.language_code(changed(value, Value::text).map_err(wrong)?),
+            "timeZone" => update.time_zone(changed(value, Value::text).map_err(wrong)?),
+            _ => custom(update, value, &format!("{path}.{name}"))?,
+        };
+    }
+    Ok(update)
+}
+
+fn custom(
+    mut update: ContactUpdate,
+    fields: Value<'_>,
+    path: &str,
+) -> Result<ContactUpdate, JsonError> {
+    let Some(fields) = fields.given() else {
+        return Ok(update);
+    };
+    for (name, value) in fields.entries().map_err(at(path))? {
+        let change = changed(value, Value::text).map_err(|fault| {
+            let shown = may_be_shown(name.as_bytes());
+            let path = if shown {
+                format!("{path}.{name}")
+            } else {
+                path.to_owned()
+            };
+            at(path)(fault)
+        })?;
+        update = update.field(name, change);
+    }
+    Ok(update)
+}
+
+/// What `null` takes off, and what anything else puts there.
+fn changed<'a>(
+    value: Value<'a>,
+    read: impl FnOnce(Value<'a>) -> Result<String, JsonFault>,
+) -> Result<Change, JsonFault> {
+    value
+        .given()
+        .map_or(Ok(Change::Remove), |value| read(value).map(Change::Set))
+}
+
+fn contact_id(value: Value<'_>) -> Result<i128, JsonFault> {
+    Ok(match value.integer_or_text()? {
+        IntegerOrText::Integer(id) => id,
+        IntegerOrText::Text(text) => decimal(&text),
+    })
+}
