@@ -10,7 +10,7 @@ use crate::batch::decide_batch;
 use crate::card_limits;
 use crate::error::{EntryError, Error, JsonError};
 use crate::fault::{Fault, Field, FieldError};
-use crate::fields::{self, ContactFields};
+use crate::fields;
 use crate::figures::{Became, OperationKind, Tally};
 use crate::identifier::{
     ContactId, Email, ExternalId, IdentifierKind, Identifiers, KindSet, Phone,
@@ -25,38 +25,12 @@ use crate::time::{RequestTime, Timestamp};
 
 /// What becomes of one value on a card.
 #[derive(Clone, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a value is there or not: a third thing to do would be another operation"
-)]
-pub enum Change<T = String> {
+#[non_exhaustive]
+pub enum Change {
     /// It is put there, in place of any before.
-    Set(T),
+    Set(String),
     /// It is taken off.
     Remove,
-}
-
-impl<T> Change<T> {
-    fn try_map<U, E>(self, map: impl FnOnce(T) -> Result<U, E>) -> Result<Change<U>, E> {
-        Ok(match self {
-            Change::Set(value) => Change::Set(map(value)?),
-            Change::Remove => Change::Remove,
-        })
-    }
-
-    fn value(&self) -> Option<&T> {
-        match self {
-            Change::Set(value) => Some(value),
-            Change::Remove => None,
-        }
-    }
-
-    fn into_value(self) -> Option<T> {
-        match self {
-            Change::Set(value) => Some(value),
-            Change::Remove => None,
-        }
-    }
 }
 
 impl From<&str> for Change {
@@ -209,7 +183,10 @@ impl ContactUpdate {
         let names = self.custom.keys().map(String::len);
         named
             .chain(self.custom.values())
-            .map(|change| change.value().map_or(0, String::len))
+            .map(|change| match change {
+                Change::Set(value) => value.len(),
+                Change::Remove => 0,
+            })
             .chain(names)
             .fold(0, usize::saturating_add)
     }
@@ -222,11 +199,11 @@ impl ContactUpdate {
         }
         let of = |field| move |fault: Fault| FieldError::new(field, fault);
         let contact_id = self.contact_id.map(ContactId::parse).transpose();
-        let external_customer_id = changed(self.external_customer_id, |id| ExternalId::parse(&id));
-        let phone = changed(self.phone, |phone| Phone::parse(&phone));
-        let email = changed(self.email, |email| Email::parse(&email));
+        let external_customer_id = set_to(self.external_customer_id, |id| ExternalId::parse(&id));
+        let phone = set_to(self.phone, |phone| Phone::parse(&phone));
+        let email = set_to(self.email, |email| Email::parse(&email));
         let value = |field, change| {
-            changed(change, |value: String| {
+            set_to(change, |value| {
                 fields::check_value(field, &value)?;
                 Ok::<_, FieldError>(value)
             })
@@ -245,21 +222,24 @@ impl ContactUpdate {
                 .into_iter()
                 .map(|(name, change)| {
                     fields::check_name(&name)?;
-                    if let Change::Set(value) = &change {
-                        fields::check_value(Field::CustomFieldValue, value)?;
-                    }
-                    Ok((name, change))
+                    let value = value(Field::CustomFieldValue, Some(change))?;
+                    Ok((name, value.flatten()))
                 })
                 .collect::<Result<_, FieldError>>()?,
         })
     }
 }
 
-fn changed<T, E>(
+/// What a value on the card is to be, if it is to change: `Some(None)` takes it off.
+fn set_to<T, E>(
     change: Option<Change>,
     parse: impl FnOnce(String) -> Result<T, E>,
-) -> Result<Option<Change<T>>, E> {
-    change.map(|change| change.try_map(parse)).transpose()
+) -> Result<Option<Option<T>>, E> {
+    Ok(match change {
+        None => None,
+        Some(Change::Remove) => Some(None),
+        Some(Change::Set(value)) => Some(Some(parse(value)?)),
+    })
 }
 
 // Personal data (R52).
@@ -382,61 +362,54 @@ pub enum CardChange {
     Unchanged,
 }
 
-/// An item whose values are valid.
+/// An item whose values are valid. `None` leaves a value on the card as it is, `Some(None)` takes it
+/// off.
 struct ValidUpdate {
     contact_id: Option<ContactId>,
-    external_customer_id: Option<Change<ExternalId>>,
-    phone: Option<Change<Phone>>,
-    email: Option<Change<Email>>,
-    first_name: Option<Change>,
-    last_name: Option<Change>,
-    language_code: Option<Change>,
-    time_zone: Option<Change>,
-    custom: BTreeMap<String, Change>,
+    external_customer_id: Option<Option<ExternalId>>,
+    phone: Option<Option<Phone>>,
+    email: Option<Option<Email>>,
+    first_name: Option<Option<String>>,
+    last_name: Option<Option<String>>,
+    language_code: Option<Option<String>>,
+    time_zone: Option<Option<String>>,
+    custom: Vec<(String, Option<String>)>,
 }
 
 impl ValidUpdate {
     /// The identifiers that it gives.
     fn identifiers(&self) -> Identifiers {
-        fn value<T: Clone>(change: &Option<Change<T>>) -> Option<T> {
-            change.as_ref().and_then(Change::value).cloned()
-        }
         let mut given = Identifiers::new();
         *given.contact_id_mut() = self.contact_id;
-        *given.external_customer_id_mut() = value(&self.external_customer_id);
-        *given.phone_mut() = value(&self.phone);
-        *given.email_mut() = value(&self.email);
+        *given.external_customer_id_mut() = self.external_customer_id.clone().flatten();
+        *given.phone_mut() = self.phone.flatten();
+        *given.email_mut() = self.email.clone().flatten();
         given
     }
 
     /// Makes the changes that it names. The contact id is none: it is the key of the card.
     fn change(self, card: &mut CardRow) {
-        fn apply<T>(to: &mut Option<T>, change: Option<Change<T>>) {
-            if let Some(change) = change {
-                *to = change.into_value();
+        fn set<T>(on_card: &mut Option<T>, to: Option<Option<T>>) {
+            if let Some(to) = to {
+                *on_card = to;
             }
         }
-        apply(
-            card.identifiers.external_customer_id_mut(),
+        let identifiers = &mut card.identifiers;
+        set(
+            identifiers.external_customer_id_mut(),
             self.external_customer_id,
         );
-        apply(card.identifiers.phone_mut(), self.phone);
-        apply(card.identifiers.email_mut(), self.email);
-        let ContactFields {
-            first_name,
-            last_name,
-            language_code,
-            time_zone,
-            custom,
-        } = &mut card.fields;
-        apply(first_name, self.first_name);
-        apply(last_name, self.last_name);
-        apply(language_code, self.language_code);
-        apply(time_zone, self.time_zone);
-        for (name, change) in self.custom {
-            match change {
-                Change::Set(value) => drop(custom.insert(name, value)),
-                Change::Remove => drop(custom.remove(&name)),
+        set(identifiers.phone_mut(), self.phone);
+        set(identifiers.email_mut(), self.email);
+        let fields = &mut card.fields;
+        set(&mut fields.first_name, self.first_name);
+        set(&mut fields.last_name, self.last_name);
+        set(&mut fields.language_code, self.language_code);
+        set(&mut fields.time_zone, self.time_zone);
+        for (name, value) in self.custom {
+            match value {
+                Some(value) => drop(fields.custom.insert(name, value)),
+                None => drop(fields.custom.remove(&name)),
             }
         }
     }
