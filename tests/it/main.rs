@@ -24,6 +24,7 @@ mod support;
 mod concurrency;
 mod damage;
 mod failing_disk;
+mod figures;
 mod files;
 mod json;
 mod kill;
@@ -37,3 +38,5 @@ mod rules_reports;
 mod rules_tokens;
 mod sequences;
 mod telegram;
+#[cfg(feature = "tracing")]
+mod trace;

@@ -5,7 +5,7 @@
 //! and not contact ids, which are plain numbers (R2).
 
 mod refusals;
-mod shown;
+pub mod shown;
 mod states;
 
 use std::collections::BTreeSet;
