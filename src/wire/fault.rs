@@ -159,6 +159,16 @@ pub(super) struct Refused {
 }
 
 impl Refused {
+    pub(super) fn plain(code: &'static str, message: &str) -> Self {
+        Refused {
+            error: Box::new(Form {
+                code,
+                message: message.to_owned(),
+                ..Form::default()
+            }),
+        }
+    }
+
     pub(super) fn entry(error: &EntryError) -> Self {
         Refused {
             error: Box::new(entry_form(error)),

@@ -73,6 +73,7 @@
 
 mod answer;
 mod contacts;
+mod endpoint;
 mod fault;
 mod json;
 mod line;
@@ -85,6 +86,10 @@ pub use answer::{
     token_removed, tokens_added, verified,
 };
 pub use contacts::parse_upsert;
+pub use endpoint::{
+    host_error, parse_app_id, parse_connect_app, parse_contact_id, parse_find, parse_messages_page,
+    parse_subscribers_page,
+};
 pub use fault::{code, entry_code, error, error_at_line};
 pub use line::Line;
 pub use request::{check_request_size, parse_add_tokens, parse_identifiers, parse_reports};

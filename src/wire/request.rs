@@ -151,7 +151,7 @@ fn token_entry(index: usize, value: Value<'_>) -> TokenEntry {
 }
 
 /// Gives the identifier of one kind that stands in `value`, if any does.
-fn give(
+pub(super) fn give(
     given: GivenIdentifiers,
     kind: IdentifierKind,
     value: Option<Value<'_>>,
@@ -272,7 +272,11 @@ pub(super) fn subscriber_id(value: Value<'_>) -> Result<SubscriberId, JsonFault>
 }
 
 pub(super) fn uuid(value: Value<'_>) -> Result<AppId, JsonFault> {
-    AppId::parse(&value.text()?).map_err(|_| JsonFault::NotOneOf {
+    app_id(&value.text()?)
+}
+
+pub(super) fn app_id(text: &str) -> Result<AppId, JsonFault> {
+    AppId::parse(text).map_err(|_| JsonFault::NotOneOf {
         expected: "a UUID in a text form of RFC 4122",
     })
 }

@@ -1,0 +1,172 @@
+//! An HTTP service around a contact store: the published API, on axum and tokio.
+//!
+//! ```text
+//! cargo run --release --example host -- --store contacts.redb --listen 127.0.0.1:8080
+//! ```
+//!
+//! What it answers, with lines for `curl`, is in `examples/README.md`. Each concept has a file under
+//! `host/`; here is only what happens from the start of the process to its end.
+
+#[path = "host/access.rs"]
+mod access;
+#[path = "host/answer.rs"]
+mod answer;
+#[path = "host/body.rs"]
+mod body;
+#[path = "host/guard.rs"]
+mod guard;
+#[path = "host/health.rs"]
+mod health;
+#[path = "host/log.rs"]
+mod log;
+#[path = "host/metrics.rs"]
+mod metrics;
+#[path = "host/options.rs"]
+mod options;
+#[path = "host/query.rs"]
+mod query;
+#[path = "host/routes.rs"]
+mod routes;
+#[path = "host/server.rs"]
+mod server;
+#[path = "host/service.rs"]
+mod service;
+#[path = "host/signals.rs"]
+mod signals;
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use contact_store::{ContactStore, Error, Options};
+use tokio::runtime;
+
+use guard::{Guard, KeyFileError};
+use log::Log;
+use options::{Arguments, USAGE};
+use service::{Service, Settings};
+
+/// Threads for what may wait for the disk. As many reads go on at once, others wait for one.
+const BLOCKING_THREADS: usize = 64;
+
+fn main() -> ExitCode {
+    ExitCode::from(exit_status(env::args_os().skip(1)))
+}
+
+/// Serves until a signal comes. Gives the exit status: 0 when all is well, 1 when something failed,
+/// 2 when the arguments are wrong.
+pub(crate) fn exit_status(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments = match Arguments::parse(arguments) {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => return u8::from(io::stdout().write_all(USAGE.as_bytes()).is_err()),
+        Err(wrong) => {
+            say(&format!("{wrong}\n\n{USAGE}"));
+            return 2;
+        }
+    };
+    match run(&arguments) {
+        Ok(()) => 0,
+        Err(failure) => {
+            say(&failure.to_string());
+            1
+        }
+    }
+}
+
+/// Says something to whoever watches. When that is not possible there is nobody to tell.
+fn say(text: &str) {
+    drop(writeln!(io::stderr(), "host: {}", text.trim_end()));
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let guard = guard_of(arguments)?;
+    let mut options = Options::default();
+    options.policy = arguments.policy;
+    options.ownership = arguments.ownership;
+    let mut settings = Settings::new(guard, options.limits);
+    settings.policy = options.policy;
+
+    // The address first: a second host on the same one then leaves the store alone.
+    let listener = TcpListener::bind(arguments.listen).map_err(Failure::Listen)?;
+    listener.set_nonblocking(true).map_err(Failure::Listen)?;
+    let store = ContactStore::open(&arguments.store, options).map_err(Failure::Store)?;
+    if let Ok(Some(_)) = store.stats().map(|stats| stats.wider_mode) {
+        say("others than its owner may read or write the file of the store");
+    }
+    let (log, writing) = Log::start(!arguments.quiet).map_err(Failure::System)?;
+    settings.log = log;
+
+    let served = serve(listener, Service::new(store.clone(), settings));
+    // On a thread that may wait: it takes as long as the disk. Everyone whose write is still
+    // queued is answered, although by now nobody listens.
+    let closed = store.close().map_err(Failure::Store);
+    drop(store);
+    // The last sender of lines went with the service.
+    drop(writing.join());
+    served.and(closed)
+}
+
+/// Who is let in. Refuses to be open to the net without a key.
+fn guard_of(arguments: &Arguments) -> Result<Guard, Failure> {
+    match &arguments.api_key_file {
+        Some(path) => Guard::with_key_file(path.as_ref()).map_err(Failure::KeyFile),
+        None if arguments.listen.ip().is_loopback() => Ok(Guard::loopback_names()),
+        None => Err(Failure::OpenToTheNet(arguments.listen)),
+    }
+}
+
+fn serve(listener: TcpListener, service: Service) -> Result<(), Failure> {
+    let runtime = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
+        .map_err(Failure::System)?;
+    let served = runtime.block_on(async {
+        let mut signals = signals::Signals::listen()?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let address = listener.local_addr()?;
+        // Only now: who reads this line may connect, and may send the signal.
+        writeln!(io::stdout(), "listening on http://{address}")?;
+        server::serve(listener, service, &mut signals).await;
+        Ok(())
+    });
+    // A read that hangs on the disk must not keep the process from closing the store.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served.map_err(Failure::System)
+}
+
+/// Why the host ended before it was told to, or not well.
+#[derive(Debug)]
+enum Failure {
+    /// An address that others can reach needs a key.
+    OpenToTheNet(SocketAddr),
+    /// The key cannot be used.
+    KeyFile(KeyFileError),
+    /// The address cannot be listened on.
+    Listen(io::Error),
+    /// The store cannot be opened, or was not closed cleanly.
+    Store(Error),
+    /// The system refused something else.
+    System(io::Error),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::OpenToTheNet(address) => write!(
+                f,
+                "{address} can be reached by others: it is not listened on without --api-key-file"
+            ),
+            Failure::KeyFile(error) => write!(f, "the API key file {error}"),
+            Failure::Listen(error) => {
+                write!(f, "the address cannot be listened on ({})", error.kind())
+            }
+            Failure::Store(error) => write!(f, "{error}"),
+            Failure::System(error) => write!(f, "the system refused something ({})", error.kind()),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Answers and refusals. Whatever is refused, by whatever part, is answered as
+//! `{"error": {"code", "message", ...}}`.
+
+use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use contact_store::{Error, Limit, RecipientError, wire};
+use serde::Serialize;
+
+/// A second: a queue is empty again by then, and a store that failed may be reopened.
+const RETRY: (HeaderName, HeaderValue) = (RETRY_AFTER, HeaderValue::from_static("1"));
+
+/// A JSON text.
+pub(crate) struct Json(Vec<u8>);
+
+impl Json {
+    pub(crate) fn of(answer: &impl Serialize) -> Self {
+        // Answers are made of texts and numbers: every one of them can be written.
+        Json(serde_json::to_vec(answer).unwrap_or_default())
+    }
+}
+
+impl IntoResponse for Json {
+    fn into_response(self) -> Response {
+        const HEADERS: [(HeaderName, HeaderValue); 2] = [
+            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            // Cards are personal data, and old by the next request.
+            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        ];
+        (HEADERS, self.0).into_response()
+    }
+}
+
+/// Why a request is refused.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// By the store, or while the JSON was read.
+    Store(Error),
+    /// By the host itself.
+    Own {
+        status: StatusCode,
+        code: &'static str,
+        message: &'static str,
+        header: Option<(HeaderName, HeaderValue)>,
+    },
+}
+
+impl Refusal {
+    pub(crate) const UNAUTHORIZED: Self = Self::with_header(
+        StatusCode::UNAUTHORIZED,
+        "unauthorized",
+        "the API key is required, as Authorization: Bearer",
+        (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+    );
+    pub(crate) const NO_HOST: Self = Self::own(
+        StatusCode::BAD_REQUEST,
+        "noHost",
+        "one valid Host is required",
+    );
+    pub(crate) const FOREIGN_HOST: Self = Self::own(
+        StatusCode::MISDIRECTED_REQUEST,
+        "foreignHost",
+        "the Host is no name of this machine: localhost, 127.0.0.1 or [::1] is required",
+    );
+    pub(crate) const UNKNOWN_PATH: Self = Self::own(
+        StatusCode::NOT_FOUND,
+        "unknownPath",
+        "there is no such path",
+    );
+    pub(crate) const UNKNOWN_METHOD: Self = Self::own(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "unknownMethod",
+        "the path does not take this method, see Allow",
+    );
+    pub(crate) const NO_CONTACT: Self = Self::own(
+        StatusCode::NOT_FOUND,
+        "unknownContact",
+        "there is no such contact",
+    );
+    pub(crate) const NOT_JSON: Self = Self::own(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "notJson",
+        "Content-Type must be application/json, in UTF-8 and without a Content-Encoding",
+    );
+    pub(crate) const SLOW_BODY: Self = Self::with_header(
+        StatusCode::REQUEST_TIMEOUT,
+        "slowBody",
+        "the body did not come in time",
+        (CONNECTION, HeaderValue::from_static("close")),
+    );
+    pub(crate) const BROKEN_BODY: Self = Self::own(
+        StatusCode::BAD_REQUEST,
+        "brokenBody",
+        "the body was cut off, or is not of the length or the chunks that it should have",
+    );
+    pub(crate) const NO_ROOM: Self = Self::with_header(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "busy",
+        "too many bodies are held at once, no more are taken",
+        RETRY,
+    );
+    pub(crate) const QUERY_NOT_UTF8: Self =
+        Self::own(StatusCode::BAD_REQUEST, "notUtf8", "the query is not UTF-8");
+
+    const fn own(status: StatusCode, code: &'static str, message: &'static str) -> Self {
+        Refusal::Own {
+            status,
+            code,
+            message,
+            header: None,
+        }
+    }
+
+    const fn with_header(
+        status: StatusCode,
+        code: &'static str,
+        message: &'static str,
+        header: (HeaderName, HeaderValue),
+    ) -> Self {
+        Refusal::Own {
+            status,
+            code,
+            message,
+            header: Some(header),
+        }
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Refusal::Store(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, header, body) = match self {
+            Refusal::Store(error) => {
+                let status = status_of(&error);
+                let retry = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY);
+                (status, retry, Json::of(&wire::error(&error)))
+            }
+            Refusal::Own {
+                status,
+                code,
+                message,
+                header,
+            } => (status, header, Json::of(&wire::host_error(code, message))),
+        };
+        let mut response = (status, body).into_response();
+        response.headers_mut().extend(header);
+        response
+    }
+}
+
+/// The status of an error.
+///
+/// 503 says that the same request may be made again. After `indeterminate` it may be in already:
+/// adding tokens again is safe (R24), a repeated report counts again (R36).
+fn status_of(error: &Error) -> StatusCode {
+    match error {
+        Error::Json(_) | Error::Field(_) | Error::NothingGiven | Error::EntryRefused { .. } => {
+            StatusCode::BAD_REQUEST
+        }
+        Error::LimitExceeded(exceeded) if exceeded.limit == Limit::PageRows => {
+            StatusCode::BAD_REQUEST
+        }
+        Error::LimitExceeded(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::Recipient(
+            RecipientError::NothingGiven
+            | RecipientError::AppWithoutNumber
+            | RecipientError::NumberWithoutApp,
+        ) => StatusCode::BAD_REQUEST,
+        // The others of recipients are of those that are not there.
+        Error::UnknownApp(_) | Error::Recipient(_) => StatusCode::NOT_FOUND,
+        Error::Busy { .. }
+        | Error::NeedsReopen
+        | Error::Indeterminate { .. }
+        | Error::Closed
+        | Error::SnapshotExpired
+        | Error::CloseIncomplete(_)
+        | Error::Open(_)
+        | Error::Storage(_) => StatusCode::SERVICE_UNAVAILABLE,
+        // `Panicked`, `AnswerTaken`, and what later versions of the library may add.
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

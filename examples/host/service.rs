@@ -1,0 +1,127 @@
+//! The store as the endpoints use it: writes are awaited, reads go to threads that may wait.
+//!
+//! Every error of the store comes through here, so that none goes by unnoticed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use contact_store::{ContactStore, Error, Limits, MatchPolicy, Pending, Snapshot};
+use tokio::task::spawn_blocking;
+
+use super::answer::Refusal;
+use super::body::Room;
+use super::guard::Guard;
+use super::health::Health;
+use super::log::Log;
+
+/// How a host serves.
+pub(crate) struct Settings {
+    pub(crate) guard: Guard,
+    pub(crate) limits: Limits,
+    /// Under which policy contacts are found unless the request says.
+    pub(crate) policy: MatchPolicy,
+    /// For the body of one request.
+    pub(crate) body_time: Duration,
+    /// Bytes of bodies that are held at once.
+    pub(crate) body_bytes: usize,
+    pub(crate) log: Log,
+}
+
+impl Settings {
+    pub(crate) fn new(guard: Guard, limits: Limits) -> Self {
+        Settings {
+            guard,
+            limits,
+            policy: MatchPolicy::default(),
+            body_time: Duration::from_secs(30),
+            body_bytes: 64 << 20,
+            log: Log::none(),
+        }
+    }
+}
+
+/// The store with what surrounds it. All clones are one service.
+#[derive(Clone)]
+pub(crate) struct Service(Arc<Inner>);
+
+struct Inner {
+    store: ContactStore,
+    settings: Settings,
+    health: Health,
+    room: Room,
+}
+
+impl Service {
+    pub(crate) fn new(store: ContactStore, settings: Settings) -> Self {
+        Service(Arc::new(Inner {
+            store,
+            health: Health::new(),
+            room: Room::new(settings.body_bytes),
+            settings,
+        }))
+    }
+
+    pub(crate) fn store(&self) -> &ContactStore {
+        &self.0.store
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(crate) fn room(&self) -> &Room {
+        &self.0.room
+    }
+
+    /// Whether the store takes writes.
+    pub(crate) fn check_health(&self) -> Result<(), Refusal> {
+        if !self.0.health.is_well() {
+            return Err(Error::NeedsReopen.into());
+        }
+        // Asks nothing of the disk.
+        self.0.store.snapshot().map(drop).map_err(Refusal::from)
+    }
+
+    /// Reopens the store whenever that is needed.
+    pub(crate) async fn keep_open(self) {
+        let Inner {
+            store,
+            settings,
+            health,
+            ..
+        } = &*self.0;
+        health.keep_open(store, &settings.log).await;
+    }
+
+    /// Awaits a write. Who goes away does not cancel it: it is queued already.
+    pub(crate) async fn written<T>(&self, write: Pending<T>) -> Result<T, Refusal> {
+        let committed = write.await.map_err(|error| self.noted(error))?;
+        Ok(committed.outcome)
+    }
+
+    /// Reads from the last durable state, on a thread that may wait: what is read may have to come
+    /// from the disk, and a thread of the runtime has all other connections to serve.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Snapshot) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.ask(move |store| read(&store.snapshot()?)).await
+    }
+
+    /// Asks the store something, on a thread that may wait.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&ContactStore) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let store = self.0.store.clone();
+        let asked = spawn_blocking(move || ask(&store)).await;
+        // It panicked: what it says is on standard error, and holds no value of a request (R52).
+        let asked = asked.unwrap_or(Err(Error::Panicked));
+        asked.map_err(|error| self.noted(error))
+    }
+
+    fn noted(&self, error: Error) -> Refusal {
+        self.0.health.note(&error);
+        error.into()
+    }
+}

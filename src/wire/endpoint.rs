@@ -1,0 +1,163 @@
+//! The requests and questions of an HTTP API that are no batches: connecting an app, finding a
+//! contact, asking for a page.
+//!
+//! It does not know HTTP. A host that gets a question in the query of a URL hands it in as an object
+//! of texts, so that both ways of asking are one form with one set of errors.
+
+use serde::Serialize;
+
+use crate::app::{AccessKey, AppId, AppName};
+use crate::connect_app::ConnectApp;
+use crate::error::{Error, JsonFault};
+use crate::fault::{Field, FieldError};
+use crate::identifier::{ContactId, GivenIdentifiers, IdentifierKind, Identifiers};
+use crate::limits::Limits;
+use crate::report::MessageId;
+use crate::rules::MatchPolicy;
+use crate::subscriber::SubscriberId;
+
+use super::fault::Refused;
+use super::json::{IntegerOrText, Value, at};
+use super::request::{app_id, body_members, give, required, subscriber_id, uuid};
+
+/// Reads a request to connect an app, `{"name", "appUuid", "key"}`; only `name` is required. Gives
+/// the name besides, for the answer.
+///
+/// # Errors
+///
+/// [`Error::LimitExceeded`] when the body has more bytes than a request may; [`Error::Json`] when it
+/// is not of that form; [`Error::Field`] when the name or the key is invalid.
+pub fn parse_connect_app(body: &[u8], limits: &Limits) -> Result<(ConnectApp, AppName), Error> {
+    let [name, app, key] = body_members(body, &["name", "appUuid", "key"], limits)?;
+    let name = required(name, "", "name")?.text().map_err(at("name"))?;
+    let name = AppName::parse(name)?;
+    let mut request = ConnectApp::new(name.clone());
+    if let Some(app) = app.and_then(Value::given) {
+        request = request.id(uuid(app).map_err(at("appUuid"))?);
+    }
+    if let Some(key) = key.and_then(Value::given) {
+        request = request.key(AccessKey::parse(key.text().map_err(at("key"))?)?);
+    }
+    Ok((request, name))
+}
+
+/// Reads the id of an app where it stands alone, such as in the path of a URL.
+///
+/// # Errors
+///
+/// [`Error::Json`], with the path `appUuid`, when it is no UUID.
+pub fn parse_app_id(text: &str) -> Result<AppId, Error> {
+    Ok(app_id(text).map_err(at("appUuid"))?)
+}
+
+/// Reads the id of a contact where it stands alone, such as in the path of a URL.
+///
+/// # Errors
+///
+/// [`Error::Field`] when it is no contact id (R2).
+pub fn parse_contact_id(text: &str) -> Result<ContactId, Error> {
+    let id = ContactId::parse_decimal(text);
+    Ok(id.map_err(|fault| FieldError::new(Field::ContactId, fault))?)
+}
+
+/// Reads a look-up: any of the four identifiers, and `policy` (`cascade` or `topPriority`), for
+/// which there is `None` when it is not given.
+///
+/// # Errors
+///
+/// [`Error::LimitExceeded`] when the body has more bytes than a request may; otherwise the first
+/// fault, in the order of R13: [`Error::Json`], or [`Error::Field`] for an invalid identifier.
+pub fn parse_find(
+    body: &[u8],
+    limits: &Limits,
+) -> Result<(Identifiers, Option<MatchPolicy>), Error> {
+    const FIND: [&str; 5] = [
+        "contactId",
+        "externalCustomerId",
+        "phone",
+        "email",
+        "policy",
+    ];
+    let [given @ .., policy] = body_members(body, &FIND, limits)?;
+    let mut identifiers = Identifiers::new();
+    for (kind, value) in IdentifierKind::ALL.into_iter().zip(given) {
+        give(GivenIdentifiers::new(), kind, value)
+            .map_err(at(kind.as_str()))?
+            .parse_kind(kind, &mut identifiers)?;
+    }
+    let policy = policy.and_then(Value::given).map(policy_named).transpose();
+    Ok((identifiers, policy.map_err(at("policy"))?))
+}
+
+fn policy_named(value: Value<'_>) -> Result<MatchPolicy, JsonFault> {
+    match value.text()?.as_str() {
+        "cascade" => Ok(MatchPolicy::Cascade),
+        "topPriority" => Ok(MatchPolicy::TopPriority),
+        _ => Err(JsonFault::NotOneOf {
+            expected: "cascade or topPriority",
+        }),
+    }
+}
+
+/// Reads which page of subscribers is asked for, `{"after", "limit"}`: behind which one it begins,
+/// and how many at most. `limit` may be a decimal string. Neither is required.
+///
+/// # Errors
+///
+/// [`Error::LimitExceeded`] when the body has more bytes than a request may; [`Error::Json`] when
+/// it is not of that form.
+pub fn parse_subscribers_page(
+    body: &[u8],
+    limits: &Limits,
+) -> Result<(Option<SubscriberId>, Option<usize>), Error> {
+    let [after, limit] = page(body, limits)?;
+    let after = after.map(subscriber_id).transpose();
+    Ok((after.map_err(at("after"))?, rows(limit)?))
+}
+
+/// The same for a page of message tallies.
+///
+/// # Errors
+///
+/// As for [`parse_subscribers_page`], and [`Error::Field`] for an invalid message id.
+pub fn parse_messages_page(
+    body: &[u8],
+    limits: &Limits,
+) -> Result<(Option<MessageId>, Option<usize>), Error> {
+    let [after, limit] = page(body, limits)?;
+    let after = after.map(Value::text).transpose().map_err(at("after"))?;
+    let after = after.map(MessageId::parse).transpose()?;
+    Ok((after, rows(limit)?))
+}
+
+fn page<'a>(body: &'a [u8], limits: &Limits) -> Result<[Option<Value<'a>>; 2], Error> {
+    let members = body_members(body, &["after", "limit"], limits)?;
+    Ok(members.map(|member| member.and_then(Value::given)))
+}
+
+fn rows(limit: Option<Value<'_>>) -> Result<Option<usize>, Error> {
+    const NO_INTEGER: JsonFault = JsonFault::NotOneOf {
+        expected: "an integer from 1 to 1000, or its decimal text",
+    };
+    let Some(limit) = limit else { return Ok(None) };
+    let rows = limit.integer_or_text().map_err(at("limit"))?;
+    let rows = match rows {
+        IntegerOrText::Integer(rows) if rows >= 0 => Some(rows),
+        // `parse` alone would also take a sign.
+        IntegerOrText::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            text.parse().ok()
+        }
+        _ => None,
+    };
+    let rows = rows.ok_or_else(|| at("limit")(NO_INTEGER))?;
+    // More than `usize` holds is more than a page may have, too.
+    Ok(Some(usize::try_from(rows).unwrap_or(usize::MAX)))
+}
+
+/// An error that is the host's own, in the published form: `{"error": {"code", "message"}}`.
+///
+/// Neither may hold a value of a request (R52).
+#[must_use]
+pub fn host_error(code: &'static str, message: &str) -> impl Serialize {
+    Refused::plain(code, message)
+}
