@@ -195,7 +195,7 @@ fn a_life_in_spans() {
     assert!(!store.erase(id(99)).wait().unwrap().outcome.erased);
     assert_eq!(collector.take(), [""; 0]);
 
-    // Those who wait for one commit share the next. Each new person changes six rows: a card, its email,
+    // Those who wait for one commit share the next. Each new person changes five rows: a card, its email,
     // a subscriber, its token, its place in the listing; the counts and counters are shared.
     disk.hold();
     let mut pending = vec![store.add_tokens(request(0))];
@@ -206,8 +206,8 @@ fn a_life_in_spans() {
         pending.wait().unwrap();
     }
     let commits = [
-        "commit requests=1 rows=8 sequence=3",
-        "commit requests=2 rows=14 sequence=5",
+        "commit requests=1 rows=7 sequence=3",
+        "commit requests=2 rows=12 sequence=5",
     ];
     assert_eq!(collector.take(), commits);
 
@@ -232,7 +232,7 @@ fn a_life_in_spans() {
         len()
     );
     let begins = [
-        "commit requests=1 rows=8 sequence=6",
+        "commit requests=1 rows=7 sequence=6",
         "in commit: error=input or output failed (",
         "reopen",
         "in reopen: error=input or output failed (",
