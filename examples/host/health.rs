@@ -2,11 +2,11 @@
 //!
 //! A store whose commit failed refuses writes until it is reopened (R49). It knows nothing of HTTP.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use contact_store::{ContactStore, Error};
-use tokio::sync::watch;
+use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use super::log::Log;
@@ -14,80 +14,70 @@ use super::log::Log;
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// How often the store failed, and which of these failures reopening has mended.
-///
-/// Numbers, not a flag: a write that fails right behind a reopening must not be forgotten.
+/// Who notes that the store failed, and who reopens it.
 pub(crate) struct Health {
-    failures: watch::Sender<u64>,
-    mended: AtomicU64,
+    /// Kept for whoever waits for it next: a failure right behind a reopening is not forgotten.
+    failed: Notify,
 }
 
 impl Health {
     pub(crate) fn new() -> Self {
         Health {
-            failures: watch::Sender::new(0),
-            mended: AtomicU64::new(0),
+            failed: Notify::new(),
         }
     }
 
-    pub(crate) fn is_well(&self) -> bool {
-        *self.failures.borrow() == self.mended.load(Ordering::SeqCst)
-    }
-
-    /// Notes an error that the store gave. Some say that it has to be reopened.
+    /// Notes an error that the store gave. Some say that it may have to be reopened.
     pub(crate) fn note(&self, error: &Error) {
         if matches!(
             error,
             Error::Indeterminate { .. } | Error::NeedsReopen | Error::Storage(_)
         ) {
-            self.failures
-                .send_modify(|failures| *failures = failures.wrapping_add(1));
+            self.failed.notify_one();
         }
     }
 
     /// Reopens the store whenever it failed, until it is closed. Waits longer and longer while that
-    /// does not help: reopening reads the whole file, and a full disk does not mend in an instant.
+    /// does not help for long: reopening may read the whole file, and a full disk does not mend in an
+    /// instant.
     pub(crate) async fn keep_open(&self, store: &ContactStore, log: &Log) {
-        let mut failures = self.failures.subscribe();
         let mut wait = SHORTEST_WAIT;
         let mut tried: Option<Instant> = None;
         loop {
-            let mended = self.mended.load(Ordering::SeqCst);
-            if failures
-                .wait_for(|failures| *failures != mended)
-                .await
-                .is_err()
-            {
-                return;
+            self.failed.notified().await;
+            let handle = store.clone();
+            let stats = spawn_blocking(move || handle.stats()).await;
+            match stats {
+                // The error was noted before the store was reopened, or is one that passes.
+                Ok(Ok(stats)) if !stats.needs_reopen => continue,
+                Ok(Err(Error::Closed)) => return,
+                _ => {}
             }
             wait = match tried {
                 Some(at) if at.elapsed() < LONGEST_WAIT => wait.saturating_mul(2).min(LONGEST_WAIT),
                 _ => SHORTEST_WAIT,
             };
+            let millis = wait.as_millis();
             log.say(&format!(
-                "the store failed and takes no writes; it is reopened in {} ms",
-                wait.as_millis()
+                "the store takes no writes after a failure; it is reopened in {millis} ms"
             ));
             sleep(wait).await;
-            // Those that come while it is being reopened are not mended by it.
-            let failed = *failures.borrow_and_update();
-            let reopened = {
-                let store = store.clone();
-                tokio::task::spawn_blocking(move || store.reopen()).await
-            };
+            let handle = store.clone();
+            let reopened = spawn_blocking(move || handle.reopen()).await;
             tried = Some(Instant::now());
             match reopened {
                 Ok(Ok(number)) => {
-                    self.mended.store(failed, Ordering::SeqCst);
                     log.say(&format!(
                         "the store is reopened, at number {}",
                         number.value()
                     ));
+                    continue;
                 }
                 Ok(Err(Error::Closed)) => return,
                 Ok(Err(error)) => log.say(&error.to_string()),
                 Err(_) => log.say("reopening the store panicked"),
             }
+            self.failed.notify_one();
         }
     }
 }

@@ -201,7 +201,7 @@ async fn resolve(State(service): State<Service>, body: JsonBody) -> Answer {
 }
 
 async fn health(State(service): State<Service>) -> Answer {
-    service.check_health()?;
+    service.check_health().await?;
     Ok(Json::of(&Health { status: "ok" }))
 }
 

@@ -73,13 +73,13 @@ impl Service {
         &self.0.room
     }
 
-    /// Whether the store takes writes.
-    pub(crate) fn check_health(&self) -> Result<(), Refusal> {
-        if !self.0.health.is_well() {
-            return Err(Error::NeedsReopen.into());
-        }
-        // Asks nothing of the disk.
-        self.0.store.snapshot().map(drop).map_err(Refusal::from)
+    /// Refuses when the store takes no writes.
+    pub(crate) async fn check_health(&self) -> Result<(), Refusal> {
+        self.ask(|store| match store.stats()?.needs_reopen {
+            true => Err(Error::NeedsReopen),
+            false => Ok(()),
+        })
+        .await
     }
 
     /// Reopens the store whenever that is needed.
