@@ -425,7 +425,9 @@ mod tests {
             apps: 0,
         });
         for spread in [figures.commit_micros, figures.group_sizes] {
-            let counts = spread.histogram.map_or(usize::MAX, |of| of.distinct_values());
+            let counts = spread
+                .histogram
+                .map_or(usize::MAX, |of| of.distinct_values());
             assert!(counts <= 27_000 / size_of::<u64>(), "{counts}");
         }
     }

@@ -59,10 +59,10 @@ fn the_sample_is_answered_as_it_says() {
         }
         assert_eq!(answers, expected);
         let summary = ended.unwrap();
-        assert_eq!(summary.lines, 57);
-        assert_eq!(summary.refused_lines, 12);
-        assert_eq!(summary.entries, 57);
-        assert_eq!(summary.refused_entries, 30);
+        assert_eq!(summary.lines, 71);
+        assert_eq!(summary.refused_lines, 19);
+        assert_eq!(summary.entries, 70);
+        assert_eq!(summary.refused_entries, 36);
         assert_eq!(summary.bytes, sample.len() as u64);
         crate::support::assert_sound(&store);
     }
