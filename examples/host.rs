@@ -14,23 +14,23 @@ mod answer;
 #[path = "host/body.rs"]
 mod body;
 #[path = "host/guard.rs"]
-mod guard;
+pub(crate) mod guard;
 #[path = "host/health.rs"]
 mod health;
 #[path = "host/log.rs"]
-mod log;
+pub(crate) mod log;
 #[path = "host/metrics.rs"]
-mod metrics;
+pub(crate) mod metrics;
 #[path = "host/options.rs"]
-mod options;
+pub(crate) mod options;
 #[path = "host/query.rs"]
 mod query;
 #[path = "host/routes.rs"]
 mod routes;
 #[path = "host/server.rs"]
-mod server;
+pub(crate) mod server;
 #[path = "host/service.rs"]
-mod service;
+pub(crate) mod service;
 #[path = "host/signals.rs"]
 mod signals;
 

@@ -26,6 +26,7 @@ mod damage;
 mod failing_disk;
 mod figures;
 mod files;
+mod http;
 mod json;
 mod kill;
 mod layering;

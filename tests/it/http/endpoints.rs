@@ -1,0 +1,396 @@
+//! Each endpoint: what it takes and what it answers, to the letter.
+
+use super::client::{APP, Client};
+use super::host::Host;
+
+/// A host with people in it: Ann, contact 1, with a token and a phone, and Bob, contact 7.
+fn with_people() -> (Host, Client) {
+    let host = Host::start();
+    let client = host.client();
+    client.connect_app();
+    let body = r#"{"tokens": [
+        {"token": "t1", "externalCustomerId": "shop-1", "phone": "+380 50 000 00 01", "email": "Ann@Example.com"},
+        {"token": 500001, "contactId": 7, "email": "bob@example.com"}
+    ]}"#;
+    client.post(&format!("/v1/apps/{APP}/tokens"), body).is(
+        200,
+        r#"{"results": [
+            {"contactId": 1, "contact": "created", "token": "added", "subscriberId": "1"},
+            {"contactId": 7, "contact": "created", "token": "added", "subscriberId": "2"}
+        ]}"#,
+    );
+    (host, client)
+}
+
+fn ann() -> String {
+    format!(
+        r#"{{"contactId": 1, "externalCustomerId": "shop-1", "phone": "380500000001",
+            "email": "ann@example.com", "createdThroughAppUuid": "{APP}",
+            "tokens": [{{"appUuid": "{APP}", "token": "t1", "subscriberId": "1"}}]}}"#
+    )
+}
+
+// R11, R12, R37.
+#[test]
+fn apps_are_connected_and_listed_with_their_counts_and_without_their_keys() {
+    let (host, client) = with_people();
+    let made = client.post("/v1/apps", r#"{"name": "Another", "key": "open sesame"}"#);
+    let id = made.json()["appUuid"].as_str().unwrap().to_owned();
+    made.is(200, &format!(r#"{{"appUuid": "{id}", "name": "Another"}}"#));
+    let renamed = format!(
+        r#"{{"name": "Bot 2", "appUuid": "{{{}}}"}}"#,
+        APP.to_uppercase()
+    );
+    client
+        .post("/v1/apps", renamed)
+        .is(200, &format!(r#"{{"appUuid": "{APP}", "name": "Bot 2"}}"#));
+    let listed = format!(
+        r#"{{"apps": [
+            {{"appUuid": "{APP}", "name": "Bot 2", "subscribers": 2, "contacts": 2}},
+            {{"appUuid": "{id}", "name": "Another", "subscribers": 0, "contacts": 0}}
+        ]}}"#
+    );
+    client.get("/v1/apps").is(200, &listed);
+    host.stop();
+}
+
+// R23: what is wrong with an entry is in its place.
+#[test]
+fn tokens_are_added_and_refused_entry_by_entry() {
+    let (host, client) = with_people();
+    let body = r#"{"tokens": [
+        {"token": "t1", "email": "ann@example.com"},
+        {"token": "t2", "phone": "0500000001"},
+        {"token": "t3", "email": "ann@example.com", "phone": "+380500000009"},
+        {"phone": "+380500000009"},
+        {"token": "t4", "emial": "ann@example.com"},
+        {"token": "t4"}
+    ]}"#;
+    client.post(&format!("/v1/apps/{APP}/tokens"), body).is(
+        200,
+        r#"{"results": [
+            {"contactId": 1, "contact": "found", "matchedBy": "email", "token": "alreadyHeld", "subscriberId": "1"},
+            {"error": {"code": "leadingZero", "field": "phone",
+                "message": "phone begins with 0, must begin with a country code"}},
+            {"contactId": 1, "contact": "found", "matchedBy": "email", "token": "added", "subscriberId": "3"},
+            {"error": {"code": "missingMember", "path": "tokens[3]",
+                "message": "tokens[3]: member \"token\" is required"}},
+            {"error": {"code": "unknownMember", "path": "tokens[4]",
+                "message": "tokens[4]: member \"emial\" is not known"}},
+            {"error": {"code": "noIdentifier", "message": "at least one identifier is required"}}
+        ]}"#,
+    );
+    client
+        .post(&format!("/v1/apps/{APP}/tokens"), r#"{"tokens": []}"#)
+        .is(200, r#"{"results": []}"#);
+    host.stop();
+}
+
+// R30, R31, R33, R36.
+#[test]
+fn statuses_are_recorded_and_forbidden_takes_the_token_off() {
+    let (host, client) = with_people();
+    let body = r#"{"statuses": [
+        {"token": "t1", "status": "SENT", "messageId": "m1", "at": 5},
+        {"subscriberId": "2", "status": "FAILED", "reason": "Forbidden: bot was blocked by the user", "messageId": "m2"},
+        {"token": "nobody", "status": "CLICKED"},
+        {"token": "t1", "subscriberId": "1", "status": "CLICKED"},
+        {"token": "t1", "status": "READ"}
+    ]}"#;
+    client.post(&format!("/v1/apps/{APP}/statuses"), body).is(
+        200,
+        r#"{"results": [
+            {"outcome": "recorded"},
+            {"outcome": "removed"},
+            {"outcome": "unknownSubscriber"},
+            {"error": {"code": "oneOfTokenAndSubscriber",
+                "message": "exactly one of token and subscriberId is required"}},
+            {"error": {"code": "notOneOf", "path": "statuses[4].status",
+                "message": "statuses[4].status: expected SENT, FAILED or CLICKED"}}
+        ]}"#,
+    );
+    client.get("/v1/contacts/7").is(
+        200,
+        &format!(
+            r#"{{"contactId": 7, "email": "bob@example.com", "createdThroughAppUuid": "{APP}", "tokens": []}}"#
+        ),
+    );
+    client.get(&format!("/v1/apps/{APP}/messages")).is(
+        200,
+        r#"{"messages": [
+                {"messageId": "m1", "counts": {"sent": 1, "failed": 0, "clicked": 0}},
+                {"messageId": "m2", "counts": {"sent": 0, "failed": 1, "clicked": 0}}
+            ]}"#,
+    );
+    client.get(&format!("/v1/apps/{APP}/subscribers")).is(
+        200,
+        r#"{"subscribers": [{"subscriberId": "1", "token": "t1", "contactIds": [1],
+            "lastStatus": "SENT", "counts": {"sent": 1, "failed": 0, "clicked": 0}}]}"#,
+    );
+    host.stop();
+}
+
+// R38: the last id of a page is where the next begins.
+#[test]
+fn pages_go_on_behind_their_last_row_and_have_100_unless_asked() {
+    let host = Host::start();
+    let client = host.client();
+    client.connect_app();
+    let entries: Vec<_> = (0..105)
+        .map(|n| format!(r#"{{"token": "t{n:03}", "email": "{n}@example.com"}}"#))
+        .collect();
+    let body = format!(r#"{{"tokens": [{}]}}"#, entries.join(","));
+    assert_eq!(
+        client.post(&format!("/v1/apps/{APP}/tokens"), body).status,
+        200
+    );
+    let reports: Vec<_> = (0..105)
+        .map(|n| format!(r#"{{"token": "t{n:03}", "status": "SENT", "messageId": "m {n:03}&"}}"#))
+        .collect();
+    let body = format!(r#"{{"statuses": [{}]}}"#, reports.join(","));
+    assert_eq!(
+        client
+            .post(&format!("/v1/apps/{APP}/statuses"), body)
+            .status,
+        200
+    );
+
+    for (list, id) in [("subscribers", "subscriberId"), ("messages", "messageId")] {
+        let page = |query: &str| {
+            let page = client.get(&format!("/v1/apps/{APP}/{list}?{query}")).json();
+            let ids = page[list].as_array().unwrap().iter();
+            ids.map(|row| row[id].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let all = page("limit=1000");
+        assert_eq!(all.len(), 105);
+        assert_eq!(page(""), all[..100]);
+        assert_eq!(page("limit=2"), all[..2]);
+        let after = |id: &str| id.replace(' ', "+").replace('&', "%26");
+        assert_eq!(page(&format!("after={}", after(&all[99]))), all[100..]);
+        assert_eq!(
+            page(&format!("limit=3&after={}", after(&all[6]))),
+            all[7..10]
+        );
+        assert_eq!(page(&format!("after={}", after(&all[104]))), [""; 0]);
+    }
+    host.stop();
+}
+
+// R41 to R43, R44.
+#[test]
+fn contacts_are_upserted_looked_at_and_erased() {
+    let (host, client) = with_people();
+    let body = r#"{"dedupeOn": "email", "contacts": [
+        {"email": "ann@example.com", "phone": null, "firstName": "Ann", "fields": {"city": "Kyiv"}},
+        {"email": "carl@example.com", "lastName": "Carlson"},
+        {"email": "bob@example.com"},
+        {"email": "bob@example.com", "externalCustomerId": "shop-1"},
+        {"phone": "+380500000003"}
+    ]}"#;
+    let answer = client.post("/v1/contacts", body);
+    let results = answer.json()["results"].clone();
+    assert_eq!((answer.status, results.as_array().unwrap().len()), (200, 5));
+    let short: Vec<_> = results
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|result| match result.get("error") {
+            Some(error) => error["code"].as_str().unwrap().to_owned(),
+            None => format!(
+                "{} {}",
+                result["contact"].as_str().unwrap(),
+                result["contactId"]
+            ),
+        })
+        .collect();
+    assert_eq!(
+        short,
+        [
+            "updated 1",
+            "created 2",
+            "unchanged 7",
+            "conflict",
+            "nothingToFindBy"
+        ]
+    );
+    client.get("/v1/contacts/1").is(
+        200,
+        &format!(
+            r#"{{"contactId": 1, "externalCustomerId": "shop-1", "email": "ann@example.com",
+                "firstName": "Ann", "fields": {{"city": "Kyiv"}}, "createdThroughAppUuid": "{APP}",
+                "tokens": [{{"appUuid": "{APP}", "token": "t1", "subscriberId": "1"}}]}}"#
+        ),
+    );
+    client
+        .ask("DELETE /v1/contacts/1", "")
+        .is(200, r#"{"erased": true}"#);
+    client
+        .ask("DELETE /v1/contacts/1", "")
+        .is(200, r#"{"erased": false}"#);
+    client
+        .get("/v1/contacts/1")
+        .is_error(404, "unknownContact", "there is no such contact");
+    host.stop();
+}
+
+// R26, R14: a query and a body are one question.
+#[test]
+fn a_contact_is_found_by_query_and_by_body() {
+    let (host, client) = with_people();
+    let found = |by: &str| format!(r#"{{"contact": {}, "matchedBy": "{by}"}}"#, ann());
+    let rows = [
+        // A + in a query is a space, which is trimmed (R4); a phone may also be copied as it is.
+        (
+            "phone=+380500000001",
+            r#"{"phone": " 380500000001"}"#,
+            "phone",
+        ),
+        (
+            "phone=%2B38(050)000-00-01",
+            r#"{"phone": "+38(050)000-00-01"}"#,
+            "phone",
+        ),
+        ("phone=380500000001", r#"{"phone": 380500000001}"#, "phone"),
+        (
+            "email=ANN%40example.com",
+            r#"{"email": "ANN@example.com"}"#,
+            "email",
+        ),
+        (
+            "email=ann@example.com&phone=",
+            r#"{"email": "ann@example.com", "phone": ""}"#,
+            "email",
+        ),
+        ("contactId=1", r#"{"contactId": 1}"#, "contactId"),
+        (
+            "externalCustomerId=shop-1",
+            r#"{"externalCustomerId": "shop-1"}"#,
+            "externalCustomerId",
+        ),
+        (
+            "email=ann@example.com&phone=%2B380500000002&policy=cascade",
+            r#"{"email": "ann@example.com", "phone": "+380500000002", "policy": "cascade"}"#,
+            "email",
+        ),
+    ];
+    for (query, body, by) in rows {
+        client
+            .get(&format!("/v1/contacts?{query}"))
+            .is(200, &found(by));
+        client.post("/v1/contacts/find", body).is(200, &found(by));
+    }
+    let nobody = [
+        ("email=dora@example.com", r#"{"email": "dora@example.com"}"#),
+        (
+            "externalCustomerId=shop-1+",
+            r#"{"externalCustomerId": "shop-1 "}"#,
+        ),
+        // Only the highest priority is looked at.
+        (
+            "email=ann@example.com&phone=%2B380500000002&policy=topPriority",
+            r#"{"email": "ann@example.com", "phone": "+380500000002", "policy": "topPriority"}"#,
+        ),
+    ];
+    for (query, body) in nobody {
+        for answer in [
+            client.get(&format!("/v1/contacts?{query}")),
+            client.post("/v1/contacts/find", body),
+        ] {
+            answer.is_error(404, "unknownContact", "there is no such contact");
+        }
+    }
+    host.stop();
+}
+
+// R28.
+#[test]
+fn explain_tells_what_either_policy_decides() {
+    let (host, client) = with_people();
+    let body = r#"{"phone": "+380500000002", "email": "ann@example.com"}"#;
+    client.post("/v1/contacts/explain", body).is(
+        200,
+        r#"{
+            "named": {"phone": null, "email": 1},
+            "cascade": {"decision": "append", "contactId": 1, "matchedBy": "email"},
+            "topPriority": {"decision": "create", "contactId": 2, "identifiers": ["phone"], "skipped": ["email"]}
+        }"#,
+    );
+    host.stop();
+}
+
+// R39, R40.
+#[test]
+fn recipients_are_resolved_to_where_to_send() {
+    let (host, client) = with_people();
+    let address = format!(
+        r#"{{"recipients": [{{"appUuid": "{APP}", "token": "t1", "subscriberId": "1", "contactId": 1}}]}}"#
+    );
+    let by_number = format!(r#"{{"botId": "{APP}", "number": 380500000001, "text": "Hello"}}"#);
+    let by_id = r#"{"subscriberId": "1", "botId": "?", "number": [], "text": "Hello",
+        "buttons": [{"text": "Shop", "url": "https://example.com/"}],
+        "auth": {"user": "1", "pass": "open sesame"}}"#;
+    for body in [by_number.as_str(), by_id] {
+        client
+            .post("/v1/recipients/resolve", body)
+            .is(200, &address);
+    }
+    let rows = [
+        (r#"{"text": "Hello"}"#.to_owned(), 400, "noRecipient"),
+        (
+            format!(r#"{{"botId": "{APP}", "text": "Hello"}}"#),
+            400,
+            "appWithoutNumber",
+        ),
+        (
+            r#"{"number": "380500000001", "text": "Hello"}"#.to_owned(),
+            400,
+            "numberWithoutApp",
+        ),
+        (r#"{"subscriberId": "1"}"#.to_owned(), 400, "missingMember"),
+        (
+            r#"{"subscriberId": "9", "text": "Hello"}"#.to_owned(),
+            404,
+            "unknownSubscriber",
+        ),
+        (
+            format!(r#"{{"botId": "{APP}", "number": "380500000009", "text": "Hello"}}"#),
+            404,
+            "unknownContact",
+        ),
+        (by_number.replace("00000a", "00000b"), 404, "unknownApp"),
+    ];
+    for (body, status, code) in rows {
+        let answer = client.post("/v1/recipients/resolve", body.as_str());
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (status, code),
+            "{body}"
+        );
+    }
+    client.post(
+        "/v1/apps",
+        r#"{"name": "Other", "appUuid": "b0000000-0000-0000-0000-00000000000b"}"#,
+    );
+    let answer = client.post(
+        "/v1/recipients/resolve",
+        r#"{"botId": "b0000000-0000-0000-0000-00000000000b", "number": "380500000001", "text": "Hello"}"#,
+    );
+    assert_eq!((answer.status, answer.code().as_str()), (404, "noToken"));
+    host.stop();
+}
+
+#[test]
+fn health_is_told_and_answers_are_not_kept_by_anyone() {
+    let (host, client) = with_people();
+    let answer = client.get("/healthz");
+    answer.is(200, r#"{"status": "ok"}"#);
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    let head = client.ask("HEAD /v1/contacts/1", "");
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    assert_eq!(
+        head.headers["content-length"],
+        client.get("/v1/contacts/1").headers["content-length"]
+    );
+    host.stop();
+}

@@ -1,0 +1,265 @@
+//! A host that runs: as a process, or on a thread.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use contact_store::{ContactStore, Create, Limits, Options};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+use super::client::Client;
+use super::example::guard::Guard;
+use super::example::server::{self, Stop};
+use super::example::service::{Service, Settings};
+use crate::support::process;
+
+pub const CHILD: &str = "http::child_that_hosts";
+
+/// What no line of a log may hold: parts of the values that the tests send (R52).
+const PERSONAL: [&str; 6] = ["example.com", "%40", "38050", "Ann", "shop-", "sesame"];
+
+/// No host takes this long to start or to end.
+const HANG: Duration = Duration::from_secs(60);
+
+/// A host in a process of its own.
+pub struct Host {
+    child: Child,
+    pub address: SocketAddr,
+    log: Option<JoinHandle<String>>,
+    pub path: PathBuf,
+    /// Gone with the host.
+    _directory: Option<TempDir>,
+}
+
+/// What a host left.
+pub struct Ended {
+    /// `None` when it was killed.
+    pub status: Option<i32>,
+    /// What it said on standard error.
+    pub log: String,
+}
+
+/// The command that runs a host with these arguments.
+pub fn command(arguments: &[&str]) -> Command {
+    process::command(CHILD, &arguments.join("\n"))
+}
+
+impl Host {
+    /// On a new store.
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// On a new store, with more arguments.
+    pub fn start_with(arguments: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("contacts.redb");
+        let mut host = Self::on(&path, arguments);
+        host._directory = Some(directory);
+        host
+    }
+
+    /// On the store at a path.
+    pub fn on(path: &Path, arguments: &[&str]) -> Self {
+        Self::run(command(&with_defaults(path, arguments)), path)
+    }
+
+    /// Under limits that `sh` sets first.
+    pub fn on_after(set: &str, path: &Path) -> Self {
+        let task = with_defaults(path, &[]).join("\n");
+        Self::run(process::command_after(set, CHILD, &task), path)
+    }
+
+    fn run(mut command: Command, path: &Path) -> Self {
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (send, address) = mpsc::channel();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        // Read to its end: the child must never wait for a full pipe.
+        thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                if let Some((_, address)) = line.split_once("listening on http://") {
+                    drop(send.send(address.parse().unwrap()));
+                }
+            }
+        });
+        let log = thread::spawn({
+            let mut from = child.stderr.take().unwrap();
+            move || {
+                let mut log = String::new();
+                from.read_to_string(&mut log).unwrap();
+                log
+            }
+        });
+        let mut host = Host {
+            child,
+            address: SocketAddr::from(([0; 4], 0)),
+            log: Some(log),
+            path: path.to_owned(),
+            _directory: None,
+        };
+        match address.recv_timeout(HANG) {
+            Ok(address) => host.address = address,
+            Err(_) => panic!("it does not listen: {}", host.kill_and_read()),
+        }
+        host
+    }
+
+    pub fn client(&self) -> Client {
+        Client::of(self.address)
+    }
+
+    pub fn connect(&self) -> TcpStream {
+        connect(self.address)
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Tells it to end, which it must do well.
+    #[track_caller]
+    pub fn stop(self) -> Ended {
+        self.signal(Signal::TERM);
+        let ended = self.end();
+        assert_eq!(ended.status, Some(0), "{}", ended.log);
+        ended
+    }
+
+    /// Waits until it has ended.
+    #[track_caller]
+    pub fn end(mut self) -> Ended {
+        let log = self.log.take().unwrap().join().unwrap();
+        let status = self.child.wait().unwrap();
+        assert_silent(&log);
+        Ended {
+            status: status.code(),
+            log,
+        }
+    }
+
+    /// Kills it, and gives the store that it left, opened.
+    pub fn kill(mut self) -> (ContactStore, Ended) {
+        let log = self.kill_and_read();
+        assert_silent(&log);
+        (open(&self.path), Ended { status: None, log })
+    }
+
+    fn kill_and_read(&mut self) -> String {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.log.take().unwrap().join().unwrap()
+    }
+}
+
+fn with_defaults<'a>(path: &'a Path, arguments: &[&'a str]) -> Vec<&'a str> {
+    let mut all = vec!["--store", path.to_str().unwrap()];
+    if !arguments.contains(&"--listen") {
+        all.extend(["--listen", "127.0.0.1:0"]);
+    }
+    all.extend(arguments);
+    all
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // It may have ended, and been waited for.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Nothing personal, no secret and no panic is in a log.
+#[track_caller]
+fn assert_silent(log: &str) {
+    for word in PERSONAL.iter().chain(&["panicked"]) {
+        assert!(!log.contains(word), "{word} is in the log: {log}");
+    }
+}
+
+pub fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(HANG)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// Opens a store that a host left.
+#[track_caller]
+pub fn open(path: &Path) -> ContactStore {
+    let mut options = Options::default();
+    options.create = Create::Never;
+    ContactStore::open(path, options).unwrap()
+}
+
+/// A host on a thread, for a store and settings of the test's own. Ends when it is dropped.
+pub struct HostOnThread {
+    pub address: SocketAddr,
+    end: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The end is asked for by the test, once.
+struct ByTest(oneshot::Receiver<()>);
+
+impl Stop for ByTest {
+    async fn asked(&mut self) {
+        if (&mut self.0).await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+impl HostOnThread {
+    pub fn start(store: ContactStore, set: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::new(Guard::loopback_names(), Limits::default());
+        set(&mut settings);
+        let service = Service::new(store, settings);
+        let (end, ended) = oneshot::channel();
+        let (send, address) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async move {
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                send.send(listener.local_addr().unwrap()).unwrap();
+                server::serve(listener, service, &mut ByTest(ended)).await;
+            });
+        });
+        HostOnThread {
+            address: address.recv_timeout(HANG).unwrap(),
+            end: Some(end),
+            thread: Some(thread),
+        }
+    }
+
+    pub fn client(&self) -> Client {
+        Client::of(self.address)
+    }
+
+    pub fn connect(&self) -> TcpStream {
+        connect(self.address)
+    }
+}
+
+impl Drop for HostOnThread {
+    fn drop(&mut self) {
+        drop(self.end.take().map(|end| end.send(())));
+        let ended = self.thread.take().unwrap().join();
+        // A test that fails has something better to say.
+        assert!(ended.is_ok() || thread::panicking());
+    }
+}
