@@ -64,10 +64,9 @@ pub fn values(shown: &mut Shown) {
 pub fn errors(shown: &mut Shown) {
     let (store, _) = store();
     fill(&store);
-    let other = format!("other.{}", email());
     let long = WORD.repeat(600);
     for item in [
-        update().email(other).phone("380500000001"),
+        update().contact_id(999),
         ContactUpdate::new()
             .external_customer_id(format!("{}2", external_id()))
             .phone(phone()),
