@@ -14,7 +14,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, IsTerminal, Read, Write};
+use std::io::{self, BufReader, BufWriter, ErrorKind, IsTerminal, Read, Write};
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
@@ -28,6 +28,11 @@ use contact_store::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+
+#[path = "common/lines.rs"]
+pub mod lines;
+
+use lines::{is_blank, read_line, takes_no_more};
 
 const USAGE: &str = "\
 Replays a JSON Lines log of what a host receives into a contact store.
@@ -391,47 +396,6 @@ fn read_log(mut log: BufReader<impl Read>, limits: Limits, to_replay: &SyncSende
     drop(to_replay.send(last));
 }
 
-/// Reads one line without its end, and keeps at most `most` bytes of it. Gives its whole length, or
-/// `None` at the end of the log.
-///
-/// # Errors
-///
-/// What reading the log gave.
-pub fn read_line(
-    log: &mut impl BufRead,
-    most: usize,
-    text: &mut Vec<u8>,
-) -> io::Result<Option<u64>> {
-    let mut length = None::<u64>;
-    loop {
-        let read = match log.fill_buf() {
-            Ok(read) => read,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        if read.is_empty() {
-            return Ok(length);
-        }
-        let mut parts = read.splitn(2, |byte| *byte == b'\n');
-        let part = parts.next().unwrap_or_default();
-        let ended = parts.next().is_some();
-        let room = most.saturating_sub(text.len());
-        text.extend(part.iter().take(room));
-        let sum = length.unwrap_or(0).saturating_add(part.len() as u64);
-        length = Some(sum);
-        let consumed = part.len().saturating_add(usize::from(ended));
-        log.consume(consumed);
-        if ended {
-            return Ok(length);
-        }
-    }
-}
-
-/// Whether a line holds nothing but the white space of JSON.
-fn is_blank(line: &[u8]) -> bool {
-    line.iter().all(|byte| b" \t\r".contains(byte))
-}
-
 /// A line whose answer is not printed yet.
 struct UnderWay {
     number: u64,
@@ -671,16 +635,4 @@ fn outcome<T>(pending: Pending<T>) -> Result<T, Error> {
 /// The reading thread ended without a word.
 fn reader_died() -> Chunk {
     Chunk::Failed(io::Error::other("the reading thread ended"))
-}
-
-/// Whether an error is the store's and not the line's, so that no later line can fare better.
-fn takes_no_more(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Indeterminate { .. }
-            | Error::NeedsReopen
-            | Error::Closed
-            | Error::SnapshotExpired
-            | Error::Storage(_)
-    )
 }

@@ -128,6 +128,7 @@ pub mod testing;
 mod text;
 mod time;
 mod token;
+mod trace;
 mod upsert;
 pub mod wire;
 mod writer;

@@ -3,8 +3,6 @@
 //! Pure functions. This module knows no table, no clock, no randomness and no request: what the
 //! store holds is told to it, and what it decides is written by others.
 
-use std::fmt;
-
 use crate::identifier::{ContactId, IdentifierKind, KindSet};
 use crate::report::Status;
 use crate::time::Timestamp;
@@ -121,12 +119,6 @@ impl DedupeOn {
     }
 }
 
-impl fmt::Display for DedupeOn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
 /// What a FAILED report without a reason does (R32).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -156,7 +148,8 @@ pub(crate) fn kinds_to_find(
     on: DedupeOn,
     given: KindSet,
 ) -> Option<impl Iterator<Item = IdentifierKind>> {
-    let mut kinds = std::iter::once(IdentifierKind::ExternalCustomerId)
+    let mut kinds = [IdentifierKind::ExternalCustomerId]
+        .into_iter()
         .chain(on.kinds().iter().copied())
         .filter(move |kind| given.contains(*kind))
         .peekable();

@@ -21,6 +21,7 @@ use crate::storage::{
 };
 use crate::subscriber::{Subscriber, SubscriberId};
 use crate::token::Token;
+use crate::trace;
 
 /// The store at one sequence number, for any number of reads (R47).
 ///
@@ -273,7 +274,11 @@ impl Snapshot {
     ///
     /// As for every read. What is found to be wrong is no error but in [`Verified::problems`].
     pub fn verify(&self) -> Result<Verified, Error> {
-        self.reading(storage::verify(&self.tables))
+        let span = trace::verify(self.sequence());
+        let verified = self.reading(storage::verify(&self.tables));
+        verified
+            .inspect(|verified| span.verified(verified.rows, verified.problem_count))
+            .inspect_err(|error| span.failed(error))
     }
 
     fn page_of(&self, app: AppId, limit: usize) -> Result<AppNumber, Error> {

@@ -70,6 +70,12 @@ impl<'s> Draft<'s> {
         self.state = mark.state;
     }
 
+    /// How many rows finishing would change.
+    pub(crate) fn changed_rows(&self) -> usize {
+        let counters = usize::from(self.state != self.base.state());
+        self.changes.len().saturating_add(counters)
+    }
+
     /// Ends the draft: the changes in the order of tables and keys, and the counters after them.
     /// `None` when there is nothing to write.
     pub(super) fn finish(mut self) -> Result<Option<Changes>, Failure> {

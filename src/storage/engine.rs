@@ -8,6 +8,7 @@ use redb::Database;
 
 use crate::app::AppNumber;
 use crate::error::{OpenError, StorageError};
+use crate::trace::{self, Span};
 
 use super::disk::{Attached, Disk};
 use super::draft::{Changes, Draft};
@@ -59,16 +60,17 @@ impl Open {
 impl Engine {
     /// Opens or creates the store at `place`.
     pub(crate) fn open(place: &Place, open_as: OpenAs) -> Result<(Self, Snapshot), OpenError> {
-        let claimed = open::claim(place, &open_as)?;
-        let (open, snapshot) = open_now(&claimed, &open_as)?;
-        Ok((
-            Engine {
+        let span = trace::open();
+        let opened = open::claim(place, &open_as).and_then(|claimed| {
+            let (open, snapshot) = open_now(&claimed, &open_as, &span)?;
+            let engine = Engine {
                 open: Some(open),
                 claimed,
                 open_as,
-            },
-            snapshot,
-        ))
+            };
+            Ok((engine, snapshot))
+        });
+        opened.inspect_err(|error| span.failed(error))
     }
 
     /// The file's permission bits at opening, when others than its owner had any.
@@ -120,7 +122,9 @@ impl Engine {
             // What failed is known; what counts is what is found in the file now.
             drop(open.end(Detached::Reopened));
         }
-        let (open, snapshot) = open_now(&self.claimed, &self.open_as)?;
+        let span = trace::reopen();
+        let opened = open_now(&self.claimed, &self.open_as, &span);
+        let (open, snapshot) = opened.inspect_err(|error| span.failed(error))?;
         self.open = Some(open);
         Ok(snapshot)
     }
@@ -165,11 +169,16 @@ fn same_apps<'s>(before: &'s Snapshot, changes: &Changes) -> Result<Option<SameA
     Ok(Some(SameApps { before, recounted }))
 }
 
-fn open_now(claimed: &Claimed, open_as: &OpenAs) -> Result<(Open, Snapshot), OpenError> {
+fn open_now(
+    claimed: &Claimed,
+    open_as: &OpenAs,
+    span: &Span,
+) -> Result<(Open, Snapshot), OpenError> {
     let Opened {
         database,
         attached,
         format,
+        pages_verified,
     } = open::open_checked(claimed, open_as)?;
     let open = Open {
         database,
@@ -178,7 +187,11 @@ fn open_now(claimed: &Claimed, open_as: &OpenAs) -> Result<(Open, Snapshot), Ope
         hasher: IndexHasher::new(format.index_key, open_as.hash_mask),
     };
     match open.snapshot(None) {
-        Ok(snapshot) => Ok((open, snapshot)),
+        Ok(snapshot) => {
+            let bytes = claimed.disk.len().unwrap_or_default();
+            span.opened(bytes, pages_verified, snapshot.state().sequence);
+            Ok((open, snapshot))
+        }
         Err(failure) => {
             drop(open.end(Detached::Reopened));
             Err(StorageError::from(failure).into())

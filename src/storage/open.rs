@@ -71,6 +71,8 @@ pub(super) struct Opened {
     pub(super) database: Database,
     pub(super) attached: Arc<Attached>,
     pub(super) format: FormatRow,
+    /// Whether the sums of its pages were checked too.
+    pub(super) pages_verified: bool,
 }
 
 /// Finds or creates what is at `place`. The file is locked when it is opened, and from then on
@@ -177,7 +179,7 @@ fn initialize(claimed: &Claimed, open_as: &OpenAs) -> Result<(), OpenError> {
 pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened, OpenError> {
     claimed.disk.forget();
     let header = read_header(&*claimed.disk)?;
-    check(claimed, open_as, Overlay::new(claimed.disk.clone())?)?;
+    let checked = check(claimed, open_as, Overlay::new(claimed.disk.clone())?)?;
     if let Some(flags) = slot::flags_for_newer_slot(&header)
         && is_newer_slot_whole(claimed, open_as, &header, flags)?
     {
@@ -193,6 +195,7 @@ pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened
             database,
             attached,
             format,
+            pages_verified: checked.pages_verified,
         }),
         Ok(Err(error)) => {
             drop_guarded(database);
@@ -249,7 +252,7 @@ fn is_newer_slot_whole(
     match check(claimed, open_as, overlay) {
         // Where redb fell back to the older commit, the one that it adds is no newer than the one
         // that it did not use.
-        Ok(newest) => Ok(newest > slot::newest_transaction_id(header)),
+        Ok(checked) => Ok(checked.newest > slot::newest_transaction_id(header)),
         // Neither says anything about the commit.
         Err(OpenError::AlreadyOpen) => Err(OpenError::AlreadyOpen),
         Err(OpenError::Io(error)) => Err(OpenError::Io(error)),
@@ -257,16 +260,23 @@ fn is_newer_slot_whole(
     }
 }
 
-/// Opens a disk through an overlay and verifies what is there. Gives the number of the newest
-/// commit once redb has opened it.
-fn check(claimed: &Claimed, open_as: &OpenAs, overlay: Overlay) -> Result<u64, OpenError> {
+/// What was found by checking.
+struct Checked {
+    /// The number of the newest commit once redb has opened it.
+    newest: u64,
+    pages_verified: bool,
+}
+
+/// Opens a disk through an overlay and verifies what is there.
+fn check(claimed: &Claimed, open_as: &OpenAs, overlay: Overlay) -> Result<Checked, OpenError> {
     let was_clean = slot::is_marked_clean(&read_header(&overlay)?);
+    let pages_verified = open_as.check_clean || !was_clean;
     let overlay = Arc::new(overlay);
     let attached = claimed.attach(overlay.clone());
     let mut database = build(&attached, open_as.cache_bytes)?;
     let newest = read_header(&*overlay).map(|header| slot::newest_transaction_id(&header));
     let checked = guarded(|| {
-        if (open_as.check_clean || !was_clean) && !database.check_integrity()? {
+        if pages_verified && !database.check_integrity()? {
             return Err(Failure::Corrupt("pages whose checksums do not hold"));
         }
         read_format(&database)
@@ -274,7 +284,10 @@ fn check(claimed: &Claimed, open_as: &OpenAs, overlay: Overlay) -> Result<u64, O
     drop_guarded(database);
     attached.detach();
     checked.map_err(open_failure)??;
-    newest
+    Ok(Checked {
+        newest: newest?,
+        pages_verified,
+    })
 }
 
 fn build(attached: &Arc<Attached>, cache_bytes: usize) -> Result<Database, OpenError> {

@@ -9,7 +9,7 @@ mod queue;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
 
@@ -21,6 +21,7 @@ use crate::operation::Operation;
 use crate::options::WhenFull;
 use crate::sequence::SequenceNumber;
 use crate::storage::{Draft, Engine, Rows as _, Snapshot};
+use crate::trace;
 
 pub use self::pending::Pending;
 
@@ -258,11 +259,9 @@ impl Writing {
         self.sweep(&mut draft);
 
         let requests = decided.len();
-        let began = Instant::now();
-        let committed = match self.engine.commit(draft, &current) {
+        let committed = match self.commit(draft, requests) {
             Ok(None) => None,
-            Ok(Some(snapshot)) => {
-                let took = began.elapsed();
+            Ok(Some((snapshot, took))) => {
                 self.current = Arc::new(snapshot);
                 // Before anyone is answered, so that who was answered reads what it wrote.
                 self.shared
@@ -289,6 +288,21 @@ impl Writing {
                 figures.committed(held, took, requests);
             }
         });
+    }
+
+    /// Commits what a group changed. Gives the state after it and how long it took, if anything did.
+    fn commit(
+        &self,
+        draft: Draft<'_>,
+        requests: usize,
+    ) -> Result<Option<(Snapshot, Duration)>, StorageError> {
+        let span = trace::commit(requests, draft.changed_rows(), draft.state.sequence);
+        let began = Instant::now();
+        let committed = self.engine.commit(draft, &self.current);
+        let took = began.elapsed();
+        committed
+            .map(|snapshot| snapshot.map(|snapshot| (snapshot, took)))
+            .inspect_err(|cause| span.failed(cause))
     }
 
     /// Counts what became of a group, its commit first, and then answers it.

@@ -8,6 +8,7 @@ mod garbage;
 mod lines;
 mod replay;
 mod requests;
+mod send;
 
 use contact_store::{ContactStore, Error, Limits, Options, wire};
 use serde::Serialize;

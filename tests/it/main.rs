@@ -14,12 +14,17 @@
     unreachable_pub,
     reason = "a test that fails may panic, and may say what it counted"
 )]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "examples that are tested here share modules"
+)]
 
 mod support;
 
 mod concurrency;
 mod damage;
 mod failing_disk;
+mod figures;
 mod files;
 mod http;
 mod json;
@@ -28,8 +33,13 @@ mod layering;
 mod model;
 mod privacy;
 mod rules_apps;
+mod rules_contacts;
 mod rules_promises;
 mod rules_reading;
+mod rules_recipients;
 mod rules_reports;
 mod rules_tokens;
 mod sequences;
+mod telegram;
+#[cfg(feature = "tracing")]
+mod trace;

@@ -8,8 +8,12 @@
 //! in the order in which they came to hold it, and of two limits that an entry would exceed, that of
 //! the token is named before those of the card.
 
+#[path = "model/recipient.rs"]
+mod recipient;
 #[path = "model/request.rs"]
 mod request;
+#[path = "model/upsert.rs"]
+mod upsert;
 #[path = "model/view.rs"]
 mod view;
 
@@ -23,8 +27,10 @@ pub use request::{
     Add, Added, Answer, Choices, Entry, Given, Outcome, Place, Refusal, Refused, Reported, Reports,
     Request, Said, Waiting,
 };
+pub use upsert::{FieldName, Item, To, Upserted, Upserts};
 pub use view::{Names, Probes};
 
+use upsert::{Fields, custom_fields};
 use view::{Card, Counts, Held, Subscriber, Tally};
 
 /// How many tallies one step of `forget_messages` looks at.
@@ -41,6 +47,7 @@ pub struct Settings {
     pub tokens_per_contact: usize,
     pub contacts_per_token: usize,
     pub card_text_bytes: usize,
+    pub custom_fields_per_contact: usize,
     pub entries_per_request: usize,
 }
 
@@ -56,6 +63,7 @@ impl Settings {
             tokens_per_contact: options.limits.tokens_per_contact,
             contacts_per_token: options.limits.contacts_per_token,
             card_text_bytes: options.limits.card_text_bytes,
+            custom_fields_per_contact: options.limits.custom_fields_per_contact,
             entries_per_request: options.limits.entries_per_request,
         }
     }
@@ -70,6 +78,7 @@ impl Settings {
         options.limits.tokens_per_contact = self.tokens_per_contact;
         options.limits.contacts_per_token = self.contacts_per_token;
         options.limits.card_text_bytes = self.card_text_bytes;
+        options.limits.custom_fields_per_contact = self.custom_fields_per_contact;
         options.limits.entries_per_request = self.entries_per_request;
     }
 }
@@ -165,6 +174,7 @@ impl Model {
             }
             Request::Add(add) => self.add(add, clock),
             Request::Report(reports) => self.report(reports, clock),
+            Request::Upsert(upserts) => self.upsert(upserts, clock),
             Request::Remove {
                 app,
                 token,
@@ -282,6 +292,7 @@ impl Model {
             None => Card {
                 id: contact,
                 names: names.without(target.skipped).with_id(contact),
+                fields: Fields::new(),
                 created_at: at,
                 created_through: Some(app),
                 tokens: Vec::new(),
@@ -371,14 +382,7 @@ impl Model {
                 skipped: KindSet::EMPTY,
             });
         }
-        let contact = match names.contact_id {
-            Some(id) if unknown_contact_id == UnknownContactId::Reject => {
-                return Err(Refusal::UnknownContactId(id));
-            }
-            Some(id) if self.erased.contains(&id) => return Err(Refusal::ContactIdErased(id)),
-            Some(id) => id,
-            None => self.next_free_id(),
-        };
+        let contact = self.new_contact(unknown_contact_id, names.contact_id)?;
         // R17. Under `Cascade` all were tried, so there are none.
         let taken = |kind: &IdentifierKind| self.named(names, *kind).is_some();
         Ok(Target {
@@ -386,6 +390,22 @@ impl Model {
             matched_by: None,
             skipped: names.kinds().iter().filter(taken).collect(),
         })
+    }
+
+    /// The id of a contact to create, for which this unknown id is given or none (R18, R19).
+    fn new_contact(
+        &self,
+        unknown_contact_id: UnknownContactId,
+        given: Option<u64>,
+    ) -> Result<u64, Refusal> {
+        match given {
+            Some(id) if unknown_contact_id == UnknownContactId::Reject => {
+                Err(Refusal::UnknownContactId(id))
+            }
+            Some(id) if self.erased.contains(&id) => Err(Refusal::ContactIdErased(id)),
+            Some(id) => Ok(id),
+            None => Ok(self.next_free_id()),
+        }
     }
 
     /// The contact that the names match, and the kind that decides (R14).
@@ -425,16 +445,14 @@ impl Model {
     }
 
     fn check_card(&self, card: &Card) -> Result<(), Refusal> {
-        let most = self.settings.tokens_per_contact;
-        within(Limit::TokensPerContact, card.tokens.len(), most)?;
-        // A contact id is a number, not text.
-        let names = &card.names;
+        let settings = &self.settings;
+        let (tokens, custom) = (card.tokens.len(), custom_fields(&card.fields));
+        within(Limit::TokensPerContact, tokens, settings.tokens_per_contact)?;
+        let most = settings.custom_fields_per_contact;
+        within(Limit::CustomFieldsPerContact, custom, most)?;
         let tokens = card.tokens.iter().map(|held| held.token.len());
-        let text = tokens.sum::<usize>()
-            + names.external.as_ref().map_or(0, String::len)
-            + names.phone.map_or(0, |phone| phone.to_string().len())
-            + names.email.as_ref().map_or(0, String::len);
-        within(Limit::CardTextBytes, text, self.settings.card_text_bytes)
+        let text = tokens.sum::<usize>() + card.own_text();
+        within(Limit::CardTextBytes, text, settings.card_text_bytes)
     }
 
     // Subscribers, and what removes them.

@@ -4,8 +4,9 @@
 //! Every value that the tests hand in holds a canary. Not the names of apps, which are no person's,
 //! and not contact ids, which are plain numbers (R2).
 
+mod contacts;
 mod refusals;
-mod shown;
+pub mod shown;
 mod states;
 
 use std::collections::BTreeSet;
@@ -91,6 +92,7 @@ fn values(shown: &mut Shown) {
     fill(&store);
     requests(shown, &store);
     answers(shown, &store);
+    contacts::values(shown);
 
     let (mut options, _) = options();
     shown.value(&options.limits);
@@ -214,6 +216,7 @@ fn errors(shown: &mut Shown) {
     refusals::lines(shown);
     refusals::faults(shown);
     refusals::entries(shown);
+    contacts::errors(shown);
     states::queue(shown);
     states::failing_disk(shown);
     states::files(shown);
@@ -232,6 +235,7 @@ fn r52_no_error_in_a_request_shows_what_was_wrong() {
     refusals::lines(&mut shown);
     refusals::faults(&mut shown);
     refusals::entries(&mut shown);
+    contacts::errors(&mut shown);
 }
 
 #[test]

@@ -97,8 +97,20 @@ pub fn find(store: &ContactStore, given: GivenIdentifiers) -> Result<Option<Foun
     now.find(&given.parse().unwrap(), MatchPolicy::Cascade)
 }
 
-/// Nothing in the store contradicts anything else in it.
+/// Nothing in the store contradicts anything else in it, nor what the figures say that it holds.
 #[track_caller]
 pub fn assert_sound(store: &ContactStore) {
-    assert_eq!(store.snapshot().unwrap().verify().unwrap().problems, []);
+    let now = store.snapshot().unwrap();
+    assert_eq!(now.verify().unwrap().problems, []);
+    let apps = now.apps().unwrap();
+    let stats = store.stats().unwrap();
+    // Others may write meanwhile.
+    if stats.sequence == now.sequence() {
+        let subscribers = apps.iter().map(|app| app.subscribers).sum::<u64>();
+        assert_eq!(stats.subscribers, subscribers);
+        assert_eq!(
+            (stats.contacts, stats.apps),
+            (now.contact_count(), apps.len() as u64)
+        );
+    }
 }

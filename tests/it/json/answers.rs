@@ -277,6 +277,7 @@ fn every_code_is_in_the_documentation_and_no_other() {
     });
     let limits = [
         "tokensPerContact",
+        "customFieldsPerContact",
         "contactsPerToken",
         "entriesPerRequest",
         "requestTextBytes",

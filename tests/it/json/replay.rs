@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex};
 use contact_store::{
     ContactStore, Disk, Error, Limits, MatchPolicy, Options, Ownership, StorageError,
 };
-use example::{Arguments, Stop, Summary, read_line, replay};
+use example::lines::read_line;
+use example::{Arguments, Stop, Summary, replay};
 
 use crate::support::{options, store};
 
@@ -58,10 +59,10 @@ fn the_sample_is_answered_as_it_says() {
         }
         assert_eq!(answers, expected);
         let summary = ended.unwrap();
-        assert_eq!(summary.lines, 57);
-        assert_eq!(summary.refused_lines, 12);
-        assert_eq!(summary.entries, 57);
-        assert_eq!(summary.refused_entries, 30);
+        assert_eq!(summary.lines, 71);
+        assert_eq!(summary.refused_lines, 19);
+        assert_eq!(summary.entries, 70);
+        assert_eq!(summary.refused_entries, 36);
         assert_eq!(summary.bytes, sample.len() as u64);
         crate::support::assert_sound(&store);
     }

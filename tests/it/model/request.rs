@@ -5,11 +5,12 @@ use contact_store::{
     AccessKey, AddTokens, AppId, AppName, Applied, BatchMode, Committed, ConnectApp, ContactId,
     ContactStore, EntryError, Erased, Error, FailedWithoutReason, Fault, Field, GivenIdentifiers,
     IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy, MessagesForgotten, Ownership,
-    Pending, RecordReports, RemoveToken, Report, ReportOutcome, Status, SubscriberId, Timestamp,
-    Token, TokenAdded, TokenEntry, TokenPlace, TokenRemoved, TokensAdded, UnknownContactId,
+    Pending, RecipientError, RecordReports, RemoveToken, Report, ReportOutcome, Status,
+    SubscriberId, Timestamp, Token, TokenAdded, TokenEntry, TokenPlace, TokenRemoved, TokensAdded,
+    UnknownContactId,
 };
 
-use super::Settings;
+use super::{Settings, Upserted, Upserts};
 
 /// Any request that may change a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,7 @@ pub enum Request {
     },
     Add(Add),
     Report(Reports),
+    Upsert(Upserts),
     Remove {
         app: AppId,
         token: String,
@@ -186,6 +188,7 @@ pub enum Outcome {
     Disconnected,
     Added(Applied, Vec<Result<Added, Refusal>>),
     Reported(Vec<Result<Reported, Refusal>>),
+    Upserted(Vec<Result<Upserted, Refusal>>),
     Removed(Vec<u64>),
     Erased(bool),
     Forgotten(u64),
@@ -224,6 +227,8 @@ pub enum Refusal {
     NoIdentifier,
     UnknownContactId(u64),
     ContactIdErased(u64),
+    NothingToFindBy,
+    Conflict(IdentifierKind, u64),
     Limit(Limit, u64, u64),
     OneOfTokenAndSubscriber,
     /// Nothing that the model ever answers.
@@ -237,6 +242,7 @@ pub enum Refused {
     Entry(usize, Refusal),
     Limit(Limit, u64, u64),
     NothingGiven,
+    Recipient(RecipientError),
     /// Nothing that the model ever answers.
     Other(String),
 }
@@ -248,6 +254,8 @@ impl From<EntryError> for Refusal {
             EntryError::NoIdentifier => Refusal::NoIdentifier,
             EntryError::UnknownContactId(id) => Refusal::UnknownContactId(id.value()),
             EntryError::ContactIdErased(id) => Refusal::ContactIdErased(id.value()),
+            EntryError::NothingToFindBy => Refusal::NothingToFindBy,
+            EntryError::Conflict { kind, contact } => Refusal::Conflict(kind, contact.value()),
             EntryError::LimitExceeded(over) => Refusal::Limit(over.limit, over.actual, over.most),
             EntryError::OneOfTokenAndSubscriber => Refusal::OneOfTokenAndSubscriber,
             other => Refusal::Other(other),
@@ -262,6 +270,7 @@ impl From<Error> for Refused {
             Error::EntryRefused { index, error } => Refused::Entry(index, error.into()),
             Error::LimitExceeded(over) => Refused::Limit(over.limit, over.actual, over.most),
             Error::NothingGiven => Refused::NothingGiven,
+            Error::Recipient(error) => Refused::Recipient(error),
             other => Refused::Other(format!("{other:?}")),
         }
     }
@@ -382,6 +391,7 @@ impl Request {
             Request::Disconnect { app } => Waiting::new(store.disconnect_app(*app)),
             Request::Add(add) => Waiting::new(store.add_tokens(add.to_request())),
             Request::Report(reports) => Waiting::new(store.record_reports(reports.to_request())),
+            Request::Upsert(upserts) => Waiting::new(store.upsert(upserts.to_request())),
             Request::Remove {
                 app,
                 token,
@@ -521,7 +531,7 @@ const TIMES: [u64; 6] = [2_000, 1_000, 3_000, 4_000, 0, 1 << 60];
 impl Request {
     /// A request made of choices. The apps are `0xa` and `0xb`, and now and then `0xc`.
     pub fn choose(choices: &mut Choices<'_>) -> Self {
-        match choices.below(32) {
+        match choices.below(40) {
             0..15 => Request::Add(Add::choose(choices)),
             15..20 => Request::Report(Reports::choose(choices)),
             20..23 => Request::Erase {
@@ -543,7 +553,8 @@ impl Request {
                 app: app(choices),
                 before: choices.of(&TIMES),
             },
-            _ => Request::Disconnect { app: app(choices) },
+            31 => Request::Disconnect { app: app(choices) },
+            _ => Request::Upsert(Upserts::choose(choices)),
         }
     }
 }
@@ -567,6 +578,7 @@ impl Settings {
             // 15 bytes an email, 12 a phone, 5 an external id, 3 a token.
             card_text_bytes: choices.of(&[256 << 10, 256 << 10, 21, 30]),
             entries_per_request: choices.of(&[3_000, 3_000, 4]),
+            custom_fields_per_contact: choices.of(&[256, 1]),
         }
     }
 }
@@ -575,11 +587,11 @@ fn app(choices: &mut Choices<'_>) -> AppId {
     APPS[choices.of(&[0, 0, 0, 0, 1, 1, 1, 2])]
 }
 
-fn time(choices: &mut Choices<'_>) -> Option<u64> {
+pub(super) fn choose_time(choices: &mut Choices<'_>) -> Option<u64> {
     choices.one_in(2).then(|| choices.of(&TIMES))
 }
 
-fn mode(choices: &mut Choices<'_>) -> BatchMode {
+pub(super) fn choose_mode(choices: &mut Choices<'_>) -> BatchMode {
     match choices.one_in(4) {
         false => BatchMode::PerEntry,
         true => BatchMode::AllOrNothing,
@@ -598,8 +610,8 @@ impl Add {
             .map(|_| Entry::choose(choices))
             .collect();
         let mut add = Add::new(app, entries);
-        add.at = time(choices);
-        add.mode = mode(choices);
+        add.at = choose_time(choices);
+        add.mode = choose_mode(choices);
         if choices.one_in(2) {
             add.policy = choices.of(&[
                 None,
@@ -677,8 +689,8 @@ impl Reports {
             .map(|_| Said::choose(choices))
             .collect();
         let mut request = Reports::new(app, reports);
-        request.at = time(choices);
-        request.mode = mode(choices);
+        request.at = choose_time(choices);
+        request.mode = choose_mode(choices);
         request.failed_without_reason = choices.of(&[
             None,
             Some(FailedWithoutReason::Remove),
@@ -719,7 +731,7 @@ impl Said {
         } else if choices.one_in(16) {
             said.message = Some(String::new());
         }
-        said.at = time(choices);
+        said.at = choose_time(choices);
         said
     }
 }

@@ -7,6 +7,8 @@ use contact_store::{
     KindSet, MatchPolicy, MessageId, Phone, Snapshot, Status, StatusCounts, SubscriberId, Token,
 };
 
+use super::recipient::{Reached, Whom, resolve};
+use super::upsert::{FieldName, Fields, field_text};
 use super::{Model, Refusal, Refused};
 
 /// Identifiers in canonical form.
@@ -129,9 +131,21 @@ fn contact_id(id: u64) -> ContactId {
 pub struct Card {
     pub id: u64,
     pub names: Names,
+    pub fields: Fields,
     pub created_at: u64,
     pub created_through: Option<AppId>,
     pub tokens: Vec<Held>,
+}
+
+impl Card {
+    /// The bytes of text on it, its tokens excepted. A contact id is a number, not text.
+    pub fn own_text(&self) -> usize {
+        let names = &self.names;
+        names.external.as_ref().map_or(0, String::len)
+            + names.phone.map_or(0, |phone| phone.to_string().len())
+            + names.email.as_ref().map_or(0, String::len)
+            + field_text(&self.fields)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -235,6 +249,7 @@ trait Reads {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Tally>, Refused>;
+    fn resolve(&self, whom: &Whom) -> Result<Vec<Reached>, Refused>;
 }
 
 impl Reads for Model {
@@ -346,6 +361,10 @@ impl Reads for Model {
         page.truncate(limit);
         Ok(page)
     }
+
+    fn resolve(&self, whom: &Whom) -> Result<Vec<Reached>, Refused> {
+        self.resolve(whom)
+    }
 }
 
 impl Reads for Snapshot {
@@ -434,6 +453,10 @@ impl Reads for Snapshot {
         };
         Ok(page.into_iter().map(tally).collect())
     }
+
+    fn resolve(&self, whom: &Whom) -> Result<Vec<Reached>, Refused> {
+        resolve(self, whom)
+    }
 }
 
 impl From<store::Card> for Card {
@@ -447,11 +470,27 @@ impl From<store::Card> for Card {
         Card {
             id: card.id.value(),
             names: Names::of(&card.identifiers),
+            fields: fields(card.fields),
             created_at: card.created_at.as_millis(),
             created_through: card.created_through,
             tokens: card.tokens.into_iter().map(held).collect(),
         }
     }
+}
+
+fn fields(fields: store::ContactFields) -> Fields {
+    let named = [
+        (FieldName::FirstName, fields.first_name),
+        (FieldName::LastName, fields.last_name),
+        (FieldName::LanguageCode, fields.language_code),
+        (FieldName::TimeZone, fields.time_zone),
+    ];
+    let named = named
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    let custom = fields.custom.into_iter();
+    let custom = custom.map(|(name, value)| (FieldName::Custom(name), value));
+    named.chain(custom).collect()
 }
 
 impl From<StatusCounts> for Counts {
@@ -584,6 +623,33 @@ impl Model {
         for id in 0..=self.next_subscriber {
             let found = Reads::subscriber(shown, id);
             same(("subscriber", id), found, self.subscriber(id))?;
+        }
+        self.compare_recipients(shown, probes)
+    }
+
+    /// Every subscriber, every app with every phone, and each of the ways to give less or more.
+    fn compare_recipients(&self, shown: &Snapshot, probes: &Probes) -> Result<(), String> {
+        let phones = probes.names.iter().filter_map(|names| names.phone);
+        let numbers: Vec<Option<u64>> = phones.map(Some).chain([None]).collect();
+        let apps = probes.apps.iter().copied().map(Some).chain([None]);
+        let pairs: Vec<Whom> = apps
+            .flat_map(|app| {
+                numbers.iter().map(move |number| Whom {
+                    subscriber: None,
+                    app,
+                    number: *number,
+                })
+            })
+            .collect();
+        // What stands beside a subscriber is another thing for each.
+        let subscribers = (0..=self.next_subscriber).zip(pairs.iter().cycle());
+        let subscribers = subscribers.map(|(id, beside)| Whom {
+            subscriber: Some(id),
+            ..beside.clone()
+        });
+        for whom in subscribers.chain(pairs.iter().cloned()) {
+            let found = Reads::resolve(shown, &whom);
+            same(("resolve", &whom), found, self.resolve(&whom))?;
         }
         Ok(())
     }

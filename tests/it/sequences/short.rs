@@ -1,164 +1,15 @@
 //! All sequences of up to three requests over a small alphabet.
 
-use contact_store::{
-    AppId, BatchMode, InvalidIdentifier, MatchPolicy, Options, Ownership, Status, UnknownContactId,
-};
+use contact_store::{MatchPolicy, Options, Ownership};
 
-use crate::model::{Add, Entry, Given, Model, Names, Probes, Reports, Request, Said};
+use crate::model::{Model, Probes, Request};
 use crate::support::{APP, OTHER_APP};
 
 use super::Pair;
+use super::alphabet::{self, FIRST_AT, connect};
 use super::memory_disk::MemoryDisk;
 
-fn add(entries: &[(&str, Given)]) -> Add {
-    let entries = entries
-        .iter()
-        .map(|(token, given)| Entry::new(token, given.clone()));
-    Add::new(APP, entries.collect())
-}
-
-fn one(token: &str, given: Given) -> Request {
-    Request::Add(add(&[(token, given)]))
-}
-
-fn given() -> Given {
-    Given::default()
-}
-
-fn reports(reports: Vec<Said>) -> Request {
-    Request::Report(Reports::new(APP, reports))
-}
-
-fn said(token: &str, status: Status, message: &str) -> Said {
-    Said {
-        message: Some(message.to_owned()),
-        ..Said::new(token, status)
-    }
-}
-
-fn connect(app: AppId, name: &str) -> Request {
-    Request::Connect {
-        app,
-        name: name.to_owned(),
-        key: None,
-    }
-}
-
-const ANN: &str = "ann@example.com";
-const BEN: &str = "ben@example.com";
-const PHONE: &str = "380500000001";
-const OTHER_PHONE: &str = "380500000002";
-
-/// The requests of the short sequences: three of them reach every conflict of identifiers, of
-/// tokens and of times.
-fn alphabet() -> Vec<Request> {
-    let batch = add(&[
-        ("t-1", given().email(ANN)),
-        ("t-2", given().phone("12")),
-        ("t-1", given().email(BEN)),
-    ]);
-    // Refused once contact 1 is erased.
-    let all_or_nothing = Add {
-        mode: BatchMode::AllOrNothing,
-        ..add(&[
-            ("t-2", given().phone(OTHER_PHONE)),
-            ("t-1", given().contact_id(1)),
-        ])
-    };
-    let ignoring = Add {
-        invalid_identifier: Some(InvalidIdentifier::Ignore),
-        ..add(&[("t-2", given().phone("12").email(BEN))])
-    };
-    let rejecting = Add {
-        unknown_contact_id: Some(UnknownContactId::Reject),
-        ..add(&[("t-1", given().contact_id(7).phone(PHONE))])
-    };
-    // Older than the first request of a sequence, and taking the token from whoever has it.
-    let taking = Add {
-        at: Some(FIRST_AT - 500),
-        ownership: Some(Ownership::Exclusive),
-        ..add(&[("t-1", given().email(ANN))])
-    };
-    let of_other_app = Add {
-        app: OTHER_APP,
-        ..add(&[("t-1", given().email(ANN))])
-    };
-    // As old as the first request of a sequence.
-    let late = Said {
-        at: Some(FIRST_AT),
-        ..said("t-1", Status::Failed, "m-1")
-    };
-    let of_subscriber = Said {
-        token: None,
-        subscriber: Some(1),
-        reason: Some("Bad Request".to_owned()),
-        ..Said::new("", Status::Failed)
-    };
-    let remove = |contact| Request::Remove {
-        app: APP,
-        token: "t-1".to_owned(),
-        contact,
-    };
-    vec![
-        one("t-1", given().email(ANN)),
-        one("t-1", given().email(BEN)),
-        one("t-2", given().email(ANN).phone(PHONE)),
-        one("t-1", given().email(BEN).phone(PHONE)),
-        one("t-1", given().email(ANN).phone(OTHER_PHONE)),
-        one("t-2", given().external("crm-1").phone(PHONE)),
-        // 1 is the first id that the store assigns, 2 the next.
-        one("t-2", given().contact_id(1).email(BEN)),
-        one("t-1", given().contact_id(2).phone(OTHER_PHONE)),
-        Request::Add(batch),
-        Request::Add(all_or_nothing),
-        Request::Add(ignoring),
-        Request::Add(rejecting),
-        Request::Add(taking),
-        Request::Add(of_other_app),
-        reports(vec![said("t-1", Status::Failed, "m-1")]),
-        reports(vec![late]),
-        reports(vec![said("t-2", Status::Sent, "m-1"), of_subscriber]),
-        remove(None),
-        remove(Some(1)),
-        Request::Erase { contact: 1 },
-        Request::Erase { contact: 2 },
-        Request::Disconnect { app: APP },
-        connect(APP, "New name"),
-        Request::Forget {
-            app: APP,
-            before: FIRST_AT + 1_500,
-        },
-    ]
-}
-
-/// When the first request of a short sequence is made; the next come a second later each.
-const FIRST_AT: u64 = 2_000;
 const LENGTH: usize = 3;
-
-fn probes() -> Probes {
-    let emails = [ANN, BEN].map(Names::email);
-    let phones = [380_500_000_001, 380_500_000_002].map(Names::phone);
-    let external = Names::external("crm-1");
-    let names = vec![
-        Names::id(1).and(emails[1].clone()),
-        Names::id(2).and(phones[1].clone()),
-        phones[0].clone().and(emails[1].clone()),
-        phones[1].clone().and(emails[0].clone()),
-        external.clone().and(phones[0].clone()),
-    ];
-    Probes {
-        ids: (1..=4).chain([7]).collect(),
-        names: names
-            .into_iter()
-            .chain(emails)
-            .chain(phones)
-            .chain([external])
-            .collect(),
-        apps: vec![APP, OTHER_APP],
-        tokens: vec!["t-1".to_owned(), "t-2".to_owned()],
-        page: 2,
-    }
-}
 
 /// Walks the tree of all short sequences.
 struct Walk {
@@ -171,14 +22,14 @@ struct Walk {
 
 impl Walk {
     /// A walk over stores with these options, and the store that all sequences start from.
-    fn new(options: Options) -> (Self, Pair) {
+    fn new(alphabet: Vec<Request>, options: Options) -> (Self, Pair) {
         let mut pair = Pair::new(options);
         for (app, name) in [(APP, "First bot"), (OTHER_APP, "Second bot")] {
             pair.ask(&connect(app, name), FIRST_AT - 1_000).unwrap();
         }
         let walk = Walk {
-            alphabet: alphabet(),
-            probes: probes(),
+            alphabet,
+            probes: alphabet::probes(),
             options: pair.options.clone(),
             sequences: 0,
         };
@@ -277,60 +128,89 @@ impl Walk {
     }
 }
 
-/// Checks all short sequences, with these options.
-fn check_all(policy: MatchPolicy, ownership: Ownership, hash_mask: u64) {
+fn options(policy: MatchPolicy, ownership: Ownership, hash_mask: u64) -> Options {
     let mut options = Options::default();
     options.policy = policy;
     options.ownership = ownership;
     options.testing.hash_mask = hash_mask;
-    let (mut walk, pair) = Walk::new(options);
+    options
+}
+
+/// Checks all short sequences of these requests.
+fn check_all(alphabet: Vec<Request>, options: Options) {
+    let least = alphabet.len().pow(2) * 7;
+    let (mut walk, pair) = Walk::new(alphabet, options);
     walk.follow(&[], pair);
     // A walk that sees little proves little.
-    assert!(walk.sequences > 4_000, "{} sequences", walk.sequences);
+    assert!(walk.sequences > least, "{} sequences", walk.sequences);
+}
+
+fn check_all_in_one_commit(alphabet: Vec<Request>, options: Options) {
+    let least = alphabet.len().pow(2) * 7;
+    let (mut walk, pair) = Walk::new(alphabet, options);
+    pair.store.close().unwrap();
+    walk.share_commits(&pair.disk.copy(), &pair.model);
+    assert!(walk.sequences > least, "{} sequences", walk.sequences);
 }
 
 #[test]
 fn all_short_sequences_agree_under_cascade_and_shared() {
-    check_all(MatchPolicy::Cascade, Ownership::Shared, u64::MAX);
+    let options = options(MatchPolicy::Cascade, Ownership::Shared, u64::MAX);
+    check_all(alphabet::tokens(), options);
 }
 
 #[test]
 fn all_short_sequences_agree_under_cascade_and_exclusive() {
-    check_all(MatchPolicy::Cascade, Ownership::Exclusive, u64::MAX);
+    let options = options(MatchPolicy::Cascade, Ownership::Exclusive, u64::MAX);
+    check_all(alphabet::tokens(), options);
 }
 
 #[test]
 fn all_short_sequences_agree_under_top_priority_and_shared() {
-    check_all(MatchPolicy::TopPriority, Ownership::Shared, u64::MAX);
+    let options = options(MatchPolicy::TopPriority, Ownership::Shared, u64::MAX);
+    check_all(alphabet::tokens(), options);
 }
 
 #[test]
 fn all_short_sequences_agree_under_top_priority_and_exclusive() {
-    check_all(MatchPolicy::TopPriority, Ownership::Exclusive, u64::MAX);
+    let options = options(MatchPolicy::TopPriority, Ownership::Exclusive, u64::MAX);
+    check_all(alphabet::tokens(), options);
 }
 
 #[test]
 fn all_short_sequences_agree_when_all_of_a_kind_share_one_index_row() {
-    check_all(MatchPolicy::Cascade, Ownership::Shared, 0);
-}
-
-fn check_all_in_one_commit(policy: MatchPolicy, ownership: Ownership, hash_mask: u64) {
-    let mut options = Options::default();
-    options.policy = policy;
-    options.ownership = ownership;
-    options.testing.hash_mask = hash_mask;
-    let (mut walk, pair) = Walk::new(options);
-    pair.store.close().unwrap();
-    walk.share_commits(&pair.disk.copy(), &pair.model);
-    assert!(walk.sequences > 4_000, "{} sequences", walk.sequences);
+    let options = options(MatchPolicy::Cascade, Ownership::Shared, 0);
+    check_all(alphabet::tokens(), options);
 }
 
 #[test]
 fn all_short_sequences_agree_in_one_commit() {
-    check_all_in_one_commit(MatchPolicy::TopPriority, Ownership::Shared, u64::MAX);
+    let options = options(MatchPolicy::TopPriority, Ownership::Shared, u64::MAX);
+    check_all_in_one_commit(alphabet::tokens(), options);
 }
 
 #[test]
 fn all_short_sequences_agree_in_one_commit_when_all_of_a_kind_share_one_index_row() {
-    check_all_in_one_commit(MatchPolicy::Cascade, Ownership::Exclusive, 0);
+    let options = options(MatchPolicy::Cascade, Ownership::Exclusive, 0);
+    check_all_in_one_commit(alphabet::tokens(), options);
+}
+
+// R41, R42: the policy and who owns tokens do not matter to an upsert.
+
+#[test]
+fn all_short_sequences_with_upserts_agree() {
+    let options = options(MatchPolicy::Cascade, Ownership::Shared, u64::MAX);
+    check_all(alphabet::contacts(), options);
+}
+
+#[test]
+fn all_short_sequences_with_upserts_agree_when_all_of_a_kind_share_one_index_row() {
+    let options = options(MatchPolicy::TopPriority, Ownership::Exclusive, 0);
+    check_all(alphabet::contacts(), options);
+}
+
+#[test]
+fn all_short_sequences_with_upserts_agree_in_one_commit() {
+    let options = options(MatchPolicy::Cascade, Ownership::Shared, 0);
+    check_all_in_one_commit(alphabet::contacts(), options);
 }

@@ -11,6 +11,8 @@
 //! seen), of R46 (what is seen is the same after reopening), of "nothing is written" behind every
 //! error, and of the soundness of the whole store.
 
+mod contacts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -156,6 +158,15 @@ impl Stage {
             "add" => self.add(words),
             // report A : token1 FAILED reason=403 msg=m1 at=900 | #2 SENT
             "report" => self.report(words),
+            // upsert phone unknown=reject : phone=1234567 email=null | ext=c1 first=Ann city:=Kyiv
+            "upsert" => {
+                let written = self.store.upsert(contacts::upsert(words)).wait();
+                if let Ok(Committed { outcome, .. }) = &written {
+                    let accepted = outcome.iter().flatten();
+                    self.met.extend(accepted.map(|upserted| upserted.contact));
+                }
+                Answer::written(written, |outcome| join(outcome, contacts::show_upserted))
+            }
             // erase 1
             "erase" => {
                 let contact = contact(&words.must());
@@ -372,6 +383,11 @@ fn read(now: &Snapshot, verb: &str, mut words: Words) -> Result<String, Error> {
             let page = now.messages(app, after.as_ref(), limit)?;
             let rows: Vec<String> = page.iter().map(show_message).collect();
             rows.join(" | ")
+        }
+        // resolve sub=#1 app=A number=1234567
+        "resolve" => {
+            let recipient = contacts::recipient(words).parse()?;
+            contacts::show_addresses(&now.resolve(&recipient)?)
         }
         // apps
         "apps" => {
@@ -643,7 +659,7 @@ fn show_added(added: &TokenAdded) -> String {
     shown
 }
 
-/// `1 phone=1234567 created 1000 via A [A:token1#1@1000]`.
+/// `1 phone=1234567 first="Ann" created 1000 via A [A:token1#1@1000]`.
 fn show_card(card: &Card) -> String {
     let identifiers = &card.identifiers;
     assert_eq!(identifiers.contact_id(), Some(card.id));
@@ -657,6 +673,7 @@ fn show_card(card: &Card) -> String {
     if let Some(email) = identifiers.email() {
         shown.push_str(&format!(" email={}", email.as_str()));
     }
+    shown.push_str(&contacts::show_fields(card));
     shown.push_str(&format!(" created {}", card.created_at.as_millis()));
     if let Some(app) = card.created_through {
         shown.push_str(&format!(" via {}", show_app_id(app)));
@@ -742,11 +759,14 @@ fn show_decision(decision: &Decision) -> String {
     }
 }
 
-/// `phone LeadingZero`, `TokensPerContact 3 of 2`; otherwise as its `Debug` is.
+/// `phone LeadingZero`, `TokensPerContact 3 of 2`, `Conflict phone 1`; otherwise as its `Debug` is.
 fn show_entry_error(error: &EntryError) -> String {
     match error {
         EntryError::Field(error) => format!("{} {:?}", error.field(), error.fault()),
         EntryError::LimitExceeded(exceeded) => show_limit(exceeded),
+        EntryError::Conflict { kind, contact } => {
+            format!("Conflict {} {contact}", show_kind(*kind))
+        }
         other => format!("{other:?}"),
     }
 }
@@ -758,6 +778,8 @@ fn show_error(error: &Error) -> String {
             format!("error EntryRefused {index}: {}", show_entry_error(error))
         }
         Error::LimitExceeded(exceeded) => format!("error {}", show_limit(exceeded)),
+        Error::Recipient(error) => format!("error {}", contacts::show_recipient_error(error)),
+        Error::Field(error) => format!("error {} {:?}", error.field(), error.fault()),
         other => format!("error {other:?}"),
     }
 }

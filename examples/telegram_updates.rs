@@ -1,0 +1,415 @@
+//! The service between a Telegram bot and the store: it reads the bot's updates, one JSON update a
+//! line, and registers persons, reports blocked chats and removes dead tokens. No network: whatever
+//! receives the updates writes them down.
+//!
+//! ```text
+//! cargo run --release --example telegram_updates -- --key-file link.key --make-link shop-1 --expires-in 86400
+//! cargo run --release --example telegram_updates -- --store contacts.redb --key-file link.key updates.jsonl
+//! ```
+//!
+//! What an update asks for is decided in `action`, the links are signed and verified in `deep_link`;
+//! both are pure. This file is the program around them: arguments, lines, and the store.
+//!
+//! An answer line says that its update is durable in the store. Telegram may be told that an update
+//! was received (the next `offset`, or 200 to a webhook) after that and not before. One that comes
+//! twice is harmless (R24, R31), except that a report which removes nothing counts again (R36).
+//!
+//! Updates wait for each other's commit here. A host with more of them hands them to the store ahead
+//! of their answers, as `replay.rs` does, so that many share a commit.
+
+use std::env;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use contact_store::{
+    AddTokens, AppId, AppName, ConnectApp, ContactStore, EntryError, Error, Limits, Options,
+    RecordReports, RemoveToken, Report, Status, TokenEntry, wire,
+};
+use serde::Serialize;
+use serde_json::error::Category;
+
+#[path = "telegram_updates/action.rs"]
+pub mod action;
+#[path = "telegram_updates/arguments.rs"]
+pub mod arguments;
+#[path = "telegram_updates/deep_link.rs"]
+pub mod deep_link;
+#[path = "telegram_updates/key_file.rs"]
+pub mod key_file;
+#[path = "common/lines.rs"]
+pub mod lines;
+#[path = "telegram_updates/update.rs"]
+pub mod update;
+
+use action::{Action, Proved};
+use arguments::{Arguments, Task, USAGE};
+use deep_link::{CannotSign, DeepLinks, KeyTooShort};
+use key_file::KeyFileError;
+use lines::{is_blank, read_line, takes_no_more};
+use update::Update;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::parse(env::args_os().skip(1)) {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => {
+            return match io::stdout().write_all(USAGE.as_bytes()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            };
+        }
+        Err(wrong) => {
+            say(&format!("{wrong}\n\n{USAGE}"));
+            return ExitCode::from(2);
+        }
+    };
+    match run(&arguments, io::stdout().lock()) {
+        Ok(Done::Updates(summary)) => {
+            say(&summary.to_string());
+            ExitCode::SUCCESS
+        }
+        Ok(Done::Link) => ExitCode::SUCCESS,
+        // Whoever read the answers has enough of them.
+        Err(Stop::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(stop) => {
+            say(&stop.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says something to the person at the terminal. When that is not possible there is nobody to tell.
+fn say(text: &str) {
+    drop(writeln!(
+        io::stderr(),
+        "telegram_updates: {}",
+        text.trim_end()
+    ));
+}
+
+/// Does what the arguments say.
+///
+/// # Errors
+///
+/// [`Stop`]. Updates answered until then are in the store.
+pub fn run(arguments: &Arguments, mut output: impl Write) -> Result<Done, Stop> {
+    let key = key_file::read(&arguments.key_file).map_err(Stop::KeyFile)?;
+    let links = DeepLinks::new(arguments.app, &key).map_err(Stop::Key)?;
+    let now = || arguments.now.unwrap_or_else(system_seconds);
+    match &arguments.task {
+        Task::MakeLink {
+            customer,
+            expires_in,
+        } => {
+            let expires_at = now().saturating_add(*expires_in);
+            let payload = links.sign(customer, expires_at).map_err(Stop::Link)?;
+            writeln!(output, "{payload}").map_err(Stop::Output)?;
+            Ok(Done::Link)
+        }
+        Task::Updates { store, log } => {
+            let log: Box<dyn BufRead> = if log == "-" {
+                Box::new(io::stdin().lock())
+            } else {
+                Box::new(BufReader::new(File::open(log).map_err(Stop::Input)?))
+            };
+            let store = ContactStore::open(store, Options::default())?;
+            let bot = Bot {
+                store: &store,
+                app: arguments.app,
+                links: &links,
+            };
+            let applied = bot.connect().and_then(|()| bot.apply_all(now, log, output));
+            let closed = store.close();
+            let summary = applied?;
+            closed?;
+            Ok(Done::Updates(summary))
+        }
+    }
+}
+
+/// A clock before 1970 is set wrong, and then no link is believed.
+fn system_seconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(u64::MAX, |since| since.as_secs())
+}
+
+/// A bot, the store that it registers persons in, and its links.
+pub struct Bot<'a> {
+    /// The store.
+    pub store: &'a ContactStore,
+    /// The bot, connected.
+    pub app: AppId,
+    /// The links of this bot.
+    pub links: &'a DeepLinks,
+}
+
+impl Bot<'_> {
+    /// Connects the bot, unless it is: then its name is the host's own.
+    fn connect(&self) -> Result<(), Stop> {
+        let mut apps = self.store.snapshot()?.apps()?.into_iter();
+        if apps.any(|known| known.id == self.app) {
+            return Ok(());
+        }
+        let name = AppName::parse("Telegram bot").map_err(Error::from)?;
+        let request = ConnectApp::new(name).id(self.app);
+        self.store.connect_app(request).wait()?;
+        Ok(())
+    }
+
+    /// Applies a log of updates, each before the next is read.
+    ///
+    /// `now` is asked for each update: the log may be one that is still written to.
+    ///
+    /// # Errors
+    ///
+    /// [`Stop`].
+    pub fn apply_all(
+        &self,
+        now: impl Fn() -> u64,
+        mut log: impl BufRead,
+        mut output: impl Write,
+    ) -> Result<Summary, Stop> {
+        let limits = Limits::default();
+        let mut summary = Summary::default();
+        let (mut text, mut answer) = (Vec::new(), Vec::new());
+        let mut number = 0_u64;
+        loop {
+            text.clear();
+            answer.clear();
+            let read = read_line(&mut log, limits.request_text_bytes, &mut text);
+            let Some(bytes) = read.map_err(Stop::Input)? else {
+                return Ok(summary);
+            };
+            number = number.saturating_add(1);
+            let applied = match wire::check_request_size(bytes, &limits) {
+                Err(exceeded) => Err(Error::from(exceeded).into()),
+                Ok(()) if is_blank(&text) => continue,
+                Ok(()) => self.apply(&text, number, now(), &mut answer),
+            };
+            let mut failed = None;
+            match applied {
+                Ok(became) => summary.count(became),
+                Err(Stop::Store(error)) => {
+                    summary.count(Became::Refused);
+                    put(&mut answer, &wire::error_at_line(&error, number))?;
+                    failed = takes_no_more(&error).then_some(error);
+                }
+                Err(stop) => return Err(stop),
+            }
+            answer.push(b'\n');
+            output.write_all(&answer).map_err(Stop::Output)?;
+            // The next update may be long in coming.
+            output.flush().map_err(Stop::Output)?;
+            if let Some(error) = failed {
+                return Err(Stop::Store(error));
+            }
+        }
+    }
+
+    /// Applies one update, and puts what became of it into `answer`.
+    fn apply(
+        &self,
+        text: &[u8],
+        line: u64,
+        now: u64,
+        answer: &mut Vec<u8>,
+    ) -> Result<Became, Stop> {
+        let update: Update = match serde_json::from_slice(text) {
+            Ok(update) => update,
+            Err(error) => {
+                put(answer, &Unreadable::of(&error, line))?;
+                return Ok(Became::Refused);
+            }
+        };
+        let id = update.update_id;
+        match action::action(&update, self.links, now) {
+            Action::AddToken { token, proved, at } => {
+                let entry = TokenEntry::new(token.as_str());
+                let entry = match proved {
+                    Proved::CustomerId(id) => entry.external_customer_id(id.into_string()),
+                    Proved::Phone(phone) => entry.phone(phone.digits()),
+                };
+                let request = AddTokens::new(self.app).entry(entry).at(at);
+                let added = self.store.add_tokens(request).wait()?.outcome;
+                put(answer, &did(id, "addTokens", wire::tokens_added(&added)))?;
+                Ok(Became::of(&added.entries))
+            }
+            Action::ReportBlocked { token, at } => {
+                let blocked = Report::new(Status::Failed).token(token.as_str());
+                let blocked = blocked.reason(BLOCKED).at(at);
+                let request = RecordReports::new(self.app).report(blocked);
+                let recorded = self.store.record_reports(request).wait()?.outcome;
+                let outcome = wire::reports_recorded(&recorded);
+                put(answer, &did(id, "recordReports", outcome))?;
+                Ok(Became::of(&recorded))
+            }
+            Action::RemoveToken { token } => {
+                let request = RemoveToken::of_all(self.app, token);
+                let removed = self.store.remove_token(request).wait()?.outcome;
+                put(
+                    answer,
+                    &did(id, "removeToken", wire::token_removed(&removed)),
+                )?;
+                Ok(Became::Applied)
+            }
+            Action::Nothing(reason) => {
+                let reason = reason.code();
+                let action = "nothing";
+                put(
+                    answer,
+                    &DidNothing {
+                        update_id: id,
+                        action,
+                        reason,
+                    },
+                )?;
+                Ok(Became::Nothing)
+            }
+        }
+    }
+}
+
+/// What the Bot API answers to a message for somebody who has blocked the bot.
+const BLOCKED: &str = "Forbidden: bot was blocked by the user";
+
+fn put(into: &mut Vec<u8>, answer: &impl Serialize) -> Result<(), Stop> {
+    serde_json::to_writer(into, answer).map_err(|error| Stop::Output(error.into()))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Did<T> {
+    update_id: i64,
+    action: &'static str,
+    outcome: T,
+}
+
+fn did<T>(update_id: i64, action: &'static str, outcome: T) -> Did<T> {
+    Did {
+        update_id,
+        action,
+        outcome,
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DidNothing {
+    update_id: i64,
+    action: &'static str,
+    reason: &'static str,
+}
+
+/// The answer to a line that is no update, in the form of the store's own errors. What the parser
+/// says is left out, since it may quote the update.
+#[derive(Serialize)]
+struct Unreadable {
+    error: UnreadableForm,
+}
+
+#[derive(Serialize)]
+struct UnreadableForm {
+    code: &'static str,
+    message: &'static str,
+    line: u64,
+}
+
+impl Unreadable {
+    fn of(error: &serde_json::Error, line: u64) -> Self {
+        let (code, message) = match error.classify() {
+            Category::Data => ("notAnUpdate", "not an update as Telegram publishes them"),
+            Category::Syntax | Category::Eof | Category::Io => ("syntax", "not JSON"),
+        };
+        Unreadable {
+            error: UnreadableForm {
+                code,
+                message,
+                line,
+            },
+        }
+    }
+}
+
+/// What became of an update, for the count.
+#[derive(Clone, Copy)]
+enum Became {
+    Applied,
+    Nothing,
+    Refused,
+}
+
+impl Became {
+    fn of<T>(entries: &[Result<T, EntryError>]) -> Self {
+        if entries.iter().all(Result::is_ok) {
+            Became::Applied
+        } else {
+            Became::Refused
+        }
+    }
+}
+
+/// What became of a log of updates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Updates that the store was given and took.
+    pub applied: u64,
+    /// Updates that asked for nothing.
+    pub nothing: u64,
+    /// Lines that are no update, and updates that the store refused.
+    pub refused: u64,
+}
+
+impl Summary {
+    fn count(&mut self, became: Became) {
+        let count = match became {
+            Became::Applied => &mut self.applied,
+            Became::Nothing => &mut self.nothing,
+            Became::Refused => &mut self.refused,
+        };
+        *count = count.saturating_add(1);
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} updates applied, {} without anything to do, {} refused",
+            self.applied, self.nothing, self.refused
+        )
+    }
+}
+
+/// What was done.
+#[derive(Debug)]
+pub enum Done {
+    /// Updates were applied.
+    Updates(Summary),
+    /// A link was printed.
+    Link,
+}
+
+/// Why a run ended early. No variant shows an update, a key or a customer id.
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    /// The updates cannot be read.
+    #[error("the updates cannot be read ({})", .0.kind())]
+    Input(#[source] io::Error),
+    /// The answers cannot be written.
+    #[error("the answers cannot be written ({})", .0.kind())]
+    Output(#[source] io::Error),
+    /// The key file is not taken.
+    #[error(transparent)]
+    KeyFile(KeyFileError),
+    /// What is in the key file is no key.
+    #[error("the key file holds a {0}")]
+    Key(#[source] KeyTooShort),
+    /// The link cannot be signed.
+    #[error(transparent)]
+    Link(CannotSign),
+    /// The store cannot be opened, or takes no more.
+    #[error(transparent)]
+    Store(#[from] Error),
+}

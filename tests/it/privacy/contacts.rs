@@ -1,0 +1,136 @@
+//! Contact data and recipients: their values, and every error about them.
+
+use contact_store::{
+    Address, Auth, BatchMode, Button, Change, ContactUpdate, DedupeOn, Error, Field, FieldError,
+    GivenRecipient, Recipient, RecipientError, SendRequest, SubscriberId, Upsert, wire,
+};
+
+use super::shown::{PHONE, Shown, WORD};
+use super::{email, external_id, fill, phone, token};
+use crate::support::{APP, id, options, store};
+
+fn update() -> ContactUpdate {
+    ContactUpdate::new()
+        .external_customer_id(external_id())
+        .phone(phone())
+        .email(email())
+        .first_name(WORD)
+        .last_name(WORD)
+        .language_code(WORD)
+        .time_zone(WORD)
+        .field(WORD, WORD)
+}
+
+/// What is handed in, and what comes of it.
+pub fn values(shown: &mut Shown) {
+    let (store, _) = store();
+    fill(&store);
+    shown.value(&update());
+    shown.value(&Change::from(WORD));
+    shown.value(&DedupeOn::Phone);
+    let request = Upsert::new(DedupeOn::Phone).contact(update());
+    shown.value(&request);
+    let upserted = store.upsert(request).wait().unwrap();
+    shown.value(&upserted);
+    let item = upserted.outcome[0].as_ref().unwrap();
+    shown.value(item);
+    shown.value(&item.card);
+    shown.json(&wire::contacts_upserted(&upserted.outcome));
+    let now = store.snapshot().unwrap();
+    let card = now.contact(id(1)).unwrap().unwrap();
+    assert_eq!(card.fields.first_name.as_deref(), Some(WORD));
+    shown.value(&card);
+    shown.value(&card.fields);
+
+    let given = GivenRecipient::new().app(APP).number(phone());
+    shown.value(&given);
+    let recipient = given.parse().unwrap();
+    shown.value(&recipient);
+    let addresses: Vec<Address> = now.resolve(&recipient).unwrap();
+    shown.value(&addresses[0]);
+    let mut send = SendRequest::new(recipient, WORD).unwrap();
+    send.buttons = vec![Button::new(WORD, format!("https://{WORD}.example.com")).unwrap()];
+    send.auth = Some(Auth::new(token("user"), token("pass")).unwrap());
+    shown.value(&send);
+    shown.value(&send.buttons[0]);
+    shown.value(&send.auth);
+    let auth = send.auth.unwrap();
+    shown.value(&auth);
+    assert_eq!(auth.reveal_user(), token("user"));
+    assert_eq!(auth.reveal_password(), token("pass"));
+}
+
+/// Every way to be refused.
+pub fn errors(shown: &mut Shown) {
+    let (store, _) = store();
+    fill(&store);
+    let long = WORD.repeat(600);
+    for item in [
+        update().contact_id(999),
+        ContactUpdate::new()
+            .external_customer_id(format!("{}2", external_id()))
+            .phone(phone()),
+        ContactUpdate::new().first_name(WORD),
+        ContactUpdate::new().phone(WORD),
+        ContactUpdate::new()
+            .phone(phone())
+            .first_name(long.as_str()),
+        ContactUpdate::new()
+            .phone(phone())
+            .field(WORD, long.as_str()),
+        ContactUpdate::new()
+            .phone(phone())
+            .field(long.as_str(), WORD),
+    ] {
+        let request = Upsert::new(DedupeOn::Phone).contact(item);
+        let whole = request.clone().mode(BatchMode::AllOrNothing);
+        shown.error(&store.upsert(whole).wait().unwrap_err());
+        let upserted = store.upsert(request).wait().unwrap();
+        shown.entry_error(upserted.outcome[0].as_ref().unwrap_err());
+        shown.json(&wire::contacts_upserted(&upserted.outcome));
+    }
+
+    let limits = options().0.limits;
+    for item in [
+        format!(r#"{{"phone": "{PHONE}", "fields": {{"{WORD} a": 1}}}}"#),
+        format!(r#"{{"phone": "{PHONE}", "fields": {{"{WORD} a": "", "{WORD} a": ""}}}}"#),
+        format!(r#"{{"phone": "{PHONE}", "{WORD} a": 1}}"#),
+    ] {
+        let body = format!(r#"{{"dedupeOn": "phone", "contacts": [{item}]}}"#);
+        let request = wire::parse_upsert(body.as_bytes(), &limits).unwrap();
+        shown.value(&request);
+        let upserted = store.upsert(request).wait().unwrap();
+        shown.entry_error(upserted.outcome[0].as_ref().unwrap_err());
+    }
+    for body in [
+        format!(r#"{{"botId": "{WORD}", "number": "{PHONE}", "text": "{WORD}"}}"#),
+        format!(r#"{{"botId": "{APP}", "number": "{WORD}", "text": "{WORD}"}}"#),
+        format!(r#"{{"subscriberId": "1", "text": "{WORD}", "auth": {{"user": "{WORD}"}}}}"#),
+        format!(r#"{{"number": "{PHONE}", "text": "{WORD}"}}"#),
+    ] {
+        shown.error(&wire::parse_send_request(body.as_bytes(), &limits).unwrap_err());
+    }
+
+    let now = store.snapshot().unwrap();
+    let unknown = Recipient::Subscriber(SubscriberId::new(99));
+    for error in [
+        GivenRecipient::new().parse().unwrap_err(),
+        GivenRecipient::new().app(APP).parse().unwrap_err(),
+        GivenRecipient::new().number(phone()).parse().unwrap_err(),
+        now.resolve(&unknown).unwrap_err(),
+    ] {
+        shown.error(&error);
+        let Error::Recipient(error) = error else {
+            panic!("{error}")
+        };
+        shown.displayed::<RecipientError>(&error);
+    }
+    let blank: [FieldError; 2] = [
+        Button::new(WORD, " ").unwrap_err(),
+        Auth::new(" ", WORD).unwrap_err(),
+    ];
+    assert_eq!(
+        blank.map(|error| error.field()),
+        [Field::ButtonUrl, Field::AuthUser]
+    );
+}

@@ -1,0 +1,408 @@
+//! The program around it: the recorded sample, the key file, the arguments, and lines that are no
+//! update.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use contact_store::{AppId, ContactStore, Error, Limits, OpenError, Options};
+
+use super::example::arguments::{Arguments, SAMPLE_APP, Task};
+use super::example::deep_link::{CannotSign, KeyTooShort};
+use super::example::key_file::{self, KeyFileError};
+use super::example::{Bot, Done, Stop, Summary, run};
+use super::{ANN, KEY, NOW, contact, customer, link, links_of};
+
+/// A key file that only its owner can read.
+fn key_file(directory: &Path, key: &[u8]) -> PathBuf {
+    let path = directory.join("link.key");
+    fs::write(&path, key).unwrap();
+    set_mode(&path, 0o600);
+    path
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &Path, _: u32) {}
+
+fn parse(arguments: &[&str]) -> Result<Option<Arguments>, &'static str> {
+    Arguments::parse(arguments.iter().map(OsString::from))
+}
+
+/// Runs the program with these arguments behind `--key-file`.
+fn ran(key_file: &Path, arguments: &[&str]) -> (String, Result<Done, Stop>) {
+    let given = ["--key-file", key_file.to_str().unwrap()];
+    let arguments = parse(&[&given, arguments].concat()).unwrap().unwrap();
+    let mut output = Vec::new();
+    let done = run(&arguments, &mut output);
+    (String::from_utf8(output).unwrap(), done)
+}
+
+#[test]
+fn the_sample_is_answered_as_it_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = key_file(directory.path(), KEY);
+    let store = directory.path().join("contacts.redb");
+    let sample = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/examples/telegram/updates.jsonl"
+    );
+    let expected = include_str!("../../../examples/telegram/updates.expected.jsonl");
+    let now = NOW.to_string();
+    let arguments = ["--store", store.to_str().unwrap(), "--now", &now, sample];
+    let (answers, done) = ran(&key, &arguments);
+    for (place, (answer, expected)) in answers.lines().zip(expected.lines()).enumerate() {
+        assert_eq!(answer, expected, "answer {}", place + 1);
+    }
+    assert_eq!(answers, expected);
+    let summary = match done {
+        Ok(Done::Updates(summary)) => summary,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        summary,
+        Summary {
+            applied: 13,
+            nothing: 18,
+            refused: 3
+        }
+    );
+    let store = ContactStore::open(&store, Options::default()).unwrap();
+    crate::support::assert_sound(&store);
+}
+
+// R52, R55: no part of an update is in what is said about it.
+#[test]
+fn a_line_that_is_no_update_is_refused_alone_and_not_quoted() {
+    let store = ContactStore::open_in_memory(Options::default()).unwrap();
+    let name = contact_store::AppName::parse("Shop bot").unwrap();
+    let connect = contact_store::ConnectApp::new(name).id(SAMPLE_APP);
+    store.connect_app(connect).wait().unwrap();
+    let sound = contact(ANN, ANN, "+380500000001").to_string();
+    let not_json = r#"{"error":{"code":"syntax","message":"not JSON","line":2}}"#;
+    let no_update = r#"{"error":{"code":"notAnUpdate","message":"not an update as Telegram publishes them","line":2}}"#;
+    let half = &sound[..sound.len() / 2];
+    let rows = [
+        ("kAnArY", not_json),
+        (half, not_json),
+        ("{\"update_id\": 1} kAnArY", not_json),
+        ("\u{feff}{\"update_id\": 1}", not_json),
+        ("\"kAnArY\"", no_update),
+        ("[]", no_update),
+        ("{}", no_update),
+        (r#"{"update_id": "kAnArY"}"#, no_update),
+        (r#"{"update_id": 1, "update_id": 2}"#, no_update),
+        (r#"{"update_id": 1, "message": "kAnArY"}"#, no_update),
+        (r#"{"update_id": 1, "message": {}}"#, no_update),
+        (r#"{"update_id": 1, "my_chat_member": {}}"#, no_update),
+        (
+            r#"{"update_id": 1, "message": {"date": -5, "chat": {"id": 1, "type": "private"}}}"#,
+            no_update,
+        ),
+        (
+            r#"{"update_id": 1, "message": {"date": 5, "chat": {"id": 99999999999999999999, "type": "private"}}}"#,
+            no_update,
+        ),
+        (
+            r#"{"update_id": 1, "message": {"date": 5, "chat": {"id": 1, "type": "private"}, "from": {"id": 1}}}"#,
+            no_update,
+        ),
+    ];
+    for (line, expected) in rows {
+        let (answers, summary) = apply(&store, format!("{sound}\n{line}\n{sound}\n").as_bytes());
+        let answers: Vec<&str> = answers.lines().collect();
+        assert_eq!(answers[1], expected, "{line}");
+        assert_eq!((answers.len(), summary.applied, summary.refused), (3, 2, 1));
+    }
+    let (answers, _) = apply(&store, b"\n{\"update_id\": \"\xff\"}\n");
+    assert_eq!(answers, format!("{not_json}\n"));
+}
+
+#[test]
+fn a_line_that_is_too_long_is_refused_alone() {
+    let store = ContactStore::open_in_memory(Options::default()).unwrap();
+    let most = Limits::default().request_text_bytes;
+    let blank = " ".repeat(most + 1);
+    let (answers, summary) = apply(&store, format!("{blank}\n{{\"update_id\": 1}}").as_bytes());
+    let length = most + 1;
+    assert_eq!(
+        answers,
+        format!(
+            "{{\"error\":{{\"code\":\"limitExceeded\",\"message\":\"{length} bytes of text in the \
+             request, the most is {most}\",\"limit\":\"requestTextBytes\",\"actual\":{length},\
+             \"most\":{most},\"line\":1}}}}\n\
+             {{\"updateId\":1,\"action\":\"nothing\",\"reason\":\"otherKind\"}}\n"
+        )
+    );
+    assert_eq!((summary.nothing, summary.refused), (1, 1));
+}
+
+#[test]
+fn updates_that_something_has_mangled_never_stop_the_rest() {
+    const SEED: u64 = 0x6b1e_55ed;
+    let sample = include_bytes!("../../../examples/telegram/updates.jsonl");
+    let mut random = SEED;
+    let mut below = |end: usize| {
+        random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        usize::try_from((random >> 33) % end as u64).unwrap()
+    };
+    println!("seed {SEED:#x}");
+    for _ in 0..200 {
+        let store = ContactStore::open_in_memory(Options::default()).unwrap();
+        let mut log = sample.to_vec();
+        for _ in 0..60 {
+            let place = below(log.len());
+            let other = sample[below(sample.len())];
+            if log[place] != b'\n' && other != b'\n' {
+                log[place] = other;
+            }
+        }
+        let (answers, _) = apply(&store, &log);
+        assert_eq!(answers.lines().count(), 34);
+    }
+}
+
+#[track_caller]
+fn apply(store: &ContactStore, log: &[u8]) -> (String, Summary) {
+    let links = links_of(SAMPLE_APP);
+    let bot = Bot {
+        store,
+        app: SAMPLE_APP,
+        links: &links,
+    };
+    let mut answers = Vec::new();
+    let summary = bot.apply_all(|| NOW, log, &mut answers).unwrap();
+    (String::from_utf8(answers).unwrap(), summary)
+}
+
+#[test]
+fn a_closed_store_ends_the_run_with_an_answer() {
+    let store = ContactStore::open_in_memory(Options::default()).unwrap();
+    store.close().unwrap();
+    let links = links_of(SAMPLE_APP);
+    let bot = Bot {
+        store: &store,
+        app: SAMPLE_APP,
+        links: &links,
+    };
+    let log = format!("{0}\n{0}\n", contact(ANN, ANN, "+380500000001"));
+    let mut answers = Vec::new();
+    let ended = bot.apply_all(|| NOW, log.as_bytes(), &mut answers);
+    assert!(
+        matches!(ended, Err(Stop::Store(Error::Closed))),
+        "{ended:?}"
+    );
+    assert_eq!(
+        String::from_utf8(answers).unwrap(),
+        "{\"error\":{\"code\":\"closed\",\"message\":\"the store is closed\",\"line\":1}}\n"
+    );
+}
+
+#[test]
+fn a_printed_link_is_one_that_the_bot_takes() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = key_file(directory.path(), KEY);
+    let now = NOW.to_string();
+    let lives = ["--make-link", "shop-1", "--expires-in", "3600"];
+    let (printed, done) = ran(&key, &[&["--now", &now], &lives[..]].concat());
+    assert!(matches!(done, Ok(Done::Link)), "{done:?}");
+    assert_eq!(printed, format!("{}\n", link()));
+
+    // By the system's clock, too.
+    let (printed, _) = ran(&key, &lives);
+    let system = std::time::SystemTime::now();
+    let system = system.duration_since(std::time::UNIX_EPOCH).unwrap();
+    let verified = links_of(SAMPLE_APP).verify(printed.trim_end(), system.as_secs());
+    assert_eq!(verified, Ok(customer("shop-1")));
+
+    let (printed, done) = ran(
+        &key,
+        &[&lives[..2], &["--expires-in", "4294967296"]].concat(),
+    );
+    assert_eq!(printed, "");
+    match done {
+        Err(Stop::Link(refused)) => assert_eq!(refused, CannotSign::ExpiresTooLate),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_bot_that_is_connected_keeps_its_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = key_file(directory.path(), KEY);
+    let path = directory.path().join("contacts.redb");
+    let log = directory.path().join("updates.jsonl");
+    fs::write(&log, "").unwrap();
+    let arguments = ["--store", path.to_str().unwrap(), log.to_str().unwrap()];
+    let names = || {
+        let store = ContactStore::open(&path, Options::default()).unwrap();
+        let apps = store.snapshot().unwrap().apps().unwrap();
+        let names = apps
+            .iter()
+            .map(|app| app.name.as_str().to_owned())
+            .collect();
+        (store, Vec::<String>::from_iter::<Vec<String>>(names))
+    };
+    ran(&key, &arguments).1.unwrap();
+    let (store, before) = names();
+    assert_eq!(before, ["Telegram bot"]);
+    let name = contact_store::AppName::parse("Shop bot").unwrap();
+    let rename = contact_store::ConnectApp::new(name).id(SAMPLE_APP);
+    store.connect_app(rename).wait().unwrap();
+    store.close().unwrap();
+    ran(&key, &arguments).1.unwrap();
+    assert_eq!(names().1, ["Shop bot"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_file_that_others_may_read_or_write_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = key_file(directory.path(), KEY);
+    for mode in [0o640, 0o604, 0o660, 0o644, 0o610, 0o602] {
+        set_mode(&path, mode);
+        let refused = key_file::read(path.as_os_str()).unwrap_err();
+        assert!(matches!(refused, KeyFileError::OpenToOthers), "{mode:o}");
+    }
+    for mode in [0o600, 0o400, 0o700] {
+        set_mode(&path, mode);
+        assert_eq!(key_file::read(path.as_os_str()).unwrap(), KEY, "{mode:o}");
+    }
+}
+
+#[test]
+fn a_key_file_that_is_missing_short_or_huge_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = key_file::read(directory.path().join("none").as_os_str()).unwrap_err();
+    assert_eq!(
+        missing.to_string(),
+        "the key file cannot be read (entity not found)"
+    );
+    let lives = ["--make-link", "shop-1", "--expires-in", "1"];
+    let (_, done) = ran(&key_file(directory.path(), &KEY[..31]), &lives);
+    match done {
+        Err(Stop::Key(refused)) => assert_eq!(refused, KeyTooShort { bytes: 31 }),
+        other => panic!("{other:?}"),
+    }
+    let (_, done) = ran(&key_file(directory.path(), &[7; 4_096]), &lives);
+    assert!(matches!(done, Ok(Done::Link)), "{done:?}");
+    let (_, done) = ran(&key_file(directory.path(), &[7; 4_097]), &lives);
+    match done {
+        Err(Stop::KeyFile(refused)) => assert!(matches!(refused, KeyFileError::TooLong)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_cannot_be_opened_ends_the_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = key_file(directory.path(), KEY);
+    let path = directory.path().join("contacts.redb");
+    let store = path.to_str().unwrap();
+    let (_, done) = ran(&key, &["--store", store, "no such file"]);
+    let stop = done.unwrap_err();
+    assert!(matches!(stop, Stop::Input(_)), "{stop:?}");
+    assert_eq!(
+        stop.to_string(),
+        "the updates cannot be read (entity not found)"
+    );
+    assert!(!path.exists());
+    fs::write(&path, "").unwrap();
+    let (_, done) = ran(&key, &["--store", store, key.to_str().unwrap()]);
+    let stop = done.unwrap_err();
+    assert!(
+        matches!(stop, Stop::Store(Error::Open(OpenError::Empty))),
+        "{stop:?}"
+    );
+    assert_eq!(
+        stop.to_string(),
+        "the store cannot be opened: the file is empty"
+    );
+}
+
+#[test]
+fn the_arguments_are_read_as_the_help_says() {
+    let updates = |app, now| {
+        Ok(Some(Arguments {
+            key_file: "k".into(),
+            app,
+            now,
+            task: Task::Updates {
+                store: "s".into(),
+                log: "f".into(),
+            },
+        }))
+    };
+    let makes_link = Ok(Some(Arguments {
+        key_file: "k".into(),
+        app: SAMPLE_APP,
+        now: None,
+        task: Task::MakeLink {
+            customer: customer("c"),
+            expires_in: 60,
+        },
+    }));
+    let rows = [
+        ("--store s --key-file k f", updates(SAMPLE_APP, None)),
+        (
+            "f --key-file k --store s --now 5",
+            updates(SAMPLE_APP, Some(5)),
+        ),
+        (
+            "--store s --key-file k --app 00000000000000000000000000000001 f",
+            updates(AppId::from_u128(1), None),
+        ),
+        ("--key-file k --make-link c --expires-in 60", makes_link),
+        ("--help", Ok(None)),
+        ("--store s f -h", Ok(None)),
+        ("", Err("--store is required")),
+        ("--store s", Err("FILE is required")),
+        ("--store s f", Err("--key-file is required")),
+        ("--store s f --key-file", Err("--key-file needs a path")),
+        ("--store s --store s f", Err("an option is given twice")),
+        ("--store s f g", Err("more than one FILE is given")),
+        ("--store s --kye-file k f", Err("an option is not known")),
+        ("--store s --key-file k --app bot f", Err("--app is a UUID")),
+        (
+            "--store s --key-file k --now today f",
+            Err("--now is a number of seconds"),
+        ),
+        (
+            "--store s --key-file k --now -5 f",
+            Err("--now is a number of seconds"),
+        ),
+        (
+            "--store s --key-file k --expires-in 5 f",
+            Err("--expires-in belongs to --make-link"),
+        ),
+        (
+            "--key-file k --make-link c",
+            Err("--make-link needs --expires-in"),
+        ),
+        (
+            "--key-file k --make-link c --expires-in 0",
+            Err("--expires-in is a number of seconds, at least 1"),
+        ),
+        (
+            "--key-file k --make-link c --expires-in 5 --store s",
+            Err("--make-link takes neither --store nor FILE"),
+        ),
+        (
+            "--key-file k --make-link c --expires-in 5 f",
+            Err("--make-link takes neither --store nor FILE"),
+        ),
+        (
+            "--key-file k --make-link \u{200b} --expires-in 5",
+            Err("--make-link is a customer id, not blank and without control characters"),
+        ),
+    ];
+    for (text, expected) in rows {
+        let arguments: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+        assert_eq!(parse(&arguments), expected, "{text}");
+    }
+}

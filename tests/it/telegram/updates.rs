@@ -1,0 +1,242 @@
+//! What sound updates ask for, and what the store makes of them in the orders in which they may come.
+
+use contact_store::{
+    AppName, Card, ConnectApp, ContactStore, GivenIdentifiers, Options, Phone, Timestamp, Token,
+    TokenEntry,
+};
+use serde_json::{Value, json};
+
+use super::example::Bot;
+use super::example::action::{Action, Proved, Reason};
+use super::example::arguments::SAMPLE_APP;
+use super::{
+    ANN, CUSTOMER, NOW, SENT, asks, contact, customer, link, links_of, message, standing, start,
+    with,
+};
+
+fn token(id: i64) -> Token {
+    Token::parse(id.to_string()).unwrap()
+}
+
+fn store() -> ContactStore {
+    let store = ContactStore::open_in_memory(Options::default()).unwrap();
+    let name = AppName::parse("Shop bot").unwrap();
+    let request = ConnectApp::new(name).id(SAMPLE_APP);
+    store.connect_app(request).wait().unwrap();
+    store
+}
+
+/// Applies updates; gives what became of each: the action, and its outcome or reason in short.
+#[track_caller]
+fn became(store: &ContactStore, updates: &[Value]) -> Vec<String> {
+    let log: String = updates.iter().map(|update| format!("{update}\n")).collect();
+    let links = links_of(SAMPLE_APP);
+    let bot = Bot {
+        store,
+        app: SAMPLE_APP,
+        links: &links,
+    };
+    let mut answers = Vec::new();
+    bot.apply_all(|| NOW, log.as_bytes(), &mut answers).unwrap();
+    let answers = String::from_utf8(answers).unwrap();
+    answers.lines().map(in_short).collect()
+}
+
+fn in_short(answer: &str) -> String {
+    let answer: Value = serde_json::from_str(answer).unwrap();
+    let result = &answer["outcome"]["results"][0];
+    let says = [&result["token"], &result["outcome"], &answer["reason"]];
+    let says = says.into_iter().find_map(Value::as_str);
+    says.map_or_else(|| answer.to_string(), str::to_owned)
+}
+
+fn ann(store: &ContactStore) -> Card {
+    let given = GivenIdentifiers::new().external_customer_id(CUSTOMER);
+    let found = crate::support::find(store, given).unwrap();
+    found.unwrap().card
+}
+
+/// The same update, sent at another time.
+fn at(update: Value, date: u64) -> Value {
+    let kind = match update.get("message") {
+        Some(_) => "message",
+        None => "my_chat_member",
+    };
+    with(update, &format!("/{kind}/date"), json!(date))
+}
+
+#[test]
+fn start_may_carry_the_name_of_the_bot() {
+    let text = format!("/start@example_shop_bot {}", link());
+    let said = with(start(ANN, ""), "/message/text", json!(text));
+    let said = with(said, "/message/entities/0/length", json!(23));
+    assert_eq!(asks(said), asks(start(ANN, &link())));
+    let other = format!("/started {}", link());
+    let said = with(start(ANN, ""), "/message/text", json!(other));
+    let said = with(said, "/message/entities/0/length", json!(8));
+    assert_eq!(asks(said), Action::Nothing(Reason::NoIdentifier));
+}
+
+// R4: Telegram gives phones both ways.
+#[test]
+fn a_phone_counts_with_and_without_a_plus() {
+    for phone in ["380500000001", "+380500000001", "+380 50 000 00 01"] {
+        assert_eq!(
+            asks(contact(ANN, ANN, phone)),
+            Action::AddToken {
+                token: token(ANN),
+                proved: Proved::Phone(Phone::parse("380500000001").unwrap()),
+                at: Timestamp::from_millis(SENT * 1_000),
+            }
+        );
+    }
+}
+
+#[test]
+fn a_token_is_the_whole_id_of_the_chat_in_decimal() {
+    let greatest = (1 << 52) - 1;
+    for id in [1, 4_294_967_296, greatest, i64::MAX] {
+        match asks(start(id, &link())) {
+            Action::AddToken { token, .. } => assert_eq!(token.as_str(), id.to_string()),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn r54_times_are_those_of_the_updates_and_no_later_than_the_clock() {
+    let sent = at(start(ANN, &link()), u64::MAX);
+    match asks(sent.clone()) {
+        Action::AddToken { at, .. } => assert_eq!(at, Timestamp::from_millis(u64::MAX)),
+        other => panic!("{other:?}"),
+    }
+    let store = store();
+    assert_eq!(became(&store, &[start(ANN, &link())]), ["added"]);
+    let seconds = ann(&store).tokens[0].added_at.as_millis() / 1_000;
+    assert_eq!(seconds, SENT);
+    // The future stays outside: the person can still block the bot today.
+    assert_eq!(became(&store, &[sent]), ["alreadyHeld"]);
+    let now = std::time::SystemTime::now();
+    let now = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let blocked = at(standing(ANN, "kicked"), now + 3_600);
+    assert_eq!(became(&store, &[blocked]), ["removed"]);
+}
+
+#[test]
+fn r24_an_update_that_comes_twice_changes_nothing() {
+    let store = store();
+    let updates = [start(ANN, &link()), start(ANN, &link())];
+    assert_eq!(became(&store, &updates), ["added", "alreadyHeld"]);
+    assert_eq!(ann(&store).tokens.len(), 1);
+}
+
+#[test]
+fn r31_a_person_who_blocks_the_bot_loses_the_token_and_keeps_the_card() {
+    let store = store();
+    let updates = [
+        start(ANN, &link()),
+        standing(ANN, "kicked"),
+        standing(ANN, "kicked"),
+    ];
+    let expected = ["added", "removed", "unknownSubscriber"];
+    assert_eq!(became(&store, &updates), expected);
+    assert_eq!(ann(&store).tokens.len(), 0);
+    crate::support::assert_sound(&store);
+}
+
+// Both in the same second: the order in which they came decides.
+#[test]
+fn r31_starting_and_blocking_within_one_second_leaves_what_came_last() {
+    let (start, kicked) = (start(ANN, &link()), standing(ANN, "kicked"));
+    let store = store();
+    assert_eq!(
+        became(&store, &[start.clone(), kicked.clone(), start]),
+        ["added", "removed", "added"]
+    );
+    assert_eq!(ann(&store).tokens.len(), 1);
+    assert_eq!(became(&store, &[kicked]), ["removed"]);
+}
+
+#[test]
+fn r35_unblocking_adds_nothing_and_the_next_link_makes_a_new_subscriber() {
+    let store = store();
+    let first = [start(ANN, &link()), standing(ANN, "kicked")];
+    assert_eq!(became(&store, &first), ["added", "removed"]);
+    assert_eq!(became(&store, &[standing(ANN, "member")]), ["unblocked"]);
+    assert_eq!(ann(&store).tokens.len(), 0);
+    assert_eq!(became(&store, &[start(ANN, &link())]), ["added"]);
+    assert_eq!(ann(&store).tokens[0].subscriber.value(), 2);
+}
+
+// Telegram repeats an update that it was not told to have arrived.
+#[test]
+fn r31_a_block_that_comes_again_after_the_person_is_back_removes_nothing() {
+    let store = store();
+    let kicked = at(standing(ANN, "kicked"), SENT);
+    let updates = [
+        at(start(ANN, &link()), SENT - 10),
+        kicked.clone(),
+        at(start(ANN, &link()), SENT + 10),
+        kicked,
+    ];
+    let expected = ["added", "removed", "added", "recorded"];
+    assert_eq!(became(&store, &updates), expected);
+    assert_eq!(ann(&store).tokens.len(), 1);
+}
+
+#[test]
+fn a_standing_that_no_private_chat_has_asks_for_nothing() {
+    for status in [
+        "left",
+        "restricted",
+        "administrator",
+        "creator",
+        "Kicked",
+        "",
+    ] {
+        let asked = asks(standing(ANN, status));
+        assert_eq!(asked, Action::Nothing(Reason::OtherStanding), "{status}");
+    }
+}
+
+// R45: this program registers no group, but another part of the host may have.
+#[test]
+fn r45_a_group_that_became_a_supergroup_loses_its_token() {
+    let moved = message(
+        ANN,
+        json!({
+            "chat": {"id": -400_000_001, "type": "group", "title": "Neighbours"},
+            "migrate_to_chat_id": -1_001_000_000_002_i64,
+        }),
+    );
+    assert_eq!(
+        asks(moved.clone()),
+        Action::RemoveToken {
+            token: token(-400_000_001),
+        }
+    );
+    let store = store();
+    let group = TokenEntry::new("-400000001").external_customer_id(CUSTOMER);
+    let group = contact_store::AddTokens::new(SAMPLE_APP).entry(group);
+    store.add_tokens(group).wait().unwrap();
+    let removed = r#"{"action":"removeToken","outcome":{"removedFrom":[1]},"updateId":7}"#;
+    assert_eq!(became(&store, std::slice::from_ref(&moved)), [removed]);
+    let again = r#"{"action":"removeToken","outcome":{"removedFrom":[]},"updateId":7}"#;
+    assert_eq!(became(&store, &[moved]), [again]);
+    assert_eq!(ann(&store).tokens.len(), 0);
+}
+
+// Two proofs are two identifiers, and an entry names one: nobody can tie his phone to another's card.
+#[test]
+fn r15_a_proved_phone_is_not_attached_to_the_card_of_a_link() {
+    let store = store();
+    let updates = [start(ANN, &link()), contact(ANN, ANN, "+380500000001")];
+    assert_eq!(became(&store, &updates), ["added", "added"]);
+    let card = ann(&store);
+    assert_eq!(
+        card.identifiers.external_customer_id(),
+        Some(&customer(CUSTOMER))
+    );
+    assert_eq!(card.identifiers.phone(), None);
+    assert_eq!(store.snapshot().unwrap().contact_count(), 2);
+}
