@@ -4,7 +4,9 @@
 
 use std::sync::LazyLock;
 
-use contact_store::{AppId, AppName, BatchMode, ConnectApp, ContactStore, Limits, Options, wire};
+use contact_store::{
+    AppId, AppName, BatchMode, ConnectApp, ContactStore, ContactUpdate, Limits, Options, wire,
+};
 use libfuzzer_sys::fuzz_target;
 
 const APP: AppId = AppId::from_u128(0xa);
@@ -38,6 +40,23 @@ fuzz_target!(|bytes: &[u8]| {
         Ok(request) => {
             let outcome = STORE.record_reports(request).wait().unwrap().outcome;
             said.push_str(&serde_json::to_string(&wire::reports_recorded(&outcome)).unwrap());
+        }
+        Err(error) => said.push_str(&error.to_string()),
+    }
+    match wire::parse_upsert(bytes, &limits) {
+        // The last item is refused, so nothing is kept.
+        Ok(request) => {
+            let request = request.contact(ContactUpdate::new());
+            let refused = STORE.upsert(request.mode(BatchMode::AllOrNothing)).wait();
+            said.push_str(&refused.unwrap_err().to_string());
+        }
+        Err(error) => said.push_str(&error.to_string()),
+    }
+    match wire::parse_send_request(bytes, &limits) {
+        Ok(request) => {
+            said.push_str(&format!("{request:?}"));
+            let nobody = STORE.snapshot().unwrap().resolve(&request.recipient);
+            said.push_str(&nobody.unwrap_err().to_string());
         }
         Err(error) => said.push_str(&error.to_string()),
     }

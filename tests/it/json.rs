@@ -4,6 +4,7 @@
 //! they are answered, refused ones as `code of place`.
 
 mod answers;
+mod contacts;
 mod garbage;
 mod lines;
 mod replay;

@@ -4,15 +4,18 @@
 
 mod limit;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use contact_store::{AddTokens, ContactStore, Create, GivenIdentifiers, TokenEntry};
+use contact_store::{
+    AddTokens, CardChange, ContactStore, ContactUpdate, Create, DedupeOn, GivenIdentifiers,
+    TokenEntry, Upsert,
+};
 
 use crate::support::process::{Process, command, say, task};
-use crate::support::{APP, assert_sound, connect, find, options};
+use crate::support::{APP, assert_sound, connect, find, id, options};
 
 const NAME: &str = "contacts.redb";
 const CHILD: &str = "kill::child_that_writes_until_it_is_killed";
@@ -36,24 +39,44 @@ fn child_that_writes_until_it_is_killed() {
     });
 }
 
+/// Adds a contact, and gives every third another email.
 fn add_one(store: &ContactStore, name: &str, thread: usize, n: usize) {
     let email = format!("{name}-{thread}-{n}@example.com");
     let request = AddTokens::new(APP).entry(TokenEntry::new(&email).email(&email));
     let added = store.add_tokens(request).wait().unwrap().outcome;
-    let added = added.entries[0].as_ref().unwrap();
-    say(&format!("{email} {}", added.contact.value()));
+    let contact = added.entries[0].as_ref().unwrap().contact;
+    say(&format!("{email} {contact}"));
+    if n.is_multiple_of(3) {
+        let item = ContactUpdate::new()
+            .contact_id(contact.value())
+            .email(replaced(&email))
+            .field(REPLACED, &*email);
+        let request = Upsert::new(DedupeOn::ContactId).contact(item);
+        let outcome = store.upsert(request).wait().unwrap().outcome;
+        assert_eq!(outcome[0].as_ref().unwrap().card, CardChange::Updated);
+        say(&format!("{} {contact}", replaced(&email)));
+    }
 }
 
-/// What children were told to be in the store: emails, and the ids of their contacts.
+/// The email that takes the place of another.
+fn replaced(email: &str) -> String {
+    format!("new-{email}")
+}
+
+/// The field that holds an email which was replaced.
+const REPLACED: &str = "replaced";
+
+/// What children were told to be in the store: ids of contacts, and the emails of each in order.
 #[derive(Default)]
-struct Acknowledged(BTreeMap<String, u64>);
+struct Acknowledged(BTreeMap<u64, Vec<String>>);
 
 impl Acknowledged {
     /// Takes in what a child said. What it says besides is that it is opening, or open.
     fn hear(&mut self, said: &[String]) {
         for line in said {
             if let Some((email, id)) = line.split_once(' ') {
-                self.0.insert(email.to_owned(), id.parse().unwrap());
+                let emails = self.0.entry(id.parse().unwrap()).or_default();
+                emails.push(email.to_owned());
             }
         }
     }
@@ -61,26 +84,33 @@ impl Acknowledged {
     /// All of it is in the store, each contact with its id and its token, and nothing is half there.
     #[track_caller]
     fn assert_in(&self, store: &ContactStore) {
-        let mut ids = BTreeSet::new();
-        for (email, id) in &self.0 {
-            let found = find(store, GivenIdentifiers::new().email(email)).unwrap();
-            let Some(found) = found else {
-                panic!("{email} is lost");
-            };
-            let tokens: Vec<_> = found
-                .card
-                .tokens
-                .iter()
-                .map(|it| it.token.as_str())
-                .collect();
-            assert_eq!((found.card.id.value(), tokens), (*id, vec![&**email]));
-            assert!(ids.insert(*id), "two contacts have id {id}");
+        for (id, emails) in &self.0 {
+            let first = &emails[0];
+            let new = replaced(first);
+            assert!(emails[1..].iter().all(|email| *email == new), "{emails:?}");
+            let by = |email: &str| find(store, GivenIdentifiers::new().email(email)).unwrap();
+            let (found, old) = (by(&new), by(first));
+            // One of the two names the contact, and no acknowledged change is undone.
+            let is_new = found.is_some();
+            assert!(is_new != old.is_some(), "{first} is lost, or twice there");
+            assert!(is_new || emails.len() == 1, "{new} is lost");
+            let card = found.or(old).unwrap().card;
+            let tokens: Vec<_> = card.tokens.iter().map(|it| it.token.as_str()).collect();
+            assert_eq!((card.id.value(), tokens), (*id, vec![&**first]));
+            let field = card.fields.custom.get(REPLACED);
+            assert_eq!(field, is_new.then_some(first));
         }
         assert_sound(store);
-        // Each request made one change, and took one number.
+        // Each request made one change, and took one number. No id was passed over.
         let now = store.snapshot().unwrap();
+        let contacts = now.contact_count();
+        let is_replaced = |id: &u64| {
+            let card = now.contact(self::id(*id)).unwrap().unwrap();
+            card.fields.custom.contains_key(REPLACED)
+        };
+        let upserts = (1..=contacts).filter(is_replaced).count() as u64;
         let apps = now.apps().unwrap().len() as u64;
-        assert_eq!(now.sequence().value(), now.contact_count() + apps);
+        assert_eq!(now.sequence().value(), contacts + upserts + apps);
     }
 }
 

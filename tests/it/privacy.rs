@@ -288,6 +288,7 @@ fn r52_every_public_type_and_every_error_was_looked_at() {
         ("error.rs", "StorageError"),
         ("error.rs", "OpenError"),
         ("fault.rs", "Fault"),
+        ("recipient.rs", "RecipientError"),
     ] {
         let of = variants_of(source(path), name);
         assert!(of.len() > 3, "{name}: {of:?}");

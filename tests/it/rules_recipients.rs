@@ -9,12 +9,12 @@ use crate::support::{APP, add, id, store};
 fn r39_a_recipient_is_a_subscriber() {
     script(
         "
-        add A : t1 phone=380500000001                         => 1 created added #1
-        add B : t1 phone=380500000001                         => 1 by phone added #2
-        resolve sub=#1                               => A:t1 #1 of 1
-        resolve sub=#2                               => B:t1 #2 of 1
-        resolve sub=#3                               => error UnknownSubscriber #3
-        resolve sub=#0                               => error UnknownSubscriber #0
+        add A : t1 phone=380500000001 => 1 created added #1
+        add B : t1 phone=380500000001 => 1 by phone added #2
+        resolve sub=#1                => A:t1 #1 of 1
+        resolve sub=#2                => B:t1 #2 of 1
+        resolve sub=#3                => error UnknownSubscriber #3
+        resolve sub=#0                => error UnknownSubscriber #0
     ",
     );
 }
@@ -23,17 +23,17 @@ fn r39_a_recipient_is_a_subscriber() {
 fn r39_with_a_subscriber_the_app_and_the_number_are_ignored() {
     script(
         "
-        add A : t1 phone=380500000001                         => 1 created added #1
-        add B : t2 phone=380500000002                         => 2 created added #2
-        resolve sub=#1 app=B                         => A:t1 #1 of 1
-        resolve sub=#1 number=380500000002                    => A:t1 #1 of 1
-        resolve sub=#1 app=B number=380500000002              => A:t1 #1 of 1
+        add A : t1 phone=380500000001            => 1 created added #1
+        add B : t2 phone=380500000002            => 2 created added #2
+        resolve sub=#1 app=B                     => A:t1 #1 of 1
+        resolve sub=#1 number=380500000002       => A:t1 #1 of 1
+        resolve sub=#1 app=B number=380500000002 => A:t1 #1 of 1
         // Also an app that is not connected, a number that is none, and one without the other.
-        resolve sub=#1 app=C number=380500000002              => A:t1 #1 of 1
-        resolve sub=#1 app=B number=12               => A:t1 #1 of 1
-        resolve sub=#1 number=x                      => A:t1 #1 of 1
+        resolve sub=#1 app=C number=380500000002 => A:t1 #1 of 1
+        resolve sub=#1 app=B number=12           => A:t1 #1 of 1
+        resolve sub=#1 number=x                  => A:t1 #1 of 1
         // They do not stand in for a subscriber that is not known.
-        resolve sub=#9 app=A number=380500000001              => error UnknownSubscriber #9
+        resolve sub=#9 app=A number=380500000001 => error UnknownSubscriber #9
     ",
     );
 }
@@ -42,22 +42,22 @@ fn r39_with_a_subscriber_the_app_and_the_number_are_ignored() {
 fn r39_an_app_with_a_number_is_each_token_of_that_contact_in_that_app() {
     script(
         r#"
-        add A : t2 phone=380500000001 email=a@example.com     => 1 created added #1
-        add B : t0 phone=380500000001                         => 1 by phone added #2
-        add A : t1 email=a@example.com               => 1 by email added #3
-        add A : t3 phone=380500000002                         => 2 created added #4
+        add A : t2 phone=380500000001 email=a@example.com => 1 created added #1
+        add B : t0 phone=380500000001                     => 1 by phone added #2
+        add A : t1 email=a@example.com                    => 1 by email added #3
+        add A : t3 phone=380500000002                     => 2 created added #4
         // In the order added.
-        resolve app=A number=380500000001                     => A:t2 #1 of 1 | A:t1 #3 of 1
-        resolve app=B number=380500000001                     => B:t0 #2 of 1
-        resolve app=A number=380500000002                     => A:t3 #4 of 2
+        resolve app=A number=380500000001                 => A:t2 #1 of 1 | A:t1 #3 of 1
+        resolve app=B number=380500000001                 => B:t0 #2 of 1
+        resolve app=A number=380500000002                 => A:t3 #4 of 2
         // In any form that R4 reads.
-        resolve app=A number="+380 (50) 000-00-02"   => A:t3 #4 of 2
-        resolve app=A number=00380500000002                   => A:t3 #4 of 2
+        resolve app=A number="+380 (50) 000-00-02"        => A:t3 #4 of 2
+        resolve app=A number=00380500000002               => A:t3 #4 of 2
         // A token that moved has a new place.
-        add A : t2 phone=380500000002                         => 2 by phone added #1 also=1
-        add A ownership=exclusive : t2 phone=380500000001     => 1 by phone moved from 2 #1
-        resolve app=A number=380500000001                     => A:t1 #3 of 1 | A:t2 #1 of 1
-        resolve app=A number=380500000002                     => A:t3 #4 of 2
+        add A : t2 phone=380500000002                     => 2 by phone added #1 also=1
+        add A ownership=exclusive : t2 phone=380500000001 => 1 by phone moved from 2 #1
+        resolve app=A number=380500000001                 => A:t1 #3 of 1 | A:t2 #1 of 1
+        resolve app=A number=380500000002                 => A:t3 #4 of 2
     "#,
     );
 }
@@ -66,18 +66,18 @@ fn r39_an_app_with_a_number_is_each_token_of_that_contact_in_that_app() {
 fn r39_an_app_and_a_number_go_together() {
     script(
         r#"
-        add A : t1 phone=380500000001                         => 1 created added #1
-        resolve                                      => error NothingGiven
-        resolve app=A                                => error AppWithoutNumber
-        resolve app=C                                => error AppWithoutNumber
-        resolve number=380500000001                           => error NumberWithoutApp
+        add A : t1 phone=380500000001      => 1 created added #1
+        resolve                            => error NothingGiven
+        resolve app=A                      => error AppWithoutNumber
+        resolve app=C                      => error AppWithoutNumber
+        resolve number=380500000001        => error NumberWithoutApp
         // R1: a blank number is none.
-        resolve app=A number=                        => error AppWithoutNumber
-        resolve app=A number="  "                    => error AppWithoutNumber
-        resolve number=                              => error NothingGiven
+        resolve app=A number=              => error AppWithoutNumber
+        resolve app=A number="  "          => error AppWithoutNumber
+        resolve number=                    => error NothingGiven
         // R4.
-        resolve app=A number=12                      => error number DigitCount { digits: 2 }
-        resolve app=A number=0380500000001                    => error number LeadingZero
+        resolve app=A number=12            => error number DigitCount { digits: 2 }
+        resolve app=A number=0380500000001 => error number LeadingZero
     "#,
     );
 }
@@ -86,15 +86,15 @@ fn r39_an_app_and_a_number_go_together() {
 fn r39_an_unknown_app_an_unknown_contact_and_one_without_a_token_are_three_errors() {
     script(
         "
-        add A : t1 phone=380500000001                         => 1 created added #1
-        add B : t2 phone=380500000002                         => 2 created added #2
-        upsert phone : phone=380500000003                     => 3 created
-        resolve app=C number=380500000001                     => error UnknownApp C
-        resolve app=C number=380500000009                     => error UnknownApp C
-        resolve app=A number=380500000009                     => error UnknownContact
-        resolve app=A number=380500000002                     => error NoToken 2 A
-        resolve app=B number=380500000001                     => error NoToken 1 B
-        resolve app=A number=380500000003                     => error NoToken 3 A
+        add A : t1 phone=380500000001     => 1 created added #1
+        add B : t2 phone=380500000002     => 2 created added #2
+        upsert phone : phone=380500000003 => 3 created
+        resolve app=C number=380500000001 => error UnknownApp C
+        resolve app=C number=380500000009 => error UnknownApp C
+        resolve app=A number=380500000009 => error UnknownContact
+        resolve app=A number=380500000002 => error NoToken 2 A
+        resolve app=B number=380500000001 => error NoToken 1 B
+        resolve app=A number=380500000003 => error NoToken 3 A
     ",
     );
 }
@@ -105,24 +105,24 @@ fn r39_a_token_that_is_gone_is_no_address() {
         "
         add A : t1 phone=380500000001 | t2 phone=380500000001 | t3 phone=380500000001
             => 1 created added #1 | 1 by phone added #2 | 1 by phone added #3
-        add B : t4 phone=380500000001                         => 1 by phone added #4
-        report A : t1 FAILED                         => removed from 1
-        resolve app=A number=380500000001                     => A:t2 #2 of 1 | A:t3 #3 of 1
-        resolve sub=#1                               => error UnknownSubscriber #1
-        remove A t2                                  => from 1
-        resolve app=A number=380500000001                     => A:t3 #3 of 1
+        add B : t4 phone=380500000001     => 1 by phone added #4
+        report A : t1 FAILED              => removed from 1
+        resolve app=A number=380500000001 => A:t2 #2 of 1 | A:t3 #3 of 1
+        resolve sub=#1                    => error UnknownSubscriber #1
+        remove A t2                       => from 1
+        resolve app=A number=380500000001 => A:t3 #3 of 1
         // R35: added again, it is another subscriber, and the last.
-        add A : t1 phone=380500000001                         => 1 by phone added #5
-        resolve app=A number=380500000001                     => A:t3 #3 of 1 | A:t1 #5 of 1
-        disconnect A                                 => done
-        resolve app=A number=380500000001                     => error UnknownApp A
-        resolve sub=#3                               => error UnknownSubscriber #3
-        connect A                                    => A
-        resolve app=A number=380500000001                     => error NoToken 1 A
-        resolve app=B number=380500000001                     => B:t4 #4 of 1
-        erase 1                                      => true
-        resolve app=B number=380500000001                     => error UnknownContact
-        resolve sub=#4                               => error UnknownSubscriber #4
+        add A : t1 phone=380500000001     => 1 by phone added #5
+        resolve app=A number=380500000001 => A:t3 #3 of 1 | A:t1 #5 of 1
+        disconnect A                      => done
+        resolve app=A number=380500000001 => error UnknownApp A
+        resolve sub=#3                    => error UnknownSubscriber #3
+        connect A                         => A
+        resolve app=A number=380500000001 => error NoToken 1 A
+        resolve app=B number=380500000001 => B:t4 #4 of 1
+        erase 1                           => true
+        resolve app=B number=380500000001 => error UnknownContact
+        resolve sub=#4                    => error UnknownSubscriber #4
     ",
     );
 }
@@ -135,9 +135,9 @@ fn r39_a_phone_that_was_replaced_reaches_nobody() {
         upsert email : phone=380500000002 email=a@example.com => 1 by email updated
         resolve app=A number=380500000001                     => error UnknownContact
         resolve app=A number=380500000002                     => A:t1 #1 of 1
-        upsert email : phone=null email=a@example.com => 1 by email updated
+        upsert email : phone=null email=a@example.com         => 1 by email updated
         resolve app=A number=380500000002                     => error UnknownContact
-        resolve sub=#1                               => A:t1 #1 of 1
+        resolve sub=#1                                        => A:t1 #1 of 1
     ",
     );
 }
@@ -146,16 +146,16 @@ fn r39_a_phone_that_was_replaced_reaches_nobody() {
 fn r39_a_shared_token_is_that_of_the_contact_that_has_held_it_longest() {
     script(
         "
-        add A : t phone=380500000002                          => 1 created added #1
-        add A : t phone=380500000001                          => 2 created added #1 also=1
-        resolve sub=#1                               => A:t #1 of 1
+        add A : t phone=380500000002      => 1 created added #1
+        add A : t phone=380500000001      => 2 created added #1 also=1
+        resolve sub=#1                    => A:t #1 of 1
         // By number it is that of the contact with the number.
-        resolve app=A number=380500000001                     => A:t #1 of 2
-        resolve app=A number=380500000002                     => A:t #1 of 1
-        remove A t of=1                              => from 1
-        resolve sub=#1                               => A:t #1 of 2
-        add A : t phone=380500000002                          => 1 by phone added #1 also=2
-        resolve sub=#1                               => A:t #1 of 2
+        resolve app=A number=380500000001 => A:t #1 of 2
+        resolve app=A number=380500000002 => A:t #1 of 1
+        remove A t of=1                   => from 1
+        resolve sub=#1                    => A:t #1 of 2
+        add A : t phone=380500000002      => 1 by phone added #1 also=2
+        resolve sub=#1                    => A:t #1 of 2
     ",
     );
 }

@@ -6,10 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use contact_store::{
-    AccessKey, AddTokens, App, AppId, AppName, Card, ConnectApp, ContactId, ContactStore, Disk,
-    Error, GivenIdentifiers, IdentifierKind, MatchPolicy, MessageTally, Options, Ownership,
-    Pending, RecordReports, RemoveToken, Report, SequenceNumber, Snapshot, Status, Subscriber,
-    SubscriberId, Timestamp, Token, TokenEntry,
+    AccessKey, AddTokens, App, AppId, AppName, Card, Change, ConnectApp, ContactId, ContactStore,
+    ContactUpdate, DedupeOn, Disk, Error, GivenIdentifiers, IdentifierKind, MatchPolicy,
+    MessageTally, Options, Ownership, Pending, RecordReports, RemoveToken, Report, SequenceNumber,
+    Snapshot, Status, Subscriber, SubscriberId, Timestamp, Token, TokenEntry, Upsert,
 };
 
 use super::disk::TestDisk;
@@ -48,6 +48,7 @@ pub enum Request {
     Remove(RemoveToken),
     Erase(ContactId),
     Forget(AppId, Timestamp),
+    Upsert(Upsert),
 }
 
 /// A request under way, whatever it is.
@@ -72,6 +73,7 @@ impl Request {
             Request::Remove(remove) => Box::new(store.remove_token(remove.clone())),
             Request::Erase(contact) => Box::new(store.erase(*contact)),
             Request::Forget(app, before) => Box::new(store.forget_messages(*app, *before)),
+            Request::Upsert(upsert) => Box::new(store.upsert(upsert.clone())),
         }
     }
 
@@ -92,7 +94,7 @@ pub enum Line {
 }
 
 /// How many people there are in the script.
-const PEOPLE: u32 = 24;
+const PEOPLE: u32 = 32;
 
 fn email(n: u32) -> String {
     format!("person{n}@example.com")
@@ -116,6 +118,18 @@ fn everything_of(n: u32) -> TokenEntry {
         .external_customer_id(external_id(n))
         .phone(phone(n))
         .email(email(n))
+}
+
+/// Found by its external id, one person gets an email of another page of the index, and a field.
+fn renamed(n: u32, email: impl Into<Change>) -> ContactUpdate {
+    ContactUpdate::new()
+        .external_customer_id(external_id(n))
+        .email(email)
+        .field("was", self::email(n))
+}
+
+fn upsert(items: impl IntoIterator<Item = ContactUpdate>) -> Request {
+    Request::Upsert(Upsert::new(DedupeOn::ExternalCustomerId).contacts(items))
 }
 
 fn connect(app: AppId, name: &str) -> Request {
@@ -195,6 +209,21 @@ pub fn script() -> Vec<Line> {
                 .ownership(Ownership::Exclusive)
                 .entry(TokenEntry::new(token(8)).phone(phone(9))),
         )),
+        // An email that one item frees and another takes, a contact that is created, and a conflict.
+        one(upsert([
+            renamed(10, email(30)),
+            renamed(11, email(10)),
+            renamed(31, email(31)),
+            renamed(12, email(13)),
+        ])),
+        Line::Group(vec![
+            upsert([renamed(14, Change::Remove)]),
+            add(APP, TokenEntry::new("14-by-phone").phone(phone(14))),
+            // It says what the card holds: no number is taken.
+            upsert([renamed(14, Change::Remove)]),
+            Request::Erase(id(14)),
+            upsert([renamed(15, email(14)).first_name("Ann")]),
+        ]),
         one(many_tokens(20, 30)),
         Line::Read,
         one(Request::Disconnect(OTHER_APP)),

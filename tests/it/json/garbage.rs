@@ -13,6 +13,20 @@ const CANARY: &str = "kAnArY~sEcReT";
 /// The same as a number.
 const NUMBER: &str = "7264539817264539";
 
+/// The members of an item of an upsert, and of a request to send.
+const UPDATE: [&str; 9] = [
+    "contactId",
+    "externalCustomerId",
+    "phone",
+    "email",
+    "firstName",
+    "lastName",
+    "languageCode",
+    "timeZone",
+    "fields",
+];
+const SEND: [&str; 6] = ["subscriberId", "botId", "number", "text", "buttons", "auth"];
+
 /// Bodies, sound or of a wrong type, with canaries in every place that a value can stand in.
 fn seeds() -> Vec<String> {
     let values = [
@@ -37,8 +51,23 @@ fn seeds() -> Vec<String> {
         "{{\"token\": \"{CANARY}\", \"status\": \"SENT\", \"reason\": \"{CANARY}\", \
          \"messageId\": \"{CANARY}\", \"at\": 5}}"
     );
+    let contact = format!(
+        "{{\"contactId\": 7, \"externalCustomerId\": \"{CANARY}\", \"phone\": \"+380 50 000 00 07\", \
+         \"email\": \"{CANARY}@example.com\", \"firstName\": \"{CANARY}\", \"lastName\": null, \
+         \"fields\": {{\"{CANARY}\": \"{CANARY}\", \"{NUMBER}\": \"{CANARY}\"}}}}"
+    );
+    let send = format!(
+        "\"number\": \"+380 50 000 00 07\", \"text\": \"{CANARY}\", \"buttons\": \
+         [{{\"text\": \"{CANARY}\", \"url\": \"{CANARY}\"}}], \
+         \"auth\": {{\"user\": \"{CANARY}\", \"pass\": \"{CANARY}\"}}"
+    );
     let app = format!("\"appUuid\": \"{APP}\"");
+    let dedupe_on = "\"dedupeOn\": \"phoneThenEmail\"";
     let mut seeds = vec![
+        format!("{{\"contacts\": [{contact}, {contact}], {dedupe_on}}}"),
+        format!("{{\"contacts\": [{contact}], {dedupe_on}, \"at\": 5}}"),
+        format!("{{\"botId\": \"{APP}\", {send}}}"),
+        format!("{{\"resolve\": {{\"botId\": \"{APP}\", {send}}}}}"),
         format!("{{\"tokens\": [{sound}, {sound}]}}"),
         format!("{{\"statuses\": [{report}, {report}]}}"),
         format!("{{{app}, \"tokens\": [{sound}], \"at\": 5}}"),
@@ -61,6 +90,37 @@ fn seeds() -> Vec<String> {
             seeds.push(format!(
                 "{{\"statuses\": [{{\"{name}\": {value}}}, {{\"token\": \"t\", \"{name}\": {value}, \"status\": \"SENT\"}}, \
                  {{\"{name}\": {value}, \"status\": \"SENT\"}}]}}"
+            ));
+        }
+        for name in UPDATE {
+            seeds.push(format!(
+                "{{\"contacts\": [{{\"{name}\": {value}}}, {{\"email\": \"a@example.com\", \"{name}\": {value}}}], {dedupe_on}}}"
+            ));
+        }
+        seeds.push(format!(
+            "{{\"contacts\": [{{\"fields\": {{\"{CANARY}\": {value}, \"{NUMBER}\": {value}}}}}], {dedupe_on}}}"
+        ));
+        seeds.push(format!(
+            "{{\"contacts\": [{contact}], \"dedupeOn\": {value}}}"
+        ));
+        for name in SEND {
+            let member = format!("{{\"{name}\": {value}}}");
+            let beside =
+                format!("{{\"subscriberId\": \"1\", \"text\": \"{CANARY}\", \"{name}\": {value}}}");
+            let number =
+                format!("{{\"botId\": \"{APP}\", \"number\": {value}, \"text\": \"{CANARY}\"}}");
+            for body in [member, beside, number] {
+                seeds.push(format!("{{\"resolve\": {body}}}"));
+                seeds.push(body);
+            }
+        }
+        for part in [
+            "buttons\": [{\"text\": \"a\", \"url\"",
+            "auth\": {\"user\": \"a\", \"pass\"",
+        ] {
+            let close = if part.starts_with('b') { "}]" } else { "}" };
+            seeds.push(format!(
+                "{{\"subscriberId\": \"1\", \"text\": \"a\", \"{part}: {value}{close}}}"
             ));
         }
         for name in [
@@ -142,6 +202,28 @@ fn everything_said(store: &ContactStore, body: &[u8]) -> String {
             .unwrap();
             for refused in outcome.iter().filter_map(|report| report.as_ref().err()) {
                 write!(said, "{refused} ").unwrap();
+            }
+        }
+        Err(refused) => error(&mut said, &refused),
+    }
+    match wire::parse_upsert(body, &limits) {
+        Ok(request) => {
+            write!(said, "{request:?} ").unwrap();
+            let outcome = store.upsert(request).wait().unwrap().outcome;
+            let answer = text(&wire::contacts_upserted(&outcome));
+            write!(said, "{outcome:?} {answer} ").unwrap();
+            for refused in outcome.iter().filter_map(|item| item.as_ref().err()) {
+                write!(said, "{refused} ").unwrap();
+            }
+        }
+        Err(refused) => error(&mut said, &refused),
+    }
+    match wire::parse_send_request(body, &limits) {
+        Ok(request) => {
+            write!(said, "{request:?} ").unwrap();
+            match store.snapshot().unwrap().resolve(&request.recipient) {
+                Ok(addresses) => write!(said, "{addresses:?} ").unwrap(),
+                Err(refused) => error(&mut said, &refused),
             }
         }
         Err(refused) => error(&mut said, &refused),

@@ -22,6 +22,8 @@ fn kind(line: &Line) -> &'static str {
         Line::DisconnectApp(_) => "disconnectApp",
         Line::AddTokens(_) => "tokens",
         Line::RecordReports(_) => "statuses",
+        Line::Upsert(_) => "contacts",
+        Line::Resolve(_) => "resolve",
         Line::Find(_) => "find",
         Line::Explain(_) => "explain",
         Line::Erase(_) => "erase",
@@ -66,6 +68,23 @@ fn every_kind_of_line_is_taken() {
         (
             r#"{"appUuid": "APP", "statuses": [], "at": 18446744073709551615}"#,
             "statuses",
+        ),
+        (r#"{"contacts": [], "dedupeOn": "phone"}"#, "contacts"),
+        (
+            r#"{"dedupeOn": "phoneThenEmail", "at": 5, "contacts": [null, {"phone": null, "fields": {"a": null}}]}"#,
+            "contacts",
+        ),
+        (
+            r#"{"contacts": [1], "dedupeOn": "email", "at": null}"#,
+            "contacts",
+        ),
+        (
+            r#"{"resolve": {"subscriberId": "1", "botId": null, "text": "Hello"}}"#,
+            "resolve",
+        ),
+        (
+            r#"{"resolve": {"botId": "APP", "number": 380500000001, "text": "Hello", "buttons": [], "auth": null}}"#,
+            "resolve",
         ),
         (r#"{"find": {}}"#, "find"),
         (
@@ -139,6 +158,20 @@ fn a_line_that_is_not_of_one_kind_is_refused() {
         // Known members where they have no place.
         (r#"{"appUuid": "APP", "apps": {}}"#, "unknownMember"),
         (r#"{"find": {}, "at": 5}"#, "unknownMember"),
+        (
+            r#"{"contacts": [], "dedupeOn": "phone", "appUuid": "APP"}"#,
+            "unknownMember",
+        ),
+        (
+            r#"{"appUuid": "APP", "tokens": [], "dedupeOn": "phone"}"#,
+            "unknownMember",
+        ),
+        (r#"{"resolve": {}, "at": 5}"#, "unknownMember"),
+        (r#"{"dedupeOn": "phone"}"#, "notOneOf"),
+        (
+            r#"{"contacts": [], "dedupeOn": "phone", "apps": {}}"#,
+            "notOneOf",
+        ),
         (
             r#"{"erase": {"contactId": 1}, "at": null}"#,
             "unknownMember",
@@ -219,6 +252,69 @@ fn what_is_wrong_in_a_line_is_told_with_its_place() {
         ),
         (r#"{"disconnectApp": {}}"#, "missingMember of disconnectApp"),
         (r#"{"disconnectApp": "APP"}"#, "wrongType of disconnectApp"),
+        (r#"{"contacts": []}"#, "missingMember"),
+        (
+            r#"{"contacts": {}, "dedupeOn": "phone"}"#,
+            "wrongType of contacts",
+        ),
+        (
+            r#"{"contacts": [], "dedupeOn": "name"}"#,
+            "notOneOf of dedupeOn",
+        ),
+        (
+            r#"{"contacts": [], "dedupeOn": "phone", "at": "5"}"#,
+            "wrongType of at",
+        ),
+        (r#"{"resolve": null}"#, "wrongType of resolve"),
+        (r#"{"resolve": {}}"#, "noRecipient"),
+        (
+            r#"{"resolve": {"subscriberId": "1"}}"#,
+            "missingMember of resolve",
+        ),
+        (
+            r#"{"resolve": {"subscriberId": 1, "text": "a"}}"#,
+            "wrongType of resolve.subscriberId",
+        ),
+        (
+            r#"{"resolve": {"botId": "APP", "text": "a"}}"#,
+            "appWithoutNumber",
+        ),
+        (
+            r#"{"resolve": {"botId": "APP", "number": " ", "text": "a"}}"#,
+            "appWithoutNumber",
+        ),
+        (
+            r#"{"resolve": {"number": "380500000001", "text": "a"}}"#,
+            "numberWithoutApp",
+        ),
+        (
+            r#"{"resolve": {"botId": "APP", "number": "12", "text": "a"}}"#,
+            "digitCount of number",
+        ),
+        (
+            r#"{"resolve": {"botId": "APP", "number": 1.5, "text": "a"}}"#,
+            "wrongType of resolve.number",
+        ),
+        (
+            r#"{"resolve": {"subscriberId": "1", "text": "a", "buttons": [{"text": "b", "url": "c"}, {"text": "b", "url": []}]}}"#,
+            "wrongType of resolve.buttons[1].url",
+        ),
+        (
+            r#"{"resolve": {"subscriberId": "1", "text": "a", "buttons": [{"text": "b", "url": " "}]}}"#,
+            "blank of buttonUrl",
+        ),
+        (
+            r#"{"resolve": {"subscriberId": "1", "text": "a", "auth": {"user": "", "pass": "c"}}}"#,
+            "blank of authUser",
+        ),
+        (
+            r#"{"resolve": {"subscriberId": "1", "text": "a", "auth": {"user": "b", "pass": "c", "pass": "c"}}}"#,
+            "repeatedMember of resolve.auth",
+        ),
+        (
+            r#"{"resolve": {"subscriberId": "1", "text": "\ud800"}}"#,
+            "loneSurrogate of resolve.text",
+        ),
         (r#"{"find": []}"#, "wrongType of find"),
         (r#"{"find": {"token": "t"}}"#, "unknownMember of find"),
         (

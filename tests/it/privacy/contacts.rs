@@ -7,7 +7,7 @@ use contact_store::{
 
 use super::shown::{PHONE, Shown, WORD};
 use super::{email, external_id, fill, phone, token};
-use crate::support::{APP, id, options, store};
+use crate::support::{APP, OTHER_APP, id, options, store};
 
 fn update() -> ContactUpdate {
     ContactUpdate::new()
@@ -113,11 +113,17 @@ pub fn errors(shown: &mut Shown) {
 
     let now = store.snapshot().unwrap();
     let unknown = Recipient::Subscriber(SubscriberId::new(99));
+    let to = |app, number: String| {
+        let given = GivenRecipient::new().app(app).number(number);
+        now.resolve(&given.parse().unwrap()).unwrap_err()
+    };
     for error in [
         GivenRecipient::new().parse().unwrap_err(),
         GivenRecipient::new().app(APP).parse().unwrap_err(),
         GivenRecipient::new().number(phone()).parse().unwrap_err(),
         now.resolve(&unknown).unwrap_err(),
+        to(APP, format!("{PHONE}0")),
+        to(OTHER_APP, phone()),
     ] {
         shown.error(&error);
         let Error::Recipient(error) = error else {

@@ -53,10 +53,10 @@ fn r23_a_refused_item_writes_nothing_and_leaves_its_neighbours() {
              | phone=380500000001 id=4 first=A | phone=380500000002 last=B
             => 2 created | refused Conflict email 1 | refused phone DigitCount { digits: 2 } | 3 created
              | refused Conflict id 1 | 2 by phone updated
-        find phone=380500000003                                                 => none
-        card 1 => 1 phone=380500000001 email=a@example.com created 1000 []
-        card 2 => 2 phone=380500000002 first=\"B\" last=\"B\" created 1000 []
-        contacts                                                       => 3
+        find phone=380500000003 => none
+        card 1                  => 1 phone=380500000001 email=a@example.com created 1000 []
+        card 2                  => 2 phone=380500000002 first=\"B\" last=\"B\" created 1000 []
+        contacts                => 3
     ",
     );
 }
@@ -72,13 +72,13 @@ fn r23_all_or_nothing_refuses_the_request_with_its_first_fault() {
             => error EntryRefused 2: NothingToFindBy
         upsert phone mode=all : phone=380500000001 email=null | phone=380500000002 id=9 | phone=380500000001 id=8
             => error EntryRefused 2: Conflict id 1
-        card 1 => 1 phone=380500000001 email=a@example.com created 1000 []
+        card 1                                 => 1 phone=380500000001 email=a@example.com created 1000 []
         // Nothing was adopted, and no id is used up.
-        upsert phone mode=all : phone=380500000002 first=B | phone=380500000001 first=A  => 2 created | 1 by phone updated
+        upsert phone mode=all : phone=380500000002 first=B | phone=380500000001 first=A => 2 created | 1 by phone updated
         upsert contactId unknown=reject : id=9 => refused UnknownContactId(ContactId(9))
         // An empty list is fine.
-        upsert phone :          =>
-        upsert phone mode=all : =>
+        upsert phone :                         =>
+        upsert phone mode=all :                =>
     ",
     );
 }
@@ -130,8 +130,8 @@ fn entries_and_text_of_a_request_are_limited() {
     script_with(
         |options| options.limits.entries_per_request = 2,
         "
-        upsert phone : phone=380500000001 | phone=380500000002                           => 1 created | 2 created
-        upsert phone : phone=380500000003 | phone=380500000004 | phone=380500000005               => error EntriesPerRequest 3 of 2
+        upsert phone : phone=380500000001 | phone=380500000002 => 1 created | 2 created
+        upsert phone : phone=380500000003 | phone=380500000004 | phone=380500000005 => error EntriesPerRequest 3 of 2
     ",
     );
     // Values as they are given, and names of custom fields.

@@ -2,8 +2,8 @@
 
 use contact_store::limits::LimitTooHigh;
 use contact_store::{
-    AddTokens, ContactStore, EntryError, Error, Limit, LimitExceeded, OpenError, Options,
-    RecordReports, Report, Status, TokenEntry, WhenFull,
+    AddTokens, Change, ContactStore, ContactUpdate, DedupeOn, EntryError, Error, Limit,
+    LimitExceeded, OpenError, Options, RecordReports, Report, Status, TokenEntry, Upsert, WhenFull,
 };
 
 use super::{is_pending, number_and_contact, request, watched};
@@ -114,6 +114,7 @@ fn the_defaults_are_those_of_the_rules() {
     assert_eq!(limits.contacts_per_token, 1_024);
     assert_eq!(limits.entries_per_request, 3_000);
     assert_eq!(limits.request_text_bytes, 8 * 1_024 * 1_024);
+    assert_eq!(limits.custom_fields_per_contact, 256);
     assert_eq!(limits.card_text_bytes, 256 * 1_024);
     assert_eq!(limits.waiting_requests, 1_024);
     assert_eq!(limits.waiting_text_bytes, 32 * 1_024 * 1_024);
@@ -133,6 +134,7 @@ fn the_defaults_are_those_of_the_rules() {
         (4_096, 4 * 1_024 * 1_024)
     );
     assert_eq!(ACCESS_KEY_BYTES, 4_096);
+    assert_eq!((FIELD_NAME_BYTES, FIELD_VALUE_BYTES), (128, 4_096));
 }
 
 #[test]
@@ -251,12 +253,15 @@ fn the_default_text_of_a_request_is_8_mib() {
 #[test]
 fn limits_can_be_set_only_so_high() {
     type Set = fn(&mut Options, usize);
-    let rows: [(&str, usize, Set); 3] = [
+    let rows: [(&str, usize, Set); 4] = [
         ("tokens_per_contact", 65_536, |options, most| {
             options.limits.tokens_per_contact = most;
         }),
         ("contacts_per_token", 65_536, |options, most| {
             options.limits.contacts_per_token = most;
+        }),
+        ("custom_fields_per_contact", 65_536, |options, most| {
+            options.limits.custom_fields_per_contact = most;
         }),
         ("card_text_bytes", 8 << 20, |options, most| {
             options.limits.card_text_bytes = most;
@@ -300,6 +305,84 @@ fn a_card_over_a_lowered_limit_can_be_read_and_not_added_to() {
     );
     add(&store, TokenEntry::new("t1").contact_id(7));
     assert_eq!(read().tokens.len(), 3);
+}
+
+/// One item, found by the contact id 7: the contact, or the words of why it is refused.
+fn upsert_7(store: &ContactStore, item: ContactUpdate) -> String {
+    let request = Upsert::new(DedupeOn::ContactId).contact(item.contact_id(7));
+    match store.upsert(request).wait().unwrap().outcome.remove(0) {
+        Ok(upserted) => format!("{:?}", upserted.card),
+        Err(refused) => refused.to_string(),
+    }
+}
+
+#[test]
+fn a_card_over_a_lowered_limit_may_shrink_or_change_within_its_size() {
+    let (disk, store, _) = watched(|_| {});
+    add(&store, TokenEntry::new("token-1").contact_id(7));
+    let item = || ContactUpdate::new();
+    let filled = item()
+        .first_name("0123456789")
+        .field("a", "0123456789")
+        .field("b", "");
+    assert_eq!(upsert_7(&store, filled), "Updated");
+    store.close().unwrap();
+    // On the card are 7 bytes of a token, 10 of a name, 11 and 1 of fields.
+    let lowered = |store: ContactStore, set: fn(&mut Options)| {
+        store.close().unwrap();
+        let (mut options, _) = options();
+        set(&mut options);
+        disk.open(&options)
+    };
+
+    let store = disk.open(&options().0);
+    let store = lowered(store, |options| options.limits.card_text_bytes = 20);
+    assert_eq!(upsert_7(&store, item().first_name("9876543210")), "Updated");
+    assert_eq!(upsert_7(&store, item().first_name("987654321")), "Updated");
+    assert_eq!(
+        upsert_7(&store, item().last_name(Change::Remove)),
+        "Unchanged"
+    );
+    let over = "29 bytes of text on the card, the most is 20";
+    assert_eq!(upsert_7(&store, item().first_name("9876543210")), over);
+    assert_eq!(upsert_7(&store, item().external_customer_id("c")), over);
+    // An add-tokens only ever adds.
+    let request = AddTokens::new(APP).entry(TokenEntry::new("t").contact_id(7));
+    let refused = store
+        .add_tokens(request)
+        .wait()
+        .unwrap()
+        .outcome
+        .entries
+        .remove(0);
+    assert_eq!(refused.unwrap_err().to_string(), over);
+    // One more field of fewer bytes in all is more fields, and so is checked.
+    let swap = item().first_name(Change::Remove).field("c", "");
+    assert_eq!(upsert_7(&store, swap), "Updated");
+    let store = lowered(store, |options| options.limits.card_text_bytes = 18);
+    let swap = item().field("a", "01234567").field("d", "");
+    assert_eq!(
+        upsert_7(&store, swap),
+        "19 bytes of text on the card, the most is 18"
+    );
+
+    let store = lowered(store, |options| {
+        options.limits.custom_fields_per_contact = 1
+    });
+    let over = "3 custom fields on the card, the most is 1";
+    assert_eq!(upsert_7(&store, item().field("b", "1")), over);
+    assert_eq!(upsert_7(&store, item().first_name("A")), over);
+    assert_eq!(upsert_7(&store, item().field("a", "9876543210")), "Updated");
+    assert_eq!(
+        upsert_7(&store, item().field("a", Change::Remove)),
+        "Updated"
+    );
+    assert_eq!(
+        upsert_7(&store, item().field("b", Change::Remove)),
+        "Updated"
+    );
+    assert_eq!(upsert_7(&store, item().field("c", "1")), "Updated");
+    assert_sound(&store);
 }
 
 #[test]
