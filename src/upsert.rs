@@ -242,11 +242,11 @@ fn set_to<T, E>(
     })
 }
 
-// Personal data (R52).
+// Personal data (R52). A number that is given as a contact id may as well be a misplaced phone.
 impl fmt::Debug for ContactUpdate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("ContactUpdate");
-        shown.field("contact_id", &self.contact_id);
+        shown.field("contact_id_given", &self.contact_id.is_some());
         for (field, change) in self.named() {
             shown.field(field.as_str(), change);
         }

@@ -26,6 +26,8 @@ pub fn values(shown: &mut Shown) {
     let (store, _) = store();
     fill(&store);
     shown.value(&update());
+    // A phone in the place of a contact id.
+    shown.value(&update().contact_id(PHONE));
     shown.value(&Change::from(WORD));
     shown.value(&DedupeOn::Phone);
     let request = Upsert::new(DedupeOn::Phone).contact(update());
