@@ -2,9 +2,9 @@
 //! tokens reach them, in durable [redb](https://docs.rs/redb) transactions.
 //!
 //! A host service links this crate and hands it what arrives: chat tokens with identifiers, delivery
-//! reports, removals. The store keeps one [`Card`] for each contact, finds it by any of its
-//! identifiers, appends any number of tokens to it, and takes a token off when the person blocks the
-//! bot. The rules are those of published guides, numbered in [`rulebook`], each with a test.
+//! reports, contact data. The store keeps one [`Card`] for each contact, finds it by any of its
+//! identifiers, appends any number of tokens to it, takes a token off when the person blocks the
+//! bot, and says where a message for somebody has to go. The rules are those of published guides, numbered in [`rulebook`], each with a test.
 //!
 //! It is not a server and sends no messages. Identifiers are trusted: that a person really has one is
 //! for the host to establish before it hands it in.
@@ -51,11 +51,14 @@
 //! | connect a bot | [`ConnectApp`] |
 //! | add tokens, create contacts | [`AddTokens`] of [`TokenEntry`]s, outcome [`TokensAdded`] |
 //! | record delivery reports | [`RecordReports`] of [`Report`]s, outcome [`ReportOutcome`] |
+//! | create and update contacts | [`Upsert`] of [`ContactUpdate`]s, outcome [`ContactUpserted`] |
+//! | know where to send a message | [`Snapshot::resolve`] a [`Recipient`], outcome [`Address`]es |
 //! | erase a contact, take a token off | [`ContactStore::erase`], [`RemoveToken`] |
 //! | wait for a write, or await it | [`Pending`] |
 //! | find, explain, list, verify | [`Snapshot`] |
 //! | bring identifiers to canonical form | [`GivenIdentifiers::parse`], [`Phone`], [`Email`] |
 //! | speak the published JSON | [`wire`] |
+//! | watch it work | [`ContactStore::stats`], outcome [`Stats`] |
 //! | know what failed and what it left | [`Error`] |
 //!
 //! # Many threads
@@ -63,6 +66,11 @@
 //! A [`ContactStore`] is a handle: clone it into every thread. One thread of the store's own decides
 //! the waiting requests in the order in which they were made and commits them together, so many
 //! callers share one sync of the disk. Reads never wait for writes: they go to the last durable state.
+//!
+//! On a thread, wait: `store.add_tokens(request).wait()`. In a task of any async runtime, await:
+//! `store.add_tokens(request).await`. Opening, closing, reopening and reads may wait for the disk: in a
+//! task, hand them to threads that may (`spawn_blocking` in tokio). The README shows both, and
+//! `examples/host.rs` is a whole service.
 //!
 //! # Promises
 //!
@@ -83,6 +91,8 @@
 //!
 //! - `idn` (off): non-ASCII email domains are taken through IDNA (strict) instead of being refused. A
 //!   file made with it opens only in a build with it, and the other way round (R7).
+//! - `tracing` (off): spans for opening, reopening, commits and verifying, with nothing personal in
+//!   them (R52).
 
 #[doc = include_str!("rules.md")]
 pub mod rulebook {}

@@ -3,4 +3,5 @@
 mod batches;
 mod fields;
 mod finding;
+mod limits;
 mod replacing;
