@@ -153,7 +153,7 @@ fn read_all_of(stream: TcpStream) -> String {
 fn a_body_that_stalls_is_408_and_does_nothing() {
     let (store, _) = store();
     let host = HostOnThread::start(store.clone(), |settings| {
-        settings.body_time = Duration::from_millis(50);
+        settings.body_time = Duration::from_millis(250);
     });
     for sent in [0, 1, BODY.len() - 1] {
         let mut stream = host.connect();
