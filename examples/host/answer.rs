@@ -16,7 +16,10 @@ pub(crate) struct Json(Vec<u8>);
 impl Json {
     pub(crate) fn of(answer: &impl Serialize) -> Self {
         // Answers are made of texts and numbers: every one of them can be written.
-        Json(serde_json::to_vec(answer).unwrap_or_default())
+        let mut text = serde_json::to_vec(answer).unwrap_or_default();
+        // For whoever sees one in a terminal.
+        text.push(b'\n');
+        Json(text)
     }
 }
 

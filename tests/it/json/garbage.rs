@@ -79,6 +79,10 @@ fn seeds() -> Vec<String> {
             seeds.push(format!("{{\"find\": {{\"{name}\": {value}}}}}"));
             seeds.push(format!("{{\"{name}\": {value}}}"));
         }
+        for name in ["name", "appUuid", "key", "policy", "after", "limit"] {
+            seeds.push(format!("{{\"{name}\": {value}}}"));
+            seeds.push(format!("{{\"name\": \"Bot\", \"{name}\": {value}}}"));
+        }
         for name in [
             "token",
             "subscriberId",
@@ -231,6 +235,20 @@ fn everything_said(store: &ContactStore, body: &[u8]) -> String {
     match wire::parse_identifiers(body, &limits) {
         Ok(identifiers) => write!(said, "{identifiers:?} ").unwrap(),
         Err(refused) => error(&mut said, &refused),
+    }
+    match wire::parse_find(body, &limits) {
+        Ok((identifiers, _)) => write!(said, "{identifiers:?} ").unwrap(),
+        Err(refused) => error(&mut said, &refused),
+    }
+    // The name of an app is shown, and may be anything; so may the id of a message behind which a page
+    // begins.
+    let refused = [
+        wire::parse_connect_app(body, &limits).err(),
+        wire::parse_subscribers_page(body, &limits).err(),
+        wire::parse_messages_page(body, &limits).err(),
+    ];
+    for refused in refused.iter().flatten() {
+        error(&mut said, refused);
     }
     match Line::parse(body, &limits) {
         // The name of an app is shown, and may be anything.
