@@ -160,17 +160,6 @@ impl FileLock {
     }
 }
 
-// A process that this one is just starting shares the open file description until it runs its own
-// program: without this, a store that is closed then could not be opened again at once.
-impl Drop for FileLock {
-    fn drop(&mut self) {
-        let held = self.held.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for (start, end) in held.drain(..) {
-            drop(self.backend.unlock_range(start, end));
-        }
-    }
-}
-
 /// A disk as redb sees it, until it is detached.
 #[derive(Debug)]
 pub(super) struct Attached {
