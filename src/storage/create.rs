@@ -128,11 +128,12 @@ pub(super) fn remove_left_overs(path: &Path) {
         let Ok(file) = open_existing(&entry.path()) else {
             continue;
         };
-        // One that is being made right now is locked by its maker.
-        if FileLock::new(&file)
-            .and_then(|lock| lock.try_take_all())
-            .unwrap_or(false)
-        {
+        let Ok(lock) = FileLock::new(&file) else {
+            continue;
+        };
+        // One that is being made right now is locked by its maker. The lock is held while the file is
+        // removed: its maker may be about to take it.
+        if lock.try_take_all().unwrap_or(false) {
             drop(fs::remove_file(entry.path()));
         }
     }

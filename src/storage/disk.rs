@@ -160,6 +160,17 @@ impl FileLock {
     }
 }
 
+// Closing the file alone would not do: a process that another thread is just starting shares the open
+// file description, and so the locks, until it runs its own program.
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        let held = self.held.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for (start, end) in held.drain(..) {
+            drop(self.backend.unlock_range(start, end));
+        }
+    }
+}
+
 /// A disk as redb sees it, until it is detached.
 #[derive(Debug)]
 pub(super) struct Attached {

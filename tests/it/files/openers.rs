@@ -135,3 +135,40 @@ fn a_dropped_store_can_be_opened_again_whoever_still_holds_a_snapshot() {
     assert_eq!(again.stats().unwrap().contacts, 2);
     assert_closed(&old);
 }
+
+/// Second handles of every open file of this process at `path`: what a process has of it that
+/// another thread is just starting, until it runs its own program. `None` where the system does not
+/// give them.
+#[cfg(target_os = "linux")]
+fn second_handles(path: &Path) -> Option<Vec<std::os::fd::OwnedFd>> {
+    use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+    let this = pidfd_open(getpid(), PidfdFlags::empty()).ok()?;
+    let mut handles = Vec::new();
+    for entry in fs::read_dir("/proc/self/fd").ok()? {
+        let entry = entry.unwrap();
+        // A file of another test may be closed by now.
+        if fs::read_link(entry.path()).is_ok_and(|at| at == path) {
+            let number = entry.file_name().to_str().unwrap().parse().unwrap();
+            handles.push(pidfd_getfd(&this, number, PidfdGetfdFlags::empty()).ok()?);
+        }
+    }
+    Some(handles)
+}
+
+// R51
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_store_can_be_opened_again_while_another_thread_starts_a_process() {
+    let (_directory, path) = nowhere();
+    make_store(&path);
+    let path = fs::canonicalize(path).unwrap();
+    let store = ContactStore::open(&path, creating(Create::Never)).unwrap();
+    let Some(handles) = second_handles(&path) else {
+        return;
+    };
+    assert!(!handles.is_empty());
+    store.close().unwrap();
+    let again = ContactStore::open(&path, creating(Create::Never)).unwrap();
+    assert_sound(&again);
+    drop(handles);
+}
