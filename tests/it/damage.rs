@@ -16,8 +16,9 @@ use contact_store::{ContactStore, Error, GivenIdentifiers, OpenError, StorageErr
 
 use crate::failing_disk::disk::{Random, TestDisk};
 use crate::failing_disk::script::{
-    Expected, Image, Request, ask, expected, image_after, script_options, watched,
+    Expected, Image, Request, ask, expected, image_after, script_options,
 };
+use crate::support::cases::watched;
 use crate::support::{add, connect, find, id};
 
 const PAGE: usize = 4_096;

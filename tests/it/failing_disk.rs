@@ -16,11 +16,12 @@ use contact_store::{
     StorageError, TokenEntry,
 };
 
+use crate::support::cases::{HANG, long_form, watched};
 use crate::support::{APP, add, assert_sound, at, id};
 use disk::{Fault, FaultKind, TestDisk};
 use script::{
-    Answer, Expected, HANG, Line, Request, assert_shows, expected, image_after, open_on,
-    script_options, visible, watched,
+    Answer, Expected, Line, Request, assert_shows, expected, image_after, open_on, script_options,
+    visible,
 };
 
 /// One playing of the script on a disk that fails.
@@ -265,11 +266,6 @@ fn assert_io(cause: &StorageError) {
 #[track_caller]
 fn assert_not_opened(error: &Error) {
     assert!(matches!(error, Error::Open(OpenError::Io(_))), "{error:?}");
-}
-
-/// Whether every case is run. That takes some minutes.
-fn long_form() -> bool {
-    std::env::var_os("CONTACT_STORE_TEST_LONG").is_some_and(|value| value == "1")
 }
 
 /// How one case goes.

@@ -1,11 +1,10 @@
 //! Power cuts at every point of the script (R46).
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use super::disk::{Event, Random, TestDisk};
-use super::long_form;
-use super::script::{Expected, Line, expected, open_on, watched};
+use super::script::{Expected, Line, expected, open_on};
+use crate::support::cases::{CASES, Cases, long_form};
 
 /// The script, played once on a disk that kept what reached it.
 struct Recorded {
@@ -110,10 +109,9 @@ enum Keep {
 
 #[test]
 fn after_a_power_cut_there_is_all_that_was_acknowledged_and_nothing_by_halves() {
-    let started = Instant::now();
+    let cases = Cases::new();
     let expected = expected();
     let recorded = record(expected);
-    let (mut images, mut points) = (0, 0);
     for count in 0..=recorded.events.len() {
         let Some(may_be_found) = recorded.may_be_found(count) else {
             continue;
@@ -122,7 +120,7 @@ fn after_a_power_cut_there_is_all_that_was_acknowledged_and_nothing_by_halves() 
         if count > 0 && matches!(recorded.events[count - 1], Event::Synced) {
             continue;
         }
-        points += 1;
+        cases.count("points", 1);
         let seed = u64::try_from(count).unwrap();
         let keep = [
             Keep::Nothing,
@@ -139,7 +137,7 @@ fn after_a_power_cut_there_is_all_that_was_acknowledged_and_nothing_by_halves() 
         for keep in keep.iter().copied() {
             let disk = TestDisk::with(recorded.image(count, keep));
             let may_be_found = may_be_found.clone();
-            watched(&format!("cut behind event {count}, {keep:?}"), move || {
+            cases.run(&format!("cut behind event {count}, {keep:?}"), move || {
                 let store = open_on(&disk, false).unwrap();
                 let found = store.snapshot().unwrap().sequence().value();
                 assert!(
@@ -149,14 +147,9 @@ fn after_a_power_cut_there_is_all_that_was_acknowledged_and_nothing_by_halves() 
                 expected.assert_at(&store, found);
                 store.close().unwrap();
             });
-            images += 1;
         }
     }
-    println!(
-        "{images} images after power cuts at {points} points in {:.1?}",
-        started.elapsed()
-    );
-    assert!(images > 300, "{images} images");
+    cases.finish(&[(CASES, 300)]);
 }
 
 /// The bytes between the two syncs of the script's last commit but one, which is whole and does

@@ -1,8 +1,6 @@
 //! A script of all operations, what the store shows after each of its requests, and a watchdog.
 
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, OnceLock};
-use std::thread;
 use std::time::Duration;
 
 use contact_store::{
@@ -13,31 +11,8 @@ use contact_store::{
 };
 
 use super::disk::TestDisk;
+use crate::support::cases::HANG;
 use crate::support::{APP, OTHER_APP, at, id, options};
-
-/// How long anything may take. Nothing here takes a second.
-pub const HANG: Duration = Duration::from_secs(10);
-
-/// Runs a case on a thread of its own. A case that panics or hangs fails with its name.
-#[track_caller]
-pub fn watched<T: Send + 'static>(name: &str, case: impl FnOnce() -> T + Send + 'static) -> T {
-    let (done, wait) = mpsc::channel();
-    let thread = thread::spawn(move || {
-        let result = case();
-        let _ = done.send(());
-        result
-    });
-    match wait.recv_timeout(HANG) {
-        Err(RecvTimeoutError::Timeout) => panic!("{name}: hangs"),
-        Ok(()) | Err(RecvTimeoutError::Disconnected) => match thread.join() {
-            Ok(result) => result,
-            Err(panic) => {
-                eprintln!("{name}: failed");
-                std::panic::resume_unwind(panic)
-            }
-        },
-    }
-}
 
 /// One request, to be made any number of times.
 pub enum Request {

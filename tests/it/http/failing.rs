@@ -133,6 +133,37 @@ fn after_a_failed_commit_writes_and_health_are_503_until_the_store_is_reopened()
     assert_sound(&store);
 }
 
+#[test]
+fn reopening_is_tried_again_also_while_nobody_asks_anything() {
+    let disk = TestDisk::empty();
+    let store = ContactStore::open_on_disk(disk.clone(), Options::default()).unwrap();
+    connect(&store);
+    let host = HostOnThread::start(store.clone(), |_| {});
+    disk.fail(Fault {
+        at: 0,
+        kind: FaultKind::FromThenOn,
+    });
+    let failed = host.client().add("t1", "ann@example.com").unwrap();
+    assert_eq!(failed.code(), "indeterminate");
+    let calls = disk.failed_calls();
+    let began = Instant::now();
+    let wait_for = |done: &dyn Fn() -> bool| {
+        while !done() {
+            assert!(began.elapsed() < Duration::from_secs(60));
+            thread::yield_now();
+        }
+    };
+    // The first try has met the failing disk, after the question for its length; the next one meets
+    // one that works.
+    wait_for(&|| disk.failed_calls() > calls + 1);
+    disk.mend();
+    wait_for(&|| !store.stats().unwrap().needs_reopen);
+    assert_eq!(
+        host.client().add("t1", "ann@example.com").unwrap().status,
+        200
+    );
+}
+
 /// A real process at its limit for files: it says so, mends once the limit is raised, and loses
 /// nothing acknowledged.
 #[cfg(target_os = "linux")]
