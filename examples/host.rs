@@ -11,6 +11,8 @@
 mod access;
 #[path = "host/answer.rs"]
 mod answer;
+#[path = "host/batch.rs"]
+mod batch;
 #[path = "host/body.rs"]
 mod body;
 #[path = "host/guard.rs"]
@@ -25,6 +27,8 @@ pub(crate) mod metrics;
 pub(crate) mod options;
 #[path = "host/query.rs"]
 mod query;
+#[path = "host/room.rs"]
+mod room;
 #[path = "host/routes.rs"]
 mod routes;
 #[path = "host/server.rs"]
@@ -33,6 +37,8 @@ pub(crate) mod server;
 pub(crate) mod service;
 #[path = "host/signals.rs"]
 mod signals;
+#[path = "host/stream.rs"]
+mod stream;
 
 use std::env;
 use std::ffi::OsString;
@@ -68,21 +74,29 @@ pub(crate) fn exit_status(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             return 2;
         }
     };
-    match run(&arguments) {
-        Ok(()) => 0,
-        Err(failure) => {
-            say(&failure.to_string());
-            1
+    let (log, last_lines) = match Log::start(!arguments.quiet) {
+        Ok(log) => log,
+        Err(error) => {
+            say(&Failure::System(error).to_string());
+            return 1;
         }
+    };
+    let ended = run(&arguments, &log);
+    // Never by itself: standard error may be a pipe that nobody empties.
+    if let Err(failure) = &ended {
+        log.say(&failure.to_string());
     }
+    drop(log);
+    last_lines.wait();
+    u8::from(ended.is_err())
 }
 
-/// Says something to whoever watches. When that is not possible there is nobody to tell.
+/// Says something before there is a log. When that is not possible there is nobody to tell.
 fn say(text: &str) {
     drop(writeln!(io::stderr(), "host: {}", text.trim_end()));
 }
 
-fn run(arguments: &Arguments) -> Result<(), Failure> {
+fn run(arguments: &Arguments, log: &Log) -> Result<(), Failure> {
     let guard = guard_of(arguments)?;
     let mut options = Options::default();
     options.policy = arguments.policy;
@@ -95,18 +109,14 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     listener.set_nonblocking(true).map_err(Failure::Listen)?;
     let store = ContactStore::open(&arguments.store, options).map_err(Failure::Store)?;
     if let Ok(Some(_)) = store.stats().map(|stats| stats.wider_mode) {
-        say("others than its owner may read or write the file of the store");
+        log.say("others than its owner may read or write the file of the store");
     }
-    let (log, writing) = Log::start(!arguments.quiet).map_err(Failure::System)?;
-    settings.log = log;
+    settings.log = log.clone();
 
     let served = serve(listener, Service::new(store.clone(), settings));
     // On a thread that may wait: it takes as long as the disk. Everyone whose write is still
     // queued is answered, although by now nobody listens.
     let closed = store.close().map_err(Failure::Store);
-    drop(store);
-    // The last sender of lines went with the service.
-    drop(writing.join());
     served.and(closed)
 }
 

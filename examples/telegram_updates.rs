@@ -3,8 +3,8 @@
 //! receives the updates writes them down.
 //!
 //! ```text
-//! cargo run --release --example telegram_updates -- --key-file link.key --make-link shop-1 --expires-in 86400
-//! cargo run --release --example telegram_updates -- --store contacts.redb --key-file link.key updates.jsonl
+//! cargo run --release --example telegram_updates -- --key-file link.key --app UUID --make-link shop-1 --expires-in 86400
+//! cargo run --release --example telegram_updates -- --store contacts.redb --key-file link.key --app UUID updates.jsonl
 //! ```
 //!
 //! What an update asks for is decided in `action`, the links are signed and verified in `deep_link`;

@@ -24,46 +24,40 @@ fn name_of(method: &Method) -> &'static str {
 
 /// A request as its line in the log shows it: `POST /v1/apps/00000000-.../tokens`.
 ///
-/// Of the path, the route that it matched, never its own text; with the id of an app where a UUID
-/// stands, and the id of a contact where the answer says [`ThereIs`].
+/// Of the path, the route that it matched, never its own text; with the id that it names where the
+/// answer says [`ThereIs`].
 pub(crate) struct Logged {
     method: &'static str,
     route: Option<MatchedPath>,
-    app: Option<AppId>,
 }
 
-/// With an answer: the contact that the path names is, or was, in the store.
+/// With an answer: what the path names is, or was, in the store.
 ///
-/// The number is then the store's and may be logged. Another might be a phone that somebody took
-/// for a contact id.
+/// The id is then the store's and may be logged. Another might be a phone that somebody took for a
+/// contact id, or anything in the form of a UUID, also from whoever is not let in.
 #[derive(Clone, Copy)]
-pub(crate) struct ThereIs(pub(crate) ContactId);
+pub(crate) enum ThereIs {
+    App(AppId),
+    Contact(ContactId),
+}
 
 impl Logged {
     pub(crate) fn of(request: &Request) -> Self {
-        let route = request.extensions().get::<MatchedPath>().cloned();
-        let parts = route.as_ref().map_or("", |route| route.as_str()).split('/');
-        let app = parts
-            .zip(request.uri().path().split('/'))
-            .find_map(|(part, given)| (part == "{app_uuid}").then_some(given));
         Logged {
             method: name_of(request.method()),
-            app: app.and_then(|given| AppId::parse(given).ok()),
-            route,
+            route: request.extensions().get::<MatchedPath>().cloned(),
         }
     }
 
-    pub(crate) fn shown(&self, contact: Option<&ThereIs>) -> String {
+    pub(crate) fn shown(&self, there_is: Option<&ThereIs>) -> String {
         let Some(route) = &self.route else {
             return format!("{} (unknown path)", self.method);
         };
-        let mut shown = format!("{} {}", self.method, route.as_str());
-        if let Some(app) = self.app {
-            shown = shown.replace("{app_uuid}", &app.to_string());
+        let shown = format!("{} {}", self.method, route.as_str());
+        match there_is {
+            None => shown,
+            Some(ThereIs::App(app)) => shown.replace("{app_uuid}", &app.to_string()),
+            Some(ThereIs::Contact(contact)) => shown.replace("{contactId}", &contact.to_string()),
         }
-        if let Some(ThereIs(contact)) = contact {
-            shown = shown.replace("{contactId}", &contact.to_string());
-        }
-        shown
     }
 }

@@ -1,26 +1,59 @@
 //! Answers and refusals. Whatever is refused, by whatever part, is answered as
 //! `{"error": {"code", "message", ...}}`.
 
+use std::io::Write as _;
+
+use axum::body::Bytes;
 use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use contact_store::{Error, Limit, RecipientError, wire};
 use serde::Serialize;
 
+use super::room::{NoRoom, Room, Share, Text};
+
 /// A second: a queue is empty again by then, and a store that failed may be reopened.
 const RETRY: (HeaderName, HeaderValue) = (RETRY_AFTER, HeaderValue::from_static("1"));
 
 /// A JSON text.
-pub(crate) struct Json(Vec<u8>);
+pub(crate) struct Json(Bytes);
 
 impl Json {
-    pub(crate) fn of(answer: &impl Serialize) -> Self {
-        // Answers are made of texts and numbers: every one of them can be written.
-        let mut text = serde_json::to_vec(answer).unwrap_or_default();
-        // For whoever sees one in a terminal.
-        text.push(b'\n');
-        Json(text)
+    /// An answer that is never longer than a few lines.
+    pub(crate) fn short(answer: &impl Serialize) -> Self {
+        Json(text(answer).into())
     }
+
+    /// An answer that is refused when there is no room for it.
+    pub(crate) fn of(answer: &impl Serialize, room: &Room) -> Result<Self, Refusal> {
+        let bytes = Vec::new();
+        let share = room.share()?;
+        let mut text = Text { bytes, share };
+        serde_json::to_writer(&mut text, answer).map_err(|_| NoRoom)?;
+        text.write_all(b"\n").map_err(|_| NoRoom)?;
+        Ok(Self::held(text))
+    }
+
+    /// An answer for which there is enough room already.
+    pub(crate) fn within(share: Share, answer: &impl Serialize) -> Self {
+        let bytes = text(answer);
+        Self::held(Text { bytes, share })
+    }
+
+    /// The room is free again when the last byte is with the system, which sends it.
+    fn held(mut text: Text) -> Self {
+        text.bytes.shrink_to_fit();
+        text.share.shrink_to(text.bytes.len());
+        Json(Bytes::from_owner(text))
+    }
+}
+
+fn text(answer: &impl Serialize) -> Vec<u8> {
+    // Answers are made of texts and numbers: every one of them can be written.
+    let mut text = serde_json::to_vec(answer).unwrap_or_default();
+    // For whoever sees one in a terminal.
+    text.push(b'\n');
+    text
 }
 
 impl IntoResponse for Json {
@@ -99,7 +132,7 @@ impl Refusal {
     pub(crate) const NO_ROOM: Self = Self::with_header(
         StatusCode::SERVICE_UNAVAILABLE,
         "busy",
-        "too many bodies are held at once, no more are taken",
+        "too many bytes of requests and answers are held at once",
         RETRY,
     );
     pub(crate) const QUERY_NOT_UTF8: Self =
@@ -129,6 +162,12 @@ impl Refusal {
     }
 }
 
+impl From<NoRoom> for Refusal {
+    fn from(_: NoRoom) -> Self {
+        Refusal::NO_ROOM
+    }
+}
+
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         Refusal::Store(error)
@@ -141,14 +180,18 @@ impl IntoResponse for Refusal {
             Refusal::Store(error) => {
                 let status = status_of(&error);
                 let retry = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY);
-                (status, retry, Json::of(&wire::error(&error)))
+                (status, retry, Json::short(&wire::error(&error)))
             }
             Refusal::Own {
                 status,
                 code,
                 message,
                 header,
-            } => (status, header, Json::of(&wire::host_error(code, message))),
+            } => (
+                status,
+                header,
+                Json::short(&wire::host_error(code, message)),
+            ),
         };
         let mut response = (status, body).into_response();
         response.headers_mut().extend(header);

@@ -2,7 +2,6 @@
 //!
 //! It does not know what the JSON is.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
@@ -11,11 +10,11 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
 use contact_store::{Error, Limits, wire};
 use http_body_util::BodyExt as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::answer::Refusal;
+use super::room::Share;
 use super::service::Service;
 
 /// Reading this much JSON takes less time than handing it to another thread and back.
@@ -24,45 +23,42 @@ const READ_AT_ONCE: usize = 16 << 10;
 /// How long the rest of a body that is too large is passed over.
 const REST_TIME: Duration = Duration::from_secs(1);
 
-/// Room for the bodies that are held at once, in bytes.
-pub(crate) struct Room(Arc<Semaphore>);
-
-impl Room {
-    pub(crate) fn new(bytes: usize) -> Self {
-        Room(Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))))
-    }
-
-    /// Takes room for more bytes, as they come: a length that is only promised takes none. It is
-    /// never waited for: clients that each hold a part and wait for more would wait for ever.
-    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
-        let bytes = u32::try_from(bytes).map_err(|_| Refusal::NO_ROOM)?;
-        let permit = Arc::clone(&self.0).try_acquire_many_owned(bytes);
-        permit.map_err(|_| Refusal::NO_ROOM)
-    }
-}
-
 /// A whole body that says that it is JSON.
 pub(crate) struct JsonBody {
     bytes: Vec<u8>,
+    /// Braces that open something, and commas, also those in texts.
+    braces: usize,
+    commas: usize,
     limits: Limits,
     /// Until it is read: what the store then holds, it bounds itself.
-    _room: OwnedSemaphorePermit,
+    _share: Share,
 }
 
 impl JsonBody {
-    /// Reads the request that the body is.
-    pub(crate) async fn parse<T: Send + 'static>(
+    /// At least as many as the longest list in it has elements.
+    pub(crate) fn most_elements(&self) -> usize {
+        self.commas.saturating_add(1)
+    }
+
+    /// At least as many as there are objects within the one that it is.
+    pub(crate) fn most_objects(&self) -> usize {
+        self.braces.saturating_sub(1)
+    }
+
+    /// Reads the request that the body is. Whatever else takes time for its length, such as to bring
+    /// it into canonical form and queue it, belongs into `read`, too.
+    pub(crate) async fn read<T: Send + 'static>(
         self,
-        parse: impl FnOnce(&[u8], &Limits) -> Result<T, Error> + Send + 'static,
+        read: impl FnOnce(&[u8], &Limits) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let parsed = if self.bytes.len() <= READ_AT_ONCE {
-            parse(&self.bytes, &self.limits)
+        let done = if self.bytes.len() <= READ_AT_ONCE {
+            read(&self.bytes, &self.limits)
         } else {
             // Megabytes of JSON would keep a thread of the runtime from its other connections.
-            let parsed = spawn_blocking(move || parse(&self.bytes, &self.limits)).await;
-            parsed.unwrap_or(Err(Error::Panicked))
+            let done = spawn_blocking(move || read(&self.bytes, &self.limits)).await;
+            done.unwrap_or(Err(Error::Panicked))
         };
-        Ok(parsed?)
+        Ok(done?)
     }
 }
 
@@ -89,21 +85,27 @@ async fn collect(body: &mut Body, service: &Service) -> Result<JsonBody, Refusal
     let check = |bytes| wire::check_request_size(bytes, &limits).map_err(Error::from);
     // The length that the head names, before a byte is read.
     check(body.size_hint().lower())?;
-    let mut room = service.room().take(0)?;
-    let mut bytes = Vec::new();
+    // It grows as bytes come: a length that is only promised takes no room.
+    let mut share = service.bodies().share()?;
+    let (mut bytes, mut braces, mut commas) = (Vec::new(), 0_usize, 0_usize);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Refusal::BROKEN_BODY)?;
         // Anything else is trailers, which mean nothing here.
         if let Ok(chunk) = frame.into_data() {
             check(bytes.len().saturating_add(chunk.len()) as u64)?;
-            room.merge(service.room().take(chunk.len())?);
+            share.grow(chunk.len())?;
+            let count = |counted| chunk.iter().filter(|byte| **byte == counted).count();
+            braces = braces.saturating_add(count(b'{'));
+            commas = commas.saturating_add(count(b','));
             bytes.extend_from_slice(&chunk);
         }
     }
     Ok(JsonBody {
         bytes,
+        braces,
+        commas,
         limits,
-        _room: room,
+        _share: share,
     })
 }
 

@@ -3,16 +3,19 @@
 //! A thread of its own writes them: standard error may be a pipe that nobody empties, and waiting for
 //! it would stop the runtime's threads. When lines come faster than they go, they are counted instead.
 //!
-//! What is logged of a request holds nothing that a client chose freely (R52): see `routes`.
+//! What is logged of a request holds nothing that a client chose freely (R52): see `access`.
 
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::{self, JoinHandle};
+use std::thread;
+use std::time::Duration;
 
 /// Lines that wait, at most.
 const WAITING: usize = 4_096;
+/// For the last lines.
+const LAST_LINES_TIME: Duration = Duration::from_secs(1);
 
 /// Where lines are handed in. All clones are one log.
 #[derive(Clone)]
@@ -32,21 +35,25 @@ impl Log {
         }
     }
 
-    /// A log on standard error, with or without a line for each request; and the thread that
-    /// writes it, which ends when the last clone is dropped.
-    pub(crate) fn start(requests: bool) -> io::Result<(Self, JoinHandle<()>)> {
+    /// A log on standard error, with or without a line for each request; and how to wait for its
+    /// last lines.
+    pub(crate) fn start(requests: bool) -> io::Result<(Self, LastLines)> {
         let (lines, waiting) = sync_channel(WAITING);
+        let (writing, written) = sync_channel(1);
         let left_out = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&left_out);
-        let writing = thread::Builder::new()
+        thread::Builder::new()
             .name("host-log".to_owned())
-            .spawn(move || write_all(&waiting, &counted))?;
+            .spawn(move || {
+                write_all(&waiting, &counted);
+                drop(writing);
+            })?;
         let log = Log {
             lines: Some(lines),
             left_out,
             requests,
         };
-        Ok((log, writing))
+        Ok((log, LastLines(written)))
     }
 
     /// Logs what the host has to say.
@@ -67,6 +74,17 @@ impl Log {
         {
             self.left_out.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+/// The lines that are written when the last clone of the log is dropped.
+pub(crate) struct LastLines(Receiver<()>);
+
+impl LastLines {
+    /// Waits for them, for a moment: where nobody reads them, the process must end all the same.
+    pub(crate) fn wait(self) {
+        // Nothing is sent: the other end is dropped when all is written.
+        self.0.recv_timeout(LAST_LINES_TIME).unwrap_or_default();
     }
 }
 

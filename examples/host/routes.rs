@@ -9,11 +9,12 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use contact_store::{AppId, ContactId, ContactStore, Identifiers, MatchPolicy, wire};
+use contact_store::{AppId, ContactId, ContactStore, Identifiers, Limits, MatchPolicy, wire};
 use serde::Serialize;
 
 use super::access::{Logged, ThereIs};
 use super::answer::{Json, Refusal};
+use super::batch;
 use super::body::JsonBody;
 use super::guard::OPEN_PATH;
 use super::metrics;
@@ -24,6 +25,9 @@ use super::service::Service;
 const PAGE_ROWS: usize = 100;
 
 type Answer = Result<Json, Refusal>;
+
+/// An answer that says that there is the app of the path.
+type AnswerOfApp = Result<(Extension<ThereIs>, Json), Refusal>;
 
 pub(crate) fn routes(service: Service) -> Router {
     Router::new()
@@ -64,76 +68,81 @@ async fn at_the_door(State(service): State<Service>, request: Request, next: Nex
 
 async fn apps(State(service): State<Service>) -> Answer {
     service
-        .read(|now| Ok(Json::of(&wire::apps(&now.apps()?))))
+        .read(|now, room| Json::of(&wire::apps(&now.apps()?), room))
         .await
 }
 
 async fn connect_app(State(service): State<Service>, body: JsonBody) -> Answer {
-    let (request, name) = body.parse(wire::parse_connect_app).await?;
+    let (request, name) = body.read(wire::parse_connect_app).await?;
     let id = service
         .written(service.store().connect_app(request))
         .await?;
-    Ok(Json::of(&wire::app_connected(id, &name)))
+    Ok(Json::short(&wire::app_connected(id, &name)))
 }
 
 async fn add_tokens(
     State(service): State<Service>,
     AppInPath(app): AppInPath,
     body: JsonBody,
-) -> Answer {
-    let request = body
-        .parse(move |body, limits| wire::parse_add_tokens(app, body, limits))
-        .await?;
-    let added = service.written(service.store().add_tokens(request)).await?;
-    Ok(Json::of(&wire::tokens_added(&added)))
+) -> AnswerOfApp {
+    let queue = move |store: &ContactStore, body: &[u8], limits: &Limits| {
+        Ok(store.add_tokens(wire::parse_add_tokens(app, body, limits)?))
+    };
+    let answer = |added, share| Json::within(share, &wire::tokens_added(&added));
+    let listed = service.settings().limits.contacts_per_token;
+    let answer = batch::answered(&service, body, listed, queue, answer).await?;
+    Ok((Extension(ThereIs::App(app)), answer))
 }
 
 async fn record_reports(
     State(service): State<Service>,
     AppInPath(app): AppInPath,
     body: JsonBody,
-) -> Answer {
-    let request = body
-        .parse(move |body, limits| wire::parse_reports(app, body, limits))
-        .await?;
-    let recorded = service
-        .written(service.store().record_reports(request))
-        .await?;
-    Ok(Json::of(&wire::reports_recorded(&recorded)))
+) -> AnswerOfApp {
+    let queue = move |store: &ContactStore, body: &[u8], limits: &Limits| {
+        Ok(store.record_reports(wire::parse_reports(app, body, limits)?))
+    };
+    let answer = |recorded: Vec<_>, share| Json::within(share, &wire::reports_recorded(&recorded));
+    let answer = batch::answered(&service, body, 0, queue, answer).await?;
+    Ok((Extension(ThereIs::App(app)), answer))
 }
 
 async fn subscribers(
     State(service): State<Service>,
     AppInPath(app): AppInPath,
     Query(query): Query,
-) -> Answer {
+) -> AnswerOfApp {
     let (after, limit) = wire::parse_subscribers_page(&query, &service.settings().limits)?;
-    service
-        .read(move |now| {
+    let page = service
+        .read(move |now, room| {
             let page = now.subscribers(app, after, limit.unwrap_or(PAGE_ROWS))?;
-            Ok(Json::of(&wire::subscribers(&page)))
+            Json::of(&wire::subscribers(&page), room)
         })
-        .await
+        .await?;
+    Ok((Extension(ThereIs::App(app)), page))
 }
 
 async fn messages(
     State(service): State<Service>,
     AppInPath(app): AppInPath,
     Query(query): Query,
-) -> Answer {
+) -> AnswerOfApp {
     let (after, limit) = wire::parse_messages_page(&query, &service.settings().limits)?;
-    service
-        .read(move |now| {
+    let page = service
+        .read(move |now, room| {
             let page = now.messages(app, after.as_ref(), limit.unwrap_or(PAGE_ROWS))?;
-            Ok(Json::of(&wire::messages(&page)))
+            Json::of(&wire::messages(&page), room)
         })
-        .await
+        .await?;
+    Ok((Extension(ThereIs::App(app)), page))
 }
 
 async fn upsert(State(service): State<Service>, body: JsonBody) -> Answer {
-    let request = body.parse(wire::parse_upsert).await?;
-    let upserted = service.written(service.store().upsert(request)).await?;
-    Ok(Json::of(&wire::contacts_upserted(&upserted)))
+    let queue = |store: &ContactStore, body: &[u8], limits: &Limits| {
+        Ok(store.upsert(wire::parse_upsert(body, limits)?))
+    };
+    let answer = |upserted: Vec<_>, share| Json::within(share, &wire::contacts_upserted(&upserted));
+    batch::answered(&service, body, 0, queue, answer).await
 }
 
 async fn find_by_query(State(service): State<Service>, Query(query): Query) -> Answer {
@@ -142,7 +151,7 @@ async fn find_by_query(State(service): State<Service>, Query(query): Query) -> A
 }
 
 async fn find(State(service): State<Service>, body: JsonBody) -> Answer {
-    let asked = body.parse(wire::parse_find).await?;
+    let asked = body.read(wire::parse_find).await?;
     found(&service, asked).await
 }
 
@@ -151,19 +160,19 @@ async fn found(
     (identifiers, policy): (Identifiers, Option<MatchPolicy>),
 ) -> Answer {
     let policy = policy.unwrap_or(service.settings().policy);
-    let answer = service
-        .read(move |now| {
+    service
+        .read(move |now, room| {
             let found = now.find(&identifiers, policy)?;
-            Ok(found.map(|found| Json::of(&wire::contact_found(Some(&found)))))
+            let found = found.ok_or(Refusal::NO_CONTACT)?;
+            Json::of(&wire::contact_found(Some(&found)), room)
         })
-        .await?;
-    answer.ok_or(Refusal::NO_CONTACT)
+        .await
 }
 
 async fn explain(State(service): State<Service>, body: JsonBody) -> Answer {
-    let identifiers = body.parse(wire::parse_identifiers).await?;
+    let identifiers = body.read(wire::parse_identifiers).await?;
     service
-        .read(move |now| Ok(Json::of(&wire::explanation(&now.explain(&identifiers)?))))
+        .read(move |now, room| Json::of(&wire::explanation(&now.explain(&identifiers)?), room))
         .await
 }
 
@@ -172,13 +181,12 @@ async fn contact(
     ContactInPath(id): ContactInPath,
 ) -> Result<(Extension<ThereIs>, Json), Refusal> {
     let card = service
-        .read(move |now| {
-            let card = now.contact(id)?;
-            Ok(card.map(|card| Json::of(&wire::card(&card))))
+        .read(move |now, room| {
+            let card = now.contact(id)?.ok_or(Refusal::NO_CONTACT)?;
+            Json::of(&wire::card(&card), room)
         })
         .await?;
-    let card = card.ok_or(Refusal::NO_CONTACT)?;
-    Ok((Extension(ThereIs(id)), card))
+    Ok((Extension(ThereIs::Contact(id)), card))
 }
 
 async fn erase(
@@ -186,23 +194,23 @@ async fn erase(
     ContactInPath(id): ContactInPath,
 ) -> Result<(Option<Extension<ThereIs>>, Json), Refusal> {
     let erased = service.written(service.store().erase(id)).await?;
-    let there_was = erased.erased.then_some(Extension(ThereIs(id)));
-    Ok((there_was, Json::of(&wire::erased(erased))))
+    let there_was = erased.erased.then_some(Extension(ThereIs::Contact(id)));
+    Ok((there_was, Json::short(&wire::erased(erased))))
 }
 
 async fn resolve(State(service): State<Service>, body: JsonBody) -> Answer {
     // What is sent, and in whose name, is for whoever sends it.
     let recipient = body
-        .parse(|body, limits| Ok(wire::parse_send_request(body, limits)?.recipient))
+        .read(|body, limits| Ok(wire::parse_send_request(body, limits)?.recipient))
         .await?;
     service
-        .read(move |now| Ok(Json::of(&wire::recipients(&now.resolve(&recipient)?))))
+        .read(move |now, room| Json::of(&wire::recipients(&now.resolve(&recipient)?), room))
         .await
 }
 
 async fn health(State(service): State<Service>) -> Answer {
     service.check_health().await?;
-    Ok(Json::of(&Health { status: "ok" }))
+    Ok(Json::short(&Health { status: "ok" }))
 }
 
 #[derive(Serialize)]
@@ -212,7 +220,7 @@ struct Health {
 
 async fn metrics_text(State(service): State<Service>) -> Result<impl IntoResponse, Refusal> {
     // It asks the system for the length of the file.
-    let stats = service.ask(ContactStore::stats).await?;
+    let stats = service.ask(|store| Ok(store.stats()?)).await?;
     Ok((
         [(CONTENT_TYPE, metrics::CONTENT_TYPE)],
         metrics::text(&stats),

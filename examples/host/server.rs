@@ -17,6 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::routes::routes;
 use super::service::Service;
+use super::stream::Stream;
 
 /// Connections at once. Others wait in the queue of the system: each costs memory and a file
 /// descriptor.
@@ -41,11 +42,15 @@ pub(crate) async fn serve(listener: TcpListener, service: Service, stop: &mut im
     let (stopping, stopped) = watch::channel(());
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
+    let answer_time = service.settings().answer_time;
     let routes = routes(service);
     loop {
         tokio::select! {
             () = stop.asked() => break,
             (stream, place) = accept(&listener, &places) => {
+                // An answer is one small write: to hold it back for more only makes it late.
+                drop(stream.set_nodelay(true));
+                let stream = Stream::new(stream, answer_time);
                 connections.spawn(connection(stream, place, routes.clone(), stopped.clone()));
             }
             Some(_) = connections.join_next() => {}
@@ -87,13 +92,11 @@ fn is_of_client(kind: ErrorKind) -> bool {
 }
 
 async fn connection(
-    stream: TcpStream,
+    stream: Stream,
     _place: OwnedSemaphorePermit,
     routes: axum::Router,
     mut stopped: watch::Receiver<()>,
 ) {
-    // An answer is one small write: to hold it back for more only makes it late.
-    drop(stream.set_nodelay(true));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)

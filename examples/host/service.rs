@@ -9,10 +9,10 @@ use contact_store::{ContactStore, Error, Limits, MatchPolicy, Pending, Snapshot}
 use tokio::task::spawn_blocking;
 
 use super::answer::Refusal;
-use super::body::Room;
 use super::guard::Guard;
 use super::health::Health;
 use super::log::Log;
+use super::room::Room;
 
 /// How a host serves.
 pub(crate) struct Settings {
@@ -24,6 +24,10 @@ pub(crate) struct Settings {
     pub(crate) body_time: Duration,
     /// Bytes of bodies that are held at once.
     pub(crate) body_bytes: usize,
+    /// For one answer: to wait for room before it is made, and to be taken by the client.
+    pub(crate) answer_time: Duration,
+    /// Bytes of answers that are held at once, until their clients have taken them.
+    pub(crate) answer_bytes: usize,
     pub(crate) log: Log,
 }
 
@@ -35,6 +39,8 @@ impl Settings {
             policy: MatchPolicy::default(),
             body_time: Duration::from_secs(30),
             body_bytes: 64 << 20,
+            answer_time: Duration::from_secs(30),
+            answer_bytes: 256 << 20,
             log: Log::none(),
         }
     }
@@ -48,7 +54,8 @@ struct Inner {
     store: ContactStore,
     settings: Settings,
     health: Health,
-    room: Room,
+    bodies: Room,
+    answers: Room,
 }
 
 impl Service {
@@ -56,7 +63,8 @@ impl Service {
         Service(Arc::new(Inner {
             store,
             health: Health::new(),
-            room: Room::new(settings.body_bytes),
+            bodies: Room::new(settings.body_bytes),
+            answers: Room::new(settings.answer_bytes),
             settings,
         }))
     }
@@ -69,14 +77,18 @@ impl Service {
         &self.0.settings
     }
 
-    pub(crate) fn room(&self) -> &Room {
-        &self.0.room
+    pub(crate) fn bodies(&self) -> &Room {
+        &self.0.bodies
+    }
+
+    pub(crate) fn answers(&self) -> &Room {
+        &self.0.answers
     }
 
     /// Refuses when the store takes no writes.
     pub(crate) async fn check_health(&self) -> Result<(), Refusal> {
         self.ask(|store| match store.stats()?.needs_reopen {
-            true => Err(Error::NeedsReopen),
+            true => Err(Error::NeedsReopen.into()),
             false => Ok(()),
         })
         .await
@@ -95,33 +107,37 @@ impl Service {
 
     /// Awaits a write. Who goes away does not cancel it: it is queued already.
     pub(crate) async fn written<T>(&self, write: Pending<T>) -> Result<T, Refusal> {
-        let committed = write.await.map_err(|error| self.noted(error))?;
-        Ok(committed.outcome)
+        let committed = write.await.map_err(Refusal::from);
+        let committed = committed.inspect_err(|refusal| self.note(refusal));
+        Ok(committed?.outcome)
     }
 
-    /// Reads from the last durable state, on a thread that may wait: what is read may have to come
-    /// from the disk, and a thread of the runtime has all other connections to serve.
+    /// Answers from the last durable state, on a thread that may wait: what is read may have to come
+    /// from the disk, and a thread of the runtime has all other connections to serve. The answer
+    /// takes its room from that of all.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Snapshot) -> Result<T, Error> + Send + 'static,
+        read: impl FnOnce(&Snapshot, &Room) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        self.ask(move |store| read(&store.snapshot()?)).await
+        let room = self.0.answers.clone();
+        self.ask(move |store| read(&store.snapshot()?, &room)).await
     }
 
     /// Asks the store something, on a thread that may wait.
     pub(crate) async fn ask<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(&ContactStore) -> Result<T, Error> + Send + 'static,
+        ask: impl FnOnce(&ContactStore) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         let store = self.0.store.clone();
         let asked = spawn_blocking(move || ask(&store)).await;
         // It panicked: what it says is on standard error, and holds no value of a request (R52).
-        let asked = asked.unwrap_or(Err(Error::Panicked));
-        asked.map_err(|error| self.noted(error))
+        let asked = asked.unwrap_or(Err(Error::Panicked.into()));
+        asked.inspect_err(|refusal| self.note(refusal))
     }
 
-    fn noted(&self, error: Error) -> Refusal {
-        self.0.health.note(&error);
-        error.into()
+    fn note(&self, refusal: &Refusal) {
+        if let Refusal::Store(error) = refusal {
+            self.0.health.note(error);
+        }
     }
 }

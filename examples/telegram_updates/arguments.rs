@@ -10,8 +10,8 @@ use contact_store::{AppId, ExternalId};
 pub const USAGE: &str = "\
 Registers the persons who talk to a Telegram bot in a contact store, from the bot's updates.
 
-Usage: telegram_updates --store PATH --key-file PATH [--app UUID] [--now SECONDS] FILE
-       telegram_updates --key-file PATH [--app UUID] [--now SECONDS]
+Usage: telegram_updates --store PATH --key-file PATH --app UUID [--now SECONDS] FILE
+       telegram_updates --key-file PATH --app UUID [--now SECONDS]
                         --make-link CUSTOMER_ID --expires-in SECONDS
 
   --store PATH       the file of the store; it is created if there is none
@@ -28,9 +28,6 @@ For each update, one JSON line of what became of it goes to standard output. The
 when all updates were read, whatever became of them; 1 when reading, the key file or the store
 failed, or the link cannot be made; 2 when the arguments are wrong.
 ";
-
-/// The bot of the recorded sample.
-pub const SAMPLE_APP: AppId = AppId::from_u128(0x7b1d_2f40_9c3e_4a58_8d61_5e0f_a1b2_c3d4);
 
 /// What the command line says.
 #[derive(Debug, PartialEq, Eq)]
@@ -109,11 +106,13 @@ impl Arguments {
                 log: log.ok_or("FILE is required")?,
             },
         };
-        let app = app.map(|app| read_app(&app)).transpose()?;
+        let key_file = key_file.ok_or("--key-file is required")?;
+        // No default: two bots on one key would take each other's links (R10).
+        let app = read_app(&app.ok_or("--app is required")?)?;
         let now = now.map(|now| read_seconds(&now).ok_or("--now is a number of seconds"));
         Ok(Some(Arguments {
-            key_file: key_file.ok_or("--key-file is required")?,
-            app: app.unwrap_or(SAMPLE_APP),
+            key_file,
+            app,
             now: now.transpose()?,
             task,
         }))

@@ -13,6 +13,7 @@ mod endpoints;
 mod failing;
 mod guides;
 mod host;
+mod large;
 mod log;
 mod metrics;
 mod readme;

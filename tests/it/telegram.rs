@@ -11,12 +11,13 @@ mod example;
 
 use contact_store::{AppId, ExternalId};
 use example::action::{Action, action};
-use example::arguments::SAMPLE_APP;
 use example::deep_link::DeepLinks;
 use serde_json::{Value, json};
 
 /// The key of the recorded sample.
 const KEY: &[u8] = b"a sample key that everybody knows: never use it";
+/// The bot of the recorded sample.
+const SAMPLE_APP: AppId = AppId::from_u128(0x7b1d_2f40_9c3e_4a58_8d61_5e0f_a1b2_c3d4);
 /// When the tests take place, in seconds since 1970.
 const NOW: u64 = 1_700_000_000;
 /// When their updates were sent.

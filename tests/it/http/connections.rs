@@ -181,7 +181,7 @@ fn bodies_that_are_more_together_than_there_is_room_for_are_503() {
         client.post(&tokens(), body).is_error(
             503,
             "busy",
-            "too many bodies are held at once, no more are taken",
+            "too many bytes of requests and answers are held at once",
         );
         // The room is free again.
         let body = format!("{BODY}{}", " ".repeat(1_000 - BODY.len()));

@@ -4,13 +4,14 @@ use std::io::{BufRead as _, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use contact_store::{ContactStore, Create, Limits, Options};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::client::Client;
@@ -31,6 +32,9 @@ const HANG: Duration = Duration::from_secs(60);
 pub struct Host {
     child: Child,
     pub address: SocketAddr,
+    /// Its standard output: where it listens; closed when it has ended.
+    out: Receiver<SocketAddr>,
+    /// Unless its standard error goes elsewhere.
     log: Option<JoinHandle<String>>,
     pub path: PathBuf,
     /// Gone with the host.
@@ -73,16 +77,25 @@ impl Host {
         Self::run(command(&with_defaults(path, arguments)), path)
     }
 
+    /// On the store at a path, with its standard error elsewhere.
+    pub fn saying_to(elsewhere: impl Into<Stdio>, path: &Path) -> Self {
+        Self::run_saying_to(elsewhere, command(&with_defaults(path, &[])), path)
+    }
+
     /// Under limits that `sh` sets first.
     pub fn on_after(set: &str, path: &Path) -> Self {
         let task = with_defaults(path, &[]).join("\n");
         Self::run(process::command_after(set, CHILD, &task), path)
     }
 
-    fn run(mut command: Command, path: &Path) -> Self {
-        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    fn run(command: Command, path: &Path) -> Self {
+        Self::run_saying_to(Stdio::piped(), command, path)
+    }
+
+    fn run_saying_to(elsewhere: impl Into<Stdio>, mut command: Command, path: &Path) -> Self {
+        let command = command.stdout(Stdio::piped()).stderr(elsewhere);
         let mut child = command.spawn().unwrap();
-        let (send, address) = mpsc::channel();
+        let (send, heard) = mpsc::channel();
         let out = BufReader::new(child.stdout.take().unwrap());
         // Read to its end: the child must never wait for a full pipe.
         thread::spawn(move || {
@@ -92,22 +105,22 @@ impl Host {
                 }
             }
         });
-        let log = thread::spawn({
-            let mut from = child.stderr.take().unwrap();
-            move || {
+        let log = child.stderr.take().map(|mut from| {
+            thread::spawn(move || {
                 let mut log = String::new();
                 from.read_to_string(&mut log).unwrap();
                 log
-            }
+            })
         });
         let mut host = Host {
             child,
             address: SocketAddr::from(([0; 4], 0)),
-            log: Some(log),
+            out: heard,
+            log,
             path: path.to_owned(),
             directory: None,
         };
-        match address.recv_timeout(HANG) {
+        match host.out.recv_timeout(HANG) {
             Ok(address) => host.address = address,
             Err(_) => panic!("it does not listen: {}", host.kill_and_read()),
         }
@@ -142,7 +155,9 @@ impl Host {
     /// Waits until it has ended.
     #[track_caller]
     pub fn end(mut self) -> Ended {
-        let log = self.log.take().unwrap().join().unwrap();
+        let more = self.out.recv_timeout(HANG);
+        assert_eq!(more, Err(RecvTimeoutError::Disconnected), "it does not end");
+        let log = self.read_log();
         let status = self.child.wait().unwrap();
         assert_silent(&log);
         Ended {
@@ -156,7 +171,12 @@ impl Host {
     fn kill_and_read(&mut self) -> String {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.log.take().unwrap().join().unwrap()
+        self.read_log()
+    }
+
+    fn read_log(&mut self) -> String {
+        let log = self.log.take().map(|log| log.join().unwrap());
+        log.unwrap_or_default()
     }
 }
 
@@ -203,6 +223,7 @@ pub fn open(path: &Path) -> ContactStore {
 /// A host on a thread, for a store and settings of the test's own. Ends when it is dropped.
 pub struct HostOnThread {
     pub address: SocketAddr,
+    runtime: Handle,
     end: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -224,17 +245,29 @@ impl Stop for ByTest {
 
 impl HostOnThread {
     pub fn start(store: ContactStore, set: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_with_threads(2, 64, store, set)
+    }
+
+    /// With so many threads for its connections, and for what may wait.
+    pub fn start_with_threads(
+        workers: usize,
+        blocking: usize,
+        store: ContactStore,
+        set: impl FnOnce(&mut Settings),
+    ) -> Self {
         let mut settings = Settings::new(Guard::loopback_names(), Limits::default());
         set(&mut settings);
         let service = Service::new(store, settings);
         let (end, ended) = oneshot::channel();
         let (send, address) = mpsc::channel();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(workers)
+            .max_blocking_threads(blocking)
+            .enable_all()
+            .build()
+            .unwrap();
+        let handle = runtime.handle().clone();
         let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build()
-                .unwrap();
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 send.send(listener.local_addr().unwrap()).unwrap();
@@ -243,6 +276,7 @@ impl HostOnThread {
         });
         HostOnThread {
             address: address.recv_timeout(HANG).unwrap(),
+            runtime: handle,
             end: Some(end),
             thread: Some(thread),
         }
@@ -255,7 +289,24 @@ impl HostOnThread {
     pub fn connect(&self) -> TcpStream {
         connect(self.address)
     }
+
+    /// Occupies one of its threads for what may wait, until what this gives is dropped.
+    pub fn occupy(&self) -> Occupied {
+        let (free, freed) = mpsc::channel();
+        let (send, occupied) = mpsc::channel();
+        self.runtime.spawn_blocking(move || {
+            send.send(()).unwrap();
+            // Nothing is sent: the other end is dropped.
+            let _ = freed.recv();
+        });
+        occupied.recv_timeout(HANG).unwrap();
+        Occupied(free)
+    }
 }
+
+/// See [`HostOnThread::occupy`].
+#[must_use]
+pub struct Occupied(#[expect(dead_code, reason = "its end counts")] mpsc::Sender<()>);
 
 impl Drop for HostOnThread {
     fn drop(&mut self) {

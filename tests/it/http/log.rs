@@ -1,7 +1,17 @@
-//! The log: a line for each request, with nothing in it that a client chose freely (R52).
+//! The log: a line for each request, with nothing in it that a client chose freely (R52); and that
+//! nobody has to read it.
+
+use std::io::{ErrorKind, PipeWriter, Read as _, Write as _, pipe};
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::process::Signal;
 
 use super::client::{APP, exchange};
-use super::host::Host;
+use super::host::{Host, command};
 
 #[test]
 fn a_line_says_method_route_ids_and_status_and_nothing_else_of_the_request() {
@@ -18,7 +28,11 @@ fn a_line_says_method_route_ids_and_status_and_nothing_else_of_the_request() {
         "GET /v1/contacts/ann@example.com",
         "DELETE /v1/contacts/1",
         "GET /v1/apps/ann@example.com/messages",
+        // A UUID may be anybody's, until the store says that it is one of its apps.
         "GET /v1/apps/0000000000000000000000000000000B/messages",
+        "POST /v1/apps/0000000000000000000000000000000B/tokens",
+        "GET /v1/apps/0000000000000000000000000000000A/messages",
+        "GET /v1/apps/0000000000000000000000000000000A/subscribers",
         "GET /380500000001?380500000001",
         "PUT /v1/apps",
         "GET /healthz",
@@ -27,8 +41,10 @@ fn a_line_says_method_route_ids_and_status_and_nothing_else_of_the_request() {
     }
     let request = "SHOP-380500000001 /v1/apps HTTP/1.1\r\nHost: localhost\r\n\r\n";
     exchange(host.connect(), request);
-    let request = "GET /v1/apps HTTP/1.1\r\nHost: example.com\r\n\r\n";
-    exchange(host.connect(), request);
+    for path in ["/v1/apps".to_owned(), format!("/v1/apps/{APP}/messages")] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: example.com\r\n\r\n");
+        exchange(host.connect(), request);
+    }
     let log = host.stop().log;
     let lines: Vec<_> = log
         .lines()
@@ -50,12 +66,16 @@ fn a_line_says_method_route_ids_and_status_and_nothing_else_of_the_request() {
             "GET /v1/contacts/{contactId} 400",
             "DELETE /v1/contacts/1 200",
             "GET /v1/apps/{app_uuid}/messages 400",
-            "GET /v1/apps/00000000-0000-0000-0000-00000000000b/messages 404",
+            "GET /v1/apps/{app_uuid}/messages 404",
+            "POST /v1/apps/{app_uuid}/tokens 415",
+            &format!("GET /v1/apps/{APP}/messages 200"),
+            &format!("GET /v1/apps/{APP}/subscribers 200"),
             "GET (unknown path) 404",
             "PUT /v1/apps 405",
             "GET /healthz 200",
             "(unknown method) /v1/apps 405",
             "GET /v1/apps 421",
+            "GET /v1/apps/{app_uuid}/messages 421",
         ]
     );
 }
@@ -67,4 +87,58 @@ fn quiet_logs_no_request() {
     client.connect_app();
     client.get("/nowhere");
     assert_eq!(host.stop().log, "");
+}
+
+/// Writes until the pipe takes no more, and leaves it as it was: whoever writes next waits.
+fn fill(mut pipe: &PipeWriter) {
+    fcntl_setfl(pipe, OFlags::NONBLOCK).unwrap();
+    for size in [1 << 12, 1] {
+        let refused = loop {
+            if let Err(error) = pipe.write(&vec![b'.'; size]) {
+                break error;
+            }
+        };
+        assert_eq!(refused.kind(), ErrorKind::WouldBlock);
+    }
+    fcntl_setfl(pipe, OFlags::empty()).unwrap();
+}
+
+#[test]
+fn a_signal_ends_the_host_also_when_nobody_reads_its_full_standard_error() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("contacts.redb");
+        let (unread, full) = pipe().unwrap();
+        fill(&full);
+        let host = Host::saying_to(full, &path);
+        let client = host.client();
+        client.connect_app();
+        for _ in 0..8 {
+            assert_eq!(client.get("/healthz").status, 200);
+        }
+        host.signal(signal);
+        assert_eq!(host.end().status, Some(0));
+        drop(unread);
+    }
+}
+
+#[test]
+fn a_failure_at_the_end_does_not_wait_for_a_full_standard_error_either() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("contacts.redb");
+    std::fs::write(&path, "").unwrap();
+    let (unread, full) = pipe().unwrap();
+    fill(&full);
+    let arguments = ["--store", path.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+    let mut host = command(&arguments);
+    let mut host = host.stdout(Stdio::piped()).stderr(full).spawn().unwrap();
+    let mut out = host.stdout.take().unwrap();
+    let (send, ended) = mpsc::channel();
+    // Its standard output is closed when it has ended.
+    thread::spawn(move || send.send(out.read_to_end(&mut Vec::new())));
+    let ended = ended.recv_timeout(Duration::from_secs(60));
+    host.kill().unwrap();
+    let status = host.wait().unwrap().code();
+    assert_eq!((ended.is_ok(), status), (true, Some(1)));
+    drop(unread);
 }

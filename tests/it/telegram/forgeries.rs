@@ -7,12 +7,11 @@ use contact_store::{AppName, ConnectApp, ContactStore, Options, Phone, Timestamp
 use serde_json::{Value, json};
 
 use super::example::action::{Action, Proved, Reason};
-use super::example::arguments::SAMPLE_APP;
 use super::example::deep_link::BadLink;
 use super::example::{Bot, Summary};
 use super::{
-    ANN, CUSTOMER, MALLORY, NOW, SENT, asks, contact, customer, link, links_of, standing, start,
-    with, without,
+    ANN, CUSTOMER, MALLORY, NOW, SAMPLE_APP, SENT, asks, contact, customer, link, links_of,
+    standing, start, with, without,
 };
 
 /// Ann's phone, as Telegram gives it.

@@ -8,11 +8,10 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use sha2::Sha256;
 
-use super::example::arguments::SAMPLE_APP;
 use super::example::deep_link::{
     BadLink, CUSTOMER_ID_BYTES, CannotSign, DOMAIN, DeepLinks, KeyTooShort, PAYLOAD_CHARS,
 };
-use super::{CUSTOMER, KEY, NOW, customer, link, links_of};
+use super::{CUSTOMER, KEY, NOW, SAMPLE_APP, customer, link, links_of};
 
 /// What a payload is refused for by the links of the sample.
 #[track_caller]

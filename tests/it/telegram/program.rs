@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use contact_store::{AppId, ContactStore, Error, Limits, OpenError, Options};
 
-use super::example::arguments::{Arguments, SAMPLE_APP, Task};
+use super::example::arguments::{Arguments, Task};
 use super::example::deep_link::{CannotSign, KeyTooShort};
 use super::example::key_file::{self, KeyFileError};
 use super::example::{Bot, Done, Stop, Summary, run};
-use super::{ANN, KEY, NOW, contact, customer, link, links_of};
+use super::{ANN, KEY, NOW, SAMPLE_APP, contact, customer, link, links_of, start};
 
 /// A key file that only its owner can read.
 fn key_file(directory: &Path, key: &[u8]) -> PathBuf {
@@ -34,9 +34,14 @@ fn parse(arguments: &[&str]) -> Result<Option<Arguments>, &'static str> {
     Arguments::parse(arguments.iter().map(OsString::from))
 }
 
-/// Runs the program with these arguments behind `--key-file`.
+/// Runs the program for the bot of the sample, with these arguments behind `--key-file` and `--app`.
 fn ran(key_file: &Path, arguments: &[&str]) -> (String, Result<Done, Stop>) {
-    let given = ["--key-file", key_file.to_str().unwrap()];
+    ran_for(SAMPLE_APP, key_file, arguments)
+}
+
+fn ran_for(app: AppId, key_file: &Path, arguments: &[&str]) -> (String, Result<Done, Stop>) {
+    let app = app.to_string();
+    let given = ["--key-file", key_file.to_str().unwrap(), "--app", &app];
     let arguments = parse(&[&given, arguments].concat()).unwrap().unwrap();
     let mut output = Vec::new();
     let done = run(&arguments, &mut output);
@@ -324,6 +329,7 @@ fn what_cannot_be_opened_ends_the_run() {
 
 #[test]
 fn the_arguments_are_read_as_the_help_says() {
+    const ONE: AppId = AppId::from_u128(1);
     let updates = |app, now| {
         Ok(Some(Arguments {
             key_file: "k".into(),
@@ -337,7 +343,7 @@ fn the_arguments_are_read_as_the_help_says() {
     };
     let makes_link = Ok(Some(Arguments {
         key_file: "k".into(),
-        app: SAMPLE_APP,
+        app: ONE,
         now: None,
         task: Task::MakeLink {
             customer: customer("c"),
@@ -345,16 +351,18 @@ fn the_arguments_are_read_as_the_help_says() {
         },
     }));
     let rows = [
-        ("--store s --key-file k f", updates(SAMPLE_APP, None)),
-        (
-            "f --key-file k --store s --now 5",
-            updates(SAMPLE_APP, Some(5)),
-        ),
         (
             "--store s --key-file k --app 00000000000000000000000000000001 f",
-            updates(AppId::from_u128(1), None),
+            updates(ONE, None),
         ),
-        ("--key-file k --make-link c --expires-in 60", makes_link),
+        (
+            "f --app 00000000-0000-0000-0000-000000000001 --key-file k --store s --now 5",
+            updates(ONE, Some(5)),
+        ),
+        (
+            "--key-file k --app 00000000000000000000000000000001 --make-link c --expires-in 60",
+            makes_link,
+        ),
         ("--help", Ok(None)),
         ("--store s f -h", Ok(None)),
         ("", Err("--store is required")),
@@ -366,11 +374,11 @@ fn the_arguments_are_read_as_the_help_says() {
         ("--store s --kye-file k f", Err("an option is not known")),
         ("--store s --key-file k --app bot f", Err("--app is a UUID")),
         (
-            "--store s --key-file k --now today f",
+            "--store s --key-file k --app 00000000000000000000000000000001 --now today f",
             Err("--now is a number of seconds"),
         ),
         (
-            "--store s --key-file k --now -5 f",
+            "--store s --key-file k --app 00000000000000000000000000000001 --now -5 f",
             Err("--now is a number of seconds"),
         ),
         (
@@ -401,5 +409,48 @@ fn the_arguments_are_read_as_the_help_says() {
     for (text, expected) in rows {
         let arguments: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
         assert_eq!(parse(&arguments), expected, "{text}");
+    }
+}
+
+// R10: with a bot that the program chose by itself, two bots on one key would be one app.
+#[test]
+fn the_bot_must_be_named_and_its_links_are_no_links_of_another_bot_on_the_same_key() {
+    for without in [
+        "--store s --key-file k f",
+        "--key-file k --make-link c --expires-in 60",
+    ] {
+        let arguments: Vec<&str> = without.split(' ').collect();
+        assert_eq!(parse(&arguments), Err("--app is required"), "{without}");
+    }
+
+    let directory = tempfile::tempdir().unwrap();
+    let key = key_file(directory.path(), KEY);
+    let log = directory.path().join("updates.jsonl");
+    let now = NOW.to_string();
+    let bots = [1, 2].map(AppId::from_u128);
+    let lives = ["--now", &now, "--make-link", "shop-1", "--expires-in", "60"];
+    let (payload, done) = ran_for(bots[0], &key, &lives);
+    assert!(matches!(done, Ok(Done::Link)), "{done:?}");
+    fs::write(&log, start(ANN, payload.trim_end()).to_string()).unwrap();
+    for (bot, applied) in bots.into_iter().zip([1, 0]) {
+        let store = directory.path().join(format!("{bot}.redb"));
+        let arguments = [
+            "--store",
+            store.to_str().unwrap(),
+            "--now",
+            &now,
+            log.to_str().unwrap(),
+        ];
+        let (_, done) = ran_for(bot, &key, &arguments);
+        let summary = match done {
+            Ok(Done::Updates(summary)) => summary,
+            other => panic!("{other:?}"),
+        };
+        let expected = Summary {
+            applied,
+            nothing: 1 - applied,
+            refused: 0,
+        };
+        assert_eq!(summary, expected, "{bot}");
     }
 }

@@ -8,10 +8,9 @@ use serde_json::{Value, json};
 
 use super::example::Bot;
 use super::example::action::{Action, Proved, Reason};
-use super::example::arguments::SAMPLE_APP;
 use super::{
-    ANN, CUSTOMER, NOW, SENT, asks, contact, customer, link, links_of, message, standing, start,
-    with,
+    ANN, CUSTOMER, NOW, SAMPLE_APP, SENT, asks, contact, customer, link, links_of, message,
+    standing, start, with,
 };
 
 fn token(id: i64) -> Token {
