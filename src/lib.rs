@@ -132,6 +132,7 @@ mod snapshot;
 mod storage;
 mod store;
 mod subscriber;
+mod sync;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub mod testing;

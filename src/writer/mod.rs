@@ -7,11 +7,7 @@ mod pending;
 mod queue;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
-
-use futures_channel::oneshot;
+use std::time::Duration;
 
 use crate::connect_app;
 use crate::error::{Error, OpenError, StorageError};
@@ -21,6 +17,8 @@ use crate::operation::Operation;
 use crate::options::WhenFull;
 use crate::sequence::SequenceNumber;
 use crate::storage::{Draft, Engine, Rows as _, Snapshot};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Arc, Instant, Mutex, MutexGuard, PoisonError, RwLock, oneshot};
 use crate::trace;
 
 pub use self::pending::Pending;

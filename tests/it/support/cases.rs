@@ -84,7 +84,8 @@ impl Cases {
         }
         self.count(CASES, 1);
         let repeat = format!(
-            "to repeat it: {CASE}='{name}' cargo test --test it -- --exact {}",
+            "to repeat it: {CASE}='{name}' cargo test --test {} -- --exact {}",
+            env!("CARGO_CRATE_NAME"),
             self.test
         );
         Some(watched(&format!("{name}, {repeat}"), case))
