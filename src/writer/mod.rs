@@ -83,6 +83,7 @@ impl Writer {
             current: snapshot,
             carried: Vec::new(),
             failed: false,
+            found: None,
             sweep_stopped: false,
         };
         let thread = thread::Builder::new()
@@ -198,6 +199,8 @@ struct Writing {
     carried: Vec<Box<dyn Job>>,
     /// A commit failed, and the file was not reopened since.
     failed: bool,
+    /// What reopening found last, if the file was ever reopened.
+    found: Option<SequenceNumber>,
     /// Sweeping failed: not tried again before the file is reopened.
     sweep_stopped: bool,
 }
@@ -341,7 +344,10 @@ impl Writing {
 
     fn reopen(&mut self) -> Result<SequenceNumber, Error> {
         if !self.failed && !self.engine.is_broken() {
-            return Ok(self.current.state().sequence);
+            // Several callers may have to learn from one reopening what became of their requests. The
+            // first of them reopened; by now others may have taken the numbers of what was lost.
+            let current = self.current.state().sequence;
+            return Ok(self.found.unwrap_or(current));
         }
         self.failed = true;
         self.shared.set_phase(Phase::Failed(None));
@@ -352,7 +358,9 @@ impl Writing {
         self.sweep_stopped = false;
         self.shared
             .set_phase(Phase::Open(Arc::clone(&self.current)));
-        Ok(self.current.state().sequence)
+        let found = self.current.state().sequence;
+        self.found = Some(found);
+        Ok(found)
     }
 }
 
