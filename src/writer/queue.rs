@@ -145,6 +145,7 @@ impl Queue {
         let mut waiting = self.lock();
         let jobs = std::mem::take(&mut waiting.jobs);
         let reopen = std::mem::take(&mut waiting.reopen);
+        waiting.text_bytes = 0;
         drop(waiting);
         for job in jobs {
             job.answer(Err(Error::Closed));
