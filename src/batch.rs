@@ -4,6 +4,7 @@
 
 use crate::error::{EntryError, Error};
 use crate::rules::BatchMode;
+use crate::seeded::{SeededFault, seeded};
 use crate::storage::{Draft, Failure};
 
 /// Decides the entries of a batch in order, each seeing the ones before it (R23).
@@ -21,7 +22,9 @@ pub(crate) fn decide_batch<E, T>(
             Err(error) => Err(error),
         };
         if let Err(error) = &outcome {
-            draft.roll_back_to(mark);
+            if !seeded(SeededFault::KeepRefusedEntry) {
+                draft.roll_back_to(mark);
+            }
             if mode == BatchMode::AllOrNothing {
                 return Err(Error::EntryRefused {
                     index,

@@ -126,6 +126,7 @@ mod record_reports;
 mod remove_token;
 mod report;
 mod rules;
+mod seeded;
 mod send_request;
 mod sequence;
 mod snapshot;

@@ -14,6 +14,7 @@ use crate::limits::{LimitExceeded, Limits};
 use crate::operation::{Operation, Size, Step};
 use crate::report::{MessageId, Status};
 use crate::rules::{self, BatchMode, FailedWithoutReason};
+use crate::seeded::{SeededFault, seeded};
 use crate::storage::{
     AppRow, Draft, Failure, MessageKey, MessageRow, Rows as _, SubscriberRow, find_subscriber,
 };
@@ -300,8 +301,8 @@ fn record(
         count_message(draft, MessageKey { app, message }, report.status, report.at)?;
     }
     let registered_at = time.not_after_clock(row.last_registered_at);
-    if let Some(removal) = rules::removes(report.status, report.forbidden, report.at, registered_at)
-    {
+    let forbidden = report.forbidden || seeded(SeededFault::RemoveOnAnyFailed);
+    if let Some(removal) = rules::removes(report.status, forbidden, report.at, registered_at) {
         holding::remove_subscriber(draft, (id, &row), removal)?;
         draft.change_tally(app, |tally| {
             tally.removed_by_failed = tally.removed_by_failed.saturating_add(1);

@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::OpenError;
+use crate::seeded::{SeededFault, seeded};
 
 use super::disk::FileLock;
 
@@ -94,7 +95,9 @@ impl Unpublished {
             Err(error) => return Err(error.into()),
         }
         self.remove_temporary();
-        sync_directory_of(&self.path)?;
+        if !seeded(SeededFault::SkipDirectorySync) {
+            sync_directory_of(&self.path)?;
+        }
         Ok(())
     }
 

@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{BackendError, StorageBackend};
 
+use crate::seeded::{SeededFault, seeded};
+
 /// A disk: bytes that stay.
 ///
 /// Part of the API only with the feature `testing`, with which the crate's own tests put a store on
@@ -257,6 +259,9 @@ impl StorageBackend for Backend {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        if seeded(SeededFault::SkipSync) {
+            return Ok(());
+        }
         self.0.writing(|disk| disk.sync_data())
     }
 

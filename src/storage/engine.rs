@@ -8,6 +8,7 @@ use redb::Database;
 
 use crate::app::AppNumber;
 use crate::error::{OpenError, StorageError};
+use crate::seeded::{SeededFault, seeded};
 use crate::trace::{self, Span};
 
 use super::disk::{Attached, Disk};
@@ -203,7 +204,7 @@ fn open_now(
 fn commit(database: &Database, changes: &Changes) -> Result<(), Failure> {
     let mut transaction = database.begin_write()?;
     // With one phase, a failed sync followed by reopening can lose the file.
-    transaction.set_two_phase_commit(true);
+    transaction.set_two_phase_commit(!seeded(SeededFault::OnePhaseCommit));
     for table in Table::ALL {
         if changes.touch(table) {
             write(&transaction, table, changes.of(table))?;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::app::{AppId, AppNumber};
 use crate::identifier::{ContactId, Email, ExternalId, Phone};
+use crate::seeded::{SeededFault, seeded};
 use crate::subscriber::SubscriberId;
 
 use super::draft::Draft;
@@ -81,8 +82,12 @@ impl Draft<'_> {
         match (before, after) {
             (None, Some(_)) => self.state.contacts = moved(self.state.contacts, 1, 0)?,
             (Some(_), None) => {
-                self.state.contacts = moved(self.state.contacts, 0, 1)?;
+                let down = u64::from(!seeded(SeededFault::CounterNotUpdated));
+                self.state.contacts = moved(self.state.contacts, 0, down)?;
                 self.state.erased = moved(self.state.erased, 1, 0)?;
+                if seeded(SeededFault::ReuseOfAnId) {
+                    self.state.next_contact = id.value();
+                }
             }
             _ => {}
         }
@@ -173,7 +178,9 @@ impl Draft<'_> {
         if old == new {
             return Ok(());
         }
-        if let Some(key) = old {
+        if let Some(key) = old
+            && (new.is_none() || !seeded(SeededFault::ForgetIndexDelete))
+        {
             let row = self.index_row(index, key)?.without(id);
             self.put_index(index, key, &row)?;
         }

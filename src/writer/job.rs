@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::error::Error;
 use crate::figures::Figures;
 use crate::operation::{Operation, Size, Step};
+use crate::seeded::{SeededFault, seeded};
 use crate::sequence::{Committed, SequenceNumber};
 use crate::storage::Draft;
 use crate::sync::oneshot;
@@ -62,7 +63,7 @@ impl<O: Operation> Job for Write<O> {
             Ok(decided) => decided,
             Err(_) => Err(Error::Panicked),
         };
-        if decided.is_err() {
+        if decided.is_err() && !seeded(SeededFault::CommitHalfABatch) {
             draft.roll_back_to(mark);
         }
         if draft.changed_since(mark) {

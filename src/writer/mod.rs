@@ -15,6 +15,7 @@ use crate::figures::Figures;
 use crate::limits::Limits;
 use crate::operation::Operation;
 use crate::options::WhenFull;
+use crate::seeded::{SeededFault, seeded};
 use crate::sequence::SequenceNumber;
 use crate::storage::{Draft, Engine, Rows as _, Snapshot};
 use crate::sync::thread::{self, JoinHandle};
@@ -260,13 +261,20 @@ impl Writing {
         self.sweep(&mut draft);
 
         let requests = decided.len();
+        if seeded(SeededFault::AcknowledgeBeforeCommit) {
+            let early = std::mem::take(&mut decided).into_iter();
+            let early = early.map(|(job, _, sequence)| (job, Ok(sequence)));
+            self.answer(early.collect(), |_| {});
+        }
         let committed = match self.commit(draft, requests) {
             Ok(None) => None,
             Ok(Some((snapshot, took))) => {
                 self.current = Arc::new(snapshot);
                 // Before anyone is answered, so that who was answered reads what it wrote.
-                self.shared
-                    .set_phase(Phase::Open(Arc::clone(&self.current)));
+                if !seeded(SeededFault::StaleSnapshot) {
+                    self.shared
+                        .set_phase(Phase::Open(Arc::clone(&self.current)));
+                }
                 Some(took)
             }
             Err(cause) => {
@@ -279,6 +287,9 @@ impl Writing {
         let mut answers = Vec::with_capacity(decided.len());
         for (job, progress, sequence) in decided {
             match progress {
+                Progress::Done if seeded(SeededFault::LyingSequenceNumber) => {
+                    answers.push((job, Ok(self.current.state().sequence)));
+                }
                 Progress::Done => answers.push((job, Ok(sequence))),
                 Progress::Again => self.carried.push(job),
             }
@@ -371,7 +382,7 @@ fn after_failure(
     cause: &StorageError,
 ) -> Vec<Answered> {
     let answer = |progress, sequence| {
-        if sequence > durable {
+        if sequence > durable && !seeded(SeededFault::FailedCommitIsFine) {
             Err(Error::Indeterminate {
                 sequence,
                 cause: cause.clone(),

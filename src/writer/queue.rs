@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::limits::{COMMIT_ENTRIES, COMMIT_TEXT_BYTES, Limits};
 use crate::operation::Size;
 use crate::options::WhenFull;
+use crate::seeded::{SeededFault, seeded};
 use crate::sequence::SequenceNumber;
 use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, oneshot};
 
@@ -83,7 +84,9 @@ impl Queue {
         if waiting.lobby.is_empty() && self.fits(&waiting, job.size()) {
             waiting.push(job);
             drop(waiting);
-            self.wake.notify_one();
+            if !seeded(SeededFault::LostWakeUp) {
+                self.wake.notify_one();
+            }
             return Ok(None);
         }
         match when_full {
@@ -134,6 +137,9 @@ impl Queue {
         let lobby = std::mem::take(&mut waiting.lobby);
         drop(waiting);
         self.wake.notify_one();
+        if seeded(SeededFault::LobbyForgottenOnClose) {
+            return std::mem::forget(lobby);
+        }
         for job in lobby.into_values() {
             job.answer(Err(Error::Closed));
         }

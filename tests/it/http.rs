@@ -15,6 +15,7 @@ mod guides;
 mod host;
 mod log;
 mod metrics;
+mod readme;
 mod refusals;
 
 #[path = "../../examples/host.rs"]

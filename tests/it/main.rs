@@ -39,6 +39,7 @@ mod rules_reading;
 mod rules_recipients;
 mod rules_reports;
 mod rules_tokens;
+mod seeded;
 mod sequences;
 mod telegram;
 #[cfg(feature = "tracing")]

@@ -33,6 +33,8 @@ mod figures;
 mod limits;
 #[path = "../../src/operation.rs"]
 mod operation;
+#[path = "../../src/seeded.rs"]
+mod seeded;
 #[path = "../../src/sequence.rs"]
 mod sequence;
 #[path = "../../src/trace.rs"]

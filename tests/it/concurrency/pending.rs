@@ -11,8 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use contact_store::{
-    AddTokens, AppId, BatchMode, Committed, ContactId, ContactStore, Erased, Error, MatchPolicy,
-    Options, Pending, Snapshot, TokenEntry, TokensAdded, WhenFull,
+    AddTokens, AppId, AppName, BatchMode, Committed, ConnectApp, ContactId, ContactStore, Erased,
+    Error, MatchPolicy, Options, Pending, Snapshot, TokenEntry, TokensAdded, WhenFull,
 };
 
 use crate::sequences::memory_disk::{Gate, MemoryDisk};
@@ -497,5 +497,18 @@ fn r51_a_file_that_was_closed_or_dropped_is_opened_at_once() {
             drop(store);
             assert_closed(snapshot.apps());
         }
+    }
+}
+
+// R49
+#[test]
+fn r49_an_idle_writer_is_woken_by_every_write() {
+    let store = ContactStore::open_in_memory(Options::default()).unwrap();
+    let limit = Duration::from_secs(5);
+    for n in 0..20 {
+        let request = ConnectApp::new(AppName::parse("Bot").unwrap()).id(AppId::from_u128(n));
+        let answer = store.connect_app(request).wait_timeout(limit);
+        let sequence = answer.expect("it waits for ever").unwrap().sequence;
+        assert_eq!(u128::from(sequence.value()), n + 1);
     }
 }

@@ -227,3 +227,50 @@ fn what_the_user_may_not_write_to_is_refused_and_left() {
     assert_eq!(said, ["PermissionDenied"]);
     assert_eq!(names(directory.path()), [""; 0]);
 }
+
+/// What is done in a directory: names that appear in it and go, and each time that the directory
+/// itself is opened.
+#[cfg(target_os = "linux")]
+fn watched(directory: &Path, make: impl FnOnce()) -> Vec<String> {
+    use std::mem::MaybeUninit;
+
+    use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+
+    let watch = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).unwrap();
+    let flags = WatchFlags::OPEN | WatchFlags::CREATE | WatchFlags::DELETE;
+    inotify::add_watch(&watch, directory, flags).unwrap();
+    make();
+    let mut buffer = [MaybeUninit::uninit(); 4_096];
+    let mut events = inotify::Reader::new(watch, &mut buffer);
+    let mut seen = Vec::new();
+    while let Ok(event) = events.next() {
+        let name = event.file_name().map(|name| name.to_str().unwrap());
+        let what = match (event.events(), name) {
+            (what, None) if what.contains(ReadFlags::OPEN) => "opened".to_owned(),
+            (what, Some(name)) if what.contains(ReadFlags::CREATE) => format!("appears {name}"),
+            (what, Some(name)) if what.contains(ReadFlags::DELETE) => format!("goes {name}"),
+            _ => continue,
+        };
+        seen.push(what);
+    }
+    seen
+}
+
+// R46. That the directory is opened once the name is there says that it is synced: nothing else is
+// done with it then.
+#[cfg(target_os = "linux")]
+#[test]
+fn r46_the_directory_is_synced_once_a_new_store_has_its_name_in_it() {
+    let (directory, path) = nowhere();
+    let seen = watched(directory.path(), || {
+        drop(ContactStore::open(&path, creating(Create::IfMissing)).unwrap());
+    });
+    let named = seen.iter().position(|it| *it == format!("appears {NAME}"));
+    let after = &seen[named.unwrap() + 1..];
+    let opened = after.iter().filter(|it| *it == "opened").count();
+    assert_eq!(
+        (opened, after.last().unwrap().as_str()),
+        (1, "opened"),
+        "{seen:?}"
+    );
+}

@@ -79,16 +79,21 @@ impl Cases {
         name: &str,
         case: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        if self.only.as_ref().is_some_and(|only| only != name) {
-            return None;
-        }
-        self.count(CASES, 1);
-        let repeat = format!(
-            "to repeat it: {CASE}='{name}' cargo test --test {} -- --exact {}",
-            env!("CARGO_CRATE_NAME"),
-            self.test
-        );
-        Some(watched(&format!("{name}, {repeat}"), case))
+        self.wants(name)
+            .then(|| watched(&format!("{name}, {}", self.repeat(name)), case))
+    }
+
+    /// Counts a case that the caller watches itself, unless another one is asked for.
+    pub fn wants(&self, name: &str) -> bool {
+        let wanted = self.only.as_ref().is_none_or(|only| only == name);
+        self.count(CASES, wanted.into());
+        wanted
+    }
+
+    /// How a case is repeated.
+    pub fn repeat(&self, name: &str) -> String {
+        let (test, target) = (&self.test, env!("CARGO_CRATE_NAME"));
+        format!("to repeat it: {CASE}='{name}' cargo test --test {target} -- --exact {test}")
     }
 
     /// Counts something that was met.
