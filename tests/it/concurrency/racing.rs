@@ -46,7 +46,7 @@ impl Fate {
             2 | 11 => Fate::FailedSync,
             5 => Fate::FailedCall(FaultKind::Once),
             8 => Fate::PowerCut,
-            14 if seed % 2 == 0 => Fate::Killed,
+            14 if seed.is_multiple_of(2) => Fate::Killed,
             14 => Fate::FailedCall(FaultKind::OnceInTheMiddle),
             _ => Fate::Sound,
         }
