@@ -12,13 +12,14 @@ use contact_store::{AppId, Check, ContactStore, Error, Options};
 
 use crate::failing_disk::disk::{Fault, FaultKind, Random, TestDisk};
 use crate::model::{
-    Answer, Choices, Model, Outcome, Probes, Question, Refused, Request, Settings, Waiting,
+    Add, Answer, Choices, Entry, Given, Model, Outcome, Probes, Question, Refused, Request,
+    Settings, Waiting,
 };
 use crate::support::cases::{CASES, Cases, HANG, long_form};
 use crate::support::{APP, ManualClock, assert_sound};
 
 use super::Ticks;
-use super::history::{Asked, History, Replayed, Seen};
+use super::history::{Asked, History, Indeterminate, Replayed, Seen};
 
 const THREADS: usize = 8;
 /// Requests and looks of one thread in one history.
@@ -108,8 +109,11 @@ struct Stage<'s> {
 impl Stage<'_> {
     /// What a thread does about this answer. `false`: the store is gone.
     fn goes_on(&self, answer: &Answer) -> bool {
-        use Refused::{Gone, Indeterminate, NeedsReopen, NotRead};
-        if !matches!(answer, Err(Indeterminate(_) | NeedsReopen | Gone | NotRead)) {
+        use Refused::{Gone, NeedsReopen, NotRead};
+        if !matches!(
+            answer,
+            Err(Refused::Indeterminate(_) | NeedsReopen | Gone | NotRead)
+        ) {
             return true;
         }
         if self.fate.ends_the_process() {
@@ -174,7 +178,6 @@ impl Caller<'_> {
     fn opening(&mut self) -> Vec<Request> {
         let mut requests: Vec<Request> = (0..3).map(|_| self.request()).collect();
         if self.thread == 0 {
-            use crate::model::{Add, Entry, Given};
             let entry = Entry::new("t-1", Given::default().external("crm-1"));
             let add = Request::Add(Add::new(APP, vec![entry]));
             let remove = Request::Remove {
@@ -210,44 +213,46 @@ impl Caller<'_> {
         goes_on
     }
 
-    /// Makes so many requests and looks.
+    /// Makes so many requests and looks, or until the store is gone.
     fn work(&mut self, mut operations: usize) {
+        let is_sound = self.stage.fate == Fate::Sound;
         while operations > 0 {
             let burst = 1 + self.random.below(3.min(operations));
             let requests = (0..burst).map(|_| self.request()).collect();
-            match self.random.below(16) {
+            let pending = self.submit(requests);
+            operations -= burst;
+            let goes_on = match self.random.below(16) {
                 0 => {
                     // R48: nobody else is touched, which the replay shows.
                     let panicked = self.stage.store.panic_while_deciding().wait();
-                    let is_gone = !matches!(panicked, Err(Error::Panicked));
-                    assert!(self.stage.fate != Fate::Sound || !is_gone, "{panicked:?}");
+                    let did_panic = matches!(panicked, Err(Error::Panicked));
+                    assert!(did_panic || !is_sound, "{panicked:?}");
+                    self.wait(pending)
                 }
                 1..5 => {
-                    operations -= 1;
-                    let mut random = Random(self.random.number());
-                    let mut goes_on = true;
-                    let pending = self.submit(requests);
-                    let stage = self.stage;
-                    let between = || goes_on = self.wait(pending);
-                    let seen = stage.look(&mut random, between);
-                    self.history.seen.extend(seen);
-                    operations = operations.saturating_sub(burst);
-                    if !goes_on {
-                        return;
-                    }
-                    continue;
+                    operations = operations.saturating_sub(1);
+                    self.look_and_wait(pending)
                 }
-                5 if self.stage.fate == Fate::Sound && self.random.below(16) == 0 => {
+                5 if is_sound && self.random.below(16) == 0 => {
                     assert_sound(self.stage.store);
+                    self.wait(pending)
                 }
-                _ => {}
-            }
-            let pending = self.submit(requests);
-            operations -= burst;
-            if !self.wait(pending) {
+                _ => self.wait(pending),
+            };
+            if !goes_on {
                 return;
             }
         }
+    }
+
+    /// Looks at one state, waits for the requests, and looks at the same state again.
+    fn look_and_wait(&mut self, pending: Vec<(Request, u64, Waiting)>) -> bool {
+        let mut random = Random(self.random.number());
+        let stage = self.stage;
+        let mut goes_on = true;
+        let seen = stage.look(&mut random, || goes_on = self.wait(pending));
+        self.history.seen.extend(seen);
+        goes_on
     }
 }
 
@@ -337,21 +342,30 @@ fn check(seed: u64, start: &Start, cases: &Cases) {
     } else {
         OPERATIONS
     };
-    let stage = |fate| Stage {
+    let on_stage = Stage {
         store: &store,
         ticks: &ticks,
         fate,
         found: Mutex::default(),
     };
-    let on_stage = stage(fate);
     let (mut history, first_group) = play(seed, &on_stage, &disk, operations);
     let found = on_stage.found.into_inner().unwrap();
+    disk.mend();
     // Everybody who asked was told the same (R49).
     assert!(found.len() <= 1, "found {found:?}");
     if let Some(found) = found.first() {
         count(history.found(*found), cases);
     }
+    if fate != Fate::Sound && !fate.ends_the_process() {
+        // Nobody may have asked since a read failed.
+        store.reopen().unwrap();
+    }
     if fate.ends_the_process() {
+        // It does not come to an end by itself: its disk is gone.
+        disk.fail(Fault {
+            at: 0,
+            kind: FaultKind::FromThenOn,
+        });
         drop(store.close());
         let left = match fate {
             Fate::PowerCut => disk.after_power_cut(),
@@ -382,7 +396,7 @@ fn check(seed: u64, start: &Start, cases: &Cases) {
     count_states(&history, &replayed, first_group, cases);
 }
 
-fn count(indeterminate: super::history::Indeterminate, cases: &Cases) {
+fn count(indeterminate: Indeterminate, cases: &Cases) {
     cases.count("indeterminate and in", indeterminate.are_in);
     cases.count("indeterminate and not in", indeterminate.are_out);
 }
