@@ -134,6 +134,7 @@ mod snapshot;
 mod storage;
 mod store;
 mod subscriber;
+mod sync;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub mod testing;

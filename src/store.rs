@@ -237,7 +237,11 @@ impl ContactStore {
 
     /// Opens the file again after a failed commit or read, for all handles, and gives the number of
     /// the state found: a request whose outcome was indeterminate is in exactly when its number is
-    /// reached (R49). Does nothing when nothing failed. Snapshots taken before expire.
+    /// reached (R49). Snapshots taken before expire.
+    ///
+    /// Does nothing when nothing failed since, and then gives what the last reopening found, so that
+    /// each of several callers can ask; of a store that was never reopened, the present number. Ask
+    /// before a later commit fails: the next reopening finds what was written in between, too.
     ///
     /// # Errors
     ///

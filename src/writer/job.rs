@@ -2,14 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use futures_channel::oneshot;
-
 use crate::error::Error;
 use crate::figures::Figures;
 use crate::operation::{Operation, Size, Step};
 use crate::seeded::{SeededFault, seeded};
 use crate::sequence::{Committed, SequenceNumber};
 use crate::storage::Draft;
+use crate::sync::oneshot;
 
 /// A write whose type the queue need not know.
 pub(super) trait Job: Send {

@@ -7,11 +7,7 @@ mod pending;
 mod queue;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
-
-use futures_channel::oneshot;
+use std::time::Duration;
 
 use crate::connect_app;
 use crate::error::{Error, OpenError, StorageError};
@@ -22,6 +18,8 @@ use crate::options::WhenFull;
 use crate::seeded::{SeededFault, seeded};
 use crate::sequence::SequenceNumber;
 use crate::storage::{Draft, Engine, Rows as _, Snapshot};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Arc, Instant, Mutex, MutexGuard, PoisonError, RwLock, oneshot};
 use crate::trace;
 
 pub use self::pending::Pending;
@@ -86,6 +84,7 @@ impl Writer {
             current: snapshot,
             carried: Vec::new(),
             failed: false,
+            found: None,
             sweep_stopped: false,
         };
         let thread = thread::Builder::new()
@@ -201,6 +200,8 @@ struct Writing {
     carried: Vec<Box<dyn Job>>,
     /// A commit failed, and the file was not reopened since.
     failed: bool,
+    /// What reopening found last, if the file was ever reopened.
+    found: Option<SequenceNumber>,
     /// Sweeping failed: not tried again before the file is reopened.
     sweep_stopped: bool,
 }
@@ -354,7 +355,10 @@ impl Writing {
 
     fn reopen(&mut self) -> Result<SequenceNumber, Error> {
         if !self.failed && !self.engine.is_broken() {
-            return Ok(self.current.state().sequence);
+            // Several callers may have to learn from one reopening what became of their requests. The
+            // first of them reopened; by now others may have taken the numbers of what was lost.
+            let current = self.current.state().sequence;
+            return Ok(self.found.unwrap_or(current));
         }
         self.failed = true;
         self.shared.set_phase(Phase::Failed(None));
@@ -365,7 +369,9 @@ impl Writing {
         self.sweep_stopped = false;
         self.shared
             .set_phase(Phase::Open(Arc::clone(&self.current)));
-        Ok(self.current.state().sequence)
+        let found = self.current.state().sequence;
+        self.found = Some(found);
+        Ok(found)
     }
 }
 

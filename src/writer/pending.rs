@@ -5,15 +5,13 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
-
-use futures_channel::oneshot;
+use std::time::Duration;
 
 use crate::error::Error;
 use crate::sequence::Committed;
+use crate::sync::thread::{self, Thread};
+use crate::sync::{Arc, Instant, oneshot};
 
 use super::job::Answer;
 use super::queue::Queue;

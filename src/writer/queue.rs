@@ -4,9 +4,6 @@
 //! holds its pending write. This module does not know what a job is about.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-
-use futures_channel::oneshot;
 
 use crate::error::Error;
 use crate::limits::{COMMIT_ENTRIES, COMMIT_TEXT_BYTES, Limits};
@@ -14,6 +11,7 @@ use crate::operation::Size;
 use crate::options::WhenFull;
 use crate::seeded::{SeededFault, seeded};
 use crate::sequence::SequenceNumber;
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, oneshot};
 
 use super::job::Job;
 
@@ -153,6 +151,7 @@ impl Queue {
         let mut waiting = self.lock();
         let jobs = std::mem::take(&mut waiting.jobs);
         let reopen = std::mem::take(&mut waiting.reopen);
+        waiting.text_bytes = 0;
         drop(waiting);
         for job in jobs {
             job.answer(Err(Error::Closed));
@@ -231,183 +230,5 @@ impl Waiting {
             group.push(job);
         }
         group
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::figures::Figures;
-    use crate::storage::Draft;
-    use crate::writer::job::Progress;
-    use std::sync::mpsc;
-
-    struct Stub {
-        size: Size,
-        answered: mpsc::Sender<String>,
-    }
-
-    impl Job for Stub {
-        fn size(&self) -> Size {
-            self.size
-        }
-
-        fn decide(&mut self, _: &mut Draft<'_>) -> Progress {
-            Progress::Done
-        }
-
-        fn count(&self, _: bool, _: &mut Figures) {}
-
-        fn answer(self: Box<Self>, with: Result<SequenceNumber, Error>) {
-            let answer = with.map_or_else(|error| error.to_string(), |number| number.to_string());
-            drop(self.answered.send(answer));
-        }
-    }
-
-    type MakeJob = Box<dyn Fn(usize, usize) -> Box<dyn Job>>;
-
-    /// A queue, what makes jobs of so many entries and bytes for it, and what they are answered.
-    fn queue(
-        most_requests: usize,
-        most_text_bytes: usize,
-    ) -> (Queue, MakeJob, mpsc::Receiver<String>) {
-        let limits = Limits {
-            waiting_requests: most_requests,
-            waiting_text_bytes: most_text_bytes,
-            ..Limits::default()
-        };
-        let (answered, answers) = mpsc::channel();
-        let job = move |entries, text_bytes| -> Box<dyn Job> {
-            Box::new(Stub {
-                size: Size {
-                    entries,
-                    text_bytes,
-                },
-                answered: answered.clone(),
-            })
-        };
-        (Queue::new(&limits), Box::new(job), answers)
-    }
-
-    fn taken(queue: &Queue) -> Vec<usize> {
-        match queue.next(false) {
-            Next::Jobs(jobs) => jobs.iter().map(|job| job.size().entries).collect(),
-            Next::Reopen(_) | Next::End => Vec::new(),
-        }
-    }
-
-    #[test]
-    fn a_full_queue_says_how_full_it_is() {
-        let (queue, job, _answers) = queue(2, 100);
-        assert!(matches!(queue.submit(job(1, 10), WhenFull::Busy), Ok(None)));
-        assert!(matches!(queue.submit(job(1, 10), WhenFull::Busy), Ok(None)));
-        assert!(matches!(
-            queue.submit(job(1, 10), WhenFull::Busy),
-            Err(Error::Busy {
-                waiting_requests: 2,
-                waiting_text_bytes: 20
-            })
-        ));
-    }
-
-    #[test]
-    fn text_is_bounded_as_well_but_one_request_always_fits() {
-        let (queue, job, _answers) = queue(10, 100);
-        assert!(matches!(
-            queue.submit(job(1, 500), WhenFull::Busy),
-            Ok(None)
-        ));
-        assert!(matches!(
-            queue.submit(job(1, 1), WhenFull::Busy),
-            Err(Error::Busy {
-                waiting_requests: 1,
-                waiting_text_bytes: 500
-            })
-        ));
-    }
-
-    #[test]
-    fn the_lobby_is_let_in_in_order_and_nobody_overtakes_it() {
-        let (queue, job, _answers) = queue(1, 100);
-        assert!(matches!(queue.submit(job(1, 0), WhenFull::Wait), Ok(None)));
-        assert!(matches!(
-            queue.submit(job(2, 0), WhenFull::Wait),
-            Ok(Some(0))
-        ));
-        assert!(matches!(
-            queue.submit(job(3, 0), WhenFull::Wait),
-            Ok(Some(1))
-        ));
-        let load = |requests, lobby| Load {
-            requests,
-            text_bytes: 0,
-            lobby,
-        };
-        assert_eq!(queue.load(), load(1, 2));
-        assert_eq!(taken(&queue), [1]);
-        assert_eq!(queue.load(), load(1, 1));
-        assert!(matches!(
-            queue.submit(job(4, 0), WhenFull::Busy),
-            Err(Error::Busy { .. })
-        ));
-        assert_eq!(taken(&queue), [2]);
-        assert_eq!(taken(&queue), [3]);
-        assert_eq!(queue.load(), load(0, 0));
-    }
-
-    #[test]
-    fn a_withdrawn_job_is_never_let_in() {
-        let (queue, job, _answers) = queue(1, 100);
-        assert!(matches!(queue.submit(job(1, 0), WhenFull::Wait), Ok(None)));
-        assert!(matches!(
-            queue.submit(job(2, 0), WhenFull::Wait),
-            Ok(Some(0))
-        ));
-        queue.withdraw(0);
-        assert_eq!(taken(&queue), [1]);
-        assert_eq!(taken(&queue), [0; 0]);
-    }
-
-    #[test]
-    fn a_commit_takes_at_least_one_request_and_no_more_than_its_bounds() {
-        let (queue, job, _answers) = queue(10, 100 << 20);
-        for entries in [5_000, 4_000, 96, 1] {
-            assert!(matches!(
-                queue.submit(job(entries, 0), WhenFull::Busy),
-                Ok(None)
-            ));
-        }
-        assert_eq!(taken(&queue), [5_000]);
-        assert_eq!(taken(&queue), [4_000, 96]);
-        assert_eq!(taken(&queue), [1]);
-        for text in [3 << 20, 2 << 20, 1] {
-            assert!(matches!(
-                queue.submit(job(1, text), WhenFull::Busy),
-                Ok(None)
-            ));
-        }
-        assert_eq!(taken(&queue).len(), 1);
-        assert_eq!(taken(&queue).len(), 2);
-    }
-
-    #[test]
-    fn closing_answers_the_lobby_and_lets_the_writer_finish_the_queue() {
-        let (queue, job, answers) = queue(1, 100);
-        assert!(matches!(queue.submit(job(1, 0), WhenFull::Wait), Ok(None)));
-        assert!(matches!(
-            queue.submit(job(2, 0), WhenFull::Wait),
-            Ok(Some(0))
-        ));
-        queue.close();
-        assert_eq!(
-            answers.try_iter().collect::<Vec<_>>(),
-            ["the store is closed"]
-        );
-        assert!(matches!(
-            queue.submit(job(3, 0), WhenFull::Wait),
-            Err(Error::Closed)
-        ));
-        assert_eq!(taken(&queue), [1]);
-        assert!(matches!(queue.next(true), Next::End));
     }
 }

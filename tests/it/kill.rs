@@ -2,6 +2,7 @@
 //! acknowledged is there, and nothing is half there (R46, R49).
 #![cfg(unix)]
 
+mod full;
 mod limit;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use contact_store::{
     TokenEntry, Upsert,
 };
 
+use crate::support::cases::Cases;
 use crate::support::process::{Process, command, say, task};
 use crate::support::{APP, assert_sound, connect, find, id, options};
 
@@ -37,6 +39,19 @@ fn child_that_writes_until_it_is_killed() {
             scope.spawn(move || (0..1_000_000).for_each(|n| add_one(store, name, thread, n)));
         }
     });
+}
+
+/// Writes a little, and closes the store. Its task is as that of the other.
+#[test]
+fn child_that_closes_the_store() {
+    let Some(task) = task() else { return };
+    let (name, path) = task.split_once(' ').unwrap();
+    let store = ContactStore::open(path, options().0).unwrap();
+    connect(&store);
+    (0..5).for_each(|n| add_one(&store, name, 0, n));
+    say("closing");
+    store.close().unwrap();
+    say("closed");
 }
 
 /// Adds a contact, and gives every third another email.
@@ -112,6 +127,17 @@ impl Acknowledged {
         let apps = now.apps().unwrap().len() as u64;
         assert_eq!(now.sequence().value(), contacts + upserts + apps);
     }
+
+    /// How much of the store nobody was told of, since the kill came before the answer.
+    fn beyond(&self, store: &ContactStore) -> u64 {
+        let told = self
+            .0
+            .values()
+            .map(|emails| emails.len() as u64)
+            .sum::<u64>();
+        let now = store.snapshot().unwrap();
+        now.sequence().value() - now.apps().unwrap().len() as u64 - told
+    }
 }
 
 /// Fixed numbers that look random.
@@ -162,43 +188,85 @@ fn time_of_opening(path: &Path) -> u64 {
 // R46. Some children are killed while they open what the one before left behind.
 #[test]
 fn a_killed_process_loses_nothing_that_it_acknowledged() {
-    const ROUNDS: usize = 21;
+    const ROUNDS: usize = 36;
+    let cases = Cases::new();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(NAME);
     let mut random = Random(46);
     let mut acknowledged = Acknowledged::default();
-    let (mut while_opening, mut while_writing) = (0, 0);
+    let mut beyond = 0;
     for round in 0..ROUNDS {
         let child = start(&format!("round{round}"), &path);
         let said = if round % 3 == 2 {
             // The file was not closed: this opening mends it, or the next one has to.
             kill_after(child, "opening", random.micros(0, 8_000))
         } else {
-            kill_after(child, "open", random.micros(5_000, 200_000))
+            kill_after(child, "open", random.micros(5_000, 100_000))
         };
         let opened = round % 3 != 2 || said.iter().any(|line| line == "open");
-        *(if opened {
-            &mut while_writing
-        } else {
-            &mut while_opening
-        }) += 1;
+        let when = if opened { WRITING } else { OPENING };
+        cases.count(when, 1);
         acknowledged.hear(&said);
         // Not always: what is checked is closed, and the next child finds nothing to mend.
         if round % 3 != 1 {
             let store = open(&path, Create::Never);
             acknowledged.assert_in(&store);
+            let more = acknowledged.beyond(&store);
+            cases.count(UNTOLD, u64::from(more > beyond));
+            beyond = more;
             store.close().unwrap();
         }
     }
     let store = open(&path, Create::Never);
     acknowledged.assert_in(&store);
-    println!(
-        "killed {while_writing} times while writing and {while_opening} times while opening: \
-         {} acknowledged, {} in the store",
-        acknowledged.0.len(),
-        store.stats().unwrap().contacts
-    );
-    assert!(acknowledged.0.len() >= ROUNDS);
+    cases.count("contacts acknowledged", acknowledged.0.len() as u64);
+    cases.finish(&[
+        (WRITING, 20),
+        (OPENING, 3),
+        (UNTOLD, 3),
+        ("contacts acknowledged", ROUNDS as u64),
+    ]);
+}
+
+const WRITING: &str = "killed while writing";
+const OPENING: &str = "killed before it was open";
+const UNTOLD: &str = "killed between a commit and its answer";
+
+// R46: what closing had written by then or not, nothing is lost.
+#[test]
+fn a_process_killed_while_closing_loses_nothing_that_it_acknowledged() {
+    const ROUNDS: u64 = 12;
+    let cases = Cases::new();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(NAME);
+    let mut random = Random(47);
+    let mut acknowledged = Acknowledged::default();
+    for round in 0..ROUNDS {
+        let task = format!("round{round} {}", path.display());
+        let child = Process::start(command("kill::child_that_closes_the_store", &task));
+        let mut said = Vec::new();
+        loop {
+            match child.next_line() {
+                line if line == "closing" => break,
+                line => said.push(line),
+            }
+        }
+        std::thread::sleep(random.micros(0, 1_500));
+        said.extend(child.kill());
+        let closed = said.iter().any(|line| line == "closed");
+        let when = if closed {
+            "closed"
+        } else {
+            "killed while closing"
+        };
+        cases.count(when, 1);
+        acknowledged.hear(&said);
+        let store = open(&path, Create::Never);
+        acknowledged.assert_in(&store);
+        assert_eq!(acknowledged.beyond(&store), 0);
+        store.close().unwrap();
+    }
+    cases.finish(&[("killed while closing", 2)]);
 }
 
 // R46, R50: a creation that was killed left nothing under the name, or a whole store.
@@ -208,7 +276,7 @@ fn a_process_killed_while_creating_leaves_a_store_or_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let took = time_of_opening(&directory.path().join(NAME));
     let mut random = Random(50);
-    let (mut none, mut whole, mut left_overs) = (0, 0, 0);
+    let cases = Cases::new();
     for round in 0..ROUNDS {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(NAME);
@@ -224,23 +292,20 @@ fn a_process_killed_while_creating_leaves_a_store_or_nothing() {
             let paths = entries.map(|entry| entry.unwrap().path());
             paths.filter(|other| *other != path).collect::<Vec<_>>()
         };
-        left_overs += temporary().len();
+        cases.count("left-over files", temporary().len() as u64);
         if path.exists() {
-            whole += 1;
+            cases.count("a store was there", 1);
             acknowledged.assert_in(&open(&path, Create::Never));
             // Between its two steps, publishing gives the store two names.
             let inode = |path: &Path| std::fs::metadata(path).unwrap().ino();
             assert!(temporary().iter().all(|other| inode(other) == inode(&path)));
         } else {
-            none += 1;
+            cases.count("nothing was there", 1);
             assert_eq!(said, [""; 0]);
             acknowledged.assert_in(&open(&path, Create::IfMissing));
             assert_eq!(temporary(), [""; 0].map(std::path::PathBuf::from));
         }
     }
-    println!(
-        "killed within {} microseconds of creating: {none} times nothing, {whole} times a \
-         store, {left_overs} left-over files",
-        took * 2
-    );
+    let least = [("nothing was there", 3), ("a store was there", 3)];
+    cases.finish(&least);
 }

@@ -122,6 +122,7 @@ const LAYERS: [&[&str]; 7] = [
         "send_request",
         "sequence",
         "subscriber",
+        "sync",
         "text",
         "time",
         "token",
@@ -272,11 +273,29 @@ fn r54_only_the_store_reads_the_clock() {
     only_in("SystemTime", |path| path == "time.rs");
     // How long a caller waits, and how long a commit takes, is counted by another clock, whose times
     // are never kept.
-    let counts_time = |path: &str| ["writer/mod.rs", "writer/pending.rs"].contains(&path);
+    let counts_time =
+        |path: &str| ["sync.rs", "writer/mod.rs", "writer/pending.rs"].contains(&path);
     only_in("Instant", counts_time);
     only_in("now ( )", |path| {
         ["store.rs", "time.rs"].contains(&path) || counts_time(path)
     });
+}
+
+/// What `tests/schedules` puts in the place of `sync` is all that the writer's threads meet by.
+#[test]
+fn the_writer_shares_and_waits_by_one_module_alone() {
+    only_in("futures_channel", |path| path == "sync.rs");
+    let in_writer = |path: &str| path.starts_with("writer/");
+    nothing(
+        in_writer,
+        &[
+            "std : : sync",
+            "std : : thread",
+            "AtomicBool",
+            "AtomicU8",
+            "AtomicU64",
+        ],
+    );
 }
 
 /// R52: a host's log gets what the host puts there, and with the feature `tracing` what one module

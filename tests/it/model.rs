@@ -8,6 +8,9 @@
 //! in the order in which they came to hold it, and of two limits that an entry would exceed, that of
 //! the token is named before those of the card.
 
+#[allow(dead_code, reason = "fuzz/ compares whole states only")]
+#[path = "model/question.rs"]
+mod question;
 #[path = "model/recipient.rs"]
 mod recipient;
 #[path = "model/request.rs"]
@@ -23,6 +26,7 @@ use contact_store::{
     Phone, Status, Token, UnknownContactId,
 };
 
+pub use question::{Question, Shown};
 pub use request::{
     Add, Added, Answer, Choices, Entry, Given, Outcome, Place, Refusal, Refused, Reported, Reports,
     Request, Said, Waiting,

@@ -1,7 +1,7 @@
 //! Sequences of requests, in the store and in the model: all short ones over a small alphabet, then
 //! long random ones.
 
-mod alphabet;
+pub mod alphabet;
 pub mod memory_disk;
 mod random;
 mod short;

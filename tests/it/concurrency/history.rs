@@ -1,32 +1,69 @@
-//! What some threads asked and were answered, and whether one order of their requests explains it.
+//! What some threads asked, saw and were answered, and whether one order of their requests explains
+//! it: that of the sequence numbers.
 
 use std::collections::BTreeMap;
 
-use contact_store::Snapshot;
-
-use crate::model::{Answer, Model, Probes, Request};
+use crate::model::{Answer, Model, Question, Refused, Request, Shown};
 
 /// A request and its answer, with the ticks before it was made and after it was answered.
 #[derive(Debug)]
 pub struct Asked {
-    pub thread: u64,
+    pub thread: usize,
     pub began: u64,
     pub ended: u64,
     pub request: Request,
     pub answer: Answer,
+    /// The number of the state that it made or met, if it is known to be in.
+    number: Option<u64>,
 }
 
 impl Asked {
-    fn number(&self) -> Option<u64> {
-        self.answer.as_ref().ok().map(|(number, _)| *number)
+    pub fn new(
+        thread: usize,
+        (began, ended): (u64, u64),
+        request: Request,
+        answer: Answer,
+    ) -> Self {
+        Asked {
+            thread,
+            began,
+            ended,
+            number: answer.as_ref().ok().map(|(number, _)| *number),
+            request,
+            answer,
+        }
+    }
+
+    /// The number of an indeterminate request.
+    fn indeterminate(&self) -> Option<u64> {
+        match self.answer {
+            Err(Refused::Indeterminate(number)) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// Whether the store answered before it knew: nothing of it is in then, or nobody can say.
+    fn is_lost(&self) -> bool {
+        use Refused::{Gone, Indeterminate, NeedsReopen, NotRead};
+        let answer = &self.answer;
+        matches!(answer, Err(Indeterminate(_) | NeedsReopen | Gone | NotRead))
+    }
+
+    /// Whether the model's answer is the one that was given, if one was.
+    fn is_explained_by(&self, answer: &Answer) -> bool {
+        self.answer == *answer || self.indeterminate().is_some()
     }
 }
 
-/// A state that was seen.
+/// A state that was seen: all of what is shown is of one number.
+#[derive(Debug)]
 pub struct Seen {
     pub began: u64,
     pub ended: u64,
-    pub snapshot: Snapshot,
+    /// When the last question was asked of it.
+    pub last_asked: u64,
+    pub number: u64,
+    pub shown: Vec<(Question, Shown)>,
 }
 
 /// Requests in the order in which each thread made them, and states that were seen.
@@ -36,28 +73,64 @@ pub struct History {
     pub seen: Vec<Seen>,
 }
 
+/// How many requests were indeterminate, and turned out to be in, or not.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Indeterminate {
+    pub are_in: u64,
+    pub are_out: u64,
+}
+
 impl History {
-    /// All of them together.
-    pub fn of_all(histories: Vec<History>) -> Self {
-        let mut all = History::default();
-        for history in histories {
-            all.asked.extend(history.asked);
-            all.seen.extend(history.seen);
+    pub fn add(&mut self, other: History) {
+        self.asked.extend(other.asked);
+        self.seen.extend(other.seen);
+    }
+
+    /// After a failure, the store was found at this number: it says which of the indeterminate
+    /// requests so far are in (R49).
+    pub fn found(&mut self, number: u64) -> Indeterminate {
+        let mut count = Indeterminate::default();
+        for asked in &mut self.asked {
+            let Some(would_have) = asked.indeterminate() else {
+                continue;
+            };
+            let is_in = would_have <= number;
+            asked.number = is_in.then_some(would_have);
+            count.are_in += u64::from(is_in);
+            count.are_out += u64::from(!is_in);
         }
-        all
+        count
+    }
+
+    /// Nothing that was acknowledged or seen so far is beyond this number, at which the store was
+    /// found after it went down (R46).
+    pub fn assert_durable(&self, found: u64) {
+        for asked in &self.asked {
+            let acknowledged = asked.answer.as_ref().map_or(0, |(number, _)| *number);
+            assert!(acknowledged <= found, "lost, found {found}: {asked:#?}");
+        }
+        for seen in &self.seen {
+            assert!(
+                seen.number <= found,
+                "seen, and lost: found {found}: {seen:#?}"
+            );
+        }
     }
 
     /// The answers are those of `model` to the same requests in the order of their numbers, and the
-    /// threads can have seen them in that order. Gives the model after all of it.
-    pub fn check(&self, model: Model, clock: u64, probes: &Probes) -> Model {
+    /// threads can have seen them in that order. Gives the model after each number.
+    pub fn check(&self, model: Model, clock: u64) -> Replayed {
         let replayed = Replayed::new(self, model, clock);
+        let windows = Windows::new(self, &replayed);
         self.check_order_of_each_thread(&replayed);
         for (at, asked) in self.asked.iter().enumerate() {
-            let (least, most) = self.window(&replayed, asked.began, asked.ended);
-            match asked.number() {
+            let (least, most) = windows.around(asked.began, asked.ended);
+            match asked.number {
                 // A request acknowledged before another was made never has the larger number.
                 Some(number) if replayed.changed[at] => assert!(number > least, "{asked:#?}"),
+                Some(_) if asked.is_lost() => {}
                 Some(number) => assert!((least..=most).contains(&number), "{asked:#?}"),
+                None if asked.is_lost() => {}
                 // A refused request has no number. It was decided on some state in between.
                 None => {
                     let answers = |number| replayed.answer(number, &asked.request, clock);
@@ -67,41 +140,25 @@ impl History {
             }
         }
         for seen in &self.seen {
-            let (least, most) = self.window(&replayed, seen.began, seen.ended);
-            let number = seen.snapshot.sequence().value();
-            assert!((least..=most).contains(&number), "{least} {number} {most}");
-            let compared = replayed.state(number).compare(&seen.snapshot, probes);
-            compared.unwrap_or_else(|difference| panic!("at {number}: {difference}"));
+            let (least, most) = windows.around(seen.began, seen.ended);
+            assert!(
+                (least..=most).contains(&seen.number),
+                "{least} {most} {seen:#?}"
+            );
+            let state = replayed.state(seen.number);
+            for (question, shown) in seen.shown.iter().filter(|(_, shown)| !shown.is_lost()) {
+                let expected = question.ask_model(state);
+                assert_eq!(*shown, expected, "{question:?} at {}", seen.number);
+            }
         }
-        replayed.states.into_iter().next_back().unwrap()
-    }
-
-    /// The least and the greatest number of a state that something between these ticks can have met.
-    fn window(&self, replayed: &Replayed, began: u64, ended: u64) -> (u64, u64) {
-        let answered = self.asked.iter().filter(|other| other.ended < began);
-        let seen_before = self.seen.iter().filter(|other| other.ended < began);
-        let least = answered
-            .filter_map(Asked::number)
-            .chain(seen_before.map(|seen| seen.snapshot.sequence().value()))
-            .max();
-        let made = self.asked.iter().zip(&replayed.changed);
-        let made_after = made.filter(|(other, changed)| **changed && other.began > ended);
-        let seen_after = self.seen.iter().filter(|other| other.began > ended);
-        let most = made_after
-            .filter_map(|(other, _)| other.number().map(|number| number - 1))
-            .chain(seen_after.map(|seen| seen.snapshot.sequence().value()))
-            .min();
-        (
-            least.unwrap_or(replayed.first),
-            most.unwrap_or(replayed.last()),
-        )
+        replayed
     }
 
     /// Requests of one thread are decided in the order in which it made them.
     fn check_order_of_each_thread(&self, replayed: &Replayed) {
-        let mut last: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut last: BTreeMap<usize, u64> = BTreeMap::new();
         for (asked, changed) in self.asked.iter().zip(&replayed.changed) {
-            let Some(number) = asked.number() else {
+            let Some(number) = asked.number else {
                 continue;
             };
             if let Some(before) = last.insert(asked.thread, number) {
@@ -111,8 +168,63 @@ impl History {
     }
 }
 
+/// Which states something can have met, by when it began and ended.
+struct Windows {
+    /// By tick, the largest number that anyone was told, or saw, until then.
+    told: Vec<(u64, u64)>,
+    /// By tick, the smallest number of a state before what was made, or seen, from then on.
+    made: Vec<(u64, u64)>,
+    first: u64,
+    last: u64,
+}
+
+impl Windows {
+    fn new(history: &History, replayed: &Replayed) -> Self {
+        let asked = || history.asked.iter().zip(&replayed.changed);
+        // Who was told that a commit failed does not know of its state before the store is reopened.
+        let known = asked().filter(|(asked, _)| asked.answer.is_ok());
+        let told = known.filter_map(|(asked, _)| Some((asked.ended, asked.number?)));
+        let seen = history.seen.iter();
+        let mut told: Vec<_> = told
+            .chain(seen.clone().map(|seen| (seen.ended, seen.number)))
+            .collect();
+        let changed = asked().filter(|(_, changed)| **changed);
+        let made = changed.filter_map(|(asked, _)| Some((asked.began, asked.number? - 1)));
+        let mut made: Vec<_> = made
+            .chain(seen.map(|seen| (seen.began, seen.number)))
+            .collect();
+        told.sort_unstable();
+        let mut most = replayed.first;
+        for (_, number) in &mut told {
+            most = most.max(*number);
+            *number = most;
+        }
+        made.sort_unstable();
+        let mut least = replayed.last();
+        for (_, number) in made.iter_mut().rev() {
+            least = least.min(*number);
+            *number = least;
+        }
+        Windows {
+            told,
+            made,
+            first: replayed.first,
+            last: replayed.last(),
+        }
+    }
+
+    /// The least and the greatest number of a state that something between these ticks can have met.
+    fn around(&self, began: u64, ended: u64) -> (u64, u64) {
+        let before = self.told.partition_point(|(tick, _)| *tick < began);
+        let after = self.made.partition_point(|(tick, _)| *tick <= ended);
+        let least = self.told[..before].last().map(|(_, number)| *number);
+        let most = self.made.get(after).map(|(_, number)| *number);
+        (least.unwrap_or(self.first), most.unwrap_or(self.last))
+    }
+}
+
 /// The model after each number.
-struct Replayed {
+pub struct Replayed {
     first: u64,
     states: Vec<Model>,
     /// Which requests changed something.
@@ -125,7 +237,7 @@ impl Replayed {
         let asked = &history.asked;
         let mut of_number: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         for (at, asked) in asked.iter().enumerate() {
-            if let Some(number) = asked.number() {
+            if let Some(number) = asked.number {
                 of_number.entry(number).or_default().push(at);
             }
         }
@@ -141,9 +253,9 @@ impl Replayed {
                 replayed.changed[maker] = true;
             }
             for at in requests.iter().filter(|at| !replayed.changed[**at]) {
-                let request = &asked[*at].request;
-                let answer = replayed.answer(number, request, clock);
-                assert_eq!(asked[*at].answer, answer, "{request:#?}");
+                let asked = &asked[*at];
+                let answer = replayed.answer(number, &asked.request, clock);
+                assert!(asked.is_explained_by(&answer), "{asked:#?}\n{answer:#?}");
             }
         }
         replayed
@@ -157,7 +269,8 @@ impl Replayed {
         for maker in requests {
             let made = &asked[*maker];
             let mut after = self.state(self.last()).clone();
-            if after.apply(&made.request, clock) != made.answer {
+            let answer = after.apply(&made.request, clock);
+            if after.sequence() != number || !made.is_explained_by(&answer) {
                 continue;
             }
             let others = || requests.iter().filter(|at| *at != maker);
@@ -165,11 +278,11 @@ impl Replayed {
                 let other = &asked[*at];
                 other.ended > made.began && (other.thread != made.thread || at > maker)
             };
-            let is_seen_first =
-                |seen: &Seen| seen.snapshot.sequence().value() == number && seen.ended < made.began;
+            let is_seen_first = |seen: &Seen| seen.number == number && seen.ended < made.began;
             let answers = |at: &usize| {
-                let other = &asked[*at];
-                after.clone().apply(&other.request, clock) == other.answer
+                let (mut then, other) = (after.clone(), &asked[*at]);
+                let answer = then.apply(&other.request, clock);
+                then.sequence() == number && other.is_explained_by(&answer)
             };
             if others().all(comes_first)
                 && !history.seen.iter().any(is_seen_first)
@@ -183,13 +296,21 @@ impl Replayed {
         panic!("none of these comes next: {requests:#?}");
     }
 
-    fn last(&self) -> u64 {
+    /// The number of the last state.
+    pub fn last(&self) -> u64 {
         self.first + self.states.len() as u64 - 1
     }
 
-    fn state(&self, number: u64) -> &Model {
+    /// The state of a number.
+    pub fn state(&self, number: u64) -> &Model {
         let at = usize::try_from(number - self.first).unwrap();
         &self.states[at]
+    }
+
+    /// All states, from that of a number on.
+    pub fn states_from(&self, number: u64) -> &[Model] {
+        let at = usize::try_from(number - self.first).unwrap();
+        &self.states[at..]
     }
 
     /// What the model answers at the state of a number.

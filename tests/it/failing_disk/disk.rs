@@ -146,7 +146,9 @@ impl TestDisk {
 
     /// From now on, no call fails.
     pub fn mend(&self) {
-        self.lock().fault = None;
+        let mut state = self.lock();
+        state.fault = None;
+        state.failing_sync = None;
     }
 
     pub fn calls(&self) -> u64 {

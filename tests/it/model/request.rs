@@ -243,7 +243,15 @@ pub enum Refused {
     Limit(Limit, u64, u64),
     NothingGiven,
     Recipient(RecipientError),
-    /// Nothing that the model ever answers.
+    /// The commit failed; the number that the request would have. Like all that follows, nothing
+    /// that the model ever answers.
+    Indeterminate(u64),
+    /// Something failed before.
+    NeedsReopen,
+    /// The store is closed, or what was read is from before it was reopened.
+    Gone,
+    /// A read failed.
+    NotRead,
     Other(String),
 }
 
@@ -271,6 +279,10 @@ impl From<Error> for Refused {
             Error::LimitExceeded(over) => Refused::Limit(over.limit, over.actual, over.most),
             Error::NothingGiven => Refused::NothingGiven,
             Error::Recipient(error) => Refused::Recipient(error),
+            Error::Indeterminate { sequence, .. } => Refused::Indeterminate(sequence.value()),
+            Error::NeedsReopen => Refused::NeedsReopen,
+            Error::Closed | Error::SnapshotExpired => Refused::Gone,
+            Error::Storage(_) => Refused::NotRead,
             other => Refused::Other(format!("{other:?}")),
         }
     }

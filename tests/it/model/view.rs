@@ -224,7 +224,7 @@ pub struct Explained {
 }
 
 /// Everything that can be asked of a state.
-trait Reads {
+pub(super) trait Reads {
     fn sequence(&self) -> u64;
     fn contact_count(&self) -> u64;
     fn card(&self, id: u64) -> Result<Option<Card>, Refused>;

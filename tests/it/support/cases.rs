@@ -92,8 +92,8 @@ impl Cases {
 
     /// How a case is repeated.
     pub fn repeat(&self, name: &str) -> String {
-        let test = &self.test;
-        format!("to repeat it: {CASE}='{name}' cargo test --test it -- --exact {test}")
+        let (test, target) = (&self.test, env!("CARGO_CRATE_NAME"));
+        format!("to repeat it: {CASE}='{name}' cargo test --test {target} -- --exact {test}")
     }
 
     /// Counts something that was met.

@@ -1,0 +1,11 @@
+//! What threads share and wait for each other with, and the clock that they wait by.
+//!
+//! The writer takes it from here and from nowhere else: the tests put the same source of the writer
+//! on another `sync`, under which they choose at each step which thread goes on
+//! (`tests/schedules`).
+
+pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+pub(crate) use std::thread;
+pub(crate) use std::time::Instant;
+
+pub(crate) use futures_channel::oneshot;

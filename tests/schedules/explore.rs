@@ -1,0 +1,58 @@
+//! Many schedules of one scenario.
+
+use std::sync::Arc;
+
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
+use shuttle::{Config, MaxSteps, Runner};
+
+use crate::cases::{Cases, long_form};
+
+/// What is counted for each schedule.
+pub const SCHEDULES: &str = "schedules";
+
+/// How many schedules one case tries. The second kind of scheduler learns from the first of them how
+/// long a schedule is, and so needs some.
+const OF_A_CASE: u64 = 50;
+
+/// Runs a scenario under at least so many schedules, and asserts what was met in them.
+///
+/// Half of the cases choose each step at random. The others (probabilistic concurrency testing) let
+/// the thread of the highest priority run, and lower it at three random moments: that finds what
+/// needs one thread to stand still for long.
+#[track_caller]
+pub fn explore(schedules: u64, least: &[(&str, u64)], scenario: fn(&Cases)) {
+    let cases = Arc::new(Cases::new());
+    let times = if long_form() { 40 } else { 1 };
+    for seed in 0..(schedules * times).div_ceil(2 * OF_A_CASE) {
+        let of_a_case = OF_A_CASE as usize;
+        let random = move || RandomScheduler::new_from_seed(seed, of_a_case);
+        run(&cases, &format!("random-{seed}"), random, scenario);
+        let priorities = move || PctScheduler::new_from_seed(seed, 4, of_a_case);
+        run(&cases, &format!("priorities-{seed}"), priorities, scenario);
+    }
+    let mut floors = vec![(SCHEDULES, schedules)];
+    floors.extend(least);
+    let cases = Arc::into_inner(cases).expect("every case has ended");
+    cases.finish(&floors);
+}
+
+#[track_caller]
+fn run<S: Scheduler + 'static>(
+    cases: &Arc<Cases>,
+    name: &str,
+    scheduler: impl FnOnce() -> S + Send + 'static,
+    scenario: fn(&Cases),
+) {
+    let met = Arc::clone(cases);
+    cases.run(name, move || {
+        let mut config = Config::new();
+        // Some of the writer's frames are large without optimisation.
+        config.stack_size = 256 << 10;
+        // A schedule takes some hundred steps. One that never ends does something again and again.
+        config.max_steps = MaxSteps::FailAfter(100_000);
+        Runner::new(scheduler(), config).run(move || {
+            met.count(SCHEDULES, 1);
+            scenario(&met);
+        });
+    });
+}

@@ -1,0 +1,74 @@
+//! The queue and the writer, with every thread of theirs under a scheduler that the tests control.
+//!
+//! This crate holds the source of `src/writer`, unchanged, beside stand-ins for what stands beneath
+//! it: `sync` with the locks, threads and the clock of the crate `shuttle`, under which only one
+//! thread runs at a time and the scheduler says which goes on; and `storage`, a list of numbers.
+//! A thread that waits for ever is found at once, since then no thread can go on.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::let_underscore_must_use,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::allow_attributes,
+    unreachable_pub,
+    reason = "a test that fails may panic, and may say what it counted"
+)]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "of the sources and tools of others, what the writer and these tests do not use"
+)]
+
+// The writer, and what it is written with.
+#[path = "../../src/error.rs"]
+mod error;
+#[path = "../../src/figures.rs"]
+mod figures;
+#[path = "../../src/limits.rs"]
+mod limits;
+#[path = "../../src/operation.rs"]
+mod operation;
+#[path = "../../src/seeded.rs"]
+mod seeded;
+#[path = "../../src/sequence.rs"]
+mod sequence;
+#[path = "../../src/trace.rs"]
+mod trace;
+#[path = "../../src/writer/mod.rs"]
+mod writer;
+
+// What stands in for the rest.
+mod connect_app;
+mod options;
+mod storage;
+mod sync;
+
+// Values that errors name.
+mod app {
+    pub(crate) use contact_store::AppId;
+}
+mod fault {
+    pub(crate) use contact_store::FieldError;
+}
+mod identifier {
+    pub(crate) use contact_store::{ContactId, IdentifierKind};
+}
+mod recipient {
+    pub(crate) use contact_store::RecipientError;
+}
+
+#[path = "../it/support/cases.rs"]
+mod cases;
+mod explore;
+mod world;
+
+mod awaiting;
+mod bounds;
+mod closing;
+mod failing;
+mod sharing;

@@ -1,0 +1,324 @@
+//! A storage that is a list of numbers, on a disk that fails as it is told.
+//!
+//! It keeps what the writer is promised of the real one: a draft is laid over a snapshot and can be
+//! rolled back, a commit is durable or not, and whether a failed one is, only reopening tells.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{OpenError, StorageError};
+use crate::figures::Held;
+use crate::sequence::SequenceNumber;
+use crate::sync::{Arc, Condvar, Mutex};
+
+/// What becomes of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It fails, and was not durable.
+    Lost,
+    /// It fails, and was durable.
+    Kept,
+    /// It panics: a defect of the writer's own thread.
+    Panics,
+}
+
+/// The disk.
+#[derive(Default)]
+pub(crate) struct Disk {
+    state: Mutex<OnDisk>,
+    moved: Condvar,
+}
+
+#[derive(Default)]
+struct OnDisk {
+    /// What is durable: the number of a state is how many there are.
+    numbers: Vec<u64>,
+    /// What has to be swept still.
+    leaving: usize,
+    commits: u64,
+    /// What becomes of which commits, counted from 1. All others succeed.
+    fates: VecDeque<(u64, Fate)>,
+    /// How often opening fails.
+    opens_that_fail: u32,
+    shut: bool,
+    held: bool,
+    closed: bool,
+}
+
+impl Disk {
+    pub(crate) fn new(leaving: usize, fates: &[(u64, Fate)], opens_that_fail: u32) -> Arc<Self> {
+        Arc::new(Disk {
+            state: Mutex::new(OnDisk {
+                leaving,
+                fates: fates.iter().copied().collect(),
+                opens_that_fail,
+                ..OnDisk::default()
+            }),
+            moved: Condvar::new(),
+        })
+    }
+
+    /// The durable numbers, in the order in which they became it.
+    pub(crate) fn numbers(&self) -> Vec<u64> {
+        self.state.lock().unwrap().numbers.clone()
+    }
+
+    pub(crate) fn commits(&self) -> u64 {
+        self.state.lock().unwrap().commits
+    }
+
+    pub(crate) fn leaving(&self) -> usize {
+        self.state.lock().unwrap().leaving
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().unwrap().closed
+    }
+
+    /// Holds up the next commit, until the disk is opened.
+    pub(crate) fn shut(&self) {
+        self.state.lock().unwrap().shut = true;
+    }
+
+    pub(crate) fn open(&self) {
+        self.state.lock().unwrap().shut = false;
+        self.moved.notify_all();
+    }
+
+    /// Waits until a commit is held up.
+    pub(crate) fn wait_until_held(&self) {
+        let state = self.state.lock().unwrap();
+        drop(self.moved.wait_while(state, |state| !state.held).unwrap());
+    }
+
+    fn commit(&self, added: &[u64], leaving: usize) -> Result<(), StorageError> {
+        let mut state = self.state.lock().unwrap();
+        if state.shut {
+            state.held = true;
+            self.moved.notify_all();
+            state = self.moved.wait_while(state, |state| state.shut).unwrap();
+            state.held = false;
+        }
+        state.commits += 1;
+        let commit = state.commits;
+        let fate = state.fates.front().filter(|(at, _)| *at == commit).copied();
+        let fate = fate.map(|(_, fate)| fate);
+        if fate.is_some() {
+            state.fates.pop_front();
+        }
+        if fate.is_none() || fate == Some(Fate::Kept) {
+            state.numbers.extend(added);
+            state.leaving = leaving;
+        }
+        drop(state);
+        match fate {
+            None => Ok(()),
+            Some(Fate::Lost | Fate::Kept) => Err(StorageError::Stopped),
+            // Unwinding without a message, which would only clutter the output of the tests.
+            Some(Fate::Panics) => std::panic::resume_unwind(Box::new(())),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) sequence: SequenceNumber,
+}
+
+pub(crate) trait Rows {
+    fn state(&self) -> State;
+}
+
+/// The numbers at one state.
+pub(crate) struct Snapshot {
+    numbers: Vec<u64>,
+    state: State,
+    directory: Directory,
+    broken: Arc<AtomicBool>,
+}
+
+/// What has to be swept.
+#[derive(Clone, Copy)]
+pub(crate) struct Directory(usize);
+
+/// How much of it is left.
+#[derive(Clone, Copy)]
+pub(crate) struct Leaving(pub(crate) usize);
+
+impl Directory {
+    pub(crate) fn leaving(&self) -> Option<Leaving> {
+        (self.0 > 0).then_some(Leaving(self.0))
+    }
+}
+
+impl Snapshot {
+    fn new(numbers: Vec<u64>, leaving: usize, broken: &Arc<AtomicBool>) -> Self {
+        let sequence = SequenceNumber::new(numbers.len() as u64);
+        Snapshot {
+            numbers,
+            state: State { sequence },
+            directory: Directory(leaving),
+            broken: Arc::clone(broken),
+        }
+    }
+
+    pub(crate) fn numbers(&self) -> &[u64] {
+        &self.numbers
+    }
+
+    pub(crate) fn held(&self) -> Held {
+        Held {
+            sequence: self.state.sequence,
+            contacts: self.numbers.len() as u64,
+            subscribers: 0,
+            apps: 0,
+        }
+    }
+
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::SeqCst)
+    }
+}
+
+impl Rows for Snapshot {
+    fn state(&self) -> State {
+        self.state
+    }
+}
+
+/// Numbers to be added to those of a snapshot.
+pub(crate) struct Draft<'s> {
+    base: &'s Snapshot,
+    added: Vec<u64>,
+    leaving: usize,
+    pub(crate) state: State,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Mark {
+    added: usize,
+    leaving: usize,
+    state: State,
+}
+
+impl<'s> Draft<'s> {
+    pub(crate) fn new(base: &'s Snapshot) -> Self {
+        Draft {
+            base,
+            added: Vec::new(),
+            leaving: base.directory.0,
+            state: base.state,
+        }
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            added: self.added.len(),
+            leaving: self.leaving,
+            state: self.state,
+        }
+    }
+
+    pub(crate) fn changed_since(&self, mark: Mark) -> bool {
+        self.added.len() > mark.added || self.state != mark.state
+    }
+
+    pub(crate) fn roll_back_to(&mut self, mark: Mark) {
+        self.added.truncate(mark.added);
+        self.leaving = mark.leaving;
+        self.state = mark.state;
+    }
+
+    pub(crate) fn changed_rows(&self) -> usize {
+        self.added.len()
+    }
+
+    pub(crate) fn add(&mut self, number: u64) {
+        self.added.push(number);
+    }
+
+    /// How many numbers there are, those of the draft included.
+    pub(crate) fn count(&self) -> u64 {
+        (self.base.numbers.len() + self.added.len()) as u64
+    }
+
+    pub(crate) fn sweep_to(&mut self, leaving: usize) {
+        self.leaving = leaving;
+    }
+}
+
+/// Nothing fails below but what the disk says.
+#[derive(Debug)]
+pub(crate) struct Failure;
+
+impl From<Failure> for StorageError {
+    fn from(Failure: Failure) -> Self {
+        StorageError::Stopped
+    }
+}
+
+/// The open file.
+pub(crate) struct Engine {
+    disk: Arc<Disk>,
+    broken: Arc<AtomicBool>,
+}
+
+impl Engine {
+    pub(crate) fn open(disk: &Arc<Disk>) -> (Self, Snapshot) {
+        let engine = Engine {
+            disk: Arc::clone(disk),
+            broken: Arc::default(),
+        };
+        let snapshot = engine.snapshot();
+        (engine, snapshot)
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let state = self.disk.state.lock().unwrap();
+        Snapshot::new(state.numbers.clone(), state.leaving, &self.broken)
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn commit(
+        &self,
+        draft: Draft<'_>,
+        before: &Snapshot,
+    ) -> Result<Option<Snapshot>, StorageError> {
+        assert_eq!(draft.base.state, before.state, "decided on another state");
+        assert_eq!(draft.state.sequence.value(), draft.count());
+        if draft.added.is_empty() && draft.leaving == before.directory.0 {
+            return Ok(None);
+        }
+        let committed = self.disk.commit(&draft.added, draft.leaving);
+        committed.inspect_err(|_| self.broken.store(true, Ordering::SeqCst))?;
+        Ok(Some(self.snapshot()))
+    }
+
+    pub(crate) fn reopen(&mut self) -> Result<Snapshot, OpenError> {
+        let mut state = self.disk.state.lock().unwrap();
+        if state.opens_that_fail > 0 {
+            state.opens_that_fail -= 1;
+            return Err(OpenError::Damaged("as the test says"));
+        }
+        drop(state);
+        self.broken = Arc::default();
+        Ok(self.snapshot())
+    }
+
+    pub(crate) fn close(self) -> Result<(), StorageError> {
+        let mut state = self.disk.state.lock().unwrap();
+        assert!(!state.closed, "closed twice");
+        state.closed = true;
+        if self.is_broken() {
+            return Err(StorageError::Stopped);
+        }
+        Ok(())
+    }
+}
