@@ -1,0 +1,133 @@
+//! Power cuts at every point (R46): whatever a disk kept of what was not synced, the file opens by
+//! itself, and holds all that was acknowledged and nothing by halves.
+
+mod creation;
+mod disk;
+mod exhaustive;
+mod image;
+mod promises;
+mod recovery;
+mod tales;
+mod traffic;
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use crate::support::cases::{Cases, long_form};
+use image::{Cut, Keep};
+use recovery::{Also, Counts, IMAGES, IN_RECOVERY, Images, Truth, count, named};
+use tales::Tale;
+use traffic::Play;
+
+const POINTS: &str = "points";
+
+/// One point of a trace.
+struct Point {
+    images: Arc<Images>,
+    cut: Cut,
+    /// `None` while the file has no name yet.
+    allowed: Option<RangeInclusive<u64>>,
+    marks: Vec<&'static str>,
+}
+
+impl Point {
+    fn check(&self) -> Counts {
+        let mut counts = Counts::new();
+        let Some(allowed) = &self.allowed else {
+            self.images.check_half_made(&self.cut, &mut counts);
+            return counts;
+        };
+        let at = self.cut.count;
+        for (kind, keep) in Keep::all(at as u64, 3).enumerate() {
+            let also = Also {
+                reopen: (at + kind).is_multiple_of(8),
+                cut_again: if (at + kind).is_multiple_of(5) { 2 } else { 0 },
+            };
+            let image = self.cut.image(keep);
+            let check = || self.images.check(&image, allowed.clone(), also, &mut counts);
+            if named(&format!("{keep:?}"), check) {
+                for mark in &self.marks {
+                    count(&mut counts, mark);
+                }
+            }
+            if self.cut.is_synced() {
+                break;
+            }
+        }
+        counts
+    }
+}
+
+/// Plays a tale, and cuts the power at every event.
+fn cut_everywhere(cases: &Cases, tale: Tale) {
+    let mut play = Play::create(tale.options);
+    tale.steps.iter().for_each(|step| play.step(step));
+    let played = play.close();
+    let truth = Truth::new(played.models, tales::probes(), played.options);
+    let images = Arc::new(Images::of(truth));
+    for cut in played.trace.cuts() {
+        cases.count(POINTS, 1);
+        let at = cut.count;
+        let marks = played.marks.iter().filter(|(span, _)| span.contains(&at));
+        let point = Point {
+            images: Arc::clone(&images),
+            allowed: played.trace.promises.at(at),
+            marks: marks.map(|(_, mark)| *mark).collect(),
+            cut,
+        };
+        let name = format!("{}, cut behind event {at}", tale.name);
+        let counts = cases.run(&name, move || point.check());
+        for (what, times) in counts.unwrap_or_default() {
+            cases.count(what, times);
+        }
+    }
+}
+
+/// Tales made at random, from one seed to before another, and some that are told each time.
+fn cut_tales(told: Vec<Tale>, seeds: std::ops::Range<u64>) {
+    let cases = Cases::new();
+    for tale in told.into_iter().chain(seeds.map(tales::random)) {
+        cut_everywhere(&cases, tale);
+    }
+    cases.finish(&[
+        (POINTS, 1_600),
+        (IMAGES, 15_000),
+        (IN_RECOVERY, 4_000),
+        ("recoveries to a commit that did not count yet, cut", 50),
+        ("found at the acknowledged number, another begun", 5_000),
+        ("found at the begun number", 100),
+        ("found between the two", 20),
+        ("further writes found again", 1_000),
+        ("creations cut, and refused", 20),
+        ("creations cut, and whole", 20),
+        ("connecting", 1_000),
+        ("disconnecting and sweeping", 200),
+        ("adding tokens", 1_000),
+        ("reporting", 300),
+        ("upserting", 300),
+        ("removing a token", 100),
+        ("erasing", 200),
+        ("forgetting messages", 50),
+        ("in a group", 1_000),
+        ("of racing threads", 300),
+        ("closing and opening", 100),
+        ("opening after a kill", 5),
+        ("in a commit that made the file grow", 50),
+        ("with contacts that share an index row", 1_000),
+        ("with a refused neighbour", 500),
+        ("removing a token and adding it again in one group", 50),
+        ("erasing the last contact of a token", 100),
+    ]);
+}
+
+#[test]
+fn r46_a_power_cut_in_any_traffic_takes_nothing_that_was_acknowledged() {
+    let seeds = if long_form() { 0..80 } else { 0..3 };
+    cut_tales(vec![tales::rare_states(0)], seeds);
+}
+
+#[test]
+fn r46_a_power_cut_in_any_other_traffic_takes_nothing_that_was_acknowledged() {
+    let seeds = if long_form() { 80..160 } else { 80..83 };
+    cut_tales(vec![tales::rare_states(u64::MAX)], seeds);
+}

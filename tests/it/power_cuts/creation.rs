@@ -1,0 +1,1 @@
+//! A creation that was cut off, in a real directory.
