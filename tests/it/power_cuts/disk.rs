@@ -90,7 +90,9 @@ impl RecordingDisk {
 
     /// Waits until somebody is held up.
     pub fn wait_until_held(&self) {
-        let wait = self.moved.wait_timeout_while(self.lock(), HANG, |state| !state.waiting);
+        let wait = self
+            .moved
+            .wait_timeout_while(self.lock(), HANG, |state| !state.waiting);
         let (state, _) = wait.unwrap_or_else(PoisonError::into_inner);
         assert!(state.waiting, "nobody changes the disk");
     }

@@ -112,7 +112,8 @@ impl Walk<'_> {
             };
             let after = played.models.last().unwrap().clone();
             if after == *model {
-                let longer = (0..=LENGTH - path.len()).map(|more| self.alphabet.len().pow(more as u32));
+                let longer =
+                    (0..=LENGTH - path.len()).map(|more| self.alphabet.len().pow(more as u32));
                 self.cases.count(SEQUENCES, longer.sum::<usize>() as u64);
                 continue;
             }

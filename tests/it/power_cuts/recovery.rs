@@ -119,7 +119,11 @@ impl Images {
         also: Also,
         counts: &mut Counts,
     ) -> bool {
-        let is_new = self.checked.lock().unwrap().insert((image.sum(), allowed.clone()));
+        let is_new = self
+            .checked
+            .lock()
+            .unwrap()
+            .insert((image.sum(), allowed.clone()));
         if !is_new && also.cut_again == 0 {
             return false;
         }
@@ -176,7 +180,11 @@ impl Images {
             for (kind, keep) in Keep::all(seed, 1).enumerate() {
                 let also = Also {
                     reopen: (cut.count + kind).is_multiple_of(16),
-                    cut_again: if (cut.count + kind).is_multiple_of(32) { deeper } else { 0 },
+                    cut_again: if (cut.count + kind).is_multiple_of(32) {
+                        deeper
+                    } else {
+                        0
+                    },
                 };
                 let name = format!("in recovery, behind event {}, {keep:?}", cut.count);
                 let (image, allowed) = (cut.image(keep), allowed.clone());
@@ -212,7 +220,11 @@ impl Images {
                     | OpenError::Foreign
                     | OpenError::Damaged(_),
                 )) => {
-                    assert_eq!(disk.bytes().sum(), image.sum(), "a refused file was changed");
+                    assert_eq!(
+                        disk.bytes().sum(),
+                        image.sum(),
+                        "a refused file was changed"
+                    );
                     count(counts, "creations cut, and refused");
                 }
                 Err(error) => panic!("{error:?}"),

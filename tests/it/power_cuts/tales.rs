@@ -5,8 +5,7 @@ use contact_store::{AppId, DedupeOn, MatchPolicy, Options, Ownership, Status};
 use super::traffic::Step;
 use crate::failing_disk::disk::Random;
 use crate::model::{
-    Add, Choices, Entry, FieldName, Given, Item, Names, Probes, Reports, Request, Said, To,
-    Upserts,
+    Add, Choices, Entry, FieldName, Given, Item, Names, Probes, Reports, Request, Said, To, Upserts,
 };
 use crate::support::{APP, OTHER_APP};
 
@@ -59,7 +58,7 @@ pub fn random(seed: u64) -> Tale {
     options.cache_bytes = choices.of(&[0, 64 << 10, 1 << 20]);
     let mut steps = begin();
     for n in 0..STEPS {
-        steps.extend(next_steps(n, &mut choices));
+        steps.push(step(n, &mut choices));
     }
     Tale {
         name: format!("random traffic {seed}"),
@@ -73,7 +72,9 @@ pub fn rare_states(hash_mask: u64) -> Tale {
     let mut options = Options::default();
     options.testing.hash_mask = hash_mask;
     let add = |app, token, n| {
-        let given = Given::default().email(&email(n)).phone(&format!("38050000001{n}"));
+        let given = Given::default()
+            .email(&email(n))
+            .phone(&format!("38050000001{n}"));
         Request::Add(Add::new(app, vec![Entry::new(token, given)]))
     };
     let remove = |contact| Request::Remove {
@@ -134,6 +135,9 @@ pub fn rare_states(hash_mask: u64) -> Tale {
             vec![remove(Some(3)), remove(None), add(APP, "t-1", 1)],
         ),
         Step::CloseAndOpen,
+        // Cards of many pages: the file grows.
+        Step::Ask(large(1)),
+        Step::Ask(large(2)),
     ]);
     Tale {
         name: format!("rare states, hash mask {hash_mask:x}"),
@@ -142,10 +146,32 @@ pub fn rare_states(hash_mask: u64) -> Tale {
     }
 }
 
+/// Threads that nobody holds up: which of their requests are decided together, and in which order,
+/// is another in each run.
+pub fn racing_threads(rounds: u64) -> Tale {
+    let race = |n| Step::Race((0..3).map(|thread| racing(n, thread)).collect());
+    let mut steps = begin();
+    steps.extend((0..rounds).map(race));
+    Tale {
+        name: format!("{rounds} races"),
+        options: Options::default(),
+        steps,
+    }
+}
+
+/// Tokens as long as a page each, all of one contact.
+fn large(n: u64) -> Request {
+    let entry = |at| {
+        let token = format!("{n}-{at}-{}", "x".repeat(4_000));
+        Entry::new(&token, Given::default().email(&email(n)))
+    };
+    Request::Add(Add::new(APP, (0..45).map(entry).collect()))
+}
+
 const STEPS: u64 = 40;
 
-fn next_steps(n: u64, choices: &mut Choices<'_>) -> Vec<Step> {
-    vec![match choices.below(16) {
+fn step(n: u64, choices: &mut Choices<'_>) -> Step {
+    match choices.below(16) {
         0..6 => Step::Ask(Request::choose(choices)),
         6..11 => {
             let others = 1 + choices.below(4);
@@ -156,12 +182,8 @@ fn next_steps(n: u64, choices: &mut Choices<'_>) -> Vec<Step> {
         11 => Step::Clock(choices.of(&[3_000, 4_000, 5_000, 1_500])),
         12 => Step::CloseAndOpen,
         13 => Step::KillAndOpen,
-        14 => Step::Ask(growing(n)),
-        _ => {
-            let race = Step::Race((0..3).map(|thread| racing(n, thread)).collect());
-            return vec![Step::Ask(connect(APP, "First bot")), race];
-        }
-    }]
+        _ => Step::Ask(growing(n)),
+    }
 }
 
 /// A card that takes pages of its own.

@@ -204,7 +204,10 @@ impl Play {
         let from = self.disk.count();
         match step {
             Step::Ask(request) => self.ask(&[request], |play| {
-                vec![ask(&play.store, &play.disk, request, || {})]
+                // Not done before somebody waits for it: when it was answered is noted exactly.
+                play.disk.hold();
+                let queued = || play.disk.release();
+                vec![ask(&play.store, &play.disk, request, queued)]
             }),
             Step::Group(first, others) => {
                 let all: Vec<&Request> = std::iter::once(first).chain(others).collect();
@@ -322,9 +325,9 @@ impl Play {
             let mut threads = Vec::new();
             for (at, request) in requests.iter().enumerate() {
                 let (queued, wait) = mpsc::channel();
-                threads.push(scope.spawn(move || {
-                    ask(store, disk, request, || queued.send(()).unwrap())
-                }));
+                threads.push(
+                    scope.spawn(move || ask(store, disk, request, || queued.send(()).unwrap())),
+                );
                 wait.recv_timeout(HANG).unwrap();
                 if at == 0 {
                     disk.wait_until_held();
@@ -352,7 +355,9 @@ impl Play {
                 .collect();
             let answers = running.into_iter().map(|thread| thread.join().unwrap());
             let pairs = threads.iter().zip(answers);
-            pairs.flat_map(|(requests, answers)| requests.iter().zip(answers)).collect()
+            pairs
+                .flat_map(|(requests, answers)| requests.iter().zip(answers))
+                .collect()
         });
         let number = |asked: &Asked| asked.answer.as_ref().unwrap().0;
         asked.sort_by_key(|(_, asked)| number(asked));
@@ -395,7 +400,8 @@ impl Play {
                     syncs += 1;
                     if syncs == 3 {
                         let from = grown.take().unwrap();
-                        self.marks.push((from + 1..at + 1, "in a commit that made the file grow"));
+                        self.marks
+                            .push((from + 1..at + 1, "in a commit that made the file grow"));
                     }
                 }
                 _ => {}
@@ -418,14 +424,19 @@ fn marks_of(requests: &[&Request], answers: &[Answer]) -> Vec<&'static str> {
     let mut removed: BTreeMap<&str, usize> = BTreeMap::new();
     for (at, (request, answer)) in requests.iter().zip(answers).enumerate() {
         match (request, answer) {
-            (Request::Remove { token, .. }, Ok((_, Outcome::Removed(from)))) if !from.is_empty() => {
+            (Request::Remove { token, .. }, Ok((_, Outcome::Removed(from))))
+                if !from.is_empty() =>
+            {
                 removed.insert(token, at);
             }
             (Request::Add(add), Ok((_, Outcome::Added(_, outcomes)))) => {
                 let placed = add.entries.iter().zip(outcomes).any(|(entry, outcome)| {
                     let token = entry.token.as_deref().unwrap_or_default();
                     let again = removed.contains_key(token);
-                    again && outcome.as_ref().is_ok_and(|added| added.token == Place::Added)
+                    again
+                        && outcome
+                            .as_ref()
+                            .is_ok_and(|added| added.token == Place::Added)
                 });
                 if placed {
                     marks.push("removing a token and adding it again in one group");
