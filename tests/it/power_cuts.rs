@@ -5,6 +5,7 @@ mod creation;
 mod disk;
 mod exhaustive;
 mod image;
+mod order;
 mod promises;
 mod recovery;
 mod tales;
@@ -13,9 +14,12 @@ mod traffic;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use crate::support::cases::{Cases, long_form};
+use crate::support::cases::{Cases, long_form, watched};
 use image::{Cut, Keep};
-use recovery::{Also, Counts, IMAGES, IN_RECOVERY, Images, Truth, count, named};
+use recovery::{
+    Also, Counts, FOUND_BEFORE, FOUND_BEGUN, FOUND_BETWEEN, IMAGES, IN_RECOVERY, Images,
+    RECOVERIES_TO_THE_NEWER, Truth, count, named,
+};
 use tales::Tale;
 use traffic::Play;
 
@@ -38,7 +42,7 @@ impl Point {
             return counts;
         };
         let at = self.cut.count;
-        for (kind, keep) in Keep::all(at as u64, 3).enumerate() {
+        for (kind, keep) in Keep::all(at as u64, 2).enumerate() {
             let also = Also {
                 reopen: (at + kind).is_multiple_of(8),
                 cut_again: if (at + kind).is_multiple_of(16) { 2 } else { 0 },
@@ -63,9 +67,12 @@ impl Point {
 
 /// Plays a tale, and cuts the power at every event.
 fn cut_everywhere(cases: &Cases, tale: Tale) {
-    let mut play = Play::create(tale.options);
-    tale.steps.iter().for_each(|step| play.step(step));
-    let played = play.close();
+    let name = tale.name;
+    let played = watched(&name, move || {
+        let mut play = Play::create(tale.options);
+        tale.steps.iter().for_each(|step| play.step(step));
+        play.close()
+    });
     let truth = Truth::new(played.models, tales::probes(), played.options);
     let images = Arc::new(Images::of(truth));
     for cut in played.trace.cuts() {
@@ -78,7 +85,7 @@ fn cut_everywhere(cases: &Cases, tale: Tale) {
             marks: marks.map(|(_, mark)| *mark).collect(),
             cut,
         };
-        let name = format!("{}, cut behind event {at}", tale.name);
+        let name = format!("{name}, cut behind event {at}");
         let counts = cases.run(&name, move || point.check());
         for (what, times) in counts.unwrap_or_default() {
             cases.count(what, times);
@@ -93,13 +100,14 @@ fn cut_tales(told: Vec<Tale>, seeds: std::ops::Range<u64>) {
         cut_everywhere(&cases, tale);
     }
     cases.finish(&[
-        (POINTS, 1_600),
+        (POINTS, if long_form() { 50_000 } else { 1_600 }),
         (IMAGES, 15_000),
         (IN_RECOVERY, 4_000),
-        ("recoveries to a commit that did not count yet, cut", 50),
-        ("found at the acknowledged number, another begun", 5_000),
-        ("found at the begun number", 100),
-        ("found between the two", 20),
+        (RECOVERIES_TO_THE_NEWER, 50),
+        ("images in the first write after recovery", 500),
+        (FOUND_BEFORE, 5_000),
+        (FOUND_BEGUN, 100),
+        (FOUND_BETWEEN, 20),
         ("further writes found again", 1_000),
         ("creations cut, and refused", 20),
         ("creations cut, and whole", 20),
@@ -125,13 +133,13 @@ fn cut_tales(told: Vec<Tale>, seeds: std::ops::Range<u64>) {
 
 #[test]
 fn r46_a_power_cut_in_any_traffic_takes_nothing_that_was_acknowledged() {
-    let seeds = if long_form() { 0..80 } else { 0..2 };
+    let seeds = if long_form() { 0..100 } else { 0..2 };
     cut_tales(vec![tales::rare_states(0), tales::racing_threads(7)], seeds);
 }
 
 #[test]
 fn r46_a_power_cut_in_any_other_traffic_takes_nothing_that_was_acknowledged() {
-    let seeds = if long_form() { 80..160 } else { 80..82 };
+    let seeds = if long_form() { 100..200 } else { 100..102 };
     cut_tales(
         vec![tales::rare_states(u64::MAX), tales::racing_threads(6)],
         seeds,

@@ -83,9 +83,11 @@ impl RecordingDisk {
         self.lock().unplugged = false;
     }
 
-    /// Lets whoever wants to change the disk wait until [`release`](RecordingDisk::release).
-    pub fn hold(&self) {
+    /// Lets whoever wants to change the disk wait until what this gives is dropped, also by a test
+    /// that fails: whoever closes the store would wait for ever.
+    pub fn hold(&self) -> Held<'_> {
         self.lock().held = true;
+        Held(self)
     }
 
     /// Waits until somebody is held up.
@@ -95,11 +97,6 @@ impl RecordingDisk {
             .wait_timeout_while(self.lock(), HANG, |state| !state.waiting);
         let (state, _) = wait.unwrap_or_else(PoisonError::into_inner);
         assert!(state.waiting, "nobody changes the disk");
-    }
-
-    pub fn release(&self) {
-        self.lock().held = false;
-        self.moved.notify_all();
     }
 
     fn tell(&self, event: Event) -> io::Result<()> {
@@ -117,6 +114,16 @@ impl RecordingDisk {
         event.apply(&mut state.bytes);
         state.events.push(event);
         Ok(())
+    }
+}
+
+/// A disk that holds up whoever wants to change it.
+pub struct Held<'d>(&'d RecordingDisk);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.lock().held = false;
+        self.0.moved.notify_all();
     }
 }
 

@@ -1,19 +1,19 @@
 //! Every sequence of up to three requests, cut off at every step of its last commit. Most mistakes
 //! that a crash shows take no more (CrashMonkey).
 
-use std::sync::Arc;
-
 use contact_store::{DedupeOn, Options, Ownership, Status};
 
 use super::image::Keep;
-use super::recovery::{Also, Counts, IMAGES, Images, Truth, named};
+use super::recovery::{
+    Also, Counts, FOUND_BEFORE, FOUND_BEGUN, IMAGES, Images, Truth, count, named,
+};
 use super::tales::connect;
-use super::traffic::{Play, Step};
+use super::traffic::{Play, Played, Step};
 use crate::model::{
     Add, Entry, FieldName, Given, Item, Model, Names, Probes, Reports, Request, Said, To, Upserts,
 };
 use crate::support::blocks::Blocks;
-use crate::support::cases::{Cases, long_form};
+use crate::support::cases::{CASES, Cases, long_form, watched};
 use crate::support::{APP, OTHER_APP};
 
 const LENGTH: usize = 3;
@@ -103,52 +103,65 @@ impl Walk<'_> {
     fn follow(&self, path: &[usize], before: &Blocks, model: &Model) {
         for at in 0..self.alphabet.len() {
             let path = [path, &[at]].concat();
-            let mut play = Play::open(before.clone(), self.options.clone(), model.clone());
-            play.step(&Step::Clock(FIRST_AT + 1_000 * path.len() as u64));
-            play.step(&Step::Ask(self.alphabet[at].clone()));
-            let played = match self.left {
-                Left::Closed => play.close(),
-                Left::Killed => play.kill(),
-            };
-            let after = played.models.last().unwrap().clone();
+            let played = self.play(&path, before, model);
+            let (bytes, after) = (played.after.clone(), played.models.last().unwrap().clone());
+            let all_longer = |more| self.alphabet.len().pow(more);
             if after == *model {
-                let longer =
-                    (0..=LENGTH - path.len()).map(|more| self.alphabet.len().pow(more as u32));
-                self.cases.count(SEQUENCES, longer.sum::<usize>() as u64);
+                let longer = u32::try_from(LENGTH - path.len()).unwrap();
+                let sequences = (0..=longer).map(all_longer).sum::<usize>();
+                self.cases.count(SEQUENCES, sequences as u64);
                 continue;
             }
             self.cases.count(SEQUENCES, 1);
-            let images = Images::of(Truth::new(played.models, probes(), played.options));
-            let trace = Arc::new(played.trace);
             let name = format!("sequence {path:?}");
-            let counts = self.cases.run(&name, move || {
-                let mut counts = Counts::new();
-                for cut in trace.cuts() {
-                    super::count(&mut counts, BOUNDARIES);
-                    let allowed = trace.promises.at(cut.count).unwrap();
-                    let mut keeps: Vec<Keep> = Keep::all(cut.count as u64, 1).collect();
-                    if !long_form() {
-                        // What came last counts most, so `Everything` and `Torn` stay; the others take turns.
-                        let turn = keeps[2 + cut.count % (keeps.len() - 2)];
-                        keeps = vec![Keep::Nothing, Keep::Everything, turn];
-                    }
-                    for keep in keeps {
-                        named(&format!("behind event {}, {keep:?}", cut.count), || {
-                            let image = cut.image(keep);
-                            images.check(&image, allowed.clone(), Also::default(), &mut counts)
-                        });
-                    }
-                }
-                counts
-            });
+            let counts = self.cases.run(&name, || cut_everywhere(played));
             for (what, times) in counts.unwrap_or_default() {
                 self.cases.count(what, times);
             }
             if path.len() < LENGTH {
-                self.follow(&path, &played.after, &after);
+                self.follow(&path, &bytes, &after);
             }
         }
     }
+
+    /// Makes the last request of a path.
+    fn play(&self, path: &[usize], before: &Blocks, model: &Model) -> Played {
+        let last = self.alphabet[path[path.len() - 1]].clone();
+        let now = FIRST_AT + 1_000 * path.len() as u64;
+        let (before, model) = (before.clone(), model.clone());
+        let (options, left) = (self.options.clone(), self.left);
+        watched(&format!("sequence {path:?}"), move || {
+            let mut play = Play::open(before, options, model);
+            play.step(&Step::Clock(now));
+            play.step(&Step::Ask(last));
+            match left {
+                Left::Closed => play.close(),
+                Left::Killed => play.kill(),
+            }
+        })
+    }
+}
+
+fn cut_everywhere(played: Played) -> Counts {
+    let images = Images::of(Truth::new(played.models, probes(), played.options));
+    let mut counts = Counts::new();
+    for cut in played.trace.cuts() {
+        count(&mut counts, BOUNDARIES);
+        let allowed = played.trace.promises.at(cut.count).unwrap();
+        let mut keeps: Vec<Keep> = Keep::all(cut.count as u64, 1).collect();
+        if !long_form() {
+            // In the short form the first two each time, and of the others one in turn.
+            let others = keeps.split_off(2);
+            keeps.push(others[cut.count % others.len()]);
+        }
+        for keep in keeps {
+            let image = cut.image(keep);
+            named(&format!("behind event {}, {keep:?}", cut.count), || {
+                images.check(&image, allowed.clone(), Also::default(), &mut counts)
+            });
+        }
+    }
+    counts
 }
 
 const SEQUENCES: &str = "sequences";
@@ -172,7 +185,14 @@ fn cut_all(hash_mask: u64, ownership: Ownership, left: Left) {
         left,
     };
     walk.follow(&[], &played.after, &model);
-    cases.finish(&[(SEQUENCES, 1_884), (BOUNDARIES, 5_000), (IMAGES, 5_000)]);
+    cases.finish(&[
+        (SEQUENCES, 1_884),
+        (CASES, 500),
+        (BOUNDARIES, 11_000),
+        (IMAGES, 10_000),
+        (FOUND_BEFORE, 5_000),
+        (FOUND_BEGUN, 800),
+    ]);
 }
 
 #[test]

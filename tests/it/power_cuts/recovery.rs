@@ -22,6 +22,11 @@ pub type Counts = BTreeMap<&'static str, u64>;
 
 pub const IMAGES: &str = "images";
 pub const IN_RECOVERY: &str = "images in recovery";
+pub const RECOVERIES: &str = "recoveries cut";
+pub const RECOVERIES_TO_THE_NEWER: &str = "recoveries to a commit that did not count yet, cut";
+pub const FOUND_BEFORE: &str = "found at the acknowledged number, another begun";
+pub const FOUND_BETWEEN: &str = "found between the two";
+pub const FOUND_BEGUN: &str = "found at the begun number";
 
 /// What a store shows at each of its numbers, and what it is asked.
 pub struct Truth {
@@ -48,6 +53,15 @@ impl Truth {
         }
     }
 
+    /// The same of a store that comes to other states.
+    fn with(&self, models: Vec<Model>) -> Self {
+        Truth {
+            models,
+            probes: self.probes.clone(),
+            options: self.options.clone(),
+        }
+    }
+
     fn model(&self, number: u64) -> &Model {
         let first = self.models[0].sequence();
         &self.models[usize::try_from(number - first).unwrap()]
@@ -66,20 +80,20 @@ impl Truth {
         assert_eq!(now.verify().unwrap().problems, []);
     }
 
-    /// A request that changes whatever it is made of, in a table of each kind.
-    fn further_write() -> Request {
+    /// A request that changes a store at this number, whatever is in it, in a table of each kind.
+    fn further_write(number: u64) -> Request {
         let item = Item::default()
-            .email("further@example.com")
-            .external("further")
-            .phone("380500000099")
+            .email(format!("further{number}@example.com").as_str())
+            .external(format!("further-{number}").as_str())
+            .phone(format!("38050001{number:04}").as_str())
             .field(FieldName::FirstName, "Further");
         Request::Upsert(Upserts::new(DedupeOn::Email, vec![item]))
     }
 
     /// The store takes a further write. Gives the model of what it then shows.
     fn write_further(&self, store: &ContactStore, mut model: Model) -> Model {
-        let request = Truth::further_write();
         let number = model.sequence();
+        let request = Truth::further_write(number);
         let right = model.apply(&request, Truth::NOW);
         assert_eq!(request.submit(store).wait(), right);
         assert_eq!(store.snapshot().unwrap().sequence().value(), number + 1);
@@ -140,11 +154,12 @@ impl Images {
         );
         let model = self.truth.model(found);
         self.truth.assert_shows(&store, model);
-        let model = self.truth.write_further(&store, model.clone());
+        let further = self.truth.write_further(&store, model.clone());
+        let events = disk.events();
         if also.reopen {
             store.close().unwrap();
             let store = self.truth.open(&disk).unwrap();
-            self.truth.assert_shows(&store, &model);
+            self.truth.assert_shows(&store, &further);
             count(counts, "further writes found again");
         }
         // Not to write what closing writes.
@@ -154,37 +169,33 @@ impl Images {
             count_found(&allowed, found, counts);
         }
         if also.cut_again > 0 {
+            count(counts, RECOVERIES);
             let mut promises = Promises::of(allowed);
             promises.find(opened, found);
-            let trace = Trace {
+            let opening = Trace {
                 before: image.clone(),
-                events: disk.events().into_iter().take(opened).collect(),
+                events: events[..opened].into(),
                 promises,
             };
-            self.cut_again(&trace, also.cut_again - 1, counts);
+            self.cut_opening(&opening, also.cut_again - 1, counts);
+            if events[..opened].iter().any(makes_the_newer_commit_count) {
+                count(counts, RECOVERIES_TO_THE_NEWER);
+                let truth = self.truth.with(vec![model.clone(), further]);
+                cut_first_write(Images::of(truth), image.clone(), events, opened, counts);
+            }
         }
         is_new
     }
 
     /// Cuts an opening off at every step.
-    fn cut_again(&self, trace: &Trace, deeper: u32, counts: &mut Counts) {
-        count(counts, "recoveries cut");
-        let makes_the_newer_commit_count =
-            |event: &Event| matches!(event, Event::Write(9, bytes) if bytes.len() == 1);
-        if trace.events.iter().any(makes_the_newer_commit_count) {
-            count(counts, "recoveries to a commit that did not count yet, cut");
-        }
+    fn cut_opening(&self, trace: &Trace, deeper: u32, counts: &mut Counts) {
         for cut in trace.cuts() {
             let allowed = trace.promises.at(cut.count).unwrap();
-            let seed = cut.count as u64;
-            for (kind, keep) in Keep::all(seed, 1).enumerate() {
+            for (kind, keep) in Keep::all(cut.count as u64, 1).enumerate() {
+                let turn = cut.count + kind;
                 let also = Also {
-                    reopen: (cut.count + kind).is_multiple_of(16),
-                    cut_again: if (cut.count + kind).is_multiple_of(32) {
-                        deeper
-                    } else {
-                        0
-                    },
+                    reopen: turn.is_multiple_of(16),
+                    cut_again: if turn.is_multiple_of(32) { deeper } else { 0 },
                 };
                 let name = format!("in recovery, behind event {}, {keep:?}", cut.count);
                 let (image, allowed) = (cut.image(keep), allowed.clone());
@@ -233,6 +244,44 @@ impl Images {
     }
 }
 
+/// What the store does to a file whose newer commit is whole and does not count yet.
+fn makes_the_newer_commit_count(event: &Event) -> bool {
+    matches!(event, Event::Write(9, bytes) if bytes.len() == 1)
+}
+
+/// Cuts the first write to a file off that was recovered: it must not rest on anything that the
+/// recovery left to be synced.
+fn cut_first_write(
+    images: Images,
+    before: Blocks,
+    events: Vec<Event>,
+    opened: usize,
+    counts: &mut Counts,
+) {
+    let [found, further] = [0, 1].map(|at: usize| images.truth.models[at].sequence());
+    let mut promises = Promises::of(found..=found);
+    promises.begin(opened, further);
+    promises.acknowledge(events.len(), further);
+    let trace = Trace {
+        before,
+        events: events.into(),
+        promises,
+    };
+    for cut in trace.cuts().skip(opened) {
+        let allowed = trace.promises.at(cut.count).unwrap();
+        let by_turns: Vec<Keep> = Keep::all(cut.count as u64, 1).collect();
+        for keep in [Keep::AllButTheHeader, by_turns[cut.count % by_turns.len()]] {
+            let name = format!("first write, behind event {}, {keep:?}", cut.count);
+            let (image, allowed) = (cut.image(keep), allowed.clone());
+            if named(&name, || {
+                images.check(&image, allowed, Also::default(), counts)
+            }) {
+                count(counts, "images in the first write after recovery");
+            }
+        }
+    }
+}
+
 fn count_found(allowed: &RangeInclusive<u64>, found: u64, counts: &mut Counts) {
     if allowed.start() == allowed.end() {
         return;
@@ -240,11 +289,11 @@ fn count_found(allowed: &RangeInclusive<u64>, found: u64, counts: &mut Counts) {
     count(
         counts,
         if found == *allowed.start() {
-            "found at the acknowledged number, another begun"
+            FOUND_BEFORE
         } else if found == *allowed.end() {
-            "found at the begun number"
+            FOUND_BEGUN
         } else {
-            "found between the two"
+            FOUND_BETWEEN
         },
     );
 }

@@ -86,11 +86,13 @@ fn ask(
     let mut waiting = pin!(request.submit(store));
     let mut answer = waiting.as_mut().poll(&mut context);
     queued();
+    let started = Instant::now();
     let answer = loop {
         match answer {
             Poll::Ready(answer) => break answer,
             Poll::Pending => thread::park_timeout(HANG),
         }
+        assert!(started.elapsed() < HANG, "no answer");
         answer = waiting.as_mut().poll(&mut context);
     };
     let answered = match noting.answered.load(Ordering::SeqCst) {
@@ -205,9 +207,8 @@ impl Play {
         match step {
             Step::Ask(request) => self.ask(&[request], |play| {
                 // Not done before somebody waits for it: when it was answered is noted exactly.
-                play.disk.hold();
-                let queued = || play.disk.release();
-                vec![ask(&play.store, &play.disk, request, queued)]
+                let held = play.disk.hold();
+                vec![ask(&play.store, &play.disk, request, || drop(held))]
             }),
             Step::Group(first, others) => {
                 let all: Vec<&Request> = std::iter::once(first).chain(others).collect();
@@ -320,8 +321,8 @@ impl Play {
 
     fn group(&self, requests: &[&Request]) -> Vec<Asked> {
         let (store, disk) = (&self.store, &self.disk);
-        disk.hold();
         thread::scope(|scope| {
+            let held = disk.hold();
             let mut threads = Vec::new();
             for (at, request) in requests.iter().enumerate() {
                 let (queued, wait) = mpsc::channel();
@@ -333,7 +334,7 @@ impl Play {
                     disk.wait_until_held();
                 }
             }
-            disk.release();
+            drop(held);
             let threads = threads.into_iter();
             threads.map(|thread| thread.join().unwrap()).collect()
         })
