@@ -302,10 +302,6 @@ pub struct Expected {
 }
 
 impl Expected {
-    pub fn last(&self) -> u64 {
-        u64::try_from(self.visible.len()).unwrap() - 1
-    }
-
     /// The store shows exactly what it shows after the first `number` changing requests, and
     /// nothing in it contradicts anything else.
     #[track_caller]
