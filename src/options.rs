@@ -56,6 +56,8 @@ pub struct Testing {
     pub hash_mask: u64,
     /// The format that a new file says it has.
     pub format: u32,
+    /// What a new file takes for random, so that a test can make the same bytes again.
+    pub random: Option<[u128; 2]>,
 }
 
 #[cfg(feature = "testing")]
@@ -64,6 +66,7 @@ impl Default for Testing {
         Testing {
             hash_mask: u64::MAX,
             format: crate::storage::FORMAT,
+            random: None,
         }
     }
 }
@@ -110,6 +113,13 @@ impl Options {
         return self.testing.format;
         #[cfg(not(feature = "testing"))]
         crate::storage::FORMAT
+    }
+
+    pub(crate) fn random(&self) -> Option<[u128; 2]> {
+        #[cfg(feature = "testing")]
+        return self.testing.random;
+        #[cfg(not(feature = "testing"))]
+        None
     }
 }
 

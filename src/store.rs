@@ -108,6 +108,7 @@ impl ContactStore {
             now: options.clock.now(),
             hash_mask: options.hash_mask(),
             format: options.format(),
+            random: options.random(),
         };
         let (engine, snapshot) = Engine::open(place, open_as)?;
         let disk = engine.disk();

@@ -88,6 +88,7 @@ mod tests {
             cache_bytes: 1 << 20,
             now: Timestamp::default(),
             hash_mask: u64::MAX,
+            random: None,
             format: FORMAT,
         };
         Engine::open(&Place::Disk(Arc::new(MemoryDisk::default())), open_as)

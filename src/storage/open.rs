@@ -50,6 +50,8 @@ pub(crate) struct OpenAs {
     pub(crate) hash_mask: u64,
     /// [`FORMAT`], but for tests that want a file of the future.
     pub(crate) format: u32,
+    /// The random bits of a new file, for tests that make one again: the system's if not given.
+    pub(crate) random: Option<[u128; 2]>,
 }
 
 /// A disk that is ours: nobody else has it open.
@@ -148,11 +150,11 @@ fn claim_file(file: &File) -> Result<Claimed, OpenError> {
 
 /// Makes an empty disk an empty store.
 fn initialize(claimed: &Claimed, open_as: &OpenAs) -> Result<(), OpenError> {
-    let mut random = [[0; 16]; 2];
-    for bits in &mut random {
-        getrandom::fill(bits).map_err(|_| OpenError::Random)?;
-    }
-    let format = FormatRow::new(open_as.format, random.map(u128::from_le_bytes), open_as.now);
+    let random = match open_as.random {
+        Some(random) => random,
+        None => random_bits()?,
+    };
+    let format = FormatRow::new(open_as.format, random, open_as.now);
     let attached = claimed.attach(claimed.disk.clone());
     let database = build(&attached, open_as.cache_bytes)?;
     let written = guarded(|| {
@@ -174,6 +176,14 @@ fn initialize(claimed: &Claimed, open_as: &OpenAs) -> Result<(), OpenError> {
         Some(error) => Err(error.into()),
         None => Ok(claimed.disk.sync_data()?),
     }
+}
+
+fn random_bits() -> Result<[u128; 2], OpenError> {
+    let mut random = [[0; 16]; 2];
+    for bits in &mut random {
+        getrandom::fill(bits).map_err(|_| OpenError::Random)?;
+    }
+    Ok(random.map(u128::from_le_bytes))
 }
 
 /// Checks what is on the disk, and opens it.

@@ -1,11 +1,10 @@
-//! A disk that fails at every call, and power cuts at every point (R46, R47, R49).
+//! A disk that fails at every call (R46, R47, R49).
 //!
 //! The script is played on a disk in memory. Whatever happens to the disk, the store then shows
 //! exactly what a replay of its first requests shows, as many as the number it is at, and none that
 //! was acknowledged is missing.
 
 pub mod disk;
-mod power_cut;
 pub mod script;
 
 use std::sync::Arc;
@@ -20,8 +19,8 @@ use crate::support::cases::{HANG, long_form, watched};
 use crate::support::{APP, add, assert_sound, at, id};
 use disk::{Fault, FaultKind, TestDisk};
 use script::{
-    Answer, Expected, Line, Request, assert_shows, expected, image_after, open_on, script_options,
-    visible,
+    Answer, Expected, Line, Request, assert_shows, between_the_syncs_of_a_commit, expected,
+    image_after, open_on, script_options, visible,
 };
 
 /// One playing of the script on a disk that fails.
@@ -393,7 +392,7 @@ fn a_full_disk_loses_nothing_acknowledged() {
 fn opening_may_fail_at_every_call_and_be_tried_again() {
     let expected = expected();
     let whole = image_after(usize::MAX);
-    let (in_flight, in_flight_number) = power_cut::between_the_syncs_of_a_commit();
+    let (in_flight, in_flight_number) = between_the_syncs_of_a_commit();
     let images = [
         ("closed", &whole.closed, whole.number),
         ("open", &whole.open, whole.number),

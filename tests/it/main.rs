@@ -31,6 +31,7 @@ mod json;
 mod kill;
 mod layering;
 mod model;
+mod power_cuts;
 mod privacy;
 mod rules_apps;
 mod rules_contacts;

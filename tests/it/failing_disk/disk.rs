@@ -58,25 +58,6 @@ pub enum FaultKind {
     Full,
 }
 
-/// What reached the disk, in order.
-#[derive(Clone)]
-pub enum Event {
-    Write(usize, Vec<u8>),
-    SetLen(usize),
-    Synced,
-}
-
-impl Event {
-    /// Does to an image what the call did to the disk.
-    pub fn apply(&self, image: &mut Vec<u8>) {
-        match self {
-            Event::Write(at, bytes) => put(image, *at, bytes),
-            Event::SetLen(len) => image.resize(*len, 0),
-            Event::Synced => {}
-        }
-    }
-}
-
 fn put(image: &mut Vec<u8>, at: usize, bytes: &[u8]) {
     let end = at + bytes.len();
     if image.len() < end {
@@ -96,7 +77,6 @@ struct State {
     calls: u64,
     fault: Option<Fault>,
     failed_calls: u64,
-    events: Option<Vec<Event>>,
     /// Whether changes have to wait, and whether one does.
     held: bool,
     waiting: bool,
@@ -193,19 +173,6 @@ impl TestDisk {
         self.lock().panic_on_read = true;
     }
 
-    /// From now on, keeps what reaches the disk.
-    pub fn record(&self) {
-        self.lock().events = Some(Vec::new());
-    }
-
-    pub fn events(&self) -> Vec<Event> {
-        self.lock().events.clone().unwrap()
-    }
-
-    pub fn event_count(&self) -> usize {
-        self.lock().events.as_ref().unwrap().len()
-    }
-
     /// Lets whoever wants to change the disk wait until [`release`](TestDisk::release).
     pub fn hold(&self) {
         self.lock().held = true;
@@ -266,13 +233,6 @@ impl State {
         put(&mut self.bytes, at, bytes);
         self.dirty
             .extend(at / PAGE..(at + bytes.len()).div_ceil(PAGE));
-        self.note(|| Event::Write(at, bytes.to_vec()));
-    }
-
-    fn note(&mut self, event: impl FnOnce() -> Event) {
-        if let Some(events) = &mut self.events {
-            events.push(event());
-        }
     }
 }
 
@@ -331,7 +291,6 @@ impl Disk for TestDisk {
         state.bytes.resize(len, 0);
         state.durable.resize(len, 0);
         state.dirty.retain(|page| *page < len.div_ceil(PAGE));
-        state.note(|| Event::SetLen(len));
         Ok(())
     }
 
@@ -358,7 +317,6 @@ impl Disk for TestDisk {
             return Err(failure(fault));
         }
         dirty.into_iter().for_each(|page| write_back(state, page));
-        state.note(|| Event::Synced);
         Ok(())
     }
 }

@@ -302,10 +302,6 @@ pub struct Expected {
 }
 
 impl Expected {
-    pub fn last(&self) -> u64 {
-        u64::try_from(self.visible.len()).unwrap() - 1
-    }
-
     /// The store shows exactly what it shows after the first `number` changing requests, and
     /// nothing in it contradicts anything else.
     #[track_caller]
@@ -411,5 +407,21 @@ pub fn image_after(lines: usize) -> Image {
         closed: disk.bytes(),
         open,
         number,
+    }
+}
+
+/// The bytes between the two syncs of the script's last commit, which is whole and does not count
+/// yet, and its number.
+pub fn between_the_syncs_of_a_commit() -> (Vec<u8>, u64) {
+    let mut lines = script();
+    let Some(Line::Group(last)) = lines.pop() else {
+        panic!("the script ends with a request");
+    };
+    let disk = TestDisk::with(image_after(lines.len()).open);
+    let store = open_on(&disk, false).unwrap();
+    disk.fail_sync(2);
+    match last[0].run(&store) {
+        Err(Error::Indeterminate { sequence, .. }) => (disk.after_power_cut(), sequence.value()),
+        other => panic!("{other:?}"),
     }
 }

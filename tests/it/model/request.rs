@@ -1,6 +1,11 @@
 //! Requests and answers, the same for the store and for the model, and shown in full: the crate's
 //! own types do not show identifiers or tokens (R52), and a failed test has to.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
 use contact_store::{
     AccessKey, AddTokens, AppId, AppName, Applied, BatchMode, Committed, ConnectApp, ContactId,
     ContactStore, EntryError, Erased, Error, FailedWithoutReason, Fault, Field, GivenIdentifiers,
@@ -366,17 +371,37 @@ impl From<MessagesForgotten> for Outcome {
     }
 }
 
-/// A request that the store has taken.
-pub struct Waiting(Box<dyn FnOnce() -> Answer + Send>);
+/// A request that the store has taken: to be waited for, or awaited.
+pub struct Waiting(Pin<Box<dyn Future<Output = Answer> + Send>>);
 
 impl Waiting {
     fn new<T: Into<Outcome> + Send + 'static>(pending: Pending<T>) -> Self {
-        Waiting(Box::new(|| answer(pending.wait())))
+        Waiting(Box::pin(async { answer(pending.await) }))
     }
 
     /// Waits for the answer.
-    pub fn wait(self) -> Answer {
-        (self.0)()
+    pub fn wait(mut self) -> Answer {
+        struct Unpark(Thread);
+        impl Wake for Unpark {
+            fn wake(self: Arc<Self>) {
+                self.0.unpark();
+            }
+        }
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        loop {
+            match Pin::new(&mut self).poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(answer) => return answer,
+                Poll::Pending => thread::park(),
+            }
+        }
+    }
+}
+
+impl Future for Waiting {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
+        self.0.as_mut().poll(context)
     }
 }
 

@@ -1,28 +1,23 @@
 //! A disk in memory that can be copied at any moment, and that can be made to hold up whoever syncs
 //! it.
 
+use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use contact_store::Disk;
 
+use crate::support::blocks::Blocks;
+
 /// A disk in memory. Copies share their blocks until one of them is written to.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct MemoryDisk {
-    bytes: Mutex<Bytes>,
+    bytes: Mutex<Blocks>,
     unplugged: AtomicBool,
     gate: Mutex<GateState>,
     moved: Condvar,
 }
-
-#[derive(Clone, Debug, Default)]
-struct Bytes {
-    blocks: Vec<Arc<[u8; BLOCK]>>,
-    len: usize,
-}
-
-const BLOCK: usize = 4_096;
 
 #[derive(Debug, Default)]
 struct GateState {
@@ -31,6 +26,12 @@ struct GateState {
     arrived: u64,
     /// How many of these may return while it is shut.
     passes: u64,
+}
+
+impl fmt::Debug for MemoryDisk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MemoryDisk")
+    }
 }
 
 impl MemoryDisk {
@@ -102,66 +103,32 @@ impl Drop for Gate {
     }
 }
 
-impl Bytes {
-    /// Calls `each` with the parts of blocks that `len` bytes from `at` are.
-    fn parts(at: usize, len: usize) -> impl Iterator<Item = (usize, usize, usize, usize)> {
-        let mut done = 0;
-        std::iter::from_fn(move || {
-            if done == len {
-                return None;
-            }
-            let (block, within) = ((at + done) / BLOCK, (at + done) % BLOCK);
-            let count = (BLOCK - within).min(len - done);
-            done += count;
-            Some((block, within, done - count, count))
-        })
-    }
-}
-
 fn place(offset: u64) -> usize {
     usize::try_from(offset).unwrap()
 }
 
 impl Disk for MemoryDisk {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.bytes.lock().unwrap().len as u64)
+        Ok(self.bytes.lock().unwrap().len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let bytes = self.bytes.lock().unwrap();
-        if place(offset) + out.len() > bytes.len {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        for (block, within, from, count) in Bytes::parts(place(offset), out.len()) {
-            out[from..from + count].copy_from_slice(&bytes.blocks[block][within..within + count]);
-        }
-        Ok(())
+        self.bytes.lock().unwrap().read(place(offset), out)
     }
 
     fn write(&self, offset: u64, written: &[u8]) -> io::Result<()> {
         self.check_plugged()?;
         let mut bytes = self.bytes.lock().unwrap();
-        if place(offset) + written.len() > bytes.len {
+        if place(offset) + written.len() > bytes.len() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        for (block, within, from, count) in Bytes::parts(place(offset), written.len()) {
-            Arc::make_mut(&mut bytes.blocks[block])[within..within + count]
-                .copy_from_slice(&written[from..from + count]);
-        }
+        bytes.write(place(offset), written);
         Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.check_plugged()?;
-        let mut bytes = self.bytes.lock().unwrap();
-        bytes.len = place(len);
-        let zeroes = Arc::new([0; BLOCK]);
-        let (blocks, within) = (bytes.len.div_ceil(BLOCK), bytes.len % BLOCK);
-        bytes.blocks.resize(blocks, zeroes);
-        // What is cut off must read as zeroes if the disk grows again.
-        if within > 0 {
-            Arc::make_mut(&mut bytes.blocks[blocks - 1])[within..].fill(0);
-        }
+        self.bytes.lock().unwrap().set_len(place(len));
         Ok(())
     }
 

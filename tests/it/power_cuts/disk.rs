@@ -1,0 +1,164 @@
+//! A disk in memory that keeps what it is told, in order.
+//!
+//! It knows nothing of what is lost in a power cut, nor of what the bytes mean.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use contact_store::Disk;
+
+use crate::support::blocks::Blocks;
+use crate::support::cases::HANG;
+
+/// What the disk was told.
+#[derive(Clone)]
+pub enum Event {
+    Write(usize, Arc<[u8]>),
+    SetLen(usize),
+    Sync,
+}
+
+impl Event {
+    /// Does to `bytes` what the disk was told.
+    pub fn apply(&self, bytes: &mut Blocks) {
+        match self {
+            Event::Write(at, written) => bytes.write(*at, written),
+            Event::SetLen(len) => bytes.set_len(*len),
+            Event::Sync => {}
+        }
+    }
+}
+
+#[derive(Default)]
+struct State {
+    bytes: Blocks,
+    events: Vec<Event>,
+    unplugged: bool,
+    /// Whether changes have to wait, and whether one does.
+    held: bool,
+    waiting: bool,
+}
+
+#[derive(Default)]
+pub struct RecordingDisk {
+    state: Mutex<State>,
+    moved: Condvar,
+}
+
+impl RecordingDisk {
+    /// A disk that has these bytes.
+    pub fn with(bytes: Blocks) -> Arc<Self> {
+        let disk = RecordingDisk::default();
+        disk.lock().bytes = bytes;
+        Arc::new(disk)
+    }
+
+    // A test that fails while the disk is in use must not fail again while it cleans up.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often it was told something by now.
+    pub fn count(&self) -> usize {
+        self.lock().events.len()
+    }
+
+    pub fn events(&self) -> Vec<Event> {
+        self.lock().events.clone()
+    }
+
+    /// What is on it now, whether it was synced or not.
+    pub fn bytes(&self) -> Blocks {
+        self.lock().bytes.clone()
+    }
+
+    /// Refuses to be changed from now on, as if the process were dead: nothing that is done before
+    /// [`plug`](RecordingDisk::plug) is kept.
+    pub fn unplug(&self) {
+        self.lock().unplugged = true;
+    }
+
+    pub fn plug(&self) {
+        self.lock().unplugged = false;
+    }
+
+    /// Lets whoever wants to change the disk wait until what this gives is dropped, also by a test
+    /// that fails: whoever closes the store would wait for ever.
+    pub fn hold(&self) -> Held<'_> {
+        self.lock().held = true;
+        Held(self)
+    }
+
+    /// Waits until somebody is held up.
+    pub fn wait_until_held(&self) {
+        let wait = self
+            .moved
+            .wait_timeout_while(self.lock(), HANG, |state| !state.waiting);
+        let (state, _) = wait.unwrap_or_else(PoisonError::into_inner);
+        assert!(state.waiting, "nobody changes the disk");
+    }
+
+    fn tell(&self, event: Event) -> io::Result<()> {
+        let mut state = self.lock();
+        if state.held {
+            state.waiting = true;
+            self.moved.notify_all();
+            let wait = self.moved.wait_while(state, |state| state.held);
+            state = wait.unwrap_or_else(PoisonError::into_inner);
+            state.waiting = false;
+        }
+        if state.unplugged {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        event.apply(&mut state.bytes);
+        state.events.push(event);
+        Ok(())
+    }
+}
+
+/// A disk that holds up whoever wants to change it.
+pub struct Held<'d>(&'d RecordingDisk);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.lock().held = false;
+        self.0.moved.notify_all();
+    }
+}
+
+impl fmt::Debug for RecordingDisk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RecordingDisk")
+    }
+}
+
+fn place(offset: u64) -> usize {
+    usize::try_from(offset).unwrap()
+}
+
+impl Disk for RecordingDisk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.lock().bytes.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.lock().bytes.read(place(offset), out)
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        // The images rely on it: only `set_len` makes the file longer.
+        if place(offset) + bytes.len() > self.lock().bytes.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.tell(Event::Write(place(offset), bytes.into()))
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.tell(Event::SetLen(place(len)))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.tell(Event::Sync)
+    }
+}

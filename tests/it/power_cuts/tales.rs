@@ -1,0 +1,206 @@
+//! The traffic that is played: steps made at random, and steps that come to rare states.
+
+use contact_store::{AppId, DedupeOn, MatchPolicy, Options, Ownership, Status};
+
+use super::traffic::Step;
+use crate::failing_disk::disk::Random;
+use crate::model::{
+    Add, Choices, Entry, FieldName, Given, Item, Names, Probes, Reports, Request, Said, To, Upserts,
+};
+use crate::support::{APP, OTHER_APP};
+
+pub fn connect(app: AppId, name: &str) -> Request {
+    Request::Connect {
+        app,
+        name: name.to_owned(),
+        key: None,
+    }
+}
+
+fn email(n: u64) -> String {
+    format!("person{n}@example.com")
+}
+
+/// What the stores are asked.
+pub fn probes() -> Probes {
+    let mut probes = Probes::of_choices();
+    probes.names.extend((0..4).map(|n| Names::email(&email(n))));
+    probes
+}
+
+/// What is done to a store, and how it is opened.
+pub struct Tale {
+    pub name: String,
+    pub options: Options,
+    pub steps: Vec<Step>,
+}
+
+fn begin() -> Vec<Step> {
+    vec![
+        Step::Clock(2_000),
+        Step::Ask(connect(APP, "First bot")),
+        Step::Ask(connect(OTHER_APP, "Second bot")),
+    ]
+}
+
+/// Steps made at random.
+pub fn random(seed: u64) -> Tale {
+    let mut random = Random(seed);
+    let bytes: Vec<u8> = std::iter::repeat_with(|| random.number().to_le_bytes())
+        .flatten()
+        .take(8_000)
+        .collect();
+    let mut choices = Choices::new(&bytes);
+    let mut options = Options::default();
+    options.policy = choices.of(&[MatchPolicy::Cascade, MatchPolicy::TopPriority]);
+    options.ownership = choices.of(&[Ownership::Shared, Ownership::Exclusive]);
+    options.testing.hash_mask = if seed.is_multiple_of(2) { 0 } else { u64::MAX };
+    options.cache_bytes = choices.of(&[0, 64 << 10, 1 << 20]);
+    let mut steps = begin();
+    for n in 0..STEPS {
+        steps.push(step(n, &mut choices));
+    }
+    Tale {
+        name: format!("random traffic {seed}"),
+        options,
+        steps,
+    }
+}
+
+/// Steps that come to states which are rare otherwise.
+pub fn rare_states(hash_mask: u64) -> Tale {
+    let mut options = Options::default();
+    options.testing.hash_mask = hash_mask;
+    let add = |app, token, n| {
+        let given = Given::default()
+            .email(&email(n))
+            .phone(&format!("38050000001{n}"));
+        Request::Add(Add::new(app, vec![Entry::new(token, given)]))
+    };
+    let remove = |contact| Request::Remove {
+        app: APP,
+        token: "t-1".to_owned(),
+        contact,
+    };
+    let nobodys = Add::new(APP, vec![Entry::new("t-3", Given::default())]);
+    let of_two = Add::new(
+        APP,
+        vec![
+            Entry::new("t-3", Given::default()),
+            Entry::new("t-3", Given::default().external("crm-1")),
+        ],
+    );
+    let blocked = Said {
+        reason: Some("Forbidden: bot was blocked by the user".to_owned()),
+        message: Some("m-1".to_owned()),
+        at: Some(3_000),
+        ..Said::new("t-1", Status::Failed)
+    };
+    let mut steps = begin();
+    steps.extend([
+        Step::Ask(add(APP, "t-1", 1)),
+        Step::Group(
+            connect(OTHER_APP, "Bot 1"),
+            vec![remove(None), add(APP, "t-1", 1), add(APP, "t-2", 2)],
+        ),
+        Step::Clock(3_000),
+        // Blocked, and back again in the same commit, of a later contact.
+        Step::Group(
+            connect(OTHER_APP, "Bot 2"),
+            vec![
+                Request::Report(Reports::new(APP, vec![blocked])),
+                Request::Add(nobodys),
+                add(APP, "t-1", 2),
+                Request::Add(of_two),
+            ],
+        ),
+        Step::Ask(add(OTHER_APP, "t-1", 3)),
+        Step::Group(
+            connect(OTHER_APP, "Bot 3"),
+            vec![Request::Erase { contact: 1 }, add(APP, "t-1", 1)],
+        ),
+        Step::Ask(Request::Erase { contact: 2 }),
+        // What the app left is swept in the commit in which it is connected again.
+        Step::Group(
+            Request::Disconnect { app: OTHER_APP },
+            vec![connect(OTHER_APP, "Bot 4"), add(OTHER_APP, "t-1", 3)],
+        ),
+        Step::KillAndOpen,
+        Step::Ask(Request::Forget {
+            app: APP,
+            before: 4_000,
+        }),
+        Step::Group(
+            connect(OTHER_APP, "Bot 5"),
+            vec![remove(Some(3)), remove(None), add(APP, "t-1", 1)],
+        ),
+        Step::CloseAndOpen,
+        // Cards of many pages: the file grows.
+        Step::Ask(large(1)),
+        Step::Ask(large(2)),
+    ]);
+    Tale {
+        name: format!("rare states, hash mask {hash_mask:x}"),
+        options,
+        steps,
+    }
+}
+
+/// Threads that nobody holds up: which of their requests are decided together, and in which order,
+/// is another in each run.
+pub fn racing_threads(rounds: u64) -> Tale {
+    let race = |n| Step::Race((0..3).map(|thread| racing(n, thread)).collect());
+    let mut steps = begin();
+    steps.extend((0..rounds).map(race));
+    Tale {
+        name: format!("{rounds} races"),
+        options: Options::default(),
+        steps,
+    }
+}
+
+/// Tokens as long as a page each, all of one contact.
+fn large(n: u64) -> Request {
+    let entry = |at| {
+        let token = format!("{n}-{at}-{}", "x".repeat(4_000));
+        Entry::new(&token, Given::default().email(&email(n)))
+    };
+    Request::Add(Add::new(APP, (0..45).map(entry).collect()))
+}
+
+const STEPS: u64 = 40;
+
+fn step(n: u64, choices: &mut Choices<'_>) -> Step {
+    match choices.below(16) {
+        0..6 => Step::Ask(Request::choose(choices)),
+        6..11 => {
+            let others = 1 + choices.below(4);
+            let others = (0..others).map(|_| Request::choose(choices)).collect();
+            // It changes something in any case.
+            Step::Group(connect(OTHER_APP, &format!("Bot {n}")), others)
+        }
+        11 => Step::Clock(choices.of(&[3_000, 4_000, 5_000, 1_500])),
+        12 => Step::CloseAndOpen,
+        13 => Step::KillAndOpen,
+        _ => Step::Ask(growing(n)),
+    }
+}
+
+/// A card that takes pages of its own.
+fn growing(n: u64) -> Request {
+    let item = Item::default().email(email(n % 4).as_str()).field(
+        FieldName::Custom(format!("field {n}")),
+        To::Text("x".repeat(4_000)),
+    );
+    Request::Upsert(Upserts::new(DedupeOn::Email, vec![item]))
+}
+
+/// Requests that each change something, whatever came before.
+fn racing(n: u64, thread: u64) -> Vec<Request> {
+    let one = |at: u64| {
+        let token = format!("racing {n} {thread} {at}");
+        let given = Given::default().email(&email(at));
+        Request::Add(Add::new(APP, vec![Entry::new(&token, given)]))
+    };
+    (0..3).map(one).collect()
+}
