@@ -1,5 +1,6 @@
 //! What many tests need: a clock that stands where it is put, stores, and short ways to ask.
 
+pub mod blocks;
 pub mod cases;
 pub mod process;
 pub mod script;

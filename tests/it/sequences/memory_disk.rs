@@ -7,22 +7,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use contact_store::Disk;
 
+use crate::support::blocks::Blocks;
+
 /// A disk in memory. Copies share their blocks until one of them is written to.
 #[derive(Debug, Default)]
 pub struct MemoryDisk {
-    bytes: Mutex<Bytes>,
+    bytes: Mutex<Blocks>,
     unplugged: AtomicBool,
     gate: Mutex<GateState>,
     moved: Condvar,
 }
-
-#[derive(Clone, Debug, Default)]
-struct Bytes {
-    blocks: Vec<Arc<[u8; BLOCK]>>,
-    len: usize,
-}
-
-const BLOCK: usize = 4_096;
 
 #[derive(Debug, Default)]
 struct GateState {
@@ -102,66 +96,27 @@ impl Drop for Gate {
     }
 }
 
-impl Bytes {
-    /// Calls `each` with the parts of blocks that `len` bytes from `at` are.
-    fn parts(at: usize, len: usize) -> impl Iterator<Item = (usize, usize, usize, usize)> {
-        let mut done = 0;
-        std::iter::from_fn(move || {
-            if done == len {
-                return None;
-            }
-            let (block, within) = ((at + done) / BLOCK, (at + done) % BLOCK);
-            let count = (BLOCK - within).min(len - done);
-            done += count;
-            Some((block, within, done - count, count))
-        })
-    }
-}
-
 fn place(offset: u64) -> usize {
     usize::try_from(offset).unwrap()
 }
 
 impl Disk for MemoryDisk {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.bytes.lock().unwrap().len as u64)
+        Ok(self.bytes.lock().unwrap().len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let bytes = self.bytes.lock().unwrap();
-        if place(offset) + out.len() > bytes.len {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        for (block, within, from, count) in Bytes::parts(place(offset), out.len()) {
-            out[from..from + count].copy_from_slice(&bytes.blocks[block][within..within + count]);
-        }
-        Ok(())
+        self.bytes.lock().unwrap().read(place(offset), out)
     }
 
     fn write(&self, offset: u64, written: &[u8]) -> io::Result<()> {
         self.check_plugged()?;
-        let mut bytes = self.bytes.lock().unwrap();
-        if place(offset) + written.len() > bytes.len {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        for (block, within, from, count) in Bytes::parts(place(offset), written.len()) {
-            Arc::make_mut(&mut bytes.blocks[block])[within..within + count]
-                .copy_from_slice(&written[from..from + count]);
-        }
-        Ok(())
+        self.bytes.lock().unwrap().write(place(offset), written)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.check_plugged()?;
-        let mut bytes = self.bytes.lock().unwrap();
-        bytes.len = place(len);
-        let zeroes = Arc::new([0; BLOCK]);
-        let (blocks, within) = (bytes.len.div_ceil(BLOCK), bytes.len % BLOCK);
-        bytes.blocks.resize(blocks, zeroes);
-        // What is cut off must read as zeroes if the disk grows again.
-        if within > 0 {
-            Arc::make_mut(&mut bytes.blocks[blocks - 1])[within..].fill(0);
-        }
+        self.bytes.lock().unwrap().resize(place(len));
         Ok(())
     }
 
