@@ -151,24 +151,3 @@ fn after_a_power_cut_there_is_all_that_was_acknowledged_and_nothing_by_halves() 
     }
     cases.finish(&[(CASES, 300)]);
 }
-
-/// The bytes between the two syncs of the script's last commit but one, which is whole and does
-/// not count yet, and its number.
-pub(super) fn between_the_syncs_of_a_commit() -> (Vec<u8>, u64) {
-    let expected = expected();
-    let recorded = record(expected);
-    let number = expected.last() - 1;
-    let (acknowledged_at, _) = recorded
-        .acknowledged
-        .iter()
-        .find(|(_, acknowledged)| **acknowledged == number)
-        .unwrap();
-    let syncs: Vec<usize> = recorded.events[..*acknowledged_at]
-        .iter()
-        .enumerate()
-        .filter(|(_, event)| matches!(event, Event::Synced))
-        .map(|(place, _)| place)
-        .collect();
-    let first_of_two = syncs[syncs.len() - 2];
-    (recorded.image(first_of_two + 1, Keep::Nothing), number)
-}
