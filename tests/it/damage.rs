@@ -248,7 +248,7 @@ fn a_file_with_a_flipped_bit_is_right_or_refused() {
 #[test]
 fn a_file_with_a_wrong_page_is_right_or_refused() {
     let damaged = Damaged::new();
-    for lines in [LINES, LINES + 5] {
+    for lines in [LINES, LINES + 6] {
         for file in files(lines) {
             let used = used_pages(&file.bytes);
             for number in used.iter().copied() {

@@ -156,6 +156,8 @@ struct State {
     panic_on_read: bool,
     /// Which sync fails, counted from now, and what of the pages is written.
     failing_sync: Option<(u64, WrittenBack)>,
+    /// Whether pages that a failed sync did not write are read from the device again.
+    evicts: bool,
     /// Whether calls are neither counted nor fail for now.
     aside: bool,
 }
@@ -305,6 +307,12 @@ impl TestDisk {
 
     pub fn panic_on_next_read(&self) {
         self.lock().panic_on_read = true;
+    }
+
+    /// After a sync that fails, the system does not keep the pages: what was not written is gone at
+    /// once.
+    pub fn evict_after_failed_sync(&self) {
+        self.lock().evicts = true;
     }
 
     /// From now on, keeps what reaches the disk.
@@ -483,10 +491,12 @@ impl Disk for TestDisk {
             }
         }
         if let Some((fault, written)) = failed {
-            written
-                .takes(&dirty)
-                .into_iter()
-                .for_each(|page| state.write_back(page));
+            for page in written.takes(&dirty) {
+                state.write_back(page);
+            }
+            for page in dirty.into_iter().filter(|_| state.evicts) {
+                state.bytes.take_block(page, &state.durable);
+            }
             return Err(failure(fault));
         }
         dirty.into_iter().for_each(|page| state.write_back(page));

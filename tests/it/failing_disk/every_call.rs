@@ -2,7 +2,7 @@
 //!
 //! A case begins before one line of the script, so that a fault late in the script costs no more than
 //! an early one. First each stage is played on a disk that does not fail, to count its calls. Every
-//! case ends with a further line, a clean closing, and everything read and verified.
+//! case ends with a further line, a power cut, a clean closing, and everything read and verified.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -226,6 +226,7 @@ fn settle(mut play: Play, mut came: Came, case: Case) -> Play {
         }
         assert!(failures < 2, "it fails on a disk that does not");
     }
+    play.assert_survives_a_power_cut();
     play.close();
     let store = open_on(&play.disk, false).unwrap();
     play.expected.assert_at(&store, play.acknowledged);

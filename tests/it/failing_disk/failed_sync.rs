@@ -1,6 +1,6 @@
-//! A sync that fails and forgets: the system takes the pages for clean, shows them, and never writes
-//! them. The store is opened again in the same boot, acknowledges more, and then the power is cut
-//! (R46, R49).
+//! A sync that fails and forgets: the system takes the pages for clean and never writes them. It goes
+//! on showing them, or it reads what was there before from the device again; systems do either. The
+//! store is opened again in the same boot, acknowledges more, and then the power is cut (R46, R49).
 //!
 //! What was read back after the failure must not count before it was written again.
 
@@ -21,6 +21,8 @@ struct Case {
     /// Which sync fails: of opening, of the line, or of closing.
     sync: u64,
     written: WrittenBack,
+    /// Whether what was not written is gone at once.
+    evicted: bool,
     remedy: Remedy,
     /// How many lines are played after it.
     lines_after: usize,
@@ -36,8 +38,12 @@ impl Case {
         };
         let disk = TestDisk::with(found.clone());
         disk.fail_sync_after(self.sync, self.written);
-        let store = open_at_last(&disk, false);
-        Play::at(before.number, disk, false, store)
+        if self.evicted {
+            disk.evict_after_failed_sync();
+        }
+        // With next to no cache what is gone is read.
+        let store = open_at_last(&disk, self.evicted);
+        Play::at(before.number, disk, self.evicted, store)
     }
 
     fn run(self) -> Play {
@@ -53,6 +59,9 @@ impl Case {
         }
         assert_eq!(play.go_on(self.line + self.lines_after), Came::ToTheEnd);
         play.assert_survives_a_power_cut();
+        play.close();
+        let store = open_at_last(&play.disk, false);
+        play.expected.assert_at(&store, play.acknowledged);
         play
     }
 
@@ -80,6 +89,7 @@ fn a_sync_that_fails_and_forgets_loses_nothing_acknowledged_before_or_after_it()
                 closed,
                 sync: 1,
                 written: WrittenBack::Nothing,
+                evicted: false,
                 remedy: Remedy::Reopen,
                 lines_after: 0,
             };
@@ -107,14 +117,18 @@ fn every_way(cases: &Cases, case: Case) {
         WrittenBack::Everything,
         WrittenBack::Some(case.sync),
     ] {
-        for (remedy, lines_after) in [
-            (Remedy::Reopen, 0),
-            (Remedy::NewStore, 0),
-            (Remedy::Reopen, 1),
-            (Remedy::NewStore, 3),
+        for (evicted, remedy, lines_after) in [
+            (false, Remedy::Reopen, 0),
+            (false, Remedy::NewStore, 0),
+            (false, Remedy::Reopen, 1),
+            (false, Remedy::NewStore, 3),
+            (true, Remedy::Reopen, 0),
+            (true, Remedy::Reopen, 1),
+            (true, Remedy::NewStore, 1),
         ] {
             let case = Case {
                 written,
+                evicted,
                 remedy,
                 lines_after,
                 ..case
