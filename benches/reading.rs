@@ -99,10 +99,10 @@ fn assert_answers(store: &ContactStore, size: u64) {
         person.assert_in(&now);
         let by_id = now.find(&person.given(&[ContactId]), MatchPolicy::Cascade);
         person.assert_is(&by_id.unwrap().unwrap().card);
-        for kind in IdentifierKind::ALL {
+        for kind in IdentifierKind::ALL.iter().copied() {
             assert!(!find(&now, &stranger.given(&[kind])));
         }
-        assert!(!find(&now, &stranger.given(&IdentifierKind::ALL)));
+        assert!(!find(&now, &stranger.given(IdentifierKind::ALL)));
         let mixed = three_misses_and_a_match(size, number);
         let found = now.find(&mixed, MatchPolicy::Cascade).unwrap().unwrap();
         assert_eq!(found.matched_by, Email);
@@ -127,7 +127,7 @@ fn bench_find(criterion: &mut Criterion, store: &ContactStore, size: u64) {
             );
         });
     };
-    for kind in IdentifierKind::ALL {
+    for kind in IdentifierKind::ALL.iter().copied() {
         bench(&format!("{kind}, match"), true, &|number| {
             pick(size, number).given(&[kind])
         });
@@ -139,7 +139,7 @@ fn bench_find(criterion: &mut Criterion, store: &ContactStore, size: u64) {
         three_misses_and_a_match(size, number)
     });
     bench("miss on all four kinds", false, &|number| {
-        stranger(size, number).given(&IdentifierKind::ALL)
+        stranger(size, number).given(IdentifierKind::ALL)
     });
     group.finish();
 }
@@ -184,10 +184,10 @@ fn assert_misses_read_no_card(filled: &Filled) {
     let store = spoilt.open();
     let now = store.snapshot().unwrap();
     for number in 0..TRIED {
-        let identifiers = stranger(filled.size, number).given(&IdentifierKind::ALL);
+        let identifiers = stranger(filled.size, number).given(IdentifierKind::ALL);
         assert!(!find(&now, &identifiers));
     }
-    for kind in IdentifierKind::ALL {
+    for kind in IdentifierKind::ALL.iter().copied() {
         let found = now.find(&Person(0).given(&[kind]), MatchPolicy::Cascade);
         assert!(matches!(
             found,

@@ -27,7 +27,7 @@ use crate::token::Token;
 /// One entry of a request to add tokens, as it was given: a token and one to four identifiers.
 ///
 /// Nothing is checked before the request is made.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct TokenEntry {
     token: Option<String>,
     identifiers: GivenIdentifiers,
@@ -52,8 +52,8 @@ impl TokenEntry {
 
     /// With these identifiers in place of those given so far.
     #[must_use]
-    pub fn identifiers(mut self, identifiers: GivenIdentifiers) -> Self {
-        self.identifiers = identifiers;
+    pub fn identifiers(mut self, identifiers: impl Into<GivenIdentifiers>) -> Self {
+        self.identifiers = identifiers.into();
         self
     }
 
@@ -116,7 +116,7 @@ impl TokenEntry {
         let mut identifiers = Identifiers::new();
         let mut ignored = KindSet::EMPTY;
         let mut first_fault = None;
-        for kind in IdentifierKind::ALL {
+        for kind in IdentifierKind::ALL.iter().copied() {
             // A value of the wrong type is refused under either option: it is not an invalid
             // identifier but an entry that is not of the published form.
             if let Some(error) = self.malformed(Some(kind.into())) {
@@ -161,7 +161,24 @@ struct ValidEntry {
 /// A request to add tokens of one app (R13–R25).
 ///
 /// What is not set here is as the store was opened.
-#[derive(Clone, Debug)]
+///
+/// ```
+/// # use contact_store::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let store = ContactStore::open_in_memory(Options::default())?;
+/// # let bot = store.connect_app(ConnectApp::new(AppName::parse("Bot")?)).wait()?.outcome;
+/// let request = AddTokens::new(bot)
+///     .entry(TokenEntry::new("100200300").phone("+380 50 000 00 01").email("ann@example.com"))
+///     .entry(TokenEntry::new("100200301").email("ann@example.com"))
+///     .entry(TokenEntry::new("100200302"));
+/// let entries = store.add_tokens(request).wait()?.outcome.entries;
+/// let contact = |n: usize| entries[n].as_ref().map(|added| added.contact);
+/// assert_eq!(contact(0), contact(1)); // one card, two tokens
+/// assert_eq!(entries[2], Err(EntryError::NoIdentifier)); // and nothing of it was written
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddTokens {
     app: AppId,
     entries: Vec<TokenEntry>,

@@ -72,7 +72,7 @@ pub struct NotAUuid;
 pub(crate) struct AppNumber(pub(crate) u64);
 
 /// The name of an app: 1 to 256 bytes, not only white space.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AppName(String);
 
 impl AppName {
@@ -101,10 +101,19 @@ impl AppName {
     }
 }
 
+impl fmt::Display for AppName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
 /// The access key of a bot: a secret (R12).
 ///
 /// It has no `Display`, its `Debug` is masked, and no listing or card carries it. Only
 /// [`AccessKey::reveal`] gives its text.
+///
+/// `==` is for tests and for noticing a change: it takes longer the more of two keys is the same.
+/// Whoever checks a caller compares in constant time.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessKey(String);
 

@@ -12,7 +12,7 @@ use crate::storage::{
 use crate::time::Timestamp;
 
 /// A request to connect an app, or to change the name or key of a connected one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectApp {
     id: Option<AppId>,
     name: AppName,

@@ -19,10 +19,30 @@ use crate::sequence::SequenceNumber;
 /// **Was anything written?** Not by any of these but [`Error::Indeterminate`], where it is not
 /// known until [`reopen`](crate::ContactStore::reopen) tells: the request is in exactly when the
 /// number found is at least the one that the error names. [`Error::CloseIncomplete`] says that all
-/// that was acknowledged is there.
+/// that was acknowledged is there. One request is more than one commit:
+/// [`forget_messages`](crate::ContactStore::forget_messages), whose steps by then stay, whatever the
+/// error.
 ///
 /// No variant holds or shows a phone, an email, a customer id, a token or a secret (R52); contact ids
 /// and app ids are numbers of the store, and are shown.
+///
+/// ```
+/// # use contact_store::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let store = ContactStore::open_in_memory(Options::default())?;
+/// let request = AddTokens::new(AppId::from_u128(7));
+/// match store.add_tokens(request).wait() {
+///     Ok(added) => println!("in, at number {}", added.sequence),
+///     Err(Error::Busy { .. }) => println!("try again later"),
+///     Err(Error::Indeterminate { sequence, .. }) => {
+///         let found = store.reopen()?;
+///         println!("{}", if found >= sequence { "in" } else { "not in" });
+///     }
+///     Err(error) => println!("not in: {error}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -30,11 +50,12 @@ pub enum Error {
     #[error("app {0} is not connected")]
     UnknownApp(AppId),
     /// A request in which one refused entry refuses the whole (R23) had one.
-    #[error("entry {index} is refused: {error}")]
+    #[error("entry {index} is refused")]
     EntryRefused {
         /// The place of the first refused entry, counted from 0.
         index: usize,
         /// What is wrong with it.
+        #[source]
         error: EntryError,
     },
     /// A value of the request itself, not of one of its entries, is invalid.
@@ -63,9 +84,6 @@ pub enum Error {
         /// Bytes of text that they hold.
         waiting_text_bytes: usize,
     },
-    /// Every id that could be assigned is taken.
-    #[error("no contact id is left to assign")]
-    ContactIdsExhausted,
     /// Deciding this request panicked. Nothing of it was written, and other requests are not
     /// touched (R48). A defect of this crate: please report it.
     #[error("deciding the request panicked; nothing of it was written")]
@@ -75,12 +93,13 @@ pub enum Error {
     /// The store refuses writes until it is reopened. The request is in exactly when the number
     /// that reopening finds is at least `sequence`.
     #[error(
-        "the commit failed, and whether request number {sequence} is in is known after reopening: {cause}"
+        "the commit failed, and whether request number {sequence} is in is known after reopening"
     )]
     Indeterminate {
         /// The number that the request would have.
         sequence: SequenceNumber,
         /// What failed.
+        #[source]
         cause: StorageError,
     },
     /// A commit failed earlier, or the file could not be read: the store refuses writes until it is
@@ -98,10 +117,10 @@ pub enum Error {
     SnapshotExpired,
     /// The file could not be closed cleanly. All that was acknowledged is there; the next opening
     /// takes longer.
-    #[error("the file was not closed cleanly, all that was acknowledged is in it: {0}")]
-    CloseIncomplete(StorageError),
+    #[error("the file was not closed cleanly, all that was acknowledged is in it")]
+    CloseIncomplete(#[source] StorageError),
     /// The store could not be opened. The file is as it was.
-    #[error("the store cannot be opened: {0}")]
+    #[error(transparent)]
     Open(#[from] OpenError),
     /// Reading failed.
     #[error(transparent)]
@@ -119,8 +138,9 @@ pub enum EntryError {
     #[error("at least one identifier is required")]
     NoIdentifier,
     /// The contact id names no contact, and the request refuses unknown ones (R18).
-    #[error("contact id {0} names no contact")]
-    UnknownContactId(ContactId),
+    /// Which one is not shown: it may be a phone in the wrong place.
+    #[error("the contact id names no contact")]
+    UnknownContactId,
     /// The contact id is that of an erased contact (R18).
     #[error("contact id {0} is that of an erased contact")]
     ContactIdErased(ContactId),

@@ -83,7 +83,8 @@
 //! - A file that is not a sound store is refused with an [`OpenError`] and is not changed. No input
 //!   and no file makes a call panic. (Not covered: a host built with `panic = "abort"`.)
 //! - One opener at a time, in all processes.
-//! - No identifier, token or secret in `Debug` output, errors or panic messages; files readable by
+//! - No phone, email, customer id, token, field or secret in `Debug` output, errors or panic messages
+//!   (contact ids are the store's own numbers, and are); files readable by
 //!   their owner alone. On systems without Unix modes the directory decides who may read a new file,
 //!   and on those without a sync of directories a power cut right after creation may lose it whole.
 //!
@@ -157,7 +158,7 @@ pub use forget_messages::MessagesForgotten;
 pub use identifier::{
     ContactId, Email, ExternalId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet, Phone,
 };
-pub use limits::{Limit, LimitExceeded, Limits};
+pub use limits::{Limit, LimitExceeded, LimitTooHigh, Limits};
 pub use matching::{Decision, Explanation};
 pub use options::{Check, Create, Options, WhenFull};
 pub use recipient::{Address, GivenRecipient, Recipient, RecipientError};

@@ -42,7 +42,7 @@ impl NewContact {
                     .without(IdentifierKind::ContactId.into()),
                 skipped: creation.skipped,
             }),
-            Err(NoCreation::Unknown(id)) => Err(EntryError::UnknownContactId(id)),
+            Err(NoCreation::Unknown) => Err(EntryError::UnknownContactId),
             Err(NoCreation::Erased(id)) => Err(EntryError::ContactIdErased(id)),
         })
     }

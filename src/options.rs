@@ -27,7 +27,7 @@ pub struct Options {
     pub check: Check,
     /// Bytes of memory for cached pages. Default 64 MiB.
     pub cache_bytes: usize,
-    /// The limits (RULES section 11).
+    /// The limits, each with its default in [`Limits`].
     pub limits: Limits,
     /// How contacts are matched, where a request does not say (R14).
     pub policy: MatchPolicy,
@@ -134,7 +134,7 @@ impl fmt::Debug for Options {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Create {
-    /// Opens the file; creates one where there is none.
+    /// Opens the file; creates one where there is none. The default.
     #[default]
     IfMissing,
     /// Opens the file; [`OpenError::NotFound`](crate::OpenError::NotFound) where there is none.
@@ -150,7 +150,7 @@ pub enum Create {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Check {
-    /// At each opening: a file with a flipped bit is refused.
+    /// At each opening: a file with a flipped bit is refused. The default.
     #[default]
     Always,
     /// Only when the file was not closed cleanly. For files so large that reading them takes too
@@ -161,11 +161,11 @@ pub enum Check {
     IfUnclean,
 }
 
-/// What a write does when as many requests wait as may (RULES section 11).
+/// What a write does when as many requests wait as may ([`Limits::waiting_requests`]).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenFull {
-    /// It is refused with [`Error::Busy`](crate::Error::Busy).
+    /// It is refused with [`Error::Busy`](crate::Error::Busy). The default.
     #[default]
     Busy,
     /// It waits for its place inside the pending write. Until it has its place, dropping the pending

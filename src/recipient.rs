@@ -13,7 +13,19 @@ use crate::text;
 use crate::token::Token;
 
 /// Whom a message is for (R39).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// ```
+/// # use contact_store::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let store = ContactStore::open_in_memory(Options::default())?;
+/// # let bot = store.connect_app(ConnectApp::new(AppName::parse("Bot")?)).wait()?.outcome;
+/// let given = GivenRecipient::new().app(bot).number("+380 50 000 00 01");
+/// let unknown = store.snapshot()?.resolve(&given.parse()?);
+/// assert!(matches!(unknown, Err(Error::Recipient(RecipientError::UnknownContact))));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Recipient {
     /// One subscriber.
@@ -30,7 +42,7 @@ pub enum Recipient {
 /// A recipient as a request gives it: `subscriberId`, `botId` and `number`, any of them.
 ///
 /// `Debug` shows which are given, and not the number (R52).
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct GivenRecipient {
     subscriber: Option<SubscriberId>,
     app: Option<AppId>,
@@ -81,7 +93,7 @@ impl GivenRecipient {
         let number = self.number.as_deref().filter(|text| !text::is_blank(text));
         match (self.app, number) {
             (Some(app), Some(number)) => {
-                let phone = Phone::parse(number)
+                let phone = Phone::canonical(number)
                     .map_err(|fault| FieldError::new(Field::RecipientNumber, fault))?;
                 Ok(Recipient::Phone { app, phone })
             }

@@ -23,7 +23,7 @@ use crate::time::{RequestTime, Timestamp};
 use crate::token::Token;
 
 /// One delivery report, as it was given. Nothing is checked before the request is made.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Report {
     token: Option<String>,
     subscriber: Option<SubscriberId>,
@@ -149,7 +149,25 @@ struct ValidReport {
 /// A request to record delivery reports of one app (R30–R36).
 ///
 /// Repeating it counts again (R36).
-#[derive(Clone, Debug)]
+///
+/// ```
+/// # use contact_store::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let store = ContactStore::open_in_memory(Options::default())?;
+/// # let bot = store.connect_app(ConnectApp::new(AppName::parse("Bot")?)).wait()?.outcome;
+/// # store.add_tokens(AddTokens::new(bot).entry(TokenEntry::new("100200300").email("ann@example.com"))).wait()?;
+/// let report = Report::new(Status::Failed)
+///     .token("100200300")
+///     .reason("Forbidden: bot was blocked by the user");
+/// let outcomes = store.record_reports(RecordReports::new(bot).report(report)).wait()?.outcome;
+/// assert!(matches!(outcomes[0], Ok(ReportOutcome::Removed { .. })));
+/// let ann = GivenIdentifiers::new().email("ann@example.com").parse()?;
+/// let found = store.snapshot()?.find(&ann, MatchPolicy::Cascade)?;
+/// assert!(found.ok_or("nobody")?.card.tokens.is_empty()); // the card stays
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordReports {
     app: AppId,
     reports: Vec<Report>,

@@ -13,7 +13,7 @@ use crate::storage::{AppRow, Draft, Rows as _, find_subscriber};
 use crate::token::Token;
 
 /// A request to take a token off the card of one contact, or of all.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RemoveToken {
     app: AppId,
     token: Token,

@@ -12,18 +12,41 @@ use crate::time::Timestamp;
 #[non_exhaustive]
 pub enum MatchPolicy {
     /// Every given identifier is tried in priority order; the first that names a contact decides
-    /// (the newest text).
+    /// (the newest text). The default.
     #[default]
     Cascade,
     /// Only the identifier of the highest priority that is given is tried (the older texts).
     TopPriority,
 }
 
+impl MatchPolicy {
+    /// Every one.
+    pub const ALL: &'static [Self] = &[Self::Cascade, Self::TopPriority];
+
+    /// Its name in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cascade => "cascade",
+            Self::TopPriority => "topPriority",
+        }
+    }
+
+    /// Reads the name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|policy| policy.as_str() == name)
+    }
+}
+
 /// What becomes of a token that another contact holds already (R22).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ownership {
-    /// Both hold it.
+    /// Both hold it. The default.
     #[default]
     Shared,
     /// It moves to the contact found now.
@@ -34,7 +57,7 @@ pub enum Ownership {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidIdentifier {
-    /// It refuses the entry.
+    /// It refuses the entry. The default.
     #[default]
     Refuse,
     /// It counts as not given, and the outcome names its kind.
@@ -45,7 +68,7 @@ pub enum InvalidIdentifier {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnknownContactId {
-    /// It becomes the id of the contact that is created.
+    /// It becomes the id of the contact that is created. The default.
     #[default]
     Adopt,
     /// It refuses the entry.
@@ -56,7 +79,7 @@ pub enum UnknownContactId {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BatchMode {
-    /// Nothing.
+    /// Nothing. The default.
     #[default]
     PerEntry,
     /// It refuses the request.
@@ -82,7 +105,7 @@ pub enum DedupeOn {
 
 impl DedupeOn {
     /// Every one, in a fixed order.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: &'static [Self] = &[
         Self::ContactId,
         Self::ExternalCustomerId,
         Self::Phone,
@@ -105,7 +128,7 @@ impl DedupeOn {
     /// Reads the name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|on| on.as_str() == name)
+        Self::ALL.iter().copied().find(|on| on.as_str() == name)
     }
 
     const fn kinds(self) -> &'static [IdentifierKind] {
@@ -123,7 +146,7 @@ impl DedupeOn {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailedWithoutReason {
-    /// It removes the token, as the published status does.
+    /// It removes the token, as the published status does. The default.
     #[default]
     Remove,
     /// It is counted and removes nothing.
@@ -210,7 +233,7 @@ pub(crate) struct Creation {
 /// Why no contact is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoCreation {
-    Unknown(ContactId),
+    Unknown,
     Erased(ContactId),
 }
 
@@ -225,7 +248,7 @@ pub(crate) fn create(
 ) -> Result<Creation, NoCreation> {
     let adopt = match (unknown_id, option) {
         (None, _) => None,
-        (Some((id, _)), UnknownContactId::Reject) => return Err(NoCreation::Unknown(id)),
+        (Some(_), UnknownContactId::Reject) => return Err(NoCreation::Unknown),
         (Some((id, IdHistory::Erased)), UnknownContactId::Adopt) => {
             return Err(NoCreation::Erased(id));
         }
@@ -337,14 +360,14 @@ pub(crate) fn last_status(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::Fault;
+    use crate::fault::FieldError;
 
     fn ids<const N: usize>(ids: [u64; N]) -> Vec<ContactId> {
         ids.into_iter().flat_map(ContactId::new).collect()
     }
 
     fn kinds(bits: u8) -> Vec<IdentifierKind> {
-        let kinds = IdentifierKind::ALL.into_iter().enumerate();
+        let kinds = IdentifierKind::ALL.iter().copied().enumerate();
         kinds
             .filter(|(place, _)| bits >> place & 1 == 1)
             .map(|(_, kind)| kind)
@@ -365,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn r18_which_unknown_ids_are_adopted() -> Result<(), Fault> {
+    fn r18_which_unknown_ids_are_adopted() -> Result<(), FieldError> {
         use {IdHistory::*, UnknownContactId::*};
         let id = ContactId::new(7)?;
         let rows = [
@@ -373,8 +396,8 @@ mod tests {
             (Reject, None, Ok(None)),
             (Adopt, Some(New), Ok(Some(id))),
             (Adopt, Some(Erased), Err(NoCreation::Erased(id))),
-            (Reject, Some(New), Err(NoCreation::Unknown(id))),
-            (Reject, Some(Erased), Err(NoCreation::Unknown(id))),
+            (Reject, Some(New), Err(NoCreation::Unknown)),
+            (Reject, Some(Erased), Err(NoCreation::Unknown)),
         ];
         // R17: what another contact has is left out, whatever becomes of the id.
         for skipped in [KindSet::EMPTY, IdentifierKind::Email.into()] {
@@ -388,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn r20_r21_r22_where_a_token_goes() -> Result<(), Fault> {
+    fn r20_r21_r22_where_a_token_goes() -> Result<(), FieldError> {
         use {Ownership::*, Placement::*};
         let contact = ContactId::new(1)?;
         let moved = |from| Move {

@@ -82,8 +82,8 @@ pub(crate) fn seeded(fault: SeededFault) -> bool {
     static SEEDED: OnceLock<Option<SeededFault>> = OnceLock::new();
     let seeded = SEEDED.get_or_init(|| {
         let name = std::env::var(VARIABLE).ok()?;
-        let all = SeededFault::ALL.iter().copied();
-        all.into_iter().find(|it| format!("{it:?}") == name)
+        let mut all = SeededFault::ALL.iter().copied();
+        all.find(|it| format!("{it:?}") == name)
     });
     *seeded == Some(fault)
 }

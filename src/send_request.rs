@@ -16,8 +16,7 @@ use crate::text;
 pub struct SendRequest {
     /// To whom. [`Snapshot::resolve`](crate::Snapshot::resolve) says where that is.
     pub recipient: Recipient,
-    /// The text of the message.
-    pub text: String,
+    text: String,
     /// The buttons under it, in order.
     pub buttons: Vec<Button>,
     /// On whose behalf. Whether to demand it, and what it must be, is for the host to say.
@@ -37,6 +36,12 @@ impl SendRequest {
             buttons: Vec::new(),
             auth: None,
         })
+    }
+
+    /// The text of the message.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
     }
 }
 

@@ -33,6 +33,21 @@ use crate::trace;
 /// Every read fails with [`Error::Closed`] once the store is closed, with
 /// [`Error::SnapshotExpired`] once it was reopened after a failed commit, and with
 /// [`Error::Storage`] when the file cannot be read or holds what this crate never writes.
+///
+/// ```
+/// # use contact_store::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let store = ContactStore::open_in_memory(Options::default())?;
+/// # let bot = store.connect_app(ConnectApp::new(AppName::parse("Bot")?)).wait()?.outcome;
+/// # store.add_tokens(AddTokens::new(bot).entry(TokenEntry::new("100200300").email("ann@example.com"))).wait()?;
+/// let now = store.snapshot()?;
+/// let ann = GivenIdentifiers::new().email("Ann@Example.com").parse()?;
+/// let found = now.find(&ann, MatchPolicy::Cascade)?.ok_or("nobody")?;
+/// assert_eq!(found.matched_by, IdentifierKind::Email);
+/// assert_eq!(now.contact(found.card.id)?.ok_or("nobody")?, found.card);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Snapshot {
     tables: Arc<storage::Snapshot>,

@@ -31,14 +31,28 @@ use crate::writer::{Pending, Writer};
 ///
 /// A handle: cheap to clone, `Send` and `Sync`. All clones are the same store. Reads go to a
 /// [`Snapshot`]; each write has a method that queues it and gives a [`Pending`] to wait for, on a
-/// thread or in a task. Dropping the last handle closes the store.
+/// thread or in a task. Dropping the last handle closes the store, and waits for the disk as
+/// [`close`](Self::close) does.
 ///
 /// # Errors of every write
 ///
 /// Besides what the method names: [`Error::Busy`] when too many requests wait, [`Error::Closed`],
 /// [`Error::NeedsReopen`] after a failed commit or read, [`Error::Indeterminate`] when its own
 /// commit fails, [`Error::Storage`] when a row that it needs cannot be read. After any of them but
-/// `Indeterminate`, nothing of the request was written.
+/// `Indeterminate`, nothing of the request was written, except by
+/// [`forget_messages`](Self::forget_messages), which goes in steps.
+///
+/// ```
+/// # use contact_store::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = ContactStore::open_in_memory(Options::default())?;
+/// let bot = store.connect_app(ConnectApp::new(AppName::parse("Bot")?)).wait()?.outcome;
+/// assert_eq!(store.snapshot()?.apps()?[0].id, bot);
+/// store.close()?;
+/// assert!(matches!(store.snapshot(), Err(Error::Closed)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct ContactStore {
     inner: Arc<Inner>,
@@ -124,7 +138,8 @@ impl ContactStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`]; [`Error::NeedsReopen`] when reopening was tried and failed.
+    /// [`Error::Closed`]; [`Error::NeedsReopen`] while the store is being reopened, and when that
+    /// failed.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let tables = self.inner.writer.snapshot()?;
         Ok(Snapshot::new(tables, self.inner.options.unknown_contact_id))

@@ -46,6 +46,12 @@ impl Token {
     }
 }
 
+impl From<Token> for String {
+    fn from(token: Token) -> Self {
+        token.0
+    }
+}
+
 // A token reaches a person, and `Debug` output ends up in logs (R52).
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

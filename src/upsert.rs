@@ -9,7 +9,7 @@ use std::fmt;
 use crate::batch::decide_batch;
 use crate::card_limits;
 use crate::error::{EntryError, Error, JsonError};
-use crate::fault::{Fault, Field, FieldError};
+use crate::fault::{Field, FieldError};
 use crate::fields;
 use crate::figures::{Became, OperationKind, Tally};
 use crate::identifier::{
@@ -69,7 +69,7 @@ impl fmt::Debug for Change {
 ///     .first_name("Ann")
 ///     .field("city", "Kyiv");
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct ContactUpdate {
     contact_id: Option<i128>,
     external_customer_id: Option<Change>,
@@ -197,8 +197,7 @@ impl ContactUpdate {
         if let Some(error) = self.malformed {
             return Err(error.into());
         }
-        let of = |field| move |fault: Fault| FieldError::new(field, fault);
-        let contact_id = self.contact_id.map(ContactId::parse).transpose();
+        let contact_id = self.contact_id.map(ContactId::try_from).transpose();
         let external_customer_id = set_to(self.external_customer_id, |id| ExternalId::parse(&id));
         let phone = set_to(self.phone, |phone| Phone::parse(&phone));
         let email = set_to(self.email, |email| Email::parse(&email));
@@ -209,10 +208,10 @@ impl ContactUpdate {
             })
         };
         Ok(ValidUpdate {
-            contact_id: contact_id.map_err(of(Field::ContactId))?,
-            external_customer_id: external_customer_id.map_err(of(Field::ExternalCustomerId))?,
-            phone: phone.map_err(of(Field::Phone))?,
-            email: email.map_err(of(Field::Email))?,
+            contact_id: contact_id?,
+            external_customer_id: external_customer_id?,
+            phone: phone?,
+            email: email?,
             first_name: value(Field::FirstName, self.first_name)?,
             last_name: value(Field::LastName, self.last_name)?,
             language_code: value(Field::LanguageCode, self.language_code)?,
@@ -257,7 +256,24 @@ impl fmt::Debug for ContactUpdate {
 }
 
 /// A request to create or update contacts (R41–R43).
-#[derive(Clone, Debug)]
+///
+/// ```
+/// # use contact_store::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let store = ContactStore::open_in_memory(Options::default())?;
+/// # let bot = store.connect_app(ConnectApp::new(AppName::parse("Bot")?)).wait()?.outcome;
+/// # store.add_tokens(AddTokens::new(bot).entry(TokenEntry::new("100200300").email("ann@example.com"))).wait()?;
+/// let ann = ContactUpdate::new().email("ann@example.com").phone("+380 50 000 00 01").field("city", "Kyiv");
+/// let outcomes = store.upsert(Upsert::new(DedupeOn::Email).contact(ann)).wait()?.outcome;
+/// assert_eq!(outcomes[0].as_ref().map(|it| it.card), Ok(CardChange::Updated));
+/// // The email is found first: the phone of another contact is in conflict, and nothing is written.
+/// let bob = ContactUpdate::new().email("bob@example.com").phone("380500000001");
+/// let outcomes = store.upsert(Upsert::new(DedupeOn::Email).contact(bob)).wait()?.outcome;
+/// assert!(matches!(outcomes[0], Err(EntryError::Conflict { kind: IdentifierKind::Phone, .. })));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upsert {
     dedupe_on: DedupeOn,
     contacts: Vec<ContactUpdate>,

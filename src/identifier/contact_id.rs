@@ -4,7 +4,9 @@
 
 use std::fmt;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Field, FieldError};
+
+const OUT_OF_RANGE: FieldError = FieldError::new(Field::ContactId, Fault::ContactIdOutOfRange);
 
 /// The id of a contact: an integer from 1 to 2^63-1 (R2).
 ///
@@ -24,22 +26,13 @@ impl ContactId {
     ///
     /// # Errors
     ///
-    /// [`Fault::ContactIdOutOfRange`] if it is 0 or greater than [`ContactId::MAX`].
-    pub const fn new(value: u64) -> Result<Self, Fault> {
+    /// Of the field `contactId`, [`Fault::ContactIdOutOfRange`] if it is 0 or greater than [`ContactId::MAX`].
+    pub const fn new(value: u64) -> Result<Self, FieldError> {
         if 1 <= value && value <= Self::MAX {
             Ok(Self(value))
         } else {
-            Err(Fault::ContactIdOutOfRange)
+            Err(OUT_OF_RANGE)
         }
-    }
-
-    /// The id `value`, of any integer that a request can carry.
-    ///
-    /// # Errors
-    ///
-    /// [`Fault::ContactIdOutOfRange`] if it is less than 1 or greater than [`ContactId::MAX`].
-    pub fn parse(value: i128) -> Result<Self, Fault> {
-        u64::try_from(value).map_or(Err(Fault::ContactIdOutOfRange), Self::new)
     }
 
     /// The id that `text` is in decimal (R55), as it is displayed: ASCII digits without a sign,
@@ -47,15 +40,14 @@ impl ContactId {
     ///
     /// # Errors
     ///
-    /// [`Fault::ContactIdOutOfRange`] if it is anything else, or less than 1 or greater than
+    /// Of the field `contactId`, [`Fault::ContactIdOutOfRange`] if it is anything else, or less than 1 or greater than
     /// [`ContactId::MAX`].
-    pub fn parse_decimal(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, FieldError> {
         // `u64::from_str` alone would also take a sign and leading zeros.
         if text.starts_with('0') || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(Fault::ContactIdOutOfRange);
+            return Err(OUT_OF_RANGE);
         }
-        text.parse()
-            .map_or(Err(Fault::ContactIdOutOfRange), Self::new)
+        text.parse().map_or(Err(OUT_OF_RANGE), Self::new)
     }
 
     /// The id as a number, from 1 to [`ContactId::MAX`].
@@ -65,11 +57,25 @@ impl ContactId {
     }
 }
 
-impl TryFrom<u64> for ContactId {
-    type Error = Fault;
+impl TryFrom<i128> for ContactId {
+    type Error = FieldError;
 
-    fn try_from(value: u64) -> Result<Self, Fault> {
+    fn try_from(value: i128) -> Result<Self, FieldError> {
+        u64::try_from(value).map_or(Err(OUT_OF_RANGE), Self::new)
+    }
+}
+
+impl TryFrom<u64> for ContactId {
+    type Error = FieldError;
+
+    fn try_from(value: u64) -> Result<Self, FieldError> {
         Self::new(value)
+    }
+}
+
+impl From<ContactId> for i128 {
+    fn from(id: ContactId) -> Self {
+        id.0.into()
     }
 }
 
@@ -87,10 +93,10 @@ impl fmt::Display for ContactId {
 
 #[cfg(test)]
 mod tests {
-    use super::ContactId;
-    use crate::fault::Fault;
+    use super::{ContactId, OUT_OF_RANGE};
+    use crate::fault::FieldError;
 
-    const REFUSED: Result<ContactId, Fault> = Err(Fault::ContactIdOutOfRange);
+    const REFUSED: Result<ContactId, FieldError> = Err(OUT_OF_RANGE);
 
     #[test]
     fn r2_takes_1_to_2_pow_63_minus_1() {
@@ -98,11 +104,12 @@ mod tests {
             let id = Ok(ContactId(value));
             assert_eq!(ContactId::new(value), id);
             assert_eq!(ContactId::try_from(value), id);
-            assert_eq!(ContactId::parse(i128::from(value)), id);
-            assert_eq!(ContactId::parse_decimal(&value.to_string()), id);
+            assert_eq!(ContactId::try_from(i128::from(value)), id);
+            assert_eq!(ContactId::parse(&value.to_string()), id);
             assert_eq!(id.as_ref().map(ToString::to_string), Ok(value.to_string()));
             assert_eq!(id.clone().map(ContactId::value), Ok(value));
-            assert_eq!(id.map(u64::from), Ok(value));
+            assert_eq!(id.clone().map(u64::from), Ok(value));
+            assert_eq!(id.map(i128::from), Ok(i128::from(value)));
         }
     }
 
@@ -122,8 +129,8 @@ mod tests {
             (1 << 64) + 1,
             i128::MAX,
         ] {
-            assert_eq!(ContactId::parse(value), REFUSED);
-            assert_eq!(ContactId::parse_decimal(&value.to_string()), REFUSED);
+            assert_eq!(ContactId::try_from(value), REFUSED);
+            assert_eq!(ContactId::parse(&value.to_string()), REFUSED);
         }
     }
 
@@ -152,9 +159,9 @@ mod tests {
             "seven",
         ];
         for text in refused {
-            assert_eq!(ContactId::parse_decimal(text), REFUSED, "{text}");
+            assert_eq!(ContactId::parse(text), REFUSED, "{text}");
         }
-        assert_eq!(ContactId::parse_decimal(&"9".repeat(1 << 20)), REFUSED);
+        assert_eq!(ContactId::parse(&"9".repeat(1 << 20)), REFUSED);
     }
 
     #[test]

@@ -5,7 +5,8 @@
 
 use std::{borrow::Cow, fmt};
 
-use crate::{fault::Fault, text};
+use crate::fault::{Fault, Field, FieldError};
+use crate::text;
 
 /// An email address in its canonical form (R5): at most 254 bytes.
 ///
@@ -34,7 +35,7 @@ impl Email {
     ///
     /// # Errors
     ///
-    /// The first of:
+    /// Of the field `email`, the first of:
     ///
     /// - [`Fault::Blank`], empty or only white space (R1);
     /// - [`Fault::NoAtSign`];
@@ -45,7 +46,12 @@ impl Email {
     /// - [`Fault::DomainLabel`], a label that is not 1 to 63 letters, digits and inner hyphens;
     /// - [`Fault::TooLong`], over [`Email::MAX_BYTES`] in all;
     /// - [`Fault::ForbiddenCharacter`], a control or invisible format character (R6).
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, FieldError> {
+        Self::canonical(text).map_err(|fault| FieldError::new(Field::Email, fault))
+    }
+
+    /// The same, for whoever was given the value under another name.
+    pub(crate) fn canonical(text: &str) -> Result<Self, Fault> {
         let text = text::trim(text);
         if text.is_empty() {
             return Err(Fault::Blank);
@@ -155,13 +161,13 @@ mod tests {
     #[track_caller]
     fn taken(text: &str, canonical: &str) {
         let email = Email(canonical.to_owned());
-        assert_eq!(Email::parse(text).as_ref(), Ok(&email), "{text}");
-        assert_eq!(Email::parse(canonical).as_ref(), Ok(&email), "{text}");
+        assert_eq!(Email::canonical(text).as_ref(), Ok(&email), "{text}");
+        assert_eq!(Email::canonical(canonical).as_ref(), Ok(&email), "{text}");
     }
 
     #[track_caller]
     fn refused(text: &str, fault: Fault) {
-        assert_eq!(Email::parse(text), Err(fault), "{text}");
+        assert_eq!(Email::canonical(text), Err(fault), "{text}");
     }
 
     /// A domain of `bytes` bytes, in labels of one letter, the last of one or two.
@@ -240,7 +246,7 @@ mod tests {
                 format!("a{c}@x.com"),
                 format!("a@{c}b@x.com"),
             ] {
-                assert_eq!(Email::parse(&text), Err(Fault::LocalPartWhiteSpace));
+                assert_eq!(Email::canonical(&text), Err(Fault::LocalPartWhiteSpace));
             }
         }
     }
@@ -339,7 +345,7 @@ mod tests {
             } else {
                 Fault::ForbiddenCharacter
             };
-            assert_eq!(Email::parse(&format!("a{c}b@x.com")), Err(fault));
+            assert_eq!(Email::canonical(&format!("a{c}b@x.com")), Err(fault));
         }
     }
 
@@ -348,7 +354,7 @@ mod tests {
         for c in ('\0'..=char::MAX).filter(|c| !text::is_forbidden(*c) && !text::is_white_space(*c))
         {
             let canonical = Email(format!("a{}b@x.com", c.to_ascii_lowercase()));
-            assert_eq!(Email::parse(&format!("a{c}b@x.com")), Ok(canonical));
+            assert_eq!(Email::canonical(&format!("a{c}b@x.com")), Ok(canonical));
         }
     }
 
@@ -451,14 +457,15 @@ mod tests {
     #[test]
     fn r52_debug_shows_the_length_only() {
         assert_eq!(
-            Email::parse("Ann@example.com").map(|email| format!("{email:?} {:#?}", Some(&email))),
+            Email::canonical("Ann@example.com")
+                .map(|email| format!("{email:?} {:#?}", Some(&email))),
             Ok("Email(<15 bytes>) Some(\n    Email(<15 bytes>),\n)".to_owned())
         );
     }
 
     fn check_idempotent(text: &str) -> Result<(), TestCaseError> {
-        if let Ok(email) = Email::parse(text) {
-            prop_assert_eq!(Email::parse(email.as_str()), Ok(email.clone()));
+        if let Ok(email) = Email::canonical(text) {
+            prop_assert_eq!(Email::canonical(email.as_str()), Ok(email.clone()));
             prop_assert!(email.0.len() <= 254);
             prop_assert!(!email.0.chars().any(text::is_forbidden));
         }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::{fault::Fault, text};
+use crate::fault::{Fault, Field, FieldError};
+use crate::limits::EXTERNAL_ID_BYTES;
+use crate::text;
 
 /// The id that the host has given to a person (`externalCustomerId`, R3): 1 to 1,024 bytes of
 /// UTF-8, kept byte for byte.
@@ -17,18 +19,23 @@ pub struct ExternalId(
 
 impl ExternalId {
     /// The greatest length, in bytes.
-    pub const MAX_BYTES: usize = 1_024;
+    pub const MAX_BYTES: usize = EXTERNAL_ID_BYTES;
 
     /// The external id `text`, as it stands.
     ///
     /// # Errors
     ///
-    /// The first of:
+    /// Of the field `externalCustomerId`, the first of:
     ///
     /// - [`Fault::Blank`], empty or only white space (R1);
     /// - [`Fault::TooLong`], over [`ExternalId::MAX_BYTES`];
     /// - [`Fault::ForbiddenCharacter`], a control, separator or invisible format character (R6).
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, FieldError> {
+        Self::canonical(text).map_err(|fault| FieldError::new(Field::ExternalCustomerId, fault))
+    }
+
+    /// The same, for whoever was given the value under another name.
+    pub(crate) fn canonical(text: &str) -> Result<Self, Fault> {
         text::opaque(text, Self::MAX_BYTES)?;
         Ok(Self(text.to_owned()))
     }
@@ -65,12 +72,12 @@ mod tests {
 
     #[track_caller]
     fn kept(text: &str) {
-        assert_eq!(ExternalId::parse(text), Ok(ExternalId(text.to_owned())));
+        assert_eq!(ExternalId::canonical(text), Ok(ExternalId(text.to_owned())));
     }
 
     #[track_caller]
     fn refused(text: &str, fault: Fault) {
-        assert_eq!(ExternalId::parse(text), Err(fault));
+        assert_eq!(ExternalId::canonical(text), Err(fault));
     }
 
     #[test]
@@ -91,9 +98,12 @@ mod tests {
         ] {
             kept(text);
         }
-        assert_ne!(ExternalId::parse("a"), ExternalId::parse("A"));
-        assert_ne!(ExternalId::parse("a"), ExternalId::parse(" a"));
-        assert_ne!(ExternalId::parse("\u{C9}"), ExternalId::parse("E\u{301}"));
+        assert_ne!(ExternalId::canonical("a"), ExternalId::canonical("A"));
+        assert_ne!(ExternalId::canonical("a"), ExternalId::canonical(" a"));
+        assert_ne!(
+            ExternalId::canonical("\u{C9}"),
+            ExternalId::canonical("E\u{301}")
+        );
     }
 
     #[test]
@@ -134,7 +144,7 @@ mod tests {
     fn r6_no_forbidden_character_at_any_place() {
         for c in ('\0'..=char::MAX).filter(|c| text::is_forbidden(*c)) {
             for text in [format!("{c}ab"), format!("a{c}b"), format!("ab{c}")] {
-                assert_eq!(ExternalId::parse(&text), Err(Fault::ForbiddenCharacter));
+                assert_eq!(ExternalId::canonical(&text), Err(Fault::ForbiddenCharacter));
             }
         }
     }
@@ -144,7 +154,7 @@ mod tests {
         for c in ('\0'..=char::MAX).filter(|c| !text::is_forbidden(*c)) {
             let text = format!("a{c}b");
             assert_eq!(
-                ExternalId::parse(&text).map(ExternalId::into_string),
+                ExternalId::canonical(&text).map(ExternalId::into_string),
                 Ok(text)
             );
         }
@@ -153,7 +163,7 @@ mod tests {
     #[test]
     fn r52_debug_shows_the_length_only() {
         assert_eq!(
-            ExternalId::parse("customer-1ї").map(|id| format!("{id:?} {:#?}", Some(&id))),
+            ExternalId::canonical("customer-1ї").map(|id| format!("{id:?} {:#?}", Some(&id))),
             Ok("ExternalId(<12 bytes>) Some(\n    ExternalId(<12 bytes>),\n)".to_owned())
         );
     }

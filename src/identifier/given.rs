@@ -5,7 +5,7 @@
 use std::fmt;
 
 use crate::{
-    fault::{Fault, FieldError},
+    fault::FieldError,
     identifier::{ContactId, Email, ExternalId, IdentifierKind, Identifiers, KindSet, Phone},
     text,
 };
@@ -14,6 +14,17 @@ use crate::{
 ///
 /// Text that is empty or only white space counts as not given (R1). `Debug` shows only which kinds
 /// are given (R52).
+///
+/// ```
+/// # use contact_store::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let given = GivenIdentifiers::new().phone("+38 (050) 000-00-01").email(" ");
+/// let identifiers = given.parse()?;
+/// assert_eq!(identifiers.phone().map(Phone::digits), Some("380500000001".to_owned()));
+/// assert_eq!(identifiers.email(), None);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct GivenIdentifiers {
     contact_id: Option<i128>,
@@ -66,7 +77,7 @@ impl GivenIdentifiers {
             IdentifierKind::Phone => not_blank(&self.phone).is_some(),
             IdentifierKind::Email => not_blank(&self.email).is_some(),
         };
-        IdentifierKind::ALL.into_iter().filter(given).collect()
+        IdentifierKind::ALL.iter().copied().filter(given).collect()
     }
 
     /// The identifiers given, in canonical form. There may be none.
@@ -77,7 +88,7 @@ impl GivenIdentifiers {
     /// [`ExternalId::parse`], [`Phone::parse`] and [`Email::parse`].
     pub fn parse(&self) -> Result<Identifiers, FieldError> {
         let mut identifiers = Identifiers::new();
-        for kind in IdentifierKind::ALL {
+        for kind in IdentifierKind::ALL.iter().copied() {
             self.parse_kind(kind, &mut identifiers)?;
         }
         Ok(identifiers)
@@ -90,14 +101,9 @@ impl GivenIdentifiers {
         kind: IdentifierKind,
         identifiers: &mut Identifiers,
     ) -> Result<(), FieldError> {
-        self.put(kind, identifiers)
-            .map_err(|fault| FieldError::new(kind.into(), fault))
-    }
-
-    fn put(&self, kind: IdentifierKind, identifiers: &mut Identifiers) -> Result<(), Fault> {
         match kind {
             IdentifierKind::ContactId => {
-                identifiers.contact_id = self.contact_id.map(ContactId::parse).transpose()?;
+                identifiers.contact_id = self.contact_id.map(ContactId::try_from).transpose()?;
             }
             IdentifierKind::ExternalCustomerId => {
                 let text = not_blank(&self.external_customer_id);
@@ -126,6 +132,20 @@ fn not_blank(text: &Option<String>) -> Option<&str> {
     text.as_deref().filter(|text| !text::is_blank(text))
 }
 
+/// What was checked before is handed in as it is: a canonical form is its own (R7).
+impl From<Identifiers> for GivenIdentifiers {
+    fn from(identifiers: Identifiers) -> Self {
+        GivenIdentifiers {
+            contact_id: identifiers.contact_id.map(Into::into),
+            external_customer_id: identifiers
+                .external_customer_id
+                .map(ExternalId::into_string),
+            phone: identifiers.phone.map(Phone::digits),
+            email: identifiers.email.map(|email| email.as_str().to_owned()),
+        }
+    }
+}
+
 // Personal data as it came, and `Debug` output ends up in logs.
 impl fmt::Debug for GivenIdentifiers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -147,12 +167,16 @@ mod tests {
     fn parse_leniently(given: &GivenIdentifiers) -> (Identifiers, Vec<FieldError>) {
         let mut valid = Identifiers::new();
         let each = |kind| given.parse_kind(kind, &mut valid).err();
-        let faults = IdentifierKind::ALL.into_iter().filter_map(each).collect();
+        let faults = IdentifierKind::ALL
+            .iter()
+            .copied()
+            .filter_map(each)
+            .collect();
         (valid, faults)
     }
 
     #[test]
-    fn all_four_are_parsed_to_their_canonical_form() -> Result<(), Fault> {
+    fn all_four_are_parsed_to_their_canonical_form() -> Result<(), FieldError> {
         let given = GivenIdentifiers::new()
             .contact_id(7_u64)
             .external_customer_id(" Crm-1")
@@ -165,7 +189,10 @@ mod tests {
             .with_email(Email::parse("ann@example.com")?);
         assert_eq!(given.parse(), Ok(expected.clone()));
         assert_eq!(parse_leniently(&given), (expected, Vec::new()));
-        assert_eq!(given.kinds(), KindSet::from_iter(IdentifierKind::ALL));
+        assert_eq!(
+            given.kinds(),
+            KindSet::from_iter(IdentifierKind::ALL.iter().copied())
+        );
         Ok(())
     }
 
@@ -244,7 +271,7 @@ mod tests {
                 let (valid, faults) = parse_leniently(&given);
                 assert_eq!(faults, expected);
                 let left = (0..4)
-                    .zip(IdentifierKind::ALL)
+                    .zip(IdentifierKind::ALL.iter().copied())
                     .filter(|(place, _)| rest_given && !bad(*place));
                 assert_eq!(valid.kinds(), left.map(|(_, kind)| kind).collect());
                 assert_eq!(

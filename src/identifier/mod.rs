@@ -42,7 +42,7 @@ pub enum IdentifierKind {
 
 impl IdentifierKind {
     /// Every kind, in order of priority.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: &'static [Self] = &[
         Self::ContactId,
         Self::ExternalCustomerId,
         Self::Phone,
@@ -117,7 +117,8 @@ impl KindSet {
     /// The kinds in the set, in order of priority.
     pub fn iter(self) -> impl Iterator<Item = IdentifierKind> {
         IdentifierKind::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .filter(move |kind| self.contains(*kind))
     }
 }
@@ -172,7 +173,8 @@ mod tests {
     fn a_set_holds_what_was_put_in_by_priority() {
         for bits in 0..16_u8 {
             let kinds: Vec<IdentifierKind> = IdentifierKind::ALL
-                .into_iter()
+                .iter()
+                .copied()
                 .enumerate()
                 .filter(|(place, _)| bits >> place & 1 == 1)
                 .map(|(_, kind)| kind)
@@ -180,7 +182,7 @@ mod tests {
             let set: KindSet = kinds.iter().rev().copied().collect();
             assert_eq!(set.iter().collect::<Vec<_>>(), kinds);
             assert_eq!(set.is_empty(), kinds.is_empty());
-            for kind in IdentifierKind::ALL {
+            for kind in IdentifierKind::ALL.iter().copied() {
                 assert_eq!(set.contains(kind), kinds.contains(&kind));
             }
             assert_eq!(format!("{set:?}"), format!("{kinds:?}"));

@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-use crate::{fault::Fault, text};
+use crate::fault::{Fault, Field, FieldError};
+use crate::text;
 
 /// A phone number in international form without `+` (R4): 7 to 15 digits, the first not 0.
 ///
@@ -27,14 +28,19 @@ impl Phone {
     ///
     /// # Errors
     ///
-    /// The first of:
+    /// Of the field `phone`, the first of:
     ///
     /// - [`Fault::Blank`], empty or only white space (R1);
     /// - [`Fault::AmbiguousZero`], a `(0)`, also with dropped characters within the parentheses;
     /// - [`Fault::NotADigit`], any other character left;
     /// - [`Fault::DigitCount`], not 7 to 15 digits;
     /// - [`Fault::LeadingZero`], a number that begins with 0.
-    pub fn parse(text: &str) -> Result<Self, Fault> {
+    pub fn parse(text: &str) -> Result<Self, FieldError> {
+        Self::canonical(text).map_err(|fault| FieldError::new(Field::Phone, fault))
+    }
+
+    /// The same, for whoever was given the value under another name.
+    pub(crate) fn canonical(text: &str) -> Result<Self, Fault> {
         if text::is_blank(text) {
             return Err(Fault::Blank);
         }
@@ -124,16 +130,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Phone, is_dropped};
-    use crate::{fault::Fault, text};
+    use crate::fault::Fault;
+    use crate::text;
 
     #[track_caller]
     fn taken(text: &str, digits: u64) {
-        assert_eq!(Phone::parse(text), Ok(Phone(digits)), "{text}");
+        assert_eq!(Phone::canonical(text), Ok(Phone(digits)), "{text}");
     }
 
     #[track_caller]
     fn refused(text: &str, fault: Fault) {
-        assert_eq!(Phone::parse(text), Err(fault), "{text}");
+        assert_eq!(Phone::canonical(text), Err(fault), "{text}");
     }
 
     const DIGITS: u64 = 380_501_234_567;
@@ -270,7 +277,7 @@ mod tests {
                 Err(Fault::NotADigit)
             };
             assert_eq!(
-                Phone::parse(&format!("38050{c}1234567")),
+                Phone::canonical(&format!("38050{c}1234567")),
                 expected,
                 "U+{:04X}",
                 u32::from(c)
@@ -312,16 +319,16 @@ mod tests {
         fn r7_parsing_a_canonical_form_gives_it_back(
             text in "[+0]{0,2}[0-9 ()./\u{A0}\u{200E}\u{2013}-]{0,24}"
         ) {
-            if let Ok(phone) = Phone::parse(&text) {
-                prop_assert_eq!(Phone::parse(&phone.digits()), Ok(phone));
+            if let Ok(phone) = Phone::canonical(&text) {
+                prop_assert_eq!(Phone::canonical(&phone.digits()), Ok(phone));
                 prop_assert_eq!(Phone::from_u64(phone.as_u64()), Some(phone));
             }
         }
 
         #[test]
         fn r7_no_text_panics(text in any::<String>()) {
-            if let Ok(phone) = Phone::parse(&text) {
-                prop_assert_eq!(Phone::parse(&phone.digits()), Ok(phone));
+            if let Ok(phone) = Phone::canonical(&text) {
+                prop_assert_eq!(Phone::canonical(&phone.digits()), Ok(phone));
             }
         }
     }

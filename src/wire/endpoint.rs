@@ -9,7 +9,6 @@ use serde::Serialize;
 use crate::app::{AccessKey, AppId, AppName};
 use crate::connect_app::ConnectApp;
 use crate::error::{Error, JsonFault};
-use crate::fault::{Field, FieldError};
 use crate::identifier::{ContactId, GivenIdentifiers, IdentifierKind, Identifiers};
 use crate::limits::Limits;
 use crate::report::MessageId;
@@ -56,8 +55,7 @@ pub fn parse_app_id(text: &str) -> Result<AppId, Error> {
 ///
 /// [`Error::Field`] when it is no contact id (R2).
 pub fn parse_contact_id(text: &str) -> Result<ContactId, Error> {
-    let id = ContactId::parse_decimal(text);
-    Ok(id.map_err(|fault| FieldError::new(Field::ContactId, fault))?)
+    Ok(ContactId::parse(text)?)
 }
 
 /// Reads a look-up: any of the four identifiers, and `policy` (`cascade` or `topPriority`), for
@@ -80,7 +78,7 @@ pub fn parse_find(
     ];
     let [given @ .., policy] = body_members(body, &FIND, limits)?;
     let mut identifiers = Identifiers::new();
-    for (kind, value) in IdentifierKind::ALL.into_iter().zip(given) {
+    for (kind, value) in IdentifierKind::ALL.iter().copied().zip(given) {
         give(GivenIdentifiers::new(), kind, value)
             .map_err(at(kind.as_str()))?
             .parse_kind(kind, &mut identifiers)?;
@@ -90,13 +88,9 @@ pub fn parse_find(
 }
 
 fn policy_named(value: Value<'_>) -> Result<MatchPolicy, JsonFault> {
-    match value.text()?.as_str() {
-        "cascade" => Ok(MatchPolicy::Cascade),
-        "topPriority" => Ok(MatchPolicy::TopPriority),
-        _ => Err(JsonFault::NotOneOf {
-            expected: "cascade or topPriority",
-        }),
-    }
+    MatchPolicy::parse(&value.text()?).ok_or(JsonFault::NotOneOf {
+        expected: "cascade or topPriority",
+    })
 }
 
 /// Reads which page of subscribers is asked for, `{"after", "limit"}`: behind which one it begins,

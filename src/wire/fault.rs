@@ -21,7 +21,6 @@ pub fn code(error: &Error) -> &'static str {
         Error::LimitExceeded(_) => "limitExceeded",
         Error::Json(error) => json_code(error),
         Error::Busy { .. } => "busy",
-        Error::ContactIdsExhausted => "contactIdsExhausted",
         Error::Panicked => "panicked",
         Error::Indeterminate { .. } => "indeterminate",
         Error::NeedsReopen => "needsReopen",
@@ -40,7 +39,7 @@ pub fn entry_code(error: &EntryError) -> &'static str {
     match error {
         EntryError::Field(error) => field_code(error),
         EntryError::NoIdentifier => "noIdentifier",
-        EntryError::UnknownContactId(_) => "unknownContactId",
+        EntryError::UnknownContactId => "unknownContactId",
         EntryError::ContactIdErased(_) => "contactIdErased",
         EntryError::NothingToFindBy => "nothingToFindBy",
         EntryError::Conflict { .. } => "conflict",
@@ -255,7 +254,8 @@ fn form(error: &Error, line: Option<u64>) -> Form {
             contact_id: Some(contact.value()),
             ..plain
         },
-        Error::Indeterminate { sequence, .. } => Form {
+        Error::Indeterminate { sequence, cause } => Form {
+            message: format!("{error}: {cause}"),
             sequence: Some(sequence.value()),
             ..plain
         },
@@ -273,7 +273,7 @@ fn entry_form(error: &EntryError) -> Form {
         EntryError::Field(error) => plain.field(error),
         EntryError::Json(error) => plain.json(error),
         EntryError::LimitExceeded(error) => plain.limit(error),
-        EntryError::UnknownContactId(id) | EntryError::ContactIdErased(id) => Form {
+        EntryError::ContactIdErased(id) => Form {
             contact_id: Some(id.value()),
             ..plain
         },

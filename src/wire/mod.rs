@@ -60,7 +60,7 @@
 //! | `noRecipient`, `appWithoutNumber`, `numberWithoutApp` | request | no recipient is given (R39) |
 //! | `unknownSubscriber`, `unknownContact`, `noToken` | request | the recipient cannot be reached (R39) |
 //! | `limitExceeded` | request, entry | over a limit; `limit` says which |
-//! | `contactIdsExhausted` | request, entry | no contact id is left |
+//! | `contactIdsExhausted` | entry | no contact id is left |
 //! | `unknownApp` | request | the app is not connected (R11) |
 //! | `nothingGiven` | request | a look-up without any identifier (R26) |
 //! | `entryRefused` | request | one refused entry refuses the whole (R23); `entry` and `cause` say which and why |

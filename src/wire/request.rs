@@ -7,7 +7,7 @@
 use crate::add_tokens::{AddTokens, TokenEntry};
 use crate::app::AppId;
 use crate::error::{Error, JsonError, JsonFault};
-use crate::fault::{Field, FieldError};
+use crate::fault::Field;
 use crate::identifier::{ContactId, GivenIdentifiers, IdentifierKind, Identifiers};
 use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::record_reports::{RecordReports, Report};
@@ -138,7 +138,7 @@ fn token_entry(index: usize, value: Value<'_>) -> TokenEntry {
     }
     let mut given = GivenIdentifiers::new();
     let values = [contact_id, external_customer_id, phone, email];
-    for (kind, value) in IdentifierKind::ALL.into_iter().zip(values) {
+    for (kind, value) in IdentifierKind::ALL.iter().copied().zip(values) {
         match give(given.clone(), kind, value) {
             Ok(more) => given = more,
             Err(fault) => {
@@ -174,7 +174,7 @@ pub(super) fn give(
 /// The contact id that a decimal string is; 0, which is none, when it is no contact id. An invalid
 /// one is thus met where identifiers are checked, at its place in the order of R13.
 pub(super) fn decimal(text: &str) -> i128 {
-    ContactId::parse_decimal(text).map_or(0, |id| id.value().into())
+    ContactId::parse(text).map_or(0, |id| id.value().into())
 }
 
 const IDENTIFIERS: [&str; 4] = ["contactId", "externalCustomerId", "phone", "email"];
@@ -183,7 +183,7 @@ const IDENTIFIERS: [&str; 4] = ["contactId", "externalCustomerId", "phone", "ema
 pub(super) fn identifiers(value: Value<'_>, path: &str) -> Result<Identifiers, Error> {
     let members = value.members(&IDENTIFIERS).map_err(at(path))?;
     let mut identifiers = Identifiers::new();
-    for (kind, member) in IdentifierKind::ALL.into_iter().zip(members) {
+    for (kind, member) in IdentifierKind::ALL.iter().copied().zip(members) {
         let given = give(GivenIdentifiers::new(), kind, member)
             .map_err(|fault| at(member_path(path, kind.as_str()))(fault))?;
         given.parse_kind(kind, &mut identifiers)?;
@@ -211,10 +211,10 @@ pub(super) fn required<'a>(
 /// A contact id that stands alone, not among identifiers.
 pub(super) fn contact_id(value: Value<'_>, path: &str) -> Result<ContactId, Error> {
     let id = match value.integer_or_text().map_err(at(path))? {
-        IntegerOrText::Integer(id) => ContactId::parse(id),
-        IntegerOrText::Text(text) => ContactId::parse_decimal(&text),
+        IntegerOrText::Integer(id) => ContactId::try_from(id),
+        IntegerOrText::Text(text) => ContactId::parse(&text),
     };
-    Ok(id.map_err(|fault| FieldError::new(Field::ContactId, fault))?)
+    Ok(id?)
 }
 
 const REPORT: [&str; 6] = [

@@ -24,6 +24,18 @@ use super::queue::Queue;
 /// in a full queue ([`WhenFull::Wait`](crate::WhenFull::Wait)). Wait for it with
 /// [`wait`](Pending::wait) or [`wait_timeout`](Pending::wait_timeout), or `.await` it in any
 /// runtime.
+///
+/// ```
+/// # use contact_store::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let store = ContactStore::open_in_memory(Options::default())?;
+/// let mut pending = store.erase(ContactId::new(1)?);
+/// while pending.wait_timeout(std::time::Duration::from_secs(1)).is_none() {
+///     println!("the disk is slow today");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "whether the write was accepted is in its answer"]
 pub struct Pending<T> {
     answer: oneshot::Receiver<Answer<T>>,

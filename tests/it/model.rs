@@ -18,7 +18,7 @@ mod upsert;
 mod view;
 
 use contact_store::{
-    AppId, AppName, Applied, BatchMode, ContactId, Email, ExternalId, FailedWithoutReason, Field,
+    AppId, AppName, Applied, BatchMode, ContactId, Email, ExternalId, FailedWithoutReason,
     IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy, MessageId, Options, Ownership,
     Phone, Status, Token, UnknownContactId,
 };
@@ -399,8 +399,8 @@ impl Model {
         given: Option<u64>,
     ) -> Result<u64, Refusal> {
         match given {
-            Some(id) if unknown_contact_id == UnknownContactId::Reject => {
-                Err(Refusal::UnknownContactId(id))
+            Some(_) if unknown_contact_id == UnknownContactId::Reject => {
+                Err(Refusal::UnknownContactId)
             }
             Some(id) if self.erased.contains(&id) => Err(Refusal::ContactIdErased(id)),
             Some(id) => Ok(id),
@@ -635,48 +635,38 @@ fn valid(entry: &Entry, option: InvalidIdentifier) -> Result<Valid, Refusal> {
     let mut names = Names::default();
     let mut faults = Vec::new();
     if let Some(id) = given.contact_id {
-        match ContactId::parse(id) {
+        match ContactId::try_from(id) {
             Ok(id) => names.contact_id = Some(id.value()),
-            Err(fault) => faults.push((IdentifierKind::ContactId, fault)),
+            Err(error) => faults.push((IdentifierKind::ContactId, error)),
         }
     }
     if let Some(text) = not_blank(&given.external) {
         match ExternalId::parse(text) {
             Ok(id) => names.external = Some(id.as_str().to_owned()),
-            Err(fault) => faults.push((IdentifierKind::ExternalCustomerId, fault)),
+            Err(error) => faults.push((IdentifierKind::ExternalCustomerId, error)),
         }
     }
     if let Some(text) = not_blank(&given.phone) {
         match Phone::parse(text) {
             Ok(phone) => names.phone = Some(phone.as_u64()),
-            Err(fault) => faults.push((IdentifierKind::Phone, fault)),
+            Err(error) => faults.push((IdentifierKind::Phone, error)),
         }
     }
     if let Some(text) = not_blank(&given.email) {
         match Email::parse(text) {
             Ok(email) => names.email = Some(email.as_str().to_owned()),
-            Err(fault) => faults.push((IdentifierKind::Email, fault)),
+            Err(error) => faults.push((IdentifierKind::Email, error)),
         }
     }
     let refuses = option == InvalidIdentifier::Refuse || names == Names::default();
     match faults.first() {
-        Some((kind, fault)) if refuses => Err(Refusal::Field(field(*kind), fault.clone())),
+        Some((_, error)) if refuses => Err(error.clone().into()),
         None if names == Names::default() => Err(Refusal::NoIdentifier),
         _ => Ok(Valid {
             token,
             names,
             ignored: faults.iter().map(|(kind, _)| *kind).collect(),
         }),
-    }
-}
-
-fn field(kind: IdentifierKind) -> Field {
-    match kind {
-        IdentifierKind::ContactId => Field::ContactId,
-        IdentifierKind::ExternalCustomerId => Field::ExternalCustomerId,
-        IdentifierKind::Phone => Field::Phone,
-        IdentifierKind::Email => Field::Email,
-        _ => unreachable!("there are four kinds"),
     }
 }
 

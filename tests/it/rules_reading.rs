@@ -93,7 +93,7 @@ fn r28_explain_follows_the_stores_option_for_unknown_ids() {
         "
         add A : a phone=380500000001 => 1 created added #1
         explain id=7 phone=380500000001
-            => id:- phone:1; cascade appends to 1 by phone; top refuses UnknownContactId(ContactId(7))
+            => id:- phone:1; cascade appends to 1 by phone; top refuses UnknownContactId
     ",
     );
 }

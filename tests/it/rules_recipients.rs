@@ -170,7 +170,7 @@ fn r40_a_send_request_is_read_and_its_recipient_resolved() {
              "auth": {{"user": "12345.1", "pass": "secret"}}}}"#
     );
     let request = wire::parse_send_request(body.as_bytes(), &Limits::default()).unwrap();
-    assert_eq!(request.text, "Hello");
+    assert_eq!(request.text(), "Hello");
     let buttons: Vec<_> = request
         .buttons
         .iter()

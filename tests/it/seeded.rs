@@ -56,7 +56,7 @@ const FOUND_BY: &[(SeededFault, &str)] = &[
     ),
     (
         SeededFault::KeepRefusedEntry,
-        "rules_contacts::batches::r23_a_refused_item_writes_nothing_and_leaves_its_neighbours",
+        "rules_promises::limits::tokens_per_contact_are_limited",
     ),
     (
         SeededFault::CommitHalfABatch,
@@ -88,7 +88,7 @@ const FOUND_BY: &[(SeededFault, &str)] = &[
     ),
     (
         SeededFault::StaleSnapshot,
-        "rules_promises::r46_a_change_is_there_after_opening_again",
+        "rules_promises::r46_what_a_reader_sees_is_durable",
     ),
     (
         SeededFault::LyingSequenceNumber,

@@ -121,7 +121,7 @@ fn r28_an_explanation_with_every_decision() {
     );
     assert_eq!(
         explain(GivenIdentifiers::new().contact_id(9)),
-        r#"{"named":{"contactId":null},"cascade":{"decision":"refuse","error":{"code":"unknownContactId","message":"contact id 9 names no contact","contactId":9}},"topPriority":{"decision":"refuse","error":{"code":"unknownContactId","message":"contact id 9 names no contact","contactId":9}}}"#
+        r#"{"named":{"contactId":null},"cascade":{"decision":"refuse","error":{"code":"unknownContactId","message":"the contact id names no contact"}},"topPriority":{"decision":"refuse","error":{"code":"unknownContactId","message":"the contact id names no contact"}}}"#
     );
 }
 

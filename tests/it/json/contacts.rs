@@ -117,7 +117,7 @@ fn r41_r42_refused_items_carry_the_parts_that_a_program_needs() {
     let refused = store.upsert(request.mode(BatchMode::AllOrNothing)).wait();
     assert_eq!(
         text(&wire::error(&refused.unwrap_err())),
-        r#"{"error":{"code":"entryRefused","message":"entry 1 is refused: email is in conflict with contact 1","entry":1,"cause":{"code":"conflict","message":"email is in conflict with contact 1","kind":"email","contactId":1}}}"#
+        r#"{"error":{"code":"entryRefused","message":"entry 1 is refused","entry":1,"cause":{"code":"conflict","message":"email is in conflict with contact 1","kind":"email","contactId":1}}}"#
     );
 }
 

@@ -857,7 +857,7 @@ fn r23_all_or_nothing_says_which_entry_and_why_in_json() {
     }
     assert_eq!(
         text(&wire::error(&refused)),
-        r#"{"error":{"code":"entryRefused","message":"entry 1 is refused: tokens[1].phone: expected string or integer from -2^63 to 2^64-1, found array","entry":1,"cause":{"code":"wrongType","message":"tokens[1].phone: expected string or integer from -2^63 to 2^64-1, found array","path":"tokens[1].phone"}}}"#
+        r#"{"error":{"code":"entryRefused","message":"entry 1 is refused","entry":1,"cause":{"code":"wrongType","message":"tokens[1].phone: expected string or integer from -2^63 to 2^64-1, found array","path":"tokens[1].phone"}}}"#
     );
     assert_eq!(store.stats().unwrap().contacts, 0);
 }

@@ -40,7 +40,7 @@ fn r40_the_published_send_request_is_read_with_an_id_in_the_place_of_its_x() {
         request.recipient,
         Recipient::Subscriber(SubscriberId::new(12))
     );
-    assert_eq!(request.text, "Текст Вашего сообщения");
+    assert_eq!(request.text(), "Текст Вашего сообщения");
     let buttons: Vec<_> = request
         .buttons
         .iter()

@@ -225,7 +225,7 @@ pub enum Reported {
 pub enum Refusal {
     Field(Field, Fault),
     NoIdentifier,
-    UnknownContactId(u64),
+    UnknownContactId,
     ContactIdErased(u64),
     NothingToFindBy,
     Conflict(IdentifierKind, u64),
@@ -252,7 +252,7 @@ impl From<EntryError> for Refusal {
         match error {
             EntryError::Field(error) => error.into(),
             EntryError::NoIdentifier => Refusal::NoIdentifier,
-            EntryError::UnknownContactId(id) => Refusal::UnknownContactId(id.value()),
+            EntryError::UnknownContactId => Refusal::UnknownContactId,
             EntryError::ContactIdErased(id) => Refusal::ContactIdErased(id.value()),
             EntryError::NothingToFindBy => Refusal::NothingToFindBy,
             EntryError::Conflict { kind, contact } => Refusal::Conflict(kind, contact.value()),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use contact_store::{
     BatchMode, CardChange, Change, ContactId, ContactUpdate, ContactUpserted, DedupeOn, Email,
-    EntryError, ExternalId, Fault, Field, IdentifierKind, KindSet, Phone, Timestamp,
+    EntryError, ExternalId, Fault, Field, FieldError, IdentifierKind, KindSet, Phone, Timestamp,
     UnknownContactId, Upsert,
 };
 
@@ -170,27 +170,20 @@ impl Item {
     /// none as well: R1 is for add-tokens and look-ups.
     fn names(&self) -> Result<Names, Refusal> {
         fn read<T>(
-            field: Field,
             to: &Option<To>,
-            parse: impl FnOnce(&str) -> Result<T, Fault>,
+            parse: impl FnOnce(&str) -> Result<T, FieldError>,
         ) -> Result<Option<T>, Refusal> {
             match to {
-                Some(To::Text(text)) => match parse(text) {
-                    Ok(value) => Ok(Some(value)),
-                    Err(fault) => Err(Refusal::Field(field, fault)),
-                },
+                Some(To::Text(text)) => Ok(Some(parse(text)?)),
                 Some(To::Null) | None => Ok(None),
             }
         }
-        let contact_id = match self.contact_id.map(ContactId::parse).transpose() {
-            Ok(id) => id.map(ContactId::value),
-            Err(fault) => return Err(Refusal::Field(Field::ContactId, fault)),
-        };
-        let external = read(Field::ExternalCustomerId, &self.external, ExternalId::parse)?;
-        let phone = read(Field::Phone, &self.phone, Phone::parse)?;
-        let email = read(Field::Email, &self.email, Email::parse)?;
+        let contact_id = self.contact_id.map(ContactId::try_from).transpose()?;
+        let external = read(&self.external, ExternalId::parse)?;
+        let phone = read(&self.phone, Phone::parse)?;
+        let email = read(&self.email, Email::parse)?;
         Ok(Names {
-            contact_id,
+            contact_id: contact_id.map(ContactId::value),
             external: external.map(|id| id.as_str().to_owned()),
             phone: phone.map(|phone| phone.as_u64()),
             email: email.map(|email| email.as_str().to_owned()),
@@ -233,7 +226,8 @@ impl Item {
                     }
                     at_most(field, name, 128)?;
                     // What R6 refuses is tested with the type.
-                    ExternalId::parse(name).map_err(|fault| Refusal::Field(field, fault))?;
+                    ExternalId::parse(name)
+                        .map_err(|error| Refusal::Field(field, error.fault().clone()))?;
                     Field::CustomFieldValue
                 }
             };

@@ -69,12 +69,12 @@ impl Names {
             IdentifierKind::Email => self.email.is_some(),
             _ => false,
         };
-        IdentifierKind::ALL.into_iter().filter(given).collect()
+        IdentifierKind::ALL.iter().copied().filter(given).collect()
     }
 
     /// The one of this kind.
     pub fn only(&self, kind: IdentifierKind) -> Self {
-        let others = IdentifierKind::ALL.into_iter().filter(|is| *is != kind);
+        let others = IdentifierKind::ALL.iter().copied().filter(|is| *is != kind);
         self.without(others.collect())
     }
 

@@ -104,7 +104,6 @@ pub fn queue(shown: &mut Shown) {
     shown.value(&now);
     shown.value(&store);
     // Nobody can wait for 2^63 contacts.
-    shown.error(&Error::ContactIdsExhausted);
     shown.entry_error(&EntryError::ContactIdsExhausted);
 }
 

@@ -75,7 +75,7 @@ fn r23_all_or_nothing_refuses_the_request_with_its_first_fault() {
         card 1                                 => 1 phone=380500000001 email=a@example.com created 1000 []
         // Nothing was adopted, and no id is used up.
         upsert phone mode=all : phone=380500000002 first=B | phone=380500000001 first=A => 2 created | 1 by phone updated
-        upsert contactId unknown=reject : id=9 => refused UnknownContactId(ContactId(9))
+        upsert contactId unknown=reject : id=9 => refused UnknownContactId
         // An empty list is fine.
         upsert phone :                         =>
         upsert phone mode=all :                =>

@@ -128,14 +128,14 @@ fn r18_r41_an_unknown_contact_id_is_adopted_unless_its_contact_was_erased() {
         upsert contactId : id=7 first=Ann                          => 7 created
         upsert phone : id=9 phone=380500000001                     => 9 created
         card 9                                                     => 9 phone=380500000001 created 1000 []
-        upsert contactId unknown=reject : id=8                     => refused UnknownContactId(ContactId(8))
-        upsert phone unknown=reject : id=8 phone=380500000002      => refused UnknownContactId(ContactId(8))
+        upsert contactId unknown=reject : id=8                     => refused UnknownContactId
+        upsert phone unknown=reject : id=8 phone=380500000002      => refused UnknownContactId
         upsert phone unknown=reject : id=9 phone=380500000001      => 9 by phone unchanged
         upsert contactId unknown=reject : id=7                     => 7 by id unchanged
         erase 7                                                    => true
         upsert contactId : id=7                                    => refused ContactIdErased(ContactId(7))
         upsert phone : id=7 phone=380500000002                     => refused ContactIdErased(ContactId(7))
-        upsert contactId unknown=reject : id=7                     => refused UnknownContactId(ContactId(7))
+        upsert contactId unknown=reject : id=7                     => refused UnknownContactId
         upsert contactId : id=0                                    => refused contactId ContactIdOutOfRange
         // A conflict is named first.
         upsert email : id=7 phone=380500000001 email=a@example.com => refused Conflict phone 9
@@ -146,7 +146,7 @@ fn r18_r41_an_unknown_contact_id_is_adopted_unless_its_contact_was_erased() {
     script_with(
         |options| options.unknown_contact_id = UnknownContactId::Reject,
         "
-        upsert contactId : id=7               => refused UnknownContactId(ContactId(7))
+        upsert contactId : id=7               => refused UnknownContactId
         upsert contactId unknown=adopt : id=7 => 7 created
         upsert phone : phone=380500000001     => 1 created
     ",

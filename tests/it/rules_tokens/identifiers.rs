@@ -273,7 +273,7 @@ fn r7_a_canonical_form_is_its_own_canonical_form() {
     let given = GivenIdentifiers::new()
         .external_customer_id(" Kept As It Is ")
         .phone("00 (380) 50-000-00-01")
-        .email(" Ann.O'Hara+x@EXAMPLE.com. ");
+        .email("  Ann.O'Hara+x@EXAMPLE.com.  ");
     let added = add(&store, entry(given));
     let found = store.snapshot().unwrap().contact(added.contact).unwrap();
     let identifiers = found.unwrap().identifiers;
@@ -289,7 +289,7 @@ fn r7_a_canonical_form_is_its_own_canonical_form() {
         phone(&identifiers.phone().unwrap().digits()),
         email(identifiers.email().unwrap().as_str()),
     ];
-    for (kind, alone) in IdentifierKind::ALL.into_iter().zip(alone) {
+    for (kind, alone) in IdentifierKind::ALL.iter().copied().zip(alone) {
         let found = find(&store, alone).unwrap().expect("the contact");
         assert_eq!((found.card.id, found.matched_by), (id(1), kind));
     }

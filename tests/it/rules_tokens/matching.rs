@@ -148,14 +148,14 @@ fn r18_reject_refuses_every_unknown_id() {
     script_with(
         |options| options.unknown_contact_id = UnknownContactId::Reject,
         "
-        add A : a id=7                    => refused UnknownContactId(ContactId(7))
-        add A : a id=7 phone=380500000001 => refused UnknownContactId(ContactId(7))
+        add A : a id=7                    => refused UnknownContactId
+        add A : a id=7 phone=380500000001 => refused UnknownContactId
         add A : a phone=380500000001      => 1 created added #1
         add A : b id=1                    => 1 by id added #2
         // On a contact that is found, the id was not to be written anyway (R15).
         add A : c id=7 phone=380500000001 => 1 by phone added #3
         erase 1 => true
-        add A : d id=1                    => refused UnknownContactId(ContactId(1))
+        add A : d id=1                    => refused UnknownContactId
         // A request may ask for the other.
         add A unknown=adopt : d id=1      => refused ContactIdErased(ContactId(1))
         add A unknown=adopt : d id=7      => 7 created added #4

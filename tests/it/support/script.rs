@@ -611,7 +611,7 @@ fn value<'w>(word: &'w str, name: &str) -> &'w str {
 }
 
 fn contact(word: &str) -> ContactId {
-    ContactId::parse_decimal(word).unwrap()
+    ContactId::parse(word).unwrap()
 }
 
 fn token(word: &str) -> Token {

@@ -319,10 +319,7 @@ fn what_cannot_be_opened_ends_the_run() {
         matches!(stop, Stop::Store(Error::Open(OpenError::Empty))),
         "{stop:?}"
     );
-    assert_eq!(
-        stop.to_string(),
-        "the store cannot be opened: the file is empty"
-    );
+    assert_eq!(stop.to_string(), "the file is empty");
 }
 
 #[test]
