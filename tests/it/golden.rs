@@ -1,8 +1,6 @@
 //! Files that earlier builds made, and which every later one opens (R50).
 //!
-//! They are in `golden/`, with what they show in `shown.txt`. A file is kept as its pages that are not
-//! all zeroes: its length, and for each page its number, how many of its bytes come before the zeroes
-//! at its end, and these; all numbers as four bytes, the lowest first.
+//! They are in `golden/`, kept as [`pages`] says, with what they show in `shown.txt`.
 //!
 //! - `closed.pages`: closed cleanly.
 //! - `open.pages`: what a power cut leaves of an open store. An app was disconnected a moment ago, and
@@ -15,73 +13,24 @@
 //! number; the files of the old one stay here then, to be refused or read as that change says.
 
 mod content;
+mod pages;
+mod shown;
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use contact_store::{
-    AddTokens, Card, ContactStore, ContactUpdate, DedupeOn, Error, GivenIdentifiers,
-    IdentifierKind, Identifiers, MatchPolicy, OpenError, RecordReports, Report, Snapshot, Status,
-    Subscriber, TokenEntry, Upsert,
+    AddTokens, ContactStore, ContactUpdate, DedupeOn, Error, GivenIdentifiers, IdentifierKind,
+    MatchPolicy, OpenError, RecordReports, Report, Status, TokenEntry, Upsert,
 };
 
 use crate::failing_disk::disk::{Call, Fault, FaultKind, TestDisk};
 use crate::support::cases::HANG;
 use crate::support::{APP, assert_sound, find, id, options};
 use content::GONE;
-
-const PAGE: usize = 4_096;
-
-fn beside(name: &str) -> PathBuf {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden");
-    golden.join(name)
-}
-
-/// The bytes of a file that is kept.
-fn golden(name: &str) -> Vec<u8> {
-    let kept = fs::read(beside(name)).unwrap();
-    let mut rest = kept.as_slice();
-    let mut file = vec![0; number(&mut rest)];
-    for _ in 0..number(&mut rest) {
-        let (at, len) = (number(&mut rest) * PAGE, number(&mut rest));
-        let page = rest.split_off(..len).unwrap();
-        file[at..at + len].copy_from_slice(page);
-    }
-    assert!(rest.is_empty());
-    file
-}
-
-/// Takes a number off the front.
-fn number(rest: &mut &[u8]) -> usize {
-    let bytes = rest.split_off(..4).unwrap();
-    usize::try_from(u32::from_le_bytes(bytes.try_into().unwrap())).unwrap()
-}
-
-/// Keeps a file: see the module.
-fn keep(name: &str, file: &[u8]) {
-    let pages: Vec<(usize, &[u8])> = file
-        .chunks(PAGE)
-        .map(|page| {
-            let last = page.iter().rposition(|byte| *byte != 0);
-            &page[..last.map_or(0, |last| last + 1)]
-        })
-        .enumerate()
-        .filter(|(_, page)| !page.is_empty())
-        .collect();
-    let mut kept = Vec::new();
-    let number = |number: usize| u32::try_from(number).unwrap().to_le_bytes();
-    kept.extend(number(file.len()));
-    kept.extend(number(pages.len()));
-    for (at, page) in pages {
-        kept.extend(number(at));
-        kept.extend(number(page.len()));
-        kept.extend(page);
-    }
-    fs::write(beside(name), kept).unwrap();
-    assert!(golden(name) == file);
-}
+use pages::{beside, golden, keep};
+use shown::{cards, identifiers, shown};
 
 /// A file with the bytes of one that is kept, in a directory of its own.
 fn copy(name: &str) -> (tempfile::TempDir, PathBuf) {
@@ -89,139 +38,6 @@ fn copy(name: &str) -> (tempfile::TempDir, PathBuf) {
     let path = directory.path().join("golden.redb");
     fs::write(&path, golden(name)).unwrap();
     (directory, path)
-}
-
-/// What a store shows, for people to read.
-fn shown(now: &Snapshot) -> String {
-    let mut text = String::new();
-    let sequence = now.sequence();
-    let contacts = now.contact_count();
-    writeln!(text, "at {sequence}, {contacts} contacts").unwrap();
-    for app in now.apps().unwrap() {
-        let name = short(app.name.as_str());
-        let key = now.access_key(app.id).unwrap();
-        let key = key.map_or_else(|| "none".to_owned(), |key| short(key.reveal()));
-        write!(text, "\napp {}\n  name {name}\n  key {key}\n", app.id).unwrap();
-        writeln!(
-            text,
-            "  connected at {}, subscribers {}, contacts {}, removed by FAILED {}, by the host {}",
-            app.connected_at.as_millis(),
-            app.subscribers,
-            app.contacts,
-            app.removed_by_failed,
-            app.removed_by_host
-        )
-        .unwrap();
-        for tally in now.messages(app.id, None, 1_000).unwrap() {
-            let (id, last) = (short(tally.id.as_str()), tally.last_at.as_millis());
-            let (sent, failed) = (tally.counts.sent, tally.counts.failed);
-            let clicked = tally.counts.clicked;
-            writeln!(
-                text,
-                "  message {id}: sent {sent}, failed {failed}, clicked {clicked}, last at {last}"
-            )
-            .unwrap();
-        }
-        for subscriber in now.subscribers(app.id, None, 1_000).unwrap() {
-            show_subscriber(&mut text, &subscriber);
-        }
-    }
-    for card in cards(now) {
-        show_card(&mut text, &card);
-    }
-    text
-}
-
-fn cards(now: &Snapshot) -> Vec<Card> {
-    let ids = (1..=100).chain([1_000, 1_001, 5_000, i64::MAX as u64]);
-    ids.filter_map(|number| now.contact(id(number)).unwrap())
-        .collect()
-}
-
-fn show_subscriber(text: &mut String, subscriber: &Subscriber) {
-    let contacts = subscriber.contacts.iter().map(|id| id.value().to_string());
-    let contacts = contacts.collect::<Vec<_>>().join(" ");
-    let last = subscriber.last_status.map_or_else(
-        || "none".to_owned(),
-        |(status, at)| format!("{} at {}", status.as_str(), at.as_millis()),
-    );
-    let counts = subscriber.counts;
-    writeln!(
-        text,
-        "  subscriber {} token {} of {contacts}, registered at {}, last {last}, sent {}, failed {}, clicked {}",
-        subscriber.id,
-        short(subscriber.token.as_str()),
-        subscriber.last_registered_at.as_millis(),
-        counts.sent,
-        counts.failed,
-        counts.clicked
-    )
-    .unwrap();
-}
-
-fn show_card(text: &mut String, card: &Card) {
-    let through = card
-        .created_through
-        .map_or_else(String::new, |app| format!(" through {app}"));
-    let at = card.created_at.as_millis();
-    writeln!(
-        text,
-        "\ncontact {} created at {at}{through}",
-        card.id.value()
-    )
-    .unwrap();
-    let (external_id, phone, email) = identifiers(&card.identifiers);
-    let fields = &card.fields;
-    for (name, value) in [
-        ("external id", external_id),
-        ("phone", phone),
-        ("email", email),
-        ("first name", fields.first_name.clone()),
-        ("last name", fields.last_name.clone()),
-        ("language", fields.language_code.clone()),
-        ("time zone", fields.time_zone.clone()),
-    ] {
-        if let Some(value) = value {
-            writeln!(text, "  {name} {}", short(&value)).unwrap();
-        }
-    }
-    for (name, value) in &fields.custom {
-        writeln!(text, "  field {}: {}", short(name), short(value)).unwrap();
-    }
-    for token in &card.tokens {
-        let (app, at) = (token.app, token.added_at.as_millis());
-        let value = short(token.token.as_str());
-        let subscriber = token.subscriber;
-        writeln!(
-            text,
-            "  token {value} of {app}, subscriber {subscriber}, added at {at}"
-        )
-        .unwrap();
-    }
-}
-
-fn identifiers(of: &Identifiers) -> (Option<String>, Option<String>, Option<String>) {
-    (
-        of.external_customer_id().map(|id| id.as_str().to_owned()),
-        of.phone().map(|phone| phone.digits()),
-        of.email().map(|email| email.as_str().to_owned()),
-    )
-}
-
-/// A text with each run of eight or more of one character as the character and how many.
-fn short(text: &str) -> String {
-    let mut shortened = String::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let after = rest.trim_start_matches(first);
-        let run = &rest[..rest.len() - after.len()];
-        match run.chars().count() {
-            many @ 8.. => write!(shortened, "{first}{{{many}}}").unwrap(),
-            _ => shortened.push_str(run),
-        }
-        rest = after;
-    }
-    format!("\"{}\"", shortened.escape_debug())
 }
 
 /// Whatever is on a card leads to it.

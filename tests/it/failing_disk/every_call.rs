@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use contact_store::{ContactStore, Error, OpenError};
+use contact_store::{Error, OpenError};
 
 use super::disk::{Call, Fault, FaultKind, TestDisk, WrittenBack};
 use super::play::{
@@ -41,6 +41,27 @@ enum Found {
     Open,
     /// After a power cut in the middle of the line's commit: it is whole, and does not count yet.
     InFlight,
+}
+
+impl Found {
+    /// Opens it; `arm` is called before. Nothing that was acknowledged is missing.
+    fn open(self, line: usize, tiny_cache: bool, arm: impl FnOnce(&TestDisk)) -> Play {
+        let before = &before_each_line()[line];
+        let (disk, number) = match self {
+            Found::Closed => (TestDisk::with(before.closed.clone()), before.number),
+            Found::Open => (TestDisk::with(before.open.clone()), before.number),
+            Found::InFlight => {
+                let play = Play::with_failed_commit(line, tiny_cache, WrittenBack::Nothing);
+                (TestDisk::with(play.disk.durable()), play.begun)
+            }
+        };
+        arm(&disk);
+        let store = open_at_last(&disk, tiny_cache);
+        disk.mend();
+        let mut play = Play::at(number, disk, tiny_cache, store);
+        play.assert_found();
+        play
+    }
 }
 
 impl Stage {
@@ -124,42 +145,24 @@ impl Stage {
     ) -> Option<(Play, Came)> {
         let line = self.line();
         let before = &before_each_line()[line];
-        let open = |disk: Arc<TestDisk>, number, store: ContactStore| {
-            Play::at(number, disk, tiny_cache, store)
-        };
         let opened = || {
             let disk = TestDisk::with(before.closed.clone());
             let store = open_on(&disk, tiny_cache).unwrap();
-            open(disk, before.number, store)
+            Play::at(before.number, disk, tiny_cache, store)
         };
         match self {
             Stage::Creation => {
                 let disk = TestDisk::empty();
                 arm(&disk);
                 match open_on(&disk, tiny_cache) {
-                    Ok(store) => Some((open(disk, 0, store), Came::ToTheEnd)),
+                    Ok(store) => Some((Play::at(0, disk, tiny_cache, store), Came::ToTheEnd)),
                     Err(error) => {
                         assert_nothing_created(&disk, &error);
                         None
                     }
                 }
             }
-            Stage::Opening(found, _) => {
-                let (disk, number) = match found {
-                    Found::Closed => (TestDisk::with(before.closed.clone()), before.number),
-                    Found::Open => (TestDisk::with(before.open.clone()), before.number),
-                    Found::InFlight => {
-                        let play = Play::with_failed_commit(line, tiny_cache, WrittenBack::Nothing);
-                        (TestDisk::with(play.disk.durable()), play.begun)
-                    }
-                };
-                arm(&disk);
-                let store = open_at_last(&disk, tiny_cache);
-                disk.mend();
-                let mut play = open(disk, number, store);
-                play.assert_found();
-                Some((play, Came::ToTheEnd))
-            }
+            Stage::Opening(found, _) => Some((found.open(line, tiny_cache, arm), Came::ToTheEnd)),
             Stage::Line(_) => {
                 let mut play = opened();
                 arm(&play.disk);
