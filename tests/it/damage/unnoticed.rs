@@ -168,6 +168,29 @@ fn is_part_of(seen: &Seen, right: &Seen) -> bool {
     }
 }
 
+#[test]
+fn a_page_that_is_gone_from_the_end_of_an_open_file_is_corrupt() {
+    let before = &before_each_line()[LINES];
+    let disk = TestDisk::with(before.closed.clone());
+    let mut options = script_options(false);
+    options.cache_bytes = 0;
+    let store = ContactStore::open_on_disk(disk.clone(), options).unwrap();
+    let now = store.snapshot().unwrap();
+    disk.damage(|bytes| bytes.truncate(PAGE));
+    let errors = ask(&now).into_iter().filter_map(Result::err);
+    let ends_early = |error: &Error| {
+        matches!(
+            error,
+            Error::Storage(StorageError::Corrupt("the file ends early"))
+        )
+    };
+    assert!(errors.into_iter().any(|error| ends_early(&error)));
+    assert!(matches!(
+        store.reopen(),
+        Err(Error::Open(OpenError::Damaged(_)))
+    ));
+}
+
 /// The index of the emails says which cards share a hash; the cards say which is meant. Here the
 /// store is opened as if its hashes had two bits, after it was written as if they had one.
 #[test]
