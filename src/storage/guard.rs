@@ -22,10 +22,15 @@ pub(crate) enum Failure {
 }
 
 pub(super) const CHANGED: &str = "a page is not what was written there";
+pub(super) const ENDS_EARLY: &str = "the file ends early";
 
 impl From<Failure> for StorageError {
     fn from(failure: Failure) -> Self {
         match failure {
+            // A page that is named and is not there.
+            Failure::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                StorageError::Corrupt(ENDS_EARLY)
+            }
             Failure::Io(error) => StorageError::Io(Arc::new(error)),
             Failure::Changed => StorageError::Corrupt(CHANGED),
             Failure::Corrupt(what) => StorageError::Corrupt(what),

@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 
 use super::create::{self, Unpublished};
 use super::disk::{Attached, Backend, Disk, FileDisk, FileLock};
-use super::guard::{CHANGED, Failure, drop_guarded, guarded};
+use super::guard::{CHANGED, ENDS_EARLY, Failure, drop_guarded, guarded};
 use super::meta::{FORMAT, FormatRow, IDN, State};
 use super::overlay::Overlay;
 use super::record::{self, FormatFound};
@@ -239,7 +239,7 @@ fn read_header(disk: &dyn Disk) -> Result<[u8; slot::HEADER_BYTES], OpenError> {
         return Err(OpenError::Foreign);
     }
     if there < header.len() {
-        return Err(OpenError::Damaged("the file ends early"));
+        return Err(OpenError::Damaged(ENDS_EARLY));
     }
     Ok(header)
 }
@@ -366,7 +366,7 @@ fn open_failure(failure: Failure) -> OpenError {
     match failure {
         Failure::Io(error) => match error.kind() {
             io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput => {
-                OpenError::Damaged("the file ends early")
+                OpenError::Damaged(ENDS_EARLY)
             }
             _ => error.into(),
         },

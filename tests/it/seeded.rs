@@ -24,11 +24,11 @@ const FOUND_BY: &[(SeededFault, &str)] = &[
     ),
     (
         SeededFault::OnePhaseCommit,
-        "failing_disk::a_disk_that_fails_for_good_loses_nothing_acknowledged",
+        "failing_disk::failed_sync::a_sync_that_fails_and_forgets_loses_nothing_acknowledged_before_or_after_it",
     ),
     (
         SeededFault::FailedCommitIsFine,
-        "failing_disk::a_call_that_fails_once_loses_nothing_acknowledged",
+        "failing_disk::every_call::a_call_that_fails_under_traffic_loses_nothing_acknowledged",
     ),
     (
         SeededFault::SkipDirectorySync,
@@ -40,7 +40,7 @@ const FOUND_BY: &[(SeededFault, &str)] = &[
     ),
     (
         SeededFault::SkipWitness,
-        "damage::what_is_damaged_while_the_store_is_open_is_never_shown",
+        "damage::unnoticed::what_is_damaged_while_the_store_is_open_is_never_shown",
     ),
     (
         SeededFault::SkipChecksum,

@@ -11,6 +11,7 @@ use contact_store::{
 };
 
 use super::disk::TestDisk;
+use crate::support::blocks::Blocks;
 use crate::support::cases::HANG;
 use crate::support::{APP, OTHER_APP, at, id, options};
 
@@ -306,10 +307,24 @@ impl Expected {
     /// nothing in it contradicts anything else.
     #[track_caller]
     pub fn assert_at(&self, store: &ContactStore, number: u64) {
+        self.assert_shown(store, number);
+        let now = store.snapshot().unwrap();
+        assert_eq!(now.verify().unwrap().problems, []);
+    }
+
+    /// The same without the verifying, which takes longer than everything else.
+    #[track_caller]
+    pub fn assert_shown(&self, store: &ContactStore, number: u64) {
         let now = store.snapshot().unwrap();
         assert_eq!(now.sequence().value(), number);
         assert_shows(&visible(&now).unwrap(), self.at(number));
-        assert_eq!(now.verify().unwrap().problems, []);
+    }
+
+    /// The first line with a request that is not in yet at `number`.
+    pub fn first_line_after(&self, number: u64) -> usize {
+        let is_later = |numbers: &Vec<u64>| numbers.iter().any(|later| *later > number);
+        let first = self.numbers.iter().position(is_later);
+        first.unwrap_or(self.script.len())
     }
 
     pub fn at(&self, number: u64) -> &Visible {
@@ -372,56 +387,48 @@ pub fn script_options(tiny_cache: bool) -> Options {
     options
 }
 
-/// The bytes of a store on which the first lines of the script were played.
-pub struct Image {
-    /// After the store was closed.
-    pub closed: Vec<u8>,
-    /// The same without its being closed.
-    pub open: Vec<u8>,
+/// The disk before one line of the script.
+pub struct Before {
+    /// With the store closed.
+    pub closed: Blocks,
+    /// After a power cut while it was open.
+    pub open: Blocks,
     /// The number that it is at.
     pub number: u64,
 }
 
-/// Plays the first `lines` lines of the script on a disk, or all.
-pub fn image_after(lines: usize) -> Image {
-    let disk = TestDisk::empty();
-    let mut store = open_on(&disk, false).unwrap();
-    for line in script().into_iter().take(lines) {
-        match line {
-            Line::Group(requests) => {
-                for request in requests {
-                    request.run(&store).unwrap();
+/// The disk before each line of the script, and after the last.
+pub fn before_each_line() -> &'static [Before] {
+    static BEFORE: OnceLock<Vec<Before>> = OnceLock::new();
+    BEFORE.get_or_init(|| {
+        let disk = TestDisk::empty();
+        let mut store = open_on(&disk, false).unwrap();
+        let mut before = Vec::new();
+        for line in expected().script.iter().map(Some).chain([None]) {
+            // It changes nothing, but what a disconnected app left is gone after it.
+            store.erase(id(77)).wait().unwrap();
+            let open = disk.durable();
+            let closed = TestDisk::with(open.clone());
+            let number = store.snapshot().unwrap().sequence().value();
+            open_on(&closed, false).unwrap().close().unwrap();
+            before.push(Before {
+                closed: closed.shown(),
+                open,
+                number,
+            });
+            match line {
+                Some(Line::Group(requests)) => {
+                    for request in requests {
+                        request.run(&store).unwrap();
+                    }
+                }
+                Some(Line::Read) | None => {}
+                Some(Line::CloseAndOpen) => {
+                    store.close().unwrap();
+                    store = open_on(&disk, false).unwrap();
                 }
             }
-            Line::Read => {}
-            Line::CloseAndOpen => {
-                store.close().unwrap();
-                store = open_on(&disk, false).unwrap();
-            }
         }
-    }
-    let number = store.snapshot().unwrap().sequence().value();
-    let open = disk.after_power_cut();
-    store.close().unwrap();
-    Image {
-        closed: disk.bytes(),
-        open,
-        number,
-    }
-}
-
-/// The bytes between the two syncs of the script's last commit, which is whole and does not count
-/// yet, and its number.
-pub fn between_the_syncs_of_a_commit() -> (Vec<u8>, u64) {
-    let mut lines = script();
-    let Some(Line::Group(last)) = lines.pop() else {
-        panic!("the script ends with a request");
-    };
-    let disk = TestDisk::with(image_after(lines.len()).open);
-    let store = open_on(&disk, false).unwrap();
-    disk.fail_sync(2);
-    match last[0].run(&store) {
-        Err(Error::Indeterminate { sequence, .. }) => (disk.after_power_cut(), sequence.value()),
-        other => panic!("{other:?}"),
-    }
+        before
+    })
 }

@@ -23,7 +23,7 @@ impl Event {
     /// Does to `bytes` what the disk was told.
     pub fn apply(&self, bytes: &mut Blocks) {
         match self {
-            Event::Write(at, written) => bytes.write(*at, written),
+            Event::Write(at, written) => bytes.write_within(*at, written),
             Event::SetLen(len) => bytes.set_len(*len),
             Event::Sync => {}
         }

@@ -112,13 +112,13 @@ impl Cut {
                 .for_each(|event| event.apply(&mut image)),
             Keep::Some(seed) => self.by_chance(seed, &mut image, |random, image, at, bytes| {
                 if random.coin() {
-                    image.write(at, bytes);
+                    image.write_within(at, bytes);
                 }
             }),
             Keep::Sectors(seed) => self.by_chance(seed, &mut image, |random, image, at, bytes| {
                 for (at, sector) in sectors(at, bytes) {
                     if random.coin() {
-                        image.write(at, sector);
+                        image.write_within(at, sector);
                     }
                 }
             }),
@@ -128,7 +128,7 @@ impl Cut {
                 before.iter().for_each(|event| event.apply(&mut image));
                 if let Some(Event::Write(at, bytes)) = last {
                     let part = Random(seed).below(bytes.len());
-                    image.write(*at, &bytes[..part]);
+                    image.write_within(*at, &bytes[..part]);
                 }
             }
             Keep::Garbage(seed) => self.by_chance(seed, &mut image, garbage),
@@ -169,11 +169,11 @@ fn garbage(random: &mut Random, image: &mut Blocks, at: usize, bytes: &[u8]) {
             continue;
         }
         match random.below(3) {
-            0 => image.write(at, sector),
+            0 => image.write_within(at, sector),
             1 if at >= SECTOR => {
                 let words = std::iter::repeat_with(|| random.number().to_le_bytes());
                 let garbage: Vec<u8> = words.flatten().take(sector.len()).collect();
-                image.write(at, &garbage);
+                image.write_within(at, &garbage);
             }
             _ => {}
         }

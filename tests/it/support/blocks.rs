@@ -5,7 +5,8 @@ use std::hash::{DefaultHasher, Hasher as _};
 use std::io;
 use std::sync::{Arc, LazyLock, OnceLock};
 
-const BLOCK: usize = 4_096;
+/// As large as a page of redb.
+pub const BLOCK: usize = 4_096;
 
 #[derive(Clone)]
 struct Block {
@@ -64,8 +65,17 @@ impl Blocks {
         Ok(())
     }
 
+    /// Writes `bytes` from `at`, all of which must be there.
+    pub fn write(&mut self, at: usize, bytes: &[u8]) -> io::Result<()> {
+        if at + bytes.len() > self.len {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.write_within(at, bytes);
+        Ok(())
+    }
+
     /// Writes bytes from `at`; what lies behind the end is not written.
-    pub fn write(&mut self, at: usize, written: &[u8]) {
+    pub fn write_within(&mut self, at: usize, written: &[u8]) {
         let there = self.len.saturating_sub(at).min(written.len());
         for (block, within, from, count) in parts(at, there) {
             let (block, bytes) = (&mut self.blocks[block], &written[from..from + count]);
@@ -92,6 +102,19 @@ impl Blocks {
         }
     }
 
+    /// Makes block `number` what it is in `other`, as far as both have it.
+    pub fn take_block(&mut self, number: usize, other: &Blocks) {
+        if let (Some(block), Some(other)) = (self.blocks.get_mut(number), other.blocks.get(number))
+        {
+            block.clone_from(other);
+        }
+    }
+
+    /// The bytes of block `number`; those behind the end are zeroes.
+    pub fn block(&self, number: usize) -> &[u8; BLOCK] {
+        &self.blocks[number].bytes
+    }
+
     /// All of them, in one piece.
     pub fn to_vec(&self) -> Vec<u8> {
         let mut bytes: Vec<u8> = Vec::with_capacity(self.blocks.len() * BLOCK);
@@ -100,6 +123,15 @@ impl Blocks {
             .for_each(|block| bytes.extend(block.bytes));
         bytes.truncate(self.len);
         bytes
+    }
+}
+
+impl From<Vec<u8>> for Blocks {
+    fn from(bytes: Vec<u8>) -> Self {
+        let mut blocks = Blocks::default();
+        blocks.set_len(bytes.len());
+        blocks.write_within(0, &bytes);
+        blocks
     }
 }
 

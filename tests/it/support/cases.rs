@@ -53,7 +53,7 @@ pub struct Cases {
     test: String,
     only: Option<String>,
     started: Instant,
-    counts: Mutex<BTreeMap<&'static str, u64>>,
+    counts: Mutex<BTreeMap<String, u64>>,
 }
 
 /// What [`Cases::run`] counts.
@@ -96,9 +96,16 @@ impl Cases {
         format!("to repeat it: {CASE}='{name}' cargo test --test {target} -- --exact {test}")
     }
 
+    /// Whether all cases have to be offered, and not the choice of the short form: in the long form,
+    /// and when one is looked for.
+    pub fn every(&self) -> bool {
+        self.only.is_some() || long_form()
+    }
+
     /// Counts something that was met.
-    pub fn count(&self, what: &'static str, times: u64) {
-        *self.counts.lock().unwrap().entry(what).or_default() += times;
+    pub fn count(&self, what: &str, times: u64) {
+        let mut counts = self.counts.lock().unwrap();
+        *counts.entry(what.to_owned()).or_default() += times;
     }
 
     /// Says what was counted. Each of `least` was met that often at least: a test whose cases do not
@@ -115,7 +122,7 @@ impl Cases {
             return;
         }
         for (what, least) in least {
-            let times = counts.get(what).copied().unwrap_or_default();
+            let times = counts.get(*what).copied().unwrap_or_default();
             assert!(times >= *least, "{times} {what}, not {least}");
         }
     }

@@ -1,0 +1,212 @@
+//! Files that earlier builds made, and which every later one opens (R50).
+//!
+//! They are in `golden/`, kept as [`pages`] says, with what they show in `shown.txt`.
+//!
+//! - `closed.pages`: closed cleanly.
+//! - `open.pages`: what a power cut leaves of an open store. An app was disconnected a moment ago, and
+//!   what it left behind is removed by half.
+//! - `newer.pages`: of the format after the present one.
+//!
+//! Every table has rows in them, and rows as long as the limits allow. They are made once, with
+//! `cargo test --test it -- --ignored golden`: the key of the indexes is random. When a change of this
+//! crate makes that necessary, files written before it no longer open, and the format has a new
+//! number; the files of the old one stay here then, to be refused or read as that change says.
+
+mod content;
+mod pages;
+mod shown;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use contact_store::{
+    AddTokens, ContactStore, ContactUpdate, DedupeOn, Error, GivenIdentifiers, IdentifierKind,
+    MatchPolicy, OpenError, RecordReports, Report, Status, TokenEntry, Upsert,
+};
+
+use crate::failing_disk::disk::{Call, Fault, FaultKind, TestDisk};
+use crate::support::cases::HANG;
+use crate::support::{APP, assert_sound, find, id, options};
+use content::GONE;
+use pages::{beside, golden, keep};
+use shown::{cards, identifiers, shown};
+
+/// A file with the bytes of one that is kept, in a directory of its own.
+fn copy(name: &str) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("golden.redb");
+    fs::write(&path, golden(name)).unwrap();
+    (directory, path)
+}
+
+/// Whatever is on a card leads to it.
+#[track_caller]
+fn assert_found(store: &ContactStore) {
+    let now = store.snapshot().unwrap();
+    let cards = cards(&now);
+    assert_eq!(cards.len() as u64, now.contact_count());
+    for card in cards {
+        let (external_id, phone, email) = identifiers(&card.identifiers);
+        for (kind, given) in [
+            (
+                IdentifierKind::ExternalCustomerId,
+                external_id.map(|it| GivenIdentifiers::new().external_customer_id(it)),
+            ),
+            (
+                IdentifierKind::Phone,
+                phone.map(|it| GivenIdentifiers::new().phone(it)),
+            ),
+            (
+                IdentifierKind::Email,
+                email.map(|it| GivenIdentifiers::new().email(it)),
+            ),
+        ] {
+            let Some(given) = given else { continue };
+            let found = now.find(&given.parse().unwrap(), MatchPolicy::Cascade);
+            let found = found.unwrap().unwrap();
+            assert_eq!((found.card.id, found.matched_by), (card.id, kind));
+        }
+        for token in &card.tokens {
+            let found = now.subscriber_by_token(token.app, &token.token).unwrap();
+            let found = found.unwrap();
+            assert_eq!(found.id, token.subscriber);
+            assert!(found.contacts.contains(&card.id));
+        }
+    }
+}
+
+fn open(path: &Path) -> ContactStore {
+    ContactStore::open(path, options().0).unwrap()
+}
+
+fn rows(store: &ContactStore) -> u64 {
+    let verified = store.snapshot().unwrap().verify().unwrap();
+    assert_eq!(verified.problems, []);
+    verified.rows
+}
+
+#[test]
+fn a_golden_file_shows_what_is_written_beside_it_and_takes_writes() {
+    let expected = fs::read_to_string(beside("shown.txt")).unwrap();
+    let mut rows_after = Vec::new();
+    for name in ["closed.pages", "open.pages"] {
+        let (_directory, path) = copy(name);
+        let store = open(&path);
+        let now = store.snapshot().unwrap();
+        // Not `assert_eq`, which would print all of it on one line.
+        assert!(shown(&now) == expected, "{name} shows:\n{}", shown(&now));
+        assert_sound(&store);
+        assert_found(&store);
+
+        let after = write_to(&store, now.sequence().value());
+        // Each of the writes took along a part of what the disconnected app had left.
+        rows_after.push(rows(&store));
+        store.close().unwrap();
+        let store = open(&path);
+        assert_eq!(store.snapshot().unwrap().sequence().value(), after);
+        assert_sound(&store);
+        assert_found(&store);
+        store.close().unwrap();
+    }
+    assert_eq!(rows_after[0], rows_after[1]);
+}
+
+/// Writes to every table. Gives the number that it leads to.
+fn write_to(store: &ContactStore, number: u64) -> u64 {
+    let entry = TokenEntry::new("a new one").email("ann@example.com");
+    let added = store.add_tokens(AddTokens::new(APP).entry(entry)).wait();
+    assert_eq!(added.unwrap().sequence.value(), number + 1);
+    let update = ContactUpdate::new()
+        .email("ann@example.com")
+        .phone("+380 50 000 00 77")
+        .external_customer_id("ann")
+        .first_name("Ann");
+    let upserted = store.upsert(Upsert::new(DedupeOn::Email).contact(update));
+    assert_eq!(upserted.wait().unwrap().sequence.value(), number + 2);
+    let sent = Report::new(Status::Sent).token("a new one").message("new");
+    let reported = store.record_reports(RecordReports::new(APP).report(sent));
+    assert_eq!(reported.wait().unwrap().sequence.value(), number + 3);
+    let erased = store.erase(id(1)).wait().unwrap();
+    assert_eq!(erased.sequence.value(), number + 4);
+    assert_eq!(store.snapshot().unwrap().contact(id(1)).unwrap(), None);
+    let found = find(store, GivenIdentifiers::new().phone("+380500000077"));
+    let card = found.unwrap().unwrap().card;
+    // The ids of the ten before are taken, the one of the erased contact too.
+    assert_eq!(card.id, id(11));
+    assert_eq!(card.fields.first_name.as_deref(), Some("Ann"));
+    number + 4
+}
+
+/// What a disconnected app left behind is still there where it was cut off, and seen by nobody.
+#[test]
+fn a_golden_file_holds_what_a_disconnected_app_left_behind() {
+    let (_directory, closed) = copy("closed.pages");
+    let without = rows(&open(&closed));
+    // How often opening syncs. The next sync is that of a step which removes more.
+    let open = |disk: &Arc<TestDisk>| ContactStore::open_on_disk(disk.clone(), options().0);
+    let syncs = (0..)
+        .find(|syncs| {
+            let disk = TestDisk::with(golden("open.pages"));
+            let (at, kind) = (syncs + 1, FaultKind::FromThenOn);
+            disk.fail_calls(Call::Sync, Fault { at, kind });
+            open(&disk).is_ok()
+        })
+        .unwrap();
+    let disk = TestDisk::with(golden("open.pages"));
+    disk.hold_at_sync(syncs + 1);
+    let store = open(&disk).unwrap();
+    assert!(disk.somebody_waits(HANG));
+    assert_eq!(rows(&store), without + content::LEFT_BEHIND);
+    assert!(matches!(
+        store.snapshot().unwrap().messages(GONE, None, 1),
+        Err(Error::UnknownApp(GONE))
+    ));
+    disk.release();
+    store.close().unwrap();
+}
+
+#[test]
+fn a_golden_file_of_a_newer_format_is_refused_and_left_as_it_is() {
+    let (_directory, path) = copy("newer.pages");
+    let before = fs::read(&path).unwrap();
+    match ContactStore::open(&path, options().0) {
+        Err(Error::Open(OpenError::NewerFormat { found: 2, known: 1 })) => {}
+        other => panic!("{other:?}"),
+    }
+    assert!(fs::read(&path).unwrap() == before, "changed by opening");
+}
+
+/// Makes the files. See the module.
+#[test]
+#[ignore = "makes the files that the others read"]
+fn make_the_golden_files() {
+    let disk = TestDisk::empty();
+    let store = ContactStore::open_on_disk(disk.clone(), options().0).unwrap();
+    content::write(&store);
+    let before = disk.durable();
+    store.disconnect_app(GONE).wait().unwrap();
+    // Nothing changes, but a part of what the app left goes with each.
+    for _ in 0..4 {
+        assert!(!store.erase(id(77)).wait().unwrap().outcome.erased);
+    }
+    fs::write(beside("shown.txt"), shown(&store.snapshot().unwrap())).unwrap();
+    store.close().unwrap();
+    keep("closed.pages", &disk.bytes());
+
+    let disk = TestDisk::with(before);
+    let store = ContactStore::open_on_disk(disk.clone(), options().0).unwrap();
+    // Two syncs disconnect the app, and two remove the first part of what it left.
+    disk.fail_sync(5);
+    store.disconnect_app(GONE).wait().unwrap();
+    while disk.failed_calls() == 0 {
+        std::thread::yield_now();
+    }
+    keep("open.pages", &disk.after_power_cut());
+
+    let disk = TestDisk::empty();
+    let mut options = options().0;
+    options.testing.format = 2;
+    drop(ContactStore::open_on_disk(disk.clone(), options));
+    keep("newer.pages", &disk.bytes());
+}
