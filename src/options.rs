@@ -166,8 +166,8 @@ pub enum Check {
     /// Only when the file was not closed cleanly. For files so large that reading them takes too
     /// long. Weaker: damage to a file that was closed cleanly is found only where it is met, as a
     /// typed error in most cases, but a lost page of an index reads as an identifier that is not
-    /// there, and a write that meets damage can end the process: the storage engine may panic while
-    /// a panic unwinds.
+    /// there, and opening, a write or closing that meets damage can end the process: the storage
+    /// engine may panic while a panic unwinds.
     IfUnclean,
 }
 

@@ -16,7 +16,7 @@ const HANG: Duration = Duration::from_secs(60);
 const FOUND_BY: &[(SeededFault, &str)] = &[
     (
         SeededFault::SkipSync,
-        "failing_disk::power_cut::after_a_power_cut_there_is_all_that_was_acknowledged_and_nothing_by_halves",
+        "power_cuts::exhaustive::r46_every_short_sequence_survives_a_power_cut_at_every_step",
     ),
     (
         SeededFault::AcknowledgeBeforeCommit,
