@@ -88,6 +88,9 @@
 //!   their owner alone. On systems without Unix modes the directory decides who may read a new file,
 //!   and on those without a sync of directories a power cut right after creation may lose it whole.
 //!
+//! How each of them is kept and tested, what was found, and what is not promised, is in
+//! [`reliability`].
+//!
 //! # Features
 //!
 //! - `idn` (off): non-ASCII email domains are taken through IDNA (strict) instead of being refused. A
@@ -97,6 +100,9 @@
 
 #[doc = include_str!("rules.md")]
 pub mod rulebook {}
+
+#[doc = include_str!("reliability.md")]
+pub mod reliability {}
 
 /// The README's example, as a test.
 #[cfg(doctest)]
