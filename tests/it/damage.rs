@@ -20,11 +20,12 @@ use std::path::{Path, PathBuf};
 
 use contact_store::{ContactStore, Error, OpenError};
 
-use crate::failing_disk::disk::{Random, WrittenBack};
+use crate::failing_disk::disk::WrittenBack;
 use crate::failing_disk::play::Play;
 use crate::failing_disk::script::{Before, Request, before_each_line, expected, script_options};
 use crate::support::cases::{CASES, Cases};
 use crate::support::id;
+use crate::support::random::Random;
 
 const PAGE: usize = 4_096;
 /// Lines of the script until all tables are in use and contacts were upserted, before the file gets

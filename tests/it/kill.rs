@@ -17,6 +17,7 @@ use contact_store::{
 
 use crate::support::cases::Cases;
 use crate::support::process::{Process, command, say, task};
+use crate::support::random::Random;
 use crate::support::{APP, assert_sound, connect, find, id, options};
 
 const NAME: &str = "contacts.redb";
@@ -140,21 +141,8 @@ impl Acknowledged {
     }
 }
 
-/// Fixed numbers that look random.
-struct Random(u64);
-
-impl Random {
-    /// A number below `end`.
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-
-    fn micros(&mut self, from: u64, to: u64) -> Duration {
-        Duration::from_micros(from + self.below(to - from))
-    }
+fn micros(random: &mut Random, from: u64, to: u64) -> Duration {
+    Duration::from_micros(from + random.number() % (to - from))
 }
 
 fn start(name: &str, path: &Path) -> Process {
@@ -199,9 +187,9 @@ fn a_killed_process_loses_nothing_that_it_acknowledged() {
         let child = start(&format!("round{round}"), &path);
         let said = if round % 3 == 2 {
             // The file was not closed: this opening mends it, or the next one has to.
-            kill_after(child, "opening", random.micros(0, 8_000))
+            kill_after(child, "opening", micros(&mut random, 0, 8_000))
         } else {
-            kill_after(child, "open", random.micros(5_000, 100_000))
+            kill_after(child, "open", micros(&mut random, 5_000, 100_000))
         };
         let opened = round % 3 != 2 || said.iter().any(|line| line == "open");
         let when = if opened { WRITING } else { OPENING };
@@ -251,7 +239,7 @@ fn a_process_killed_while_closing_loses_nothing_that_it_acknowledged() {
                 line => said.push(line),
             }
         }
-        std::thread::sleep(random.micros(0, 1_500));
+        std::thread::sleep(micros(&mut random, 0, 1_500));
         said.extend(child.kill());
         let closed = said.iter().any(|line| line == "closed");
         let when = if closed {
@@ -282,7 +270,7 @@ fn a_process_killed_while_creating_leaves_a_store_or_nothing() {
         let path = directory.path().join(NAME);
         // Spread over the time that creating takes, and as much again.
         let step = took * 2 / ROUNDS;
-        let delay = random.micros(step * round, step * (round + 1));
+        let delay = micros(&mut random, step * round, step * (round + 1));
         let said = kill_after(start("one", &path), "opening", delay);
         let mut acknowledged = Acknowledged::default();
         acknowledged.hear(&said);

@@ -3,6 +3,7 @@
 pub mod blocks;
 pub mod cases;
 pub mod process;
+pub mod random;
 pub mod script;
 pub mod watched_disk;
 

@@ -12,11 +12,11 @@ use std::thread;
 
 use contact_store::{Check, ContactStore, MatchPolicy, Options};
 
-use crate::failing_disk::disk::Random;
 use crate::model::{Answer, Model, Names, Outcome, Question, Refused, Request, Settings, Shown};
 use crate::sequences::alphabet::{self, FIRST_AT};
 use crate::sequences::memory_disk::MemoryDisk;
-use crate::support::cases::{CASES, Cases, long_form};
+use crate::support::cases::{CASES, Cases, each_seed, long_form};
+use crate::support::random::Random;
 use crate::support::{APP, ManualClock, OTHER_APP};
 
 use super::Ticks;
@@ -322,21 +322,10 @@ fn count_lies(events: &[Event], start: &Start, cases: &Cases) {
 
 #[test]
 fn r46_r47_some_order_explains_every_small_history_and_the_numbers_agree_with_it() {
-    let (start, cases) = (Arc::new(Start::new()), Arc::new(Cases::new()));
+    let start = Start::new();
     let histories = if long_form() { 100_000 } else { 2_000 };
-    thread::scope(|scope| {
-        for half in 0..2 {
-            let (start, cases) = (Arc::clone(&start), Arc::clone(&cases));
-            scope.spawn(move || {
-                for seed in (half..histories).step_by(2) {
-                    let (start, counts) = (Arc::clone(&start), Arc::clone(&cases));
-                    let name = format!("small-{seed}");
-                    cases.run(&name, move || check(seed, &start, &counts));
-                }
-            });
-        }
-    });
-    let cases = Arc::into_inner(cases).expect("every case has ended");
+    let check = move |seed, counts: &Cases| check(seed, &start, counts);
+    let cases = each_seed("small", histories, check);
     cases.finish(&[
         (CASES, 2_000),
         ("pairs at the same time", 20_000),

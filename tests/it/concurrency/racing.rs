@@ -10,12 +10,13 @@ use std::thread;
 
 use contact_store::{AppId, Check, ContactStore, Error, Options};
 
-use crate::failing_disk::disk::{Fault, FaultKind, Random, TestDisk};
+use crate::failing_disk::disk::{Fault, FaultKind, TestDisk};
 use crate::model::{
     Add, Answer, Choices, Entry, Given, Model, Outcome, Probes, Question, Refused, Request,
     Settings, Waiting,
 };
-use crate::support::cases::{CASES, Cases, HANG, long_form};
+use crate::support::cases::{CASES, Cases, HANG, each_seed, long_form};
+use crate::support::random::Random;
 use crate::support::{APP, ManualClock, assert_sound};
 
 use super::Ticks;
@@ -445,21 +446,10 @@ fn count_states(history: &History, replayed: &Replayed, first_group: u64, cases:
 
 #[test]
 fn r46_to_r49_what_many_threads_are_answered_is_one_order_of_their_requests() {
-    let (start, cases) = (Arc::new(Start::new()), Arc::new(Cases::new()));
+    let start = Start::new();
     let histories = if long_form() { 15_000 } else { 300 };
-    thread::scope(|scope| {
-        for half in 0..2 {
-            let (start, cases) = (Arc::clone(&start), Arc::clone(&cases));
-            scope.spawn(move || {
-                for seed in (half..histories).step_by(2) {
-                    let (start, counts) = (Arc::clone(&start), Arc::clone(&cases));
-                    let name = format!("history-{seed}");
-                    cases.run(&name, move || check(seed, &start, &counts));
-                }
-            });
-        }
-    });
-    let cases = Arc::into_inner(cases).expect("every case has ended");
+    let check = move |seed, counts: &Cases| check(seed, &start, counts);
+    let cases = each_seed("history", histories, check);
     cases.finish(&[
         (CASES, 300),
         ("requests", 150_000),

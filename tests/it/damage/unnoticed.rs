@@ -6,9 +6,10 @@ use contact_store::{
 };
 
 use super::{LINES, PAGE, flip, used_pages};
-use crate::failing_disk::disk::{Random, TestDisk};
+use crate::failing_disk::disk::TestDisk;
 use crate::failing_disk::script::{Request, Seen, ask, before_each_line, expected, script_options};
 use crate::support::cases::{CASES, Cases};
+use crate::support::random::Random;
 use crate::support::{add, connect, find, id};
 
 const RIGHT_ANSWERS: &str = "right answers";

@@ -6,6 +6,7 @@ use contact_store::wire::{self, Line};
 use contact_store::{ContactStore, Error, Limits};
 
 use super::text;
+use crate::support::random::Random;
 use crate::support::{APP, store};
 
 /// Stands in every value of the bodies. With a character that no shown name of a member has.
@@ -288,19 +289,6 @@ fn r52_a_value_in_any_place_and_of_any_type_is_in_no_error() {
             said.replace(&format!("{before}{NUMBER}"), "")
         });
         assert_silent(&said, NUMBER, seed.as_bytes());
-    }
-}
-
-/// A generator with a fixed seed (splitmix64): the same bodies in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % end as u64).unwrap()
     }
 }
 

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use super::disk::Event;
 use super::promises::Promises;
-use crate::failing_disk::disk::Random;
 use crate::support::blocks::Blocks;
+use crate::support::random::Random;
 
 const SECTOR: usize = 512;
 const HEADER_PAGE: usize = 4_096;

@@ -3,10 +3,10 @@
 use contact_store::{AppId, DedupeOn, MatchPolicy, Options, Ownership, Status};
 
 use super::traffic::Step;
-use crate::failing_disk::disk::Random;
 use crate::model::{
     Add, Choices, Entry, FieldName, Given, Item, Names, Probes, Reports, Request, Said, To, Upserts,
 };
+use crate::support::random::Random;
 use crate::support::{APP, OTHER_APP};
 
 pub fn connect(app: AppId, name: &str) -> Request {

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::sync::Mutex;
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -126,4 +126,25 @@ impl Cases {
             assert!(times >= *least, "{times} {what}, not {least}");
         }
     }
+}
+
+/// Runs a case for each seed below `seeds`, on both processors. Each is named `<name>-<seed>`.
+pub fn each_seed(
+    name: &'static str,
+    seeds: u64,
+    case: impl Fn(u64, &Cases) + Send + Sync + 'static,
+) -> Cases {
+    let (cases, case) = (Arc::new(Cases::new()), Arc::new(case));
+    thread::scope(|scope| {
+        for half in 0..2 {
+            let (cases, case) = (Arc::clone(&cases), Arc::clone(&case));
+            scope.spawn(move || {
+                for seed in (half..seeds).step_by(2) {
+                    let (counts, case) = (Arc::clone(&cases), Arc::clone(&case));
+                    cases.run(&format!("{name}-{seed}"), move || case(seed, &counts));
+                }
+            });
+        }
+    });
+    Arc::into_inner(cases).expect("every case has ended")
 }
