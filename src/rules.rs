@@ -411,6 +411,89 @@ mod tests {
     }
 
     #[test]
+    fn the_names_of_policies_and_of_what_finds_an_items_contact_are_the_published_ones() {
+        let policies = [
+            (MatchPolicy::Cascade, "cascade"),
+            (MatchPolicy::TopPriority, "topPriority"),
+        ];
+        assert_eq!(policies.map(|(policy, _)| policy), MatchPolicy::ALL);
+        for (policy, name) in policies {
+            assert_eq!(policy.as_str(), name);
+            assert_eq!(MatchPolicy::parse(name), Some(policy));
+        }
+        let found_by = [
+            (DedupeOn::ContactId, "contactId"),
+            (DedupeOn::ExternalCustomerId, "externalCustomerId"),
+            (DedupeOn::Phone, "phone"),
+            (DedupeOn::Email, "email"),
+            (DedupeOn::PhoneThenEmail, "phoneThenEmail"),
+        ];
+        assert_eq!(found_by.map(|(on, _)| on), DedupeOn::ALL);
+        for (on, name) in found_by {
+            assert_eq!(on.as_str(), name);
+            assert_eq!(DedupeOn::parse(name), Some(on));
+        }
+        for unknown in ["", "Cascade", "phone "] {
+            assert_eq!(MatchPolicy::parse(unknown), None);
+            assert_eq!(DedupeOn::parse(unknown), None);
+        }
+    }
+
+    #[test]
+    fn r41_what_finds_the_contact_of_an_item() {
+        use IdentifierKind::{ContactId, Email, ExternalCustomerId, Phone};
+        let rows: [(DedupeOn, &[IdentifierKind]); 5] = [
+            (DedupeOn::ContactId, &[ExternalCustomerId, ContactId]),
+            (DedupeOn::ExternalCustomerId, &[ExternalCustomerId]),
+            (DedupeOn::Phone, &[ExternalCustomerId, Phone]),
+            (DedupeOn::Email, &[ExternalCustomerId, Email]),
+            (
+                DedupeOn::PhoneThenEmail,
+                &[ExternalCustomerId, Phone, Email],
+            ),
+        ];
+        for (on, all) in rows {
+            for bits in 0..16 {
+                let given: KindSet = kinds(bits).into_iter().collect();
+                let found: Vec<_> = kinds_to_find(on, given).into_iter().flatten().collect();
+                let expected = all.iter().copied().filter(|kind| given.contains(*kind));
+                assert_eq!(found, expected.collect::<Vec<_>>(), "{on:?} {given:?}");
+                let none = kinds_to_find(on, given).is_none();
+                assert_eq!(none, found.is_empty(), "{on:?} {given:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn r42_what_keeps_an_identifier_off_a_card() -> Result<(), FieldError> {
+        use IdentifierKind::{ContactId as Id, Email, ExternalCustomerId as External, Phone};
+        let (own, other) = (ContactId::new(1)?, ContactId::new(2)?);
+        for kind in [Id, External, Phone, Email] {
+            // On a new card, whoever has it.
+            assert_eq!(in_the_way(None, kind, None), None);
+            assert_eq!(in_the_way(None, kind, Some(other)), Some(other));
+            for (by, has_external_id) in [(External, true), (Phone, true), (Phone, false)] {
+                let found = Some(FoundByUpsert {
+                    contact: own,
+                    by,
+                    has_external_id,
+                });
+                assert_eq!(in_the_way(found, kind, Some(other)), Some(other));
+                assert_eq!(in_the_way(found, kind, Some(own)), None);
+                // What nobody has is in the way of a different one that is not replaced.
+                let kept = kind == Id || kind == External && by != External && has_external_id;
+                let expected = kept.then_some(own);
+                assert_eq!(
+                    in_the_way(found, kind, None),
+                    expected,
+                    "{kind:?} {found:?}"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
     fn r20_r21_r22_where_a_token_goes() -> Result<(), FieldError> {
         use {Ownership::*, Placement::*};
         let contact = ContactId::new(1)?;
