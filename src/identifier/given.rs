@@ -141,7 +141,7 @@ impl From<Identifiers> for GivenIdentifiers {
                 .external_customer_id
                 .map(ExternalId::into_string),
             phone: identifiers.phone.map(Phone::digits),
-            email: identifiers.email.map(|email| email.as_str().to_owned()),
+            email: identifiers.email.map(Email::into_string),
         }
     }
 }
@@ -173,6 +173,24 @@ mod tests {
             .filter_map(each)
             .collect();
         (valid, faults)
+    }
+
+    #[test]
+    fn r7_what_was_checked_is_handed_in_as_it_is() -> Result<(), FieldError> {
+        let checked = Identifiers::new()
+            .with_contact_id(ContactId::new(7)?)
+            .with_external_customer_id(ExternalId::parse(" Crm-1")?)
+            .with_phone(Phone::parse("380501234567")?)
+            .with_email(Email::parse("Ann@example.com")?);
+        for kinds in [
+            KindSet::EMPTY,
+            KindSet::from(IdentifierKind::Email),
+            checked.kinds(),
+        ] {
+            let some = checked.clone().without(kinds);
+            assert_eq!(GivenIdentifiers::from(some.clone()).parse(), Ok(some));
+        }
+        Ok(())
     }
 
     #[test]
