@@ -205,6 +205,19 @@ mod tests {
     }
 
     #[test]
+    fn a_set_with_any_identifier_is_not_empty() -> Result<(), FieldError> {
+        assert!(Identifiers::new().is_empty());
+        for kind in IdentifierKind::ALL.iter().copied() {
+            let others = IdentifierKind::ALL.iter().copied();
+            let others = others.filter(|other| *other != kind).collect();
+            let alone = all()?.without(others);
+            assert!(!alone.is_empty(), "{kind}");
+            assert!(alone.without(kind.into()).is_empty());
+        }
+        Ok(())
+    }
+
+    #[test]
     fn without_takes_away_those_kinds_and_no_other() -> Result<(), FieldError> {
         let all = all()?;
         for kind in IdentifierKind::ALL.iter().copied() {
