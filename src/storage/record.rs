@@ -684,6 +684,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_record_has_at_most_16_mib() {
+        let sealed = |bytes: usize| {
+            seal(Table::Contacts, &Key::Int(1), |record| {
+                record.0.resize(bytes - CHECKSUM_BYTES, 7);
+                Ok(())
+            })
+        };
+        let longest = sealed(RECORD_BYTES).map(|record| record.len());
+        assert!(matches!(longest, Ok(16_777_216)), "{longest:?}");
+        for longer in [RECORD_BYTES + 1, 2 * RECORD_BYTES] {
+            let refused = sealed(longer).map(|record| record.len());
+            let expected = "a record longer than any may be";
+            assert!(matches!(refused, Err(Failure::Corrupt(what)) if what == expected));
+        }
+    }
+
     /// What a row of each kind is in a file. These bytes are the format: they change with it alone.
     #[test]
     fn the_bytes_of_every_record_are_the_golden_ones() {
