@@ -704,8 +704,10 @@ mod tests {
     /// What a row of each kind is in a file. These bytes are the format: they change with it alone.
     #[test]
     fn the_bytes_of_every_record_are_the_golden_ones() {
-        fn bytes<R: Row>(key: Key, row: &R) -> String {
+        fn bytes<R: Row + PartialEq>(key: Key, row: &R) -> String {
             let sealed = encode(&key, row).map(Vec::from).unwrap_or_default();
+            let read = open(R::TABLE, &key, &sealed, R::decode);
+            assert!(read.is_ok_and(|read| read == *row), "{:?}", R::TABLE);
             sealed.iter().map(|byte| format!("{byte:02x}")).collect()
         }
         let counts = StatusCounts {
@@ -724,6 +726,14 @@ mod tests {
             last_status: Some((Status::Clicked, Timestamp::from_millis(70_000))),
             counts,
         };
+        for (status, byte) in [(Status::Sent, "01"), (Status::Failed, "02")] {
+            let last_status = Some((status, Timestamp::from_millis(0)));
+            let row = SubscriberRow {
+                last_status,
+                ..subscriber.clone()
+            };
+            assert!(bytes(Key::Int(7), &row).contains(&format!("01{byte}0003fbfb0001")));
+        }
         let app = AppRow {
             number: AppNumber(1),
             name: AppName::from_stored("Bot".to_owned()),
