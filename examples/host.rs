@@ -15,6 +15,8 @@ mod answer;
 mod batch;
 #[path = "host/body.rs"]
 mod body;
+#[path = "common/causes.rs"]
+mod causes;
 #[path = "host/guard.rs"]
 pub(crate) mod guard;
 #[path = "host/health.rs"]
@@ -51,6 +53,7 @@ use std::time::Duration;
 use contact_store::{ContactStore, Error, Options};
 use tokio::runtime;
 
+use causes::WithCauses;
 use guard::{Guard, KeyFileError};
 use log::Log;
 use options::{Arguments, USAGE};
@@ -175,7 +178,7 @@ impl fmt::Display for Failure {
             Failure::Listen(error) => {
                 write!(f, "the address cannot be listened on ({})", error.kind())
             }
-            Failure::Store(error) => write!(f, "{error}"),
+            Failure::Store(error) => write!(f, "{}", WithCauses(error)),
             Failure::System(error) => write!(f, "the system refused something ({})", error.kind()),
         }
     }

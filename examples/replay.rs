@@ -29,9 +29,12 @@ use contact_store::{
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+#[path = "common/causes.rs"]
+mod causes;
 #[path = "common/lines.rs"]
 pub mod lines;
 
+use causes::WithCauses;
 use lines::{is_blank, read_line, takes_no_more};
 
 const USAGE: &str = "\
@@ -244,7 +247,7 @@ impl fmt::Display for Stop {
         match self {
             Stop::Input(error) => write!(f, "the log cannot be read ({})", error.kind()),
             Stop::Output(error) => write!(f, "the answers cannot be written ({})", error.kind()),
-            Stop::Store(error) => write!(f, "{error}"),
+            Stop::Store(error) => write!(f, "{}", WithCauses(error)),
             Stop::UnknownLine => {
                 f.write_str("the log holds a line of a kind that is not known here")
             }

@@ -35,6 +35,8 @@ use serde_json::error::Category;
 pub mod action;
 #[path = "telegram_updates/arguments.rs"]
 pub mod arguments;
+#[path = "common/causes.rs"]
+mod causes;
 #[path = "telegram_updates/deep_link.rs"]
 pub mod deep_link;
 #[path = "telegram_updates/key_file.rs"]
@@ -46,6 +48,7 @@ pub mod update;
 
 use action::{Action, Proved};
 use arguments::{Arguments, Task, USAGE};
+use causes::WithCauses;
 use deep_link::{CannotSign, DeepLinks, KeyTooShort};
 use key_file::KeyFileError;
 use lines::{is_blank, read_line, takes_no_more};
@@ -410,6 +413,6 @@ pub enum Stop {
     #[error(transparent)]
     Link(CannotSign),
     /// The store cannot be opened, or takes no more.
-    #[error(transparent)]
+    #[error("{}", WithCauses(.0))]
     Store(#[from] Error),
 }

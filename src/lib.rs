@@ -4,7 +4,8 @@
 //! A host service links this crate and hands it what arrives: chat tokens with identifiers, delivery
 //! reports, contact data. The store keeps one [`Card`] for each contact, finds it by any of its
 //! identifiers, appends any number of tokens to it, takes a token off when the person blocks the
-//! bot, and says where a message for somebody has to go. The rules are those of published guides, numbered in [`rulebook`], each with a test.
+//! bot, and says where a message for somebody has to go. The rules are those of published guides,
+//! numbered in [`rulebook`], each with a test.
 //!
 //! It is not a server and sends no messages. Identifiers are trusted: that a person really has one is
 //! for the host to establish before it hands it in.

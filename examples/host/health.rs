@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
+use super::causes::WithCauses;
 use super::log::Log;
 
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
@@ -74,7 +75,7 @@ impl Health {
                     continue;
                 }
                 Ok(Err(Error::Closed)) => return,
-                Ok(Err(error)) => log.say(&error.to_string()),
+                Ok(Err(error)) => log.say(&WithCauses(&error).to_string()),
                 Err(_) => log.say("reopening the store panicked"),
             }
             self.failed.notify_one();

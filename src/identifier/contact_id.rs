@@ -26,7 +26,8 @@ impl ContactId {
     ///
     /// # Errors
     ///
-    /// Of the field `contactId`, [`Fault::ContactIdOutOfRange`] if it is 0 or greater than [`ContactId::MAX`].
+    /// Of the field `contactId`, [`Fault::ContactIdOutOfRange`] if it is 0 or greater than
+    /// [`ContactId::MAX`].
     pub const fn new(value: u64) -> Result<Self, FieldError> {
         if 1 <= value && value <= Self::MAX {
             Ok(Self(value))
@@ -40,8 +41,8 @@ impl ContactId {
     ///
     /// # Errors
     ///
-    /// Of the field `contactId`, [`Fault::ContactIdOutOfRange`] if it is anything else, or less than 1 or greater than
-    /// [`ContactId::MAX`].
+    /// Of the field `contactId`, [`Fault::ContactIdOutOfRange`] if it is anything else, or less than 1
+    /// or greater than [`ContactId::MAX`].
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         // `u64::from_str` alone would also take a sign and leading zeros.
         if text.starts_with('0') || !text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -50,8 +50,7 @@ impl Email {
         Self::canonical(text).map_err(|fault| FieldError::new(Field::Email, fault))
     }
 
-    /// The same, for whoever was given the value under another name.
-    pub(crate) fn canonical(text: &str) -> Result<Self, Fault> {
+    fn canonical(text: &str) -> Result<Self, Fault> {
         let text = text::trim(text);
         if text.is_empty() {
             return Err(Fault::Blank);

@@ -34,8 +34,7 @@ impl ExternalId {
         Self::canonical(text).map_err(|fault| FieldError::new(Field::ExternalCustomerId, fault))
     }
 
-    /// The same, for whoever was given the value under another name.
-    pub(crate) fn canonical(text: &str) -> Result<Self, Fault> {
+    fn canonical(text: &str) -> Result<Self, Fault> {
         text::opaque(text, Self::MAX_BYTES)?;
         Ok(Self(text.to_owned()))
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::app::{AccessKey, AppId, AppName};
 use crate::connect_app::ConnectApp;
 use crate::error::{Error, JsonFault};
-use crate::identifier::{ContactId, GivenIdentifiers, IdentifierKind, Identifiers};
+use crate::identifier::{ContactId, Identifiers};
 use crate::limits::Limits;
 use crate::report::MessageId;
 use crate::rules::MatchPolicy;
@@ -17,7 +17,7 @@ use crate::subscriber::SubscriberId;
 
 use super::fault::Refused;
 use super::json::{IntegerOrText, Value, at};
-use super::request::{app_id, body_members, give, required, subscriber_id, uuid};
+use super::request::{app_id, body_members, canonical, required, subscriber_id, uuid};
 
 /// Reads a request to connect an app, `{"name", "appUuid", "key"}`; only `name` is required. Gives
 /// the name besides, for the answer.
@@ -77,12 +77,7 @@ pub fn parse_find(
         "policy",
     ];
     let [given @ .., policy] = body_members(body, &FIND, limits)?;
-    let mut identifiers = Identifiers::new();
-    for (kind, value) in IdentifierKind::ALL.iter().copied().zip(given) {
-        give(GivenIdentifiers::new(), kind, value)
-            .map_err(at(kind.as_str()))?
-            .parse_kind(kind, &mut identifiers)?;
-    }
+    let identifiers = canonical(given, "")?;
     let policy = policy.and_then(Value::given).map(policy_named).transpose();
     Ok((identifiers, policy.map_err(at("policy"))?))
 }

@@ -151,7 +151,7 @@ fn token_entry(index: usize, value: Value<'_>) -> TokenEntry {
 }
 
 /// Gives the identifier of one kind that stands in `value`, if any does.
-pub(super) fn give(
+fn give(
     given: GivenIdentifiers,
     kind: IdentifierKind,
     value: Option<Value<'_>>,
@@ -182,6 +182,11 @@ const IDENTIFIERS: [&str; 4] = ["contactId", "externalCustomerId", "phone", "ema
 /// The identifiers of a look-up, under the member `path`.
 pub(super) fn identifiers(value: Value<'_>, path: &str) -> Result<Identifiers, Error> {
     let members = value.members(&IDENTIFIERS).map_err(at(path))?;
+    canonical(members, path)
+}
+
+/// The identifiers that these members are, in the order of their kinds, under the member `path`.
+pub(super) fn canonical(members: [Option<Value<'_>>; 4], path: &str) -> Result<Identifiers, Error> {
     let mut identifiers = Identifiers::new();
     for (kind, member) in IdentifierKind::ALL.iter().copied().zip(members) {
         let given = give(GivenIdentifiers::new(), kind, member)

@@ -7,7 +7,14 @@ mod pending;
 mod racing;
 mod reopening;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use contact_store::{Check, ContactStore, Disk, Options};
+
+use crate::model::{Model, Settings};
+use crate::sequences::alphabet::{self, FIRST_AT};
+use crate::support::{APP, ManualClock, OTHER_APP};
 
 /// Passes numbers in the order in which things happen: what ended before something began has a
 /// smaller one.
@@ -18,4 +25,29 @@ impl Ticks {
     fn next(&self) -> u64 {
         self.0.fetch_add(1, Ordering::SeqCst)
     }
+}
+
+/// What the clock of a history says.
+const CLOCK: u64 = FIRST_AT + 1_000;
+
+fn options() -> Options {
+    let mut options = Options::default();
+    options.clock = ManualClock::at(CLOCK);
+    options.check = Check::IfUnclean;
+    options.cache_bytes = 1 << 20;
+    options
+}
+
+/// Makes a file on a disk with both apps connected under these names. Gives the model of it.
+fn connected(disk: Arc<dyn Disk>, first: &str, second: &str) -> Model {
+    let store = ContactStore::open_on_disk(disk, options()).unwrap();
+    let mut model = Model::new(Settings::of(&options()));
+    for connect in [
+        alphabet::connect(APP, first),
+        alphabet::connect(OTHER_APP, second),
+    ] {
+        assert_eq!(connect.submit(&store).wait(), model.apply(&connect, CLOCK));
+    }
+    store.close().unwrap();
+    model
 }

@@ -8,7 +8,8 @@
 //! - `newer.pages`: of the format after the present one.
 //!
 //! Every table has rows in them, and rows as long as the limits allow. They are made once, with
-//! `cargo test --test it -- --ignored golden`: the key of the indexes is random. When a change of this
+//! `cargo test --test it -- --ignored golden`, which replaces none that is there: the key of the
+//! indexes is random. When a change of this
 //! crate makes that necessary, files written before it no longer open, and the format has a new
 //! number; the files of the old one stay here then, to be refused or read as that change says.
 
@@ -29,7 +30,7 @@ use crate::failing_disk::disk::{Call, Fault, FaultKind, TestDisk};
 use crate::support::cases::HANG;
 use crate::support::{APP, assert_sound, find, id, options};
 use content::GONE;
-use pages::{beside, golden, keep};
+use pages::{beside, golden, keep, keep_as_it_is};
 use shown::{cards, identifiers, shown};
 
 /// A file with the bytes of one that is kept, in a directory of its own.
@@ -179,7 +180,7 @@ fn a_golden_file_of_a_newer_format_is_refused_and_left_as_it_is() {
 
 /// Makes the files. See the module.
 #[test]
-#[ignore = "makes the files that the others read"]
+#[ignore = "makes the files, once those there are removed: cargo test --test it -- --ignored golden"]
 fn make_the_golden_files() {
     let disk = TestDisk::empty();
     let store = ContactStore::open_on_disk(disk.clone(), options().0).unwrap();
@@ -190,7 +191,7 @@ fn make_the_golden_files() {
     for _ in 0..4 {
         assert!(!store.erase(id(77)).wait().unwrap().outcome.erased);
     }
-    fs::write(beside("shown.txt"), shown(&store.snapshot().unwrap())).unwrap();
+    keep_as_it_is("shown.txt", shown(&store.snapshot().unwrap()).as_bytes());
     store.close().unwrap();
     keep("closed.pages", &disk.bytes());
 

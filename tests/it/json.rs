@@ -9,9 +9,9 @@ mod garbage;
 mod lines;
 mod replay;
 mod requests;
-mod send;
+pub mod send;
 
-use contact_store::{ContactStore, Error, Limits, Options, wire};
+use contact_store::{ContactStore, Error, Limit, LimitExceeded, Limits, Options, wire};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -87,4 +87,30 @@ fn becomes_of(entry: &str, set: impl FnOnce(&mut Options)) -> String {
     };
     crate::support::assert_sound(&store);
     shown
+}
+
+/// A batch takes 3,000 entries; of more, none is kept, and how many there are is told.
+#[track_caller]
+fn at_most_3000_are_read(
+    body: impl Fn(&str) -> String,
+    parse: impl Fn(&[u8], &Limits) -> Result<(), Error>,
+) {
+    let limits = Limits::default();
+    for (count, refused) in [(3_000, false), (3_001, true), (1_003_000, true)] {
+        let body = body(&format!("{}1", "1,".repeat(count - 1)));
+        match parse(body.as_bytes(), &limits) {
+            Ok(()) => assert!(!refused, "{count}"),
+            Err(Error::LimitExceeded(LimitExceeded {
+                limit,
+                actual,
+                most,
+                ..
+            })) => {
+                assert!(refused, "{count}");
+                assert_eq!(limit, Limit::EntriesPerRequest);
+                assert_eq!((actual, most), (count as u64, 3_000));
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
 }

@@ -141,11 +141,9 @@ impl Acknowledged {
     }
 }
 
-/// So many rounds, and more of them, killed at once, for a machine so busy that too few kills came in
-/// time.
-fn rounds(rounds: u64) -> std::ops::Range<u64> {
-    0..rounds * 10
-}
+/// Behind the rounds of a test come more, killed at once, while too few kills came in time: the machine
+/// may be busy.
+const MOST_ROUNDS: u64 = 200;
 
 fn micros(random: &mut Random, from: u64, to: u64) -> Duration {
     Duration::from_micros(from + random.number() % (to - from))
@@ -232,14 +230,14 @@ const UNTOLD: &str = "killed between a commit and its answer";
 #[test]
 fn a_process_killed_while_closing_loses_nothing_that_it_acknowledged() {
     const ROUNDS: u64 = 12;
+    const KILLED: &str = "killed while closing";
     let cases = Cases::new();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(NAME);
     let mut random = Random(47);
     let mut acknowledged = Acknowledged::default();
-    let mut killed = 0;
-    for round in rounds(ROUNDS) {
-        if round >= ROUNDS && killed >= 2 {
+    for round in 0..MOST_ROUNDS {
+        if round >= ROUNDS && cases.met(KILLED) >= 2 {
             break;
         }
         let task = format!("round{round} {}", path.display());
@@ -256,12 +254,7 @@ fn a_process_killed_while_closing_loses_nothing_that_it_acknowledged() {
         }
         said.extend(child.kill());
         let closed = said.iter().any(|line| line == "closed");
-        killed += u64::from(!closed);
-        let when = if closed {
-            "closed"
-        } else {
-            "killed while closing"
-        };
+        let when = if closed { "closed" } else { KILLED };
         cases.count(when, 1);
         acknowledged.hear(&said);
         let store = open(&path, Create::Never);
@@ -269,20 +262,20 @@ fn a_process_killed_while_closing_loses_nothing_that_it_acknowledged() {
         assert_eq!(acknowledged.beyond(&store), 0);
         store.close().unwrap();
     }
-    cases.finish(&[("killed while closing", 2)]);
+    cases.finish(&[(KILLED, 2)]);
 }
 
 // R46, R50: a creation that was killed left nothing under the name, or a whole store.
 #[test]
 fn a_process_killed_while_creating_leaves_a_store_or_nothing() {
     const ROUNDS: u64 = 20;
+    const NOTHING: &str = "nothing was there";
     let directory = tempfile::tempdir().unwrap();
     let took = time_of_opening(&directory.path().join(NAME));
     let mut random = Random(50);
     let cases = Cases::new();
-    let mut nothing = 0;
-    for round in rounds(ROUNDS) {
-        if round >= ROUNDS && nothing >= 3 {
+    for round in 0..MOST_ROUNDS {
+        if round >= ROUNDS && cases.met(NOTHING) >= 3 {
             break;
         }
         let directory = tempfile::tempdir().unwrap();
@@ -311,13 +304,12 @@ fn a_process_killed_while_creating_leaves_a_store_or_nothing() {
             let inode = |path: &Path| std::fs::metadata(path).unwrap().ino();
             assert!(temporary().iter().all(|other| inode(other) == inode(&path)));
         } else {
-            nothing += 1;
-            cases.count("nothing was there", 1);
+            cases.count(NOTHING, 1);
             assert_eq!(said, [""; 0]);
             acknowledged.assert_in(&open(&path, Create::IfMissing));
             assert_eq!(temporary(), [""; 0].map(std::path::PathBuf::from));
         }
     }
-    let least = [("nothing was there", 3), ("a store was there", 3)];
+    let least = [(NOTHING, 3), ("a store was there", 3)];
     cases.finish(&least);
 }

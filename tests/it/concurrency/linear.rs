@@ -10,20 +10,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use contact_store::{Check, ContactStore, MatchPolicy, Options};
+use contact_store::{ContactStore, MatchPolicy};
 
-use crate::model::{Answer, Model, Names, Outcome, Question, Refused, Request, Settings, Shown};
-use crate::sequences::alphabet::{self, FIRST_AT};
+use crate::model::{Answer, Model, Names, Outcome, Question, Refused, Request, Shown};
+use crate::sequences::alphabet;
 use crate::sequences::memory_disk::MemoryDisk;
+use crate::support::APP;
 use crate::support::cases::{CASES, Cases, each_seed, long_form};
 use crate::support::random::Random;
-use crate::support::{APP, ManualClock, OTHER_APP};
 
-use super::Ticks;
+use super::{CLOCK, Ticks, connected, options};
 
 const THREADS: usize = 3;
 const OPERATIONS: usize = 5;
-const CLOCK: u64 = FIRST_AT + 1_000;
 
 /// Something that was done, and what came of it.
 #[derive(Clone, Debug)]
@@ -162,24 +161,10 @@ struct Start {
     choice: Choice,
 }
 
-fn options() -> Options {
-    let mut options = Options::default();
-    options.clock = ManualClock::at(CLOCK);
-    options.check = Check::IfUnclean;
-    options.cache_bytes = 1 << 20;
-    options
-}
-
 impl Start {
     fn new() -> Self {
         let disk = Arc::new(MemoryDisk::default());
-        let store = ContactStore::open_on_disk(disk.clone(), options()).unwrap();
-        let mut model = Model::new(Settings::of(&options()));
-        let given = alphabet::connect;
-        for connect in [given(APP, "First bot"), given(OTHER_APP, "Second bot")] {
-            assert_eq!(connect.submit(&store).wait(), model.apply(&connect, CLOCK));
-        }
-        store.close().unwrap();
+        let model = connected(disk.clone(), "First bot", "Second bot");
         Start {
             disk: disk.copy(),
             model,

@@ -8,24 +8,23 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
-use contact_store::{AppId, Check, ContactStore, Error, Options};
+use contact_store::{ContactStore, Error};
 
 use crate::failing_disk::disk::{Fault, FaultKind, TestDisk};
 use crate::model::{
-    Add, Answer, Choices, Entry, Given, Model, Outcome, Probes, Question, Refused, Request,
-    Settings, Waiting,
+    Add, Answer, Choices, Entry, Given, Model, Outcome, Probes, Question, Refused, Request, Waiting,
 };
+use crate::sequences::alphabet::connect;
 use crate::support::cases::{CASES, Cases, HANG, each_seed, long_form};
 use crate::support::random::Random;
-use crate::support::{APP, ManualClock, assert_sound};
+use crate::support::{APP, assert_sound};
 
-use super::Ticks;
 use super::history::{Asked, History, Indeterminate, Replayed, Seen};
+use super::{CLOCK, Ticks, connected, options};
 
 const THREADS: usize = 8;
 /// Requests and looks of one thread in one history.
 const OPERATIONS: usize = 100;
-const CLOCK: u64 = 3_000;
 
 /// What becomes of the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,36 +64,14 @@ struct Start {
     model: Model,
 }
 
-fn options() -> Options {
-    let mut options = Options::default();
-    options.clock = ManualClock::at(CLOCK);
-    options.check = Check::IfUnclean;
-    options.cache_bytes = 1 << 20;
-    options
-}
-
 impl Start {
     fn new() -> Self {
         let disk = TestDisk::empty();
-        let store = ContactStore::open_on_disk(disk.clone(), options()).unwrap();
-        let mut model = Model::new(Settings::of(&options()));
-        for app in [0xa, 0xb] {
-            let connect = connect(AppId::from_u128(app), "Bot");
-            assert_eq!(connect.submit(&store).wait(), model.apply(&connect, CLOCK));
-        }
-        store.close().unwrap();
+        let model = connected(disk.clone(), "Bot", "Bot");
         Start {
             image: disk.bytes(),
             model,
         }
-    }
-}
-
-fn connect(app: AppId, name: &str) -> Request {
-    Request::Connect {
-        app,
-        name: name.to_owned(),
-        key: None,
     }
 }
 

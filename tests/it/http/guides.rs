@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::client::APP;
 use super::host::Host;
+use crate::json::send::PUBLISHED;
 
 /// "Contact data format in the request" (000, 001, 002, 004).
 const FORMAT: &str = r#"{
@@ -18,26 +19,6 @@ const FORMAT: &str = r#"{
 /// "JSON request format" (000, 001, 002, 004).
 const REQUEST: &str = r#"{
 "tokens": [Token]
-}"#;
-
-/// The example of a request to send a message (003).
-const SEND: &str = r#"{
-  "subscriberId": "XXXXXXXXXXXXXXXXXXXXXXXX",
-  "text": "Текст Вашего сообщения",
-  "buttons": [
-    {
-      "text": "Текст на кнопке 1",
-      "url": "https:// ссылка для кнопки 1"
-    },
-    {
-      "text": "Текст на кнопке 2",
-      "url": "https:// ссылка для кнопки 2"
-    }
-  ],
-  "auth": {
-    "user": "XXXXX",
-    "pass": "PASSWORD"
-  }
 }"#;
 
 /// The published request, with values where the guides have types.
@@ -150,12 +131,12 @@ fn the_published_send_request_is_resolved_once_its_placeholder_is_an_id() {
     let client = host.client();
     client.connect_app();
     client.add("100200300", "ann@example.com").unwrap();
-    client.post("/v1/recipients/resolve", SEND).is(
+    client.post("/v1/recipients/resolve", PUBLISHED).is(
         400,
         r#"{"error": {"code": "notOneOf", "path": "subscriberId",
             "message": "subscriberId: expected a subscriber id: decimal digits without a leading 0"}}"#,
     );
-    let body = SEND.replace("XXXXXXXXXXXXXXXXXXXXXXXX", "1");
+    let body = PUBLISHED.replace("XXXXXXXXXXXXXXXXXXXXXXXX", "1");
     client.post("/v1/recipients/resolve", body).is(
         200,
         &format!(

@@ -1,9 +1,9 @@
 //! The request to create or update contacts: R41 to R43 at the edge.
 
-use contact_store::{BatchMode, Error, Limit, LimitExceeded, Limits, Options, wire};
+use contact_store::{BatchMode, Limits, Options, wire};
 use serde_json::{Value, json};
 
-use super::{results, said, said_form, text};
+use super::{at_most_3000_are_read, results, said, said_form, text};
 use crate::support::{assert_sound, id, store, store_with};
 
 /// Upserts the contacts of a body in a store; gives the answer's `results`, or the whole error.
@@ -466,25 +466,10 @@ fn an_item_with_hundreds_of_thousands_of_fields_is_refused_alone() {
 
 #[test]
 fn too_many_items_and_too_long_bodies_are_refused_whole() {
-    let limits = Limits::default();
-    for (count, refused) in [(3_000, false), (3_001, true), (1_003_000, true)] {
-        let items = "1,".repeat(count - 1);
-        let body = format!(r#"{{"contacts": [{items}1], "dedupeOn": "phone"}}"#);
-        match wire::parse_upsert(body.as_bytes(), &limits) {
-            Ok(_) => assert!(!refused, "{count}"),
-            Err(Error::LimitExceeded(LimitExceeded {
-                limit,
-                actual,
-                most,
-                ..
-            })) => {
-                assert!(refused, "{count}");
-                assert_eq!(limit, Limit::EntriesPerRequest);
-                assert_eq!((actual, most), (count as u64, 3_000));
-            }
-            Err(other) => panic!("{other}"),
-        }
-    }
+    at_most_3000_are_read(
+        |items| format!(r#"{{"contacts": [{items}], "dedupeOn": "phone"}}"#),
+        |body, limits| wire::parse_upsert(body, limits).map(drop),
+    );
     let mut short = Limits::default();
     short.request_text_bytes = 20;
     let refused = wire::parse_upsert(&[b'{'; 21], &short).map(drop);

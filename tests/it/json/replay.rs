@@ -420,3 +420,11 @@ fn the_arguments_are_read_as_the_help_says() {
         assert_eq!(parse(text), expected, "{text}");
     }
 }
+
+#[test]
+fn a_replay_that_the_store_ends_says_what_caused_it() {
+    let stop = Stop::Store(Error::CloseIncomplete(StorageError::Stopped));
+    let said = "the file was not closed cleanly, all that was acknowledged is in it: \
+                stopped by an earlier failure";
+    assert_eq!(stop.to_string(), said);
+}

@@ -2,10 +2,10 @@
 
 use contact_store::{
     AppId, ContactId, EntryError, Error, GivenIdentifiers, InvalidIdentifier, JsonError, JsonFault,
-    Limit, LimitExceeded, Limits, wire,
+    Limits, wire,
 };
 
-use super::{add_body, becomes_of, report_body, said, said_form, text};
+use super::{add_body, at_most_3000_are_read, becomes_of, report_body, said, said_form, text};
 use crate::support::{APP, find, store, store_with};
 
 const PHONE: &str = "+380 50 000 00 07";
@@ -512,36 +512,14 @@ fn an_entry_with_a_million_members_is_refused_at_the_first_wrong_one() {
 
 #[test]
 fn too_many_entries_are_counted_and_not_kept() {
-    let limits = Limits::default();
-    for (extra, refused) in [(0, false), (1, true), (1_000_000, true)] {
-        let count = limits.entries_per_request + extra;
-        for (member, parse) in [
-            (
-                "tokens",
-                (|body, limits| wire::parse_add_tokens(APP, body, limits).map(drop))
-                    as fn(&[u8], &Limits) -> Result<(), Error>,
-            ),
-            ("statuses", |body, limits| {
-                wire::parse_reports(APP, body, limits).map(drop)
-            }),
-        ] {
-            let body = format!(r#"{{"{member}": [{}1]}}"#, "1,".repeat(count - 1));
-            match parse(body.as_bytes(), &limits) {
-                Ok(()) => assert!(!refused, "{count}"),
-                Err(Error::LimitExceeded(LimitExceeded {
-                    limit,
-                    actual,
-                    most,
-                    ..
-                })) => {
-                    assert!(refused, "{count}");
-                    assert_eq!(limit, Limit::EntriesPerRequest);
-                    assert_eq!((actual, most), (count as u64, 3_000));
-                }
-                Err(other) => panic!("{other}"),
-            }
-        }
-    }
+    at_most_3000_are_read(
+        |entries| format!(r#"{{"tokens": [{entries}]}}"#),
+        |body, limits| wire::parse_add_tokens(APP, body, limits).map(drop),
+    );
+    at_most_3000_are_read(
+        |reports| format!(r#"{{"statuses": [{reports}]}}"#),
+        |body, limits| wire::parse_reports(APP, body, limits).map(drop),
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use contact_store::{Error, Fault, Field, FieldError, JsonFault, Recipient, Subsc
 use crate::support::options;
 
 /// The example of seed 003, word for word.
-const PUBLISHED: &str = r#"{
+pub const PUBLISHED: &str = r#"{
   "subscriberId": "XXXXXXXXXXXXXXXXXXXXXXXX",
   "text": "Текст Вашего сообщения",
   "buttons": [

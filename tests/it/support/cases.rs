@@ -108,6 +108,12 @@ impl Cases {
         *counts.entry(what.to_owned()).or_default() += times;
     }
 
+    /// How often something was met by now.
+    pub fn met(&self, what: &str) -> u64 {
+        let counts = self.counts.lock().unwrap();
+        counts.get(what).copied().unwrap_or_default()
+    }
+
     /// Says what was counted. Each of `least` was met that often at least: a test whose cases do not
     /// come to where they should proves nothing.
     #[track_caller]

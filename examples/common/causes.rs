@@ -1,0 +1,19 @@
+//! Errors as whoever runs a program reads them: in one line, with what caused them.
+
+use std::error::Error;
+use std::fmt;
+
+/// Shows an error, and behind it its causes. The library's own texts leave them to whoever prints.
+pub(crate) struct WithCauses<'e>(pub(crate) &'e (dyn Error + 'static));
+
+impl fmt::Display for WithCauses<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
