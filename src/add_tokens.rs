@@ -450,7 +450,7 @@ impl Adding<'_> {
                     Err(refused) => return Ok(Err(refused)),
                 };
                 let skipped = new.skipped;
-                let card = new.into_card(self.request.time.at(), Some(self.request.app));
+                let card = new.into_card(self.request.time.at(), Some(self.app.number));
                 self.place(draft, id, None, card, None, skipped)
             }
         }
@@ -474,7 +474,10 @@ impl Adding<'_> {
 
         let (id, old) = match known {
             Some((id, row)) => (id, Some(row)),
-            None => (draft.state.take_subscriber(), None),
+            None => match draft.take_subscriber_id(self.app.number)? {
+                Ok(id) => (id, None),
+                Err(refused) => return Ok(Err(refused)),
+            },
         };
         let mut new = match &old {
             Some(row) => row.clone(),
@@ -484,7 +487,6 @@ impl Adding<'_> {
 
         let held = HeldTokenRow {
             subscriber: id,
-            app: self.app.number,
             added_at: at,
             token: self.entry.token,
         };

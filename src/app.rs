@@ -71,6 +71,11 @@ pub struct NotAUuid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct AppNumber(pub(crate) u64);
 
+impl AppNumber {
+    /// The largest: subscriber ids have room for it, and stay below 2^63.
+    pub(crate) const MOST: u64 = (1 << 23) - 1;
+}
+
 /// The name of an app: 1 to 256 bytes, not only white space.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AppName(String);

@@ -8,6 +8,7 @@ use crate::limits::Limits;
 use crate::rules::{
     FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership, UnknownContactId,
 };
+use crate::storage::Folding;
 use crate::time::{Clock, SystemClock};
 
 /// How a store is opened.
@@ -25,8 +26,14 @@ pub struct Options {
     pub create: Create,
     /// When the pages of the file are verified at opening.
     pub check: Check,
-    /// Bytes of memory for cached pages. Default 64 MiB.
+    /// The most bytes of memory for cached pages, taken as they are needed. Default 256 MiB.
     pub cache_bytes: usize,
+    /// The most bytes of memory for the indexes, which take about 50 bytes a contact. Default 1 GiB.
+    ///
+    /// What does not fit is read from the file: look-ups then answer the same and take longer. Changes
+    /// that the indexes in the file do not have yet are in memory in any case: those of up to an eighth
+    /// of all identifiers and tokens, 30 bytes each.
+    pub index_memory: usize,
     /// The limits, each with its default in [`Limits`].
     pub limits: Limits,
     /// How contacts are matched, where a request does not say (R14).
@@ -56,6 +63,9 @@ pub struct Testing {
     pub hash_mask: u64,
     /// The format that a new file says it has.
     pub format: u32,
+    /// When and how much of the indexes is folded: a number of changes, of bytes, and of entries in a
+    /// bucket.
+    pub folding: (usize, usize, u64),
     /// What a new file takes for random, so that a test can make the same bytes again.
     pub random: Option<[u128; 2]>,
 }
@@ -66,6 +76,14 @@ impl Default for Testing {
         Testing {
             hash_mask: u64::MAX,
             format: crate::storage::FORMAT,
+            folding: {
+                let Folding {
+                    after,
+                    slice_bytes,
+                    bucket_entries,
+                } = Folding::default();
+                (after, slice_bytes, bucket_entries)
+            },
             random: None,
         }
     }
@@ -76,7 +94,8 @@ impl Default for Options {
         Options {
             create: Create::default(),
             check: Check::default(),
-            cache_bytes: 64 << 20,
+            cache_bytes: 256 << 20,
+            index_memory: 1 << 30,
             limits: Limits::default(),
             policy: MatchPolicy::default(),
             ownership: Ownership::default(),
@@ -108,6 +127,20 @@ impl Options {
         u64::MAX
     }
 
+    pub(crate) fn folding(&self) -> Folding {
+        #[cfg(feature = "testing")]
+        {
+            let (after, slice_bytes, bucket_entries) = self.testing.folding;
+            Folding {
+                after,
+                slice_bytes,
+                bucket_entries,
+            }
+        }
+        #[cfg(not(feature = "testing"))]
+        Folding::default()
+    }
+
     pub(crate) fn format(&self) -> u32 {
         #[cfg(feature = "testing")]
         return self.testing.format;
@@ -130,6 +163,7 @@ impl fmt::Debug for Options {
             .field("create", &self.create)
             .field("check", &self.check)
             .field("cache_bytes", &self.cache_bytes)
+            .field("index_memory", &self.index_memory)
             .field("limits", &self.limits)
             .field("policy", &self.policy)
             .field("ownership", &self.ownership)

@@ -17,6 +17,7 @@ use crate::rules::{self, BatchMode, FailedWithoutReason};
 use crate::seeded::{SeededFault, seeded};
 use crate::storage::{
     AppRow, Draft, Failure, MessageKey, MessageRow, Rows as _, SubscriberRow, find_subscriber,
+    subscriber_with_id,
 };
 use crate::subscriber::{StatusCounts, SubscriberId};
 use crate::time::{RequestTime, Timestamp};
@@ -310,7 +311,7 @@ fn record(
 ) -> Result<ReportOutcome, Failure> {
     let found = match &report.about {
         About::Token(token) => find_subscriber(draft, app, token)?,
-        About::Subscriber(id) => draft.row(id)?.map(|row| (*id, row)),
+        About::Subscriber(id) => subscriber_with_id(draft, *id)?,
     };
     let Some((id, row)) = found.filter(|(_, row): &(_, SubscriberRow)| row.app == app) else {
         return Ok(ReportOutcome::UnknownSubscriber);

@@ -17,7 +17,7 @@ use crate::rules::{MatchPolicy, UnknownContactId};
 use crate::sequence::SequenceNumber;
 use crate::storage::{
     self, AppRow, CardRow, Detached, Failure, FoundCard, Rows as _, SubscriberRow, Verified,
-    find_subscriber,
+    find_subscriber, subscriber_with_id,
 };
 use crate::subscriber::{Subscriber, SubscriberId};
 use crate::token::Token;
@@ -118,14 +118,14 @@ impl Snapshot {
         Ok(row.map(|row| self.card(id, row)))
     }
 
-    /// A subscriber by its id (R27).
+    /// A subscriber by its id (R27). An id that it had in a file of format 1 leads to it as well.
     ///
     /// # Errors
     ///
     /// As for every read.
     pub fn subscriber(&self, id: SubscriberId) -> Result<Option<Subscriber>, Error> {
-        let row: Option<SubscriberRow> = self.reading(self.tables.row(&id))?;
-        Ok(row.and_then(|row| self.shown(id, row)))
+        let found = self.reading(subscriber_with_id(&*self.tables, id))?;
+        Ok(found.and_then(|(id, row)| self.shown(id, row)))
     }
 
     /// The subscriber that a token of an app is (R27).
@@ -161,7 +161,7 @@ impl Snapshot {
                 Ok(vec![Address {
                     app: subscriber.app,
                     token: subscriber.token,
-                    subscriber: id,
+                    subscriber: subscriber.id,
                     contact,
                 }])
             }
@@ -319,7 +319,7 @@ impl Snapshot {
         let directory = self.tables.directory();
         let tokens = row.tokens.into_iter().filter_map(|held| {
             // Tokens of an app that was disconnected are being removed, and not shown (R11).
-            let app = directory.app(held.app)?;
+            let app = directory.app(held.app())?;
             Some(HeldToken {
                 app,
                 token: held.token,
@@ -332,7 +332,7 @@ impl Snapshot {
             tokens: tokens.collect(),
             identifiers: row.identifiers.with_contact_id(id),
             created_at: row.created_at,
-            created_through: row.created_through,
+            created_through: row.created_through.and_then(|app| directory.known_app(app)),
             fields: row.fields,
         }
     }

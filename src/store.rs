@@ -105,6 +105,8 @@ impl ContactStore {
             must_create: options.create == Create::Always,
             check_clean: options.check == Check::Always,
             cache_bytes: options.cache_bytes,
+            index_memory: options.index_memory,
+            folding: options.folding(),
             now: options.clock.now(),
             hash_mask: options.hash_mask(),
             format: options.format(),
@@ -350,7 +352,7 @@ impl Operation for Panicking {
         draft: &mut crate::storage::Draft<'_>,
     ) -> Result<crate::operation::Step<()>, Error> {
         // Something to roll back.
-        let _ = draft.state.take_subscriber();
+        let _ = draft.state.take_app();
         // Unwinding without a message, which would only clutter the output of the tests.
         std::panic::resume_unwind(Box::new(()));
     }

@@ -4,17 +4,41 @@
 
 use std::fmt;
 
-use crate::app::AppId;
+use crate::app::{AppId, AppNumber};
 use crate::identifier::ContactId;
 use crate::report::Status;
 use crate::time::Timestamp;
 use crate::token::Token;
 
 /// The id of a subscriber. Never reused, also not when its token comes back (R35).
+///
+/// Ids of one connection of an app are ascending and stand together: the number of the connection is
+/// in the upper 24 bits, a number of its own below. A host treats an id as opaque.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubscriberId(u64);
 
+/// The bits that number a subscriber within its app.
+const NUMBER_BITS: u32 = 40;
+
 impl SubscriberId {
+    /// How many ids an app has, through its whole life.
+    pub(crate) const MOST_OF_AN_APP: u64 = (1 << NUMBER_BITS) - 1;
+
+    /// The id of the subscriber with this number, from 1 on, within an app.
+    pub(crate) const fn of(app: AppNumber, number: u64) -> Self {
+        SubscriberId(app.0 << NUMBER_BITS | number)
+    }
+
+    /// The app that the subscriber is of. An id that was given out in format 1 says 0.
+    pub(crate) const fn app(self) -> AppNumber {
+        AppNumber(self.0 >> NUMBER_BITS)
+    }
+
+    /// The number within the app.
+    pub(crate) const fn number(self) -> u64 {
+        self.0 & Self::MOST_OF_AN_APP
+    }
+
     /// The subscriber id `id`. Whether there is such a subscriber is for the store to say.
     #[must_use]
     pub const fn new(id: u64) -> Self {

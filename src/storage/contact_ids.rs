@@ -86,6 +86,8 @@ mod tests {
             must_create: false,
             check_clean: true,
             cache_bytes: 1 << 20,
+            index_memory: 1 << 20,
+            folding: crate::storage::Folding::default(),
             now: Timestamp::default(),
             hash_mask: u64::MAX,
             random: None,

@@ -4,27 +4,56 @@
 //! back; the rest is written to the file at once, in the order of tables and keys. A draft does not
 //! know how or when it reaches the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
 use super::guard::Failure;
 use super::hash::IndexHasher;
 use super::meta::State;
 use super::record;
-use super::rows::{Each, Index, IndexRow, Row, RowKey, Rows};
+use super::rows::{Each, Row, RowKey, Rows};
 use super::snapshot::Snapshot;
-use super::tables::{Key, Table};
+use super::tables::{Key, Table, Write};
+use super::unique::{Entry, Index, IndexChange, IndexHash, Place as IndexPlace};
 
 type Place = (Table, Key);
-/// The new bytes of a row, or that it is removed.
-type Change = Option<Box<[u8]>>;
+
+/// What happens to a row.
+enum Change {
+    /// It is new, which its key alone says: such a key is never used twice.
+    Insert(Box<[u8]>),
+    Put(Box<[u8]>),
+    Remove,
+}
+
+impl Change {
+    fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Change::Insert(bytes) | Change::Put(bytes) => Some(bytes),
+            Change::Remove => None,
+        }
+    }
+}
+
+/// What a step of a draft did, for rolling back.
+enum Undo {
+    /// What stood at a place.
+    Row(Place, Option<Change>),
+    /// An entry of an index was added.
+    Added(Index, IndexHash),
+    /// An entry of an index was removed.
+    Removed,
+}
 
 /// Changes over a snapshot.
 pub(crate) struct Draft<'s> {
     base: &'s Snapshot,
     changes: BTreeMap<Place, Change>,
-    /// What stood in `changes` before each step, for rolling back.
-    undo: Vec<(Place, Option<Change>)>,
+    index_changes: Vec<IndexChange>,
+    /// The entries added to the indexes, by where they are looked for. One that was removed again
+    /// stays: the row tells.
+    added: HashMap<(Index, IndexHash), Vec<u64>>,
+    undo: Vec<Undo>,
     /// The counters, with all changes counted.
     pub(crate) state: State,
 }
@@ -41,6 +70,8 @@ impl<'s> Draft<'s> {
         Draft {
             base,
             changes: BTreeMap::new(),
+            index_changes: Vec::new(),
+            added: HashMap::new(),
             undo: Vec::new(),
             state: base.state(),
         }
@@ -62,8 +93,17 @@ impl<'s> Draft<'s> {
     pub(crate) fn roll_back_to(&mut self, mark: Mark) {
         while self.undo.len() > mark.steps {
             match self.undo.pop() {
-                Some((place, Some(before))) => drop(self.changes.insert(place, before)),
-                Some((place, None)) => drop(self.changes.remove(&place)),
+                Some(Undo::Row(place, Some(before))) => drop(self.changes.insert(place, before)),
+                Some(Undo::Row(place, None)) => drop(self.changes.remove(&place)),
+                Some(Undo::Added(index, hash)) => {
+                    self.index_changes.pop();
+                    if let Some(ids) = self.added.get_mut(&(index, hash)) {
+                        ids.pop();
+                    }
+                }
+                Some(Undo::Removed) => {
+                    self.index_changes.pop();
+                }
                 None => break,
             }
         }
@@ -88,6 +128,7 @@ impl<'s> Draft<'s> {
         }
         Ok(Some(Changes {
             rows: self.changes,
+            index: self.index_changes,
             state: self.state,
         }))
     }
@@ -95,53 +136,106 @@ impl<'s> Draft<'s> {
     /// Puts or removes a row.
     pub(super) fn put<R: Row>(&mut self, key: &R::Key, row: Option<&R>) -> Result<(), Failure> {
         let key = key.to_key();
-        let bytes = row.map(|row| record::encode(&key, row)).transpose()?;
-        self.stage((R::TABLE, key), bytes);
+        let change = match row {
+            Some(row) => Change::Put(record::encode(&key, row)?),
+            None => Change::Remove,
+        };
+        self.stage((R::TABLE, key), change);
         Ok(())
     }
 
-    /// Puts a row of an index; an empty one is removed.
-    pub(super) fn put_index(
+    /// Puts or removes a row; one that is `new` has a key that no row ever had.
+    pub(super) fn put_or_insert<R: Row>(
         &mut self,
-        index: Index,
-        key: u64,
-        row: &IndexRow,
+        key: &R::Key,
+        new: bool,
+        row: Option<&R>,
     ) -> Result<(), Failure> {
-        let key = Key::Int(key);
-        let table = index.table();
-        let bytes = if row.is_empty() {
-            None
-        } else {
-            Some(record::encode_index(table, &key, row)?)
+        let Some(row) = row.filter(|_| new) else {
+            return self.put(key, row);
         };
-        self.stage((table, key), bytes);
+        let key = key.to_key();
+        let change = Change::Insert(record::encode(&key, row)?);
+        self.stage((R::TABLE, key), change);
         Ok(())
+    }
+
+    /// Adds an entry to an index.
+    pub(super) fn add_to_index(&mut self, index: Index, hash: IndexHash, id: u64) {
+        self.index_changes.push(IndexChange {
+            place: IndexPlace::of(index, hash),
+            entry: Entry::new(hash, id),
+            removed: false,
+        });
+        self.added.entry((index, hash)).or_default().push(id);
+        self.undo.push(Undo::Added(index, hash));
+    }
+
+    /// Removes an entry from an index.
+    pub(super) fn remove_from_index(&mut self, index: Index, hash: IndexHash, id: u64) {
+        self.index_changes.push(IndexChange {
+            place: IndexPlace::of(index, hash),
+            entry: Entry::new(hash, id),
+            removed: true,
+        });
+        self.undo.push(Undo::Removed);
     }
 
     fn stage(&mut self, place: Place, change: Change) {
+        // A row that is new to the file stays so when it changes again before it gets there, and is
+        // not there to be removed.
+        let change = match (change, self.changes.get(&place)) {
+            (Change::Put(bytes), Some(Change::Insert(_))) => Change::Insert(bytes),
+            (change, _) => change,
+        };
         let before = self.changes.insert(place.clone(), change);
-        self.undo.push((place, before));
+        self.undo.push(Undo::Row(place, before));
     }
 }
 
 /// What a finished draft writes.
 pub(crate) struct Changes {
     rows: BTreeMap<Place, Change>,
+    /// The entries that came to the indexes and went, in order.
+    pub(super) index: Vec<IndexChange>,
     pub(super) state: State,
 }
 
 impl Changes {
     /// The changes of one table, in key order.
-    pub(super) fn of(&self, table: Table) -> impl Iterator<Item = (&Key, Option<&[u8]>)> {
+    pub(super) fn of(&self, table: Table) -> impl Iterator<Item = (&Key, Write<'_>)> {
         self.rows
             .range((table, Key::Int(0))..)
             .take_while(move |((of, _), _)| *of == table)
-            .map(|((_, key), change)| (key, change.as_deref()))
+            .map(|((_, key), change)| {
+                let write = match change {
+                    Change::Insert(bytes) => Write::Insert(bytes),
+                    Change::Put(bytes) => Write::Put(bytes),
+                    Change::Remove => Write::Remove,
+                };
+                (key, write)
+            })
     }
 
     /// Whether a row of `table` changes.
     pub(super) fn touch(&self, table: Table) -> bool {
         self.of(table).next().is_some()
+    }
+
+    /// Adds rows that no request asked for. Those that are not removed are new.
+    pub(super) fn add(&mut self, rows: Vec<((Table, Key), Option<Box<[u8]>>)>) {
+        self.rows.extend(rows.into_iter().map(|(place, bytes)| {
+            let change = bytes.map_or(Change::Remove, Change::Insert);
+            (place, change)
+        }));
+    }
+
+    /// Puts a row that no request asked for.
+    pub(super) fn put<R: Row>(&mut self, key: &R::Key, row: &R) -> Result<(), Failure> {
+        let key = key.to_key();
+        let bytes = record::encode(&key, row)?;
+        self.rows.insert((R::TABLE, key), Change::Put(bytes));
+        Ok(())
     }
 }
 
@@ -153,10 +247,25 @@ impl Rows for Draft<'_> {
         read: impl FnOnce(&[u8]) -> Result<T, Failure>,
     ) -> Result<Option<T>, Failure> {
         match self.changes.get(&(table, key.clone())) {
-            Some(Some(bytes)) => read(bytes).map(Some),
-            Some(None) => Ok(None),
+            Some(change) => change.bytes().map(read).transpose(),
             None => self.base.read(table, key, read),
         }
+    }
+
+    fn candidates(
+        &self,
+        index: Index,
+        hash: IndexHash,
+        each: &mut dyn FnMut(u64) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
+        if let Some(added) = self.added.get(&(index, hash)) {
+            for id in added {
+                if !each(*id)? {
+                    return Ok(());
+                }
+            }
+        }
+        self.base.candidates(index, hash, each)
     }
 
     fn walk(
@@ -196,7 +305,7 @@ impl Rows for Draft<'_> {
                     && comes_first(changed_key, &key)
                 {
                     pending = next();
-                    if let Some(bytes) = change {
+                    if let Some(bytes) = change.bytes() {
                         go_on = each(changed_key.clone(), bytes)?;
                     }
                     if !go_on {
@@ -206,7 +315,7 @@ impl Rows for Draft<'_> {
                 match pending {
                     Some((changed_key, change)) if *changed_key == key => {
                         pending = next();
-                        if let Some(bytes) = change {
+                        if let Some(bytes) = change.bytes() {
                             go_on = each(key, bytes)?;
                         }
                     }
@@ -216,7 +325,7 @@ impl Rows for Draft<'_> {
             })?;
         while go_on && let Some((key, change)) = pending {
             pending = next();
-            if let Some(bytes) = change {
+            if let Some(bytes) = change.bytes() {
                 go_on = each(key.clone(), bytes)?;
             }
         }

@@ -6,15 +6,19 @@
 use std::collections::BTreeSet;
 
 use crate::app::{AppId, AppNumber};
-use crate::identifier::{ContactId, Email, ExternalId, Phone};
+use crate::error::EntryError;
+use crate::identifier::{ContactId, Email, ExternalId, Identifiers, Phone};
+use crate::limits::{Limit, LimitExceeded};
 use crate::seeded::{SeededFault, seeded};
 use crate::subscriber::SubscriberId;
 
 use super::draft::Draft;
 use super::guard::Failure;
+use super::hash::IndexHasher;
 use super::rows::{
-    AppRow, AppTallyRow, CardRow, Index, ListedRow, MessageKey, MessageRow, Rows, SubscriberRow,
+    AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageKey, MessageRow, Rows, SubscriberRow,
 };
+use super::unique::{Index, IndexHash};
 
 /// What is said where counting would go below zero, which no code path does.
 const MISCOUNTED: Failure = Failure::Corrupt("a count that does not fit the rows it counts");
@@ -39,35 +43,20 @@ impl Draft<'_> {
         if before == after {
             return Ok(());
         }
-        self.put(&id, after)?;
+        self.put_or_insert(&id, before.is_none(), after)?;
         let hasher = self.hasher();
-        let keys = |card: Option<&CardRow>| {
-            let identifiers = card.map(|card| &card.identifiers);
-            [
-                (
-                    Index::ExternalIds,
-                    identifiers
-                        .and_then(|of| of.external_customer_id())
-                        .map(|external| hasher.external_id(ExternalId::as_str(external))),
-                ),
-                (
-                    Index::Phones,
-                    identifiers.and_then(|of| of.phone()).map(Phone::as_u64),
-                ),
-                (
-                    Index::Emails,
-                    identifiers
-                        .and_then(|of| of.email())
-                        .map(|email| hasher.email(Email::as_str(email))),
-                ),
-            ]
+        let hashes = |card: Option<&CardRow>| {
+            card.map_or([None; 3], |card| {
+                identifier_hashes(hasher, &card.identifiers)
+            })
         };
-        for ((index, old), (_, new)) in keys(before).into_iter().zip(keys(after)) {
-            self.move_index_entry(index, old, new, id.value())?;
+        let moves = hashes(before).into_iter().zip(hashes(after));
+        for (index, (old, new)) in IDENTIFIERS.into_iter().zip(moves) {
+            self.move_index_entry(index, old, new, id.value());
         }
 
         let apps = |card: Option<&CardRow>| -> BTreeSet<AppNumber> {
-            card.map(|card| card.tokens.iter().map(|held| held.app).collect())
+            card.map(|card| card.tokens.iter().map(HeldTokenRow::app).collect())
                 .unwrap_or_default()
         };
         let (old, new) = (apps(before), apps(after));
@@ -94,8 +83,26 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Writes, creates or removes a subscriber with its index row, its place in the listing and
-    /// its app's count. App and token of a subscriber never change.
+    /// Takes the next subscriber id of an app. 2^40 of them do not happen to an app that is connected
+    /// anew from time to time.
+    pub(crate) fn take_subscriber_id(
+        &mut self,
+        app: AppNumber,
+    ) -> Result<Result<SubscriberId, EntryError>, Failure> {
+        let mut tally: AppTallyRow = self.expect_row(&app)?;
+        tally.subscriber_ids = tally.subscriber_ids.saturating_add(1);
+        let most = SubscriberId::MOST_OF_AN_APP;
+        if let Err(exceeded) =
+            LimitExceeded::check_count(Limit::SubscribersOfApp, tally.subscriber_ids, most)
+        {
+            return Ok(Err(exceeded.into()));
+        }
+        self.put(&app, Some(&tally))?;
+        Ok(Ok(SubscriberId::of(app, tally.subscriber_ids)))
+    }
+
+    /// Writes, creates or removes a subscriber with its index entry and its app's count. App and
+    /// token of a subscriber never change.
     pub(crate) fn write_subscriber(
         &mut self,
         id: SubscriberId,
@@ -105,20 +112,15 @@ impl Draft<'_> {
         if before == after {
             return Ok(());
         }
-        self.put(&id, after)?;
+        self.put_or_insert(&id, before.is_none(), after)?;
         let (row, appears) = match (before, after) {
             (None, Some(row)) => (row, true),
             (Some(row), None) => (row, false),
             _ => return Ok(()),
         };
-        let key = self.hasher().token(row.app.0, row.token.as_str());
-        let (old, new) = if appears {
-            (None, Some(key))
-        } else {
-            (Some(key), None)
-        };
-        self.move_index_entry(Index::Tokens, old, new, id.value())?;
-        self.put(&(row.app, id), appears.then_some(&ListedRow))?;
+        let hash = Some(self.hasher().token(row.app.0, row.token.as_str()));
+        let (old, new) = if appears { (None, hash) } else { (hash, None) };
+        self.move_index_entry(Index::Tokens, old, new, id.value());
         self.change_tally(row.app, |tally| {
             tally.subscribers = moved(tally.subscribers, u64::from(appears), u64::from(!appears))?;
             Ok(())
@@ -150,13 +152,13 @@ impl Draft<'_> {
         }
     }
 
-    /// Creates or removes the counts of an app.
+    /// Creates the counts of an app.
     pub(crate) fn write_tally(
         &mut self,
         app: AppNumber,
-        tally: Option<&AppTallyRow>,
+        tally: &AppTallyRow,
     ) -> Result<(), Failure> {
-        self.put(&app, tally)
+        self.put(&app, Some(tally))
     }
 
     /// Writes, creates or removes the tally of a message.
@@ -171,23 +173,38 @@ impl Draft<'_> {
     fn move_index_entry(
         &mut self,
         index: Index,
-        old: Option<u64>,
-        new: Option<u64>,
+        old: Option<IndexHash>,
+        new: Option<IndexHash>,
         id: u64,
-    ) -> Result<(), Failure> {
+    ) {
         if old == new {
-            return Ok(());
+            return;
         }
-        if let Some(key) = old
+        if let Some(hash) = old
             && (new.is_none() || !seeded(SeededFault::ForgetIndexDelete))
         {
-            let row = self.index_row(index, key)?.without(id);
-            self.put_index(index, key, &row)?;
+            self.remove_from_index(index, hash, id);
         }
-        if let Some(key) = new {
-            let row = self.index_row(index, key)?.with(id);
-            self.put_index(index, key, &row)?;
+        if let Some(hash) = new {
+            self.add_to_index(index, hash, id);
         }
-        Ok(())
     }
+}
+
+/// The indexes of a card, in the order of [`identifier_hashes`].
+pub(super) const IDENTIFIERS: [Index; 3] = [Index::ExternalIds, Index::Phones, Index::Emails];
+
+/// Where the identifiers of a card stand in the [`IDENTIFIERS`] indexes.
+pub(super) fn identifier_hashes(
+    hasher: IndexHasher,
+    identifiers: &Identifiers,
+) -> [Option<IndexHash>; 3] {
+    let external = identifiers.external_customer_id().map(ExternalId::as_str);
+    let phone = identifiers.phone().map(Phone::as_u64);
+    let email = identifiers.email().map(Email::as_str);
+    [
+        external.map(|id| hasher.external_id(id)),
+        phone.map(|phone| hasher.phone(phone)),
+        email.map(|email| hasher.email(email)),
+    ]
 }

@@ -21,6 +21,7 @@ mod rows;
 mod slot;
 mod snapshot;
 mod tables;
+mod unique;
 mod verify;
 mod witness;
 
@@ -34,15 +35,17 @@ pub(crate) use self::engine::Engine;
 pub(crate) use self::guard::{Detached, Failure};
 pub(crate) use self::lookup::{
     FoundCard, apps, find_card, find_subscriber, messages_after, next_contact_id,
-    subscribers_after, was_contact_id_taken,
+    subscriber_with_id, subscribers_after, was_contact_id_taken,
 };
 pub(crate) use self::meta::FORMAT;
 pub(crate) use self::open::{OpenAs, Place};
 #[cfg(feature = "testing")]
 pub use self::record::decode_records;
 pub(crate) use self::rows::{
-    AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageKey, MessageRow, Rows, SubscriberRow,
+    AppPhase, AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageKey, MessageRow, Rows,
+    SubscriberRow,
 };
 pub(crate) use self::snapshot::Snapshot;
+pub(crate) use self::unique::Folding;
 pub(crate) use self::verify::verify;
 pub use self::verify::{Problem, Verified};

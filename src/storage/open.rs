@@ -24,7 +24,8 @@ use super::overlay::Overlay;
 use super::record::{self, FormatFound};
 use super::rows::{Row as _, RowKey as _};
 use super::slot;
-use super::tables::{Key, OpenTable, Table, create_all, write};
+use super::tables::{Key, OpenTable, Table, Write, create_all, write};
+use super::unique::{Folding, IndexState};
 use super::witness::Witness;
 
 /// Where a store is.
@@ -48,6 +49,10 @@ pub(crate) struct OpenAs {
     pub(crate) now: Timestamp,
     /// All ones, but for tests that want index rows to be shared.
     pub(crate) hash_mask: u64,
+    /// The most bytes of memory for the indexes.
+    pub(crate) index_memory: usize,
+    /// When and how much of the indexes is folded.
+    pub(crate) folding: Folding,
     /// [`FORMAT`], but for tests that want a file of the future.
     pub(crate) format: u32,
     /// The random bits of a new file, for tests that make one again: the system's if not given.
@@ -165,7 +170,13 @@ fn initialize(claimed: &Claimed, open_as: &OpenAs) -> Result<(), OpenError> {
         let state_key = record::STATE_KEY.to_key();
         let format = record::encode_format(&format_key, &format)?;
         let state = record::encode(&state_key, &State::new())?;
-        let rows = [(&format_key, Some(&*format)), (&state_key, Some(&*state))];
+        let index_state_key = record::INDEX_STATE_KEY.to_key();
+        let index_state = record::encode(&index_state_key, &IndexState::default())?;
+        let rows = [
+            (&format_key, Write::Put(&format)),
+            (&state_key, Write::Put(&state)),
+            (&index_state_key, Write::Put(&index_state)),
+        ];
         write(&transaction, Table::Meta, rows.into_iter())?;
         Ok(transaction.commit()?)
     });
@@ -354,7 +365,9 @@ fn read_format(database: &Database) -> Result<Result<FormatRow, OpenError>, Fail
     }
     let key = Key::Int(record::STATE_KEY);
     let state = meta.get(&key, |bytes| {
-        record::open(Table::Meta, &key, bytes, State::decode)
+        record::open(Table::Meta, &key, bytes, |payload| {
+            State::decode(&record::STATE_KEY, payload)
+        })
     })?;
     if state.is_none() {
         return Err(Failure::Corrupt("the row of counters is missing"));

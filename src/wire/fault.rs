@@ -132,6 +132,8 @@ fn limit_name(limit: Limit) -> &'static str {
         Limit::RequestTextBytes => "requestTextBytes",
         Limit::CustomFieldsPerContact => "customFieldsPerContact",
         Limit::CardTextBytes => "cardTextBytes",
+        Limit::SubscribersOfApp => "subscribersOfApp",
+        Limit::AppConnections => "appConnections",
         Limit::PageRows => "pageRows",
     }
 }

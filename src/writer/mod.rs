@@ -86,6 +86,7 @@ impl Writer {
             failed: false,
             found: None,
             sweep_stopped: false,
+            fill_stopped: false,
         };
         let thread = thread::Builder::new()
             .name("contact-store-writer".to_owned())
@@ -204,6 +205,8 @@ struct Writing {
     found: Option<SequenceNumber>,
     /// Sweeping failed: not tried again before the file is reopened.
     sweep_stopped: bool,
+    /// The same of taking the indexes into memory.
+    fill_stopped: bool,
 }
 
 impl Writing {
@@ -227,12 +230,33 @@ impl Writing {
 
     fn serve(&mut self) {
         loop {
-            let idle = self.carried.is_empty() && !self.has_to_sweep();
+            let idle = self.carried.is_empty() && !self.has_to_sweep() && !self.has_to_fill();
             match self.shared.queue.next(idle) {
                 Next::Jobs(jobs) => self.serve_group(jobs),
                 Next::Reopen(reply) => drop(reply.send(self.reopen())),
                 Next::End => return,
             }
+            self.fill();
+        }
+    }
+
+    fn has_to_fill(&self) -> bool {
+        !self.failed && !self.fill_stopped && self.engine.has_to_fill_indexes()
+    }
+
+    /// Takes a part of the persisted indexes into memory, so that look-ups need not read them.
+    fn fill(&mut self) {
+        if !self.has_to_fill() {
+            return;
+        }
+        match self.engine.fill_indexes(&self.current) {
+            Ok(snapshot) => {
+                self.current = Arc::new(snapshot);
+                self.shared
+                    .set_phase(Phase::Open(Arc::clone(&self.current)));
+            }
+            // Nobody waits for it. Look-ups go on reading what is damaged, and say so.
+            Err(_) => self.fill_stopped = true,
         }
     }
 
@@ -304,7 +328,7 @@ impl Writing {
 
     /// Commits what a group changed. Gives the state after it and how long it took, if anything did.
     fn commit(
-        &self,
+        &mut self,
         draft: Draft<'_>,
         requests: usize,
     ) -> Result<Option<(Snapshot, Duration)>, StorageError> {
@@ -367,6 +391,7 @@ impl Writing {
         self.failed = false;
         self.shared.figures().held = self.current.held();
         self.sweep_stopped = false;
+        self.fill_stopped = false;
         self.shared
             .set_phase(Phase::Open(Arc::clone(&self.current)));
         let found = self.current.state().sequence;
