@@ -419,7 +419,7 @@ struct Adding<'r> {
 }
 
 impl Adding<'_> {
-    fn decide(self, draft: &mut Draft<'_>) -> Result<Result<TokenAdded, EntryError>, Failure> {
+    fn decide(mut self, draft: &mut Draft<'_>) -> Result<Result<TokenAdded, EntryError>, Failure> {
         let Applied {
             policy,
             unknown_contact_id,
@@ -429,20 +429,14 @@ impl Adding<'_> {
             draft,
             policy,
             unknown_contact_id,
-            self.entry.identifiers.clone(),
+            std::mem::take(&mut self.entry.identifiers),
         )?;
         match target {
             Err(refused) => Ok(Err(refused)),
             Ok(Target::Found { found, by }) => {
-                let before = found.card.clone();
-                self.place(
-                    draft,
-                    found.id,
-                    Some(&before),
-                    found.card,
-                    Some(by),
-                    KindSet::EMPTY,
-                )
+                let card = (*found.card).clone();
+                let before = Some(&*found.card);
+                self.place(draft, found.id, before, card, Some(by), KindSet::EMPTY)
             }
             Ok(Target::Create(new)) => {
                 let id = match new.take_id(draft)? {

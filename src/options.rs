@@ -34,6 +34,9 @@ pub struct Options {
     /// that the indexes in the file do not have yet are in memory in any case: those of up to an eighth
     /// of all identifiers and tokens, 30 bytes each.
     pub index_memory: usize,
+    /// About the most bytes of memory for decoded cards, which those looked up often are kept as.
+    /// Default 64 MiB, for up to 65,536 cards; 0 keeps none.
+    pub card_memory: usize,
     /// The limits, each with its default in [`Limits`].
     pub limits: Limits,
     /// How contacts are matched, where a request does not say (R14).
@@ -96,6 +99,7 @@ impl Default for Options {
             check: Check::default(),
             cache_bytes: 256 << 20,
             index_memory: 1 << 30,
+            card_memory: 64 << 20,
             limits: Limits::default(),
             policy: MatchPolicy::default(),
             ownership: Ownership::default(),
@@ -164,6 +168,7 @@ impl fmt::Debug for Options {
             .field("check", &self.check)
             .field("cache_bytes", &self.cache_bytes)
             .field("index_memory", &self.index_memory)
+            .field("card_memory", &self.card_memory)
             .field("limits", &self.limits)
             .field("policy", &self.policy)
             .field("ownership", &self.ownership)

@@ -114,7 +114,7 @@ impl Snapshot {
     ///
     /// As for every read.
     pub fn contact(&self, id: ContactId) -> Result<Option<Card>, Error> {
-        let row: Option<CardRow> = self.reading(self.tables.row(&id))?;
+        let row = self.reading(self.tables.card(id))?;
         Ok(row.map(|row| self.card(id, row)))
     }
 
@@ -315,7 +315,8 @@ impl Snapshot {
         row.ok_or(Error::UnknownApp(app))
     }
 
-    fn card(&self, id: ContactId, row: CardRow) -> Card {
+    fn card(&self, id: ContactId, row: Arc<CardRow>) -> Card {
+        let row = Arc::unwrap_or_clone(row);
         let directory = self.tables.directory();
         let tokens = row.tokens.into_iter().filter_map(|held| {
             // Tokens of an app that was disconnected are being removed, and not shown (R11).

@@ -106,6 +106,7 @@ impl ContactStore {
             check_clean: options.check == Check::Always,
             cache_bytes: options.cache_bytes,
             index_memory: options.index_memory,
+            card_memory: options.card_memory,
             folding: options.folding(),
             now: options.clock.now(),
             hash_mask: options.hash_mask(),
@@ -281,7 +282,7 @@ impl ContactStore {
     pub fn stats(&self) -> Result<Stats, Error> {
         let inner = &self.inner;
         let load = inner.writer.load();
-        let (figures, needs_reopen) = inner.writer.figures()?;
+        let (figures, needs_reopen, memory) = inner.writer.figures()?;
         let disk = inner.disk.upgrade().ok_or(Error::Closed)?;
         let commit_latency = figures.commit_latency();
         Ok(Stats {
@@ -291,6 +292,10 @@ impl ContactStore {
             apps: figures.held.apps,
             file_bytes: disk.len().map_err(StorageError::from)?,
             cache_bytes: inner.options.cache_bytes,
+            index_bytes: memory.index_bytes,
+            index_is_complete: memory.index_is_complete,
+            index_pending: memory.index_pending,
+            card_bytes: memory.card_bytes,
             wider_mode: inner.wider_mode,
             needs_reopen,
             waiting_requests: load.requests,

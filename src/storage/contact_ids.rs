@@ -87,6 +87,7 @@ mod tests {
             check_clean: true,
             cache_bytes: 1 << 20,
             index_memory: 1 << 20,
+            card_memory: 0,
             folding: crate::storage::Folding::default(),
             now: Timestamp::default(),
             hash_mask: u64::MAX,

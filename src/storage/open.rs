@@ -18,6 +18,7 @@ use crate::time::Timestamp;
 
 use super::create::{self, Unpublished};
 use super::disk::{Attached, Backend, Disk, FileDisk, FileLock};
+use super::gather::Gather;
 use super::guard::{CHANGED, ENDS_EARLY, Failure, drop_guarded, guarded};
 use super::meta::{FORMAT, FormatRow, IDN, State};
 use super::overlay::Overlay;
@@ -51,6 +52,8 @@ pub(crate) struct OpenAs {
     pub(crate) hash_mask: u64,
     /// The most bytes of memory for the indexes.
     pub(crate) index_memory: usize,
+    /// About the most bytes of memory for decoded cards.
+    pub(crate) card_memory: usize,
     /// When and how much of the indexes is folded.
     pub(crate) folding: Folding,
     /// [`FORMAT`], but for tests that want a file of the future.
@@ -169,9 +172,10 @@ fn initialize(claimed: &Claimed, open_as: &OpenAs) -> Result<(), OpenError> {
         let format_key = record::FORMAT_KEY.to_key();
         let state_key = record::STATE_KEY.to_key();
         let format = record::encode_format(&format_key, &format)?;
-        let state = record::encode(&state_key, &State::new())?;
+        let (mut state, mut index_state) = (Vec::new(), Vec::new());
+        record::encode(&mut state, &state_key, &State::new())?;
         let index_state_key = record::INDEX_STATE_KEY.to_key();
-        let index_state = record::encode(&index_state_key, &IndexState::default())?;
+        record::encode(&mut index_state, &index_state_key, &IndexState::default())?;
         let rows = [
             (&format_key, Write::Put(&format)),
             (&state_key, Write::Put(&state)),
@@ -210,7 +214,7 @@ pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened
         claimed.disk.sync_data()?;
     }
 
-    let attached = claimed.attach(claimed.disk.clone());
+    let attached = claimed.attach(Arc::new(Gather::new(claimed.disk.clone())));
     let database = build(&attached, open_as.cache_bytes)?;
     match guarded(|| read_format(&database)) {
         Ok(Ok(format)) => Ok(Opened {

@@ -4,6 +4,8 @@
 //! specified and frozen; the golden bytes in the tests hold it to that. This module does not know
 //! what rows mean to each other.
 
+use std::ops::Range;
+
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use bincode::enc::write::Writer;
 use bincode::error::EncodeError;
@@ -47,54 +49,65 @@ const CONFIG: Configuration<LittleEndian, Varint, Limit<RECORD_BYTES>> =
 const DAMAGED: Failure = Failure::Corrupt("a record whose checksum does not hold");
 const MALFORMED: Failure = Failure::Corrupt("a record that does not decode");
 
-/// The bytes of a record that is being written.
-pub(crate) struct Payload(Vec<u8>);
+/// The bytes of records, the last of which is being written.
+pub(crate) struct Payload<'b>(&'b mut Vec<u8>);
 
-impl Writer for Payload {
+impl Writer for Payload<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         self.0.extend_from_slice(bytes);
         Ok(())
     }
 }
 
-impl Payload {
+impl Payload<'_> {
     fn push(&mut self, record: impl Encode) -> Result<(), Failure> {
         bincode::encode_into_writer(record, &mut *self, CONFIG).map_err(|_| MALFORMED)
     }
 }
 
-/// Makes the bytes of a row.
+/// Appends the bytes of a row to `to`: the version, what `encode` makes, and the checksum that `sum`
+/// gives of it. Says where they are.
 fn seal(
-    table: Table,
-    key: &Key,
-    encode: impl FnOnce(&mut Payload) -> Result<(), Failure>,
-) -> Result<Box<[u8]>, Failure> {
-    let mut record = Payload(Vec::with_capacity(128));
-    record.0.push(VERSION);
-    encode(&mut record)?;
-    let sum = checksum(table, key, record.0.get(1..).unwrap_or_default());
-    finished(record, sum)
-}
-
-fn finished(mut record: Payload, sum: u32) -> Result<Box<[u8]>, Failure> {
-    record.0.extend_from_slice(&sum.to_le_bytes());
-    if record.0.len() > RECORD_BYTES {
+    to: &mut Vec<u8>,
+    version: u8,
+    encode: impl FnOnce(&mut Payload<'_>) -> Result<(), Failure>,
+    sum: impl FnOnce(&[u8]) -> u32,
+) -> Result<Range<usize>, Failure> {
+    let start = to.len();
+    to.push(version);
+    encode(&mut Payload(to))?;
+    let payload = to.get(start.saturating_add(1)..).unwrap_or_default();
+    let sum = sum(payload);
+    to.extend_from_slice(&sum.to_le_bytes());
+    if to.len().saturating_sub(start) > RECORD_BYTES {
         return Err(Failure::Corrupt("a record longer than any may be"));
     }
-    Ok(record.0.into_boxed_slice())
+    Ok(start..to.len())
 }
 
-/// Makes the bytes of a row.
-pub(super) fn encode<R: Row>(key: &Key, row: &R) -> Result<Box<[u8]>, Failure> {
-    seal(R::TABLE, key, |record| row.encode(record))
+/// Appends the bytes of a row to `to`, and says where they are.
+pub(super) fn encode<R: Row>(
+    to: &mut Vec<u8>,
+    key: &Key,
+    row: &R,
+) -> Result<Range<usize>, Failure> {
+    let sum = |payload: &[u8]| checksum(R::TABLE, key, payload);
+    seal(to, VERSION, |record| row.encode(record), sum)
 }
 
-/// Makes the bytes of a row whose payload is `bytes`.
-pub(super) fn encode_bytes(table: Table, key: &Key, bytes: &[u8]) -> Result<Box<[u8]>, Failure> {
-    seal(table, key, |record| {
+/// The same of a row whose payload is `bytes`.
+pub(super) fn encode_bytes(
+    to: &mut Vec<u8>,
+    table: Table,
+    key: &Key,
+    bytes: &[u8],
+) -> Result<Range<usize>, Failure> {
+    let as_it_is = |record: &mut Payload<'_>| {
         record.0.extend_from_slice(bytes);
         Ok(())
-    })
+    };
+    let sum = |payload: &[u8]| checksum(table, key, payload);
+    seal(to, VERSION, as_it_is, sum)
 }
 
 /// Reads the bytes of a row: `decode` gets the payload once version and checksum hold.
@@ -252,7 +265,7 @@ impl Row for CardRow {
     const TABLE: Table = Table::Contacts;
     type Key = ContactId;
 
-    fn encode(&self, to: &mut Payload) -> Result<(), Failure> {
+    fn encode(&self, to: &mut Payload<'_>) -> Result<(), Failure> {
         to.push(CardRecord {
             created_at: self.created_at.as_millis(),
             created_through: self.created_through.map_or(0, |app| app.0),
@@ -334,7 +347,7 @@ impl Row for AppRow {
     const TABLE: Table = Table::Apps;
     type Key = AppId;
 
-    fn encode(&self, to: &mut Payload) -> Result<(), Failure> {
+    fn encode(&self, to: &mut Payload<'_>) -> Result<(), Failure> {
         to.push(AppRecord {
             number: self.number.0,
             name: self.name.as_str(),
@@ -369,7 +382,7 @@ impl Row for AppTallyRow {
     const TABLE: Table = Table::Meta;
     type Key = AppNumber;
 
-    fn encode(&self, to: &mut Payload) -> Result<(), Failure> {
+    fn encode(&self, to: &mut Payload<'_>) -> Result<(), Failure> {
         to.push(AppTallyRecord {
             app: self.app.as_u128(),
             phase: match self.phase {
@@ -464,7 +477,7 @@ impl Row for SubscriberRow {
     const TABLE: Table = Table::Subscribers;
     type Key = SubscriberId;
 
-    fn encode(&self, to: &mut Payload) -> Result<(), Failure> {
+    fn encode(&self, to: &mut Payload<'_>) -> Result<(), Failure> {
         to.push(SubscriberRecord {
             token: self.token.as_str(),
             holders: self.holders.iter().map(|holder| holder.value()).collect(),
@@ -507,7 +520,7 @@ impl Row for MessageRow {
     const TABLE: Table = Table::Messages;
     type Key = MessageKey;
 
-    fn encode(&self, to: &mut Payload) -> Result<(), Failure> {
+    fn encode(&self, to: &mut Payload<'_>) -> Result<(), Failure> {
         to.push(MessageRecord {
             last_at: self.last_at.as_millis(),
             counts: CountsRecord::new(self.counts),
@@ -527,7 +540,7 @@ impl Row for TakenRow {
     const TABLE: Table = Table::TakenIds;
     type Key = u64;
 
-    fn encode(&self, to: &mut Payload) -> Result<(), Failure> {
+    fn encode(&self, to: &mut Payload<'_>) -> Result<(), Failure> {
         to.push(self.last)
     }
 
@@ -542,7 +555,7 @@ impl Row for FormerIdRow {
     const TABLE: Table = Table::FormerIds;
     type Key = SubscriberId;
 
-    fn encode(&self, to: &mut Payload) -> Result<(), Failure> {
+    fn encode(&self, to: &mut Payload<'_>) -> Result<(), Failure> {
         to.push(self.now.value())
     }
 
@@ -573,7 +586,7 @@ impl Row for State {
     const TABLE: Table = Table::Meta;
     type Key = u64;
 
-    fn encode(&self, to: &mut Payload) -> Result<(), Failure> {
+    fn encode(&self, to: &mut Payload<'_>) -> Result<(), Failure> {
         to.push(StateRecord {
             sequence: self.sequence.value(),
             next_contact: self.next_contact,
@@ -613,7 +626,7 @@ impl Row for IndexState {
     const TABLE: Table = Table::Meta;
     type Key = u64;
 
-    fn encode(&self, to: &mut Payload) -> Result<(), Failure> {
+    fn encode(&self, to: &mut Payload<'_>) -> Result<(), Failure> {
         let Layout {
             generation,
             cursor,
@@ -677,7 +690,7 @@ pub(super) enum FormatFound {
 ///
 /// Its first 24 bytes of payload (application, read format, write format) stay what they are in
 /// every format to come, so that each version can tell a newer file from a damaged one.
-pub(super) fn encode_format(key: &Key, row: &FormatRow) -> Result<Box<[u8]>, Failure> {
+pub(super) fn encode_format(key: &Key, row: &FormatRow) -> Result<Vec<u8>, Failure> {
     seal_format(key, |record| {
         record.0.extend_from_slice(&APPLICATION);
         record.0.extend_from_slice(&row.read_format.to_le_bytes());
@@ -695,13 +708,12 @@ pub(super) fn encode_format(key: &Key, row: &FormatRow) -> Result<Box<[u8]>, Fai
 
 fn seal_format(
     key: &Key,
-    encode: impl FnOnce(&mut Payload) -> Result<(), Failure>,
-) -> Result<Box<[u8]>, Failure> {
-    let mut record = Payload(vec![VERSION_1]);
-    encode(&mut record)?;
-    let payload = record.0.get(1..).unwrap_or_default();
-    let sum = checksum_of_format_1(Table::Meta as u64, key, payload);
-    finished(record, sum)
+    encode: impl FnOnce(&mut Payload<'_>) -> Result<(), Failure>,
+) -> Result<Vec<u8>, Failure> {
+    let mut record = Vec::new();
+    let sum = |payload: &[u8]| checksum_of_format_1(Table::Meta as u64, key, payload);
+    seal(&mut record, VERSION_1, encode, sum)?;
+    Ok(record)
 }
 
 /// Reads the bytes of the format row.
@@ -742,10 +754,10 @@ pub fn decode_records(bytes: &[u8]) {
         let Ok(row) = R::decode(key, bytes) else {
             return;
         };
-        let mut again = Payload(Vec::new());
+        let mut again = Vec::new();
         let same = row
-            .encode(&mut again)
-            .and_then(|()| R::decode(key, &again.0));
+            .encode(&mut Payload(&mut again))
+            .and_then(|()| R::decode(key, &again));
         assert!(
             same.is_ok_and(|same| same == row),
             "a row of {} is not what it encodes to",
@@ -817,10 +829,8 @@ mod tests {
     #[test]
     fn a_record_has_at_most_16_mib() {
         let sealed = |bytes: usize| {
-            seal(Table::Contacts, &Key::Int(1), |record| {
-                record.0.resize(bytes - CHECKSUM_BYTES, 7);
-                Ok(())
-            })
+            let payload = vec![7; bytes - CHECKSUM_BYTES - 1];
+            encode_bytes(&mut Vec::new(), Table::Contacts, &Key::Int(1), &payload)
         };
         let longest = sealed(RECORD_BYTES).map(|record| record.len());
         assert!(matches!(longest, Ok(16_777_216)), "{longest:?}");
@@ -836,7 +846,8 @@ mod tests {
     fn the_bytes_of_every_record_are_the_golden_ones() {
         const SUBSCRIBER: Key = Key::Int(1 << 40 | 7);
         fn bytes<R: Row + PartialEq>(key: Key, row: &R) -> String {
-            let sealed = encode(&key, row).map(Vec::from).unwrap_or_default();
+            let mut sealed = Vec::new();
+            assert!(encode(&mut sealed, &key, row).is_ok());
             let read = decode_row::<R>(&key, &sealed);
             assert!(read.is_ok_and(|(_, read)| read == *row), "{:?}", R::TABLE);
             sealed.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -962,7 +973,8 @@ mod tests {
     #[test]
     fn no_flipped_bit_and_no_other_length_of_a_record_goes_unnoticed() {
         let key = Key::Int(1);
-        let sealed = encode(&key, &card()).map(Vec::from).unwrap_or_default();
+        let mut sealed = Vec::new();
+        assert!(encode(&mut sealed, &key, &card()).is_ok());
         let read = |bytes: &[u8]| decode_row::<CardRow>(&key, bytes);
         assert!(read(&sealed).is_ok_and(|(_, row)| row == card()));
         for at in 0..sealed.len() {
@@ -991,11 +1003,11 @@ mod tests {
 
     #[test]
     fn a_payload_that_goes_on_behind_its_row_is_refused() {
-        let mut payload = Payload(Vec::new());
-        assert!(card().encode(&mut payload).is_ok());
-        assert!(decoded(&payload.0).is_ok_and(|row| row == card()));
-        payload.0.push(0);
-        assert!(matches!(decoded(&payload.0), Err(Failure::Corrupt(_))));
+        let mut payload = Vec::new();
+        assert!(card().encode(&mut Payload(&mut payload)).is_ok());
+        assert!(decoded(&payload).is_ok_and(|row| row == card()));
+        payload.push(0);
+        assert!(matches!(decoded(&payload), Err(Failure::Corrupt(_))));
     }
 
     /// Without its limit the decoder would allocate what a damaged length says, and abort.
