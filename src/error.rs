@@ -301,6 +301,17 @@ pub enum OpenError {
     /// A file of something else.
     #[error("the file is not a contact store")]
     Foreign,
+    /// A contact store of an older format. Opened with
+    /// [`Options::upgrade`](crate::Options::upgrade), it is upgraded. It is as it was.
+    #[error(
+        "the file has format {found}, this version works with {known}: open it with the option upgrade"
+    )]
+    OldFormat {
+        /// The format of the file.
+        found: u32,
+        /// The format that this version works with.
+        known: u32,
+    },
     /// A contact store written by a newer version of this crate.
     #[error("the file has format {found}, the newest known is {known}")]
     NewerFormat {

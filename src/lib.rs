@@ -127,6 +127,7 @@ mod identifier;
 pub mod limits;
 mod matching;
 mod new_contact;
+mod opening;
 mod operation;
 mod options;
 mod recipient;
@@ -168,6 +169,7 @@ pub use identifier::{
 };
 pub use limits::{Limit, LimitExceeded, LimitTooHigh, Limits};
 pub use matching::{Decision, Explanation};
+pub use opening::{Opening, OpeningStage};
 pub use options::{Check, Create, Options, WhenFull};
 pub use recipient::{Address, GivenRecipient, Recipient, RecipientError};
 pub use record_reports::{RecordReports, Report, ReportOutcome};

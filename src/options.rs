@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::add_tokens::Applied;
 use crate::limits::Limits;
+use crate::opening::{Opening, Progress};
 use crate::rules::{
     FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership, UnknownContactId,
 };
@@ -37,6 +38,16 @@ pub struct Options {
     /// About the most bytes of memory for decoded cards, which those looked up often are kept as.
     /// Default 64 MiB, for up to 65,536 cards; 0 keeps none.
     pub card_memory: usize,
+    /// Whether a file of an older format is upgraded to the present one. Default: no, it is refused with
+    /// [`OpenError::OldFormat`](crate::OpenError::OldFormat).
+    ///
+    /// An upgrade is one commit: whatever cuts it off, the file is of one format or of the other. The
+    /// file grows by about its own size, which later writes use. Versions of this crate that know the
+    /// older format alone do not open it any more.
+    pub upgrade: bool,
+    /// What is told how far opening has come, from the thread that opens: a few times a second where
+    /// opening takes long.
+    pub on_opening: Option<Arc<dyn Fn(Opening) + Send + Sync>>,
     /// The limits, each with its default in [`Limits`].
     pub limits: Limits,
     /// How contacts are matched, where a request does not say (R14).
@@ -100,6 +111,8 @@ impl Default for Options {
             cache_bytes: 256 << 20,
             index_memory: 1 << 30,
             card_memory: 64 << 20,
+            upgrade: false,
+            on_opening: None,
             limits: Limits::default(),
             policy: MatchPolicy::default(),
             ownership: Ownership::default(),
@@ -122,6 +135,10 @@ impl Options {
             invalid_identifier: self.invalid_identifier,
             unknown_contact_id: self.unknown_contact_id,
         }
+    }
+
+    pub(crate) fn progress(&self) -> Option<Progress> {
+        self.on_opening.clone().map(Progress)
     }
 
     pub(crate) fn hash_mask(&self) -> u64 {
@@ -169,6 +186,7 @@ impl fmt::Debug for Options {
             .field("cache_bytes", &self.cache_bytes)
             .field("index_memory", &self.index_memory)
             .field("card_memory", &self.card_memory)
+            .field("upgrade", &self.upgrade)
             .field("limits", &self.limits)
             .field("policy", &self.policy)
             .field("ownership", &self.ownership)

@@ -107,6 +107,8 @@ impl ContactStore {
             cache_bytes: options.cache_bytes,
             index_memory: options.index_memory,
             card_memory: options.card_memory,
+            upgrade: options.upgrade,
+            progress: options.progress(),
             folding: options.folding(),
             now: options.clock.now(),
             hash_mask: options.hash_mask(),

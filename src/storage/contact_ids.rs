@@ -88,6 +88,8 @@ mod tests {
             cache_bytes: 1 << 20,
             index_memory: 1 << 20,
             card_memory: 0,
+            upgrade: false,
+            progress: None,
             folding: crate::storage::Folding::default(),
             now: Timestamp::default(),
             hash_mask: u64::MAX,

@@ -10,6 +10,7 @@ mod create;
 mod disk;
 mod draft;
 mod engine;
+mod format_1;
 mod gather;
 mod guard;
 mod hash;
@@ -23,7 +24,9 @@ mod rows;
 mod slot;
 mod snapshot;
 mod tables;
+mod told;
 mod unique;
+mod upgrade;
 mod verify;
 mod witness;
 

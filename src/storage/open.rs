@@ -13,6 +13,7 @@ use redb::{Builder, Database, ReadableDatabase, TableError};
 
 use crate::error::OpenError;
 use crate::identifier::CANONICAL_VERSION;
+use crate::opening::{OpeningStage, Progress};
 use crate::seeded::{SeededFault, seeded};
 use crate::time::Timestamp;
 
@@ -20,13 +21,16 @@ use super::create::{self, Unpublished};
 use super::disk::{Attached, Backend, Disk, FileDisk, FileLock};
 use super::gather::Gather;
 use super::guard::{CHANGED, ENDS_EARLY, Failure, drop_guarded, guarded};
+use super::hash::IndexHasher;
 use super::meta::{FORMAT, FormatRow, IDN, State};
 use super::overlay::Overlay;
 use super::record::{self, FormatFound};
 use super::rows::{Row as _, RowKey as _};
 use super::slot;
 use super::tables::{Key, OpenTable, Table, Write, create_all, write};
+use super::told::Told;
 use super::unique::{Folding, IndexState};
+use super::upgrade::upgrade;
 use super::witness::Witness;
 
 /// Where a store is.
@@ -37,7 +41,7 @@ pub(crate) enum Place {
 }
 
 /// How a store is opened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct OpenAs {
     /// Whether to create one where there is none.
     pub(crate) may_create: bool,
@@ -54,6 +58,9 @@ pub(crate) struct OpenAs {
     pub(crate) index_memory: usize,
     /// About the most bytes of memory for decoded cards.
     pub(crate) card_memory: usize,
+    /// Whether a file of an older format is upgraded.
+    pub(crate) upgrade: bool,
+    pub(crate) progress: Option<Progress>,
     /// When and how much of the indexes is folded.
     pub(crate) folding: Folding,
     /// [`FORMAT`], but for tests that want a file of the future.
@@ -205,7 +212,17 @@ fn random_bits() -> Result<[u128; 2], OpenError> {
 pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened, OpenError> {
     claimed.disk.forget();
     let header = read_header(&*claimed.disk)?;
-    let checked = check(claimed, open_as, Overlay::new(claimed.disk.clone())?)?;
+    let disk: Arc<dyn Disk> = match &open_as.progress {
+        Some(progress) => Arc::new(Told::new(claimed.disk.clone(), progress.clone())?),
+        None => claimed.disk.clone(),
+    };
+    let checked = check(claimed, open_as, Overlay::new(disk)?)?;
+    if checked.format.read_format < FORMAT && !open_as.upgrade {
+        return Err(OpenError::OldFormat {
+            found: checked.format.read_format,
+            known: FORMAT,
+        });
+    }
     if let Some(flags) = slot::flags_for_newer_slot(&header)
         && is_newer_slot_whole(claimed, open_as, &header, flags)?
     {
@@ -216,7 +233,7 @@ pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened
 
     let attached = claimed.attach(Arc::new(Gather::new(claimed.disk.clone())));
     let database = build(&attached, open_as.cache_bytes)?;
-    match guarded(|| read_format(&database)) {
+    match guarded(|| upgraded(&database, open_as)) {
         Ok(Ok(format)) => Ok(Opened {
             database,
             attached,
@@ -232,6 +249,24 @@ pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened
             Err(open_failure(failure))
         }
     }
+}
+
+/// What the file says it is, once it is of the present format.
+fn upgraded(
+    database: &Database,
+    open_as: &OpenAs,
+) -> Result<Result<FormatRow, OpenError>, Failure> {
+    let format = match read_format(database)? {
+        Ok(format) if format.read_format < FORMAT => format,
+        read => return Ok(read),
+    };
+    let hasher = IndexHasher::new(format.index_key, open_as.hash_mask);
+    upgrade(database, &format, hasher, |done, of| {
+        if let Some(progress) = &open_as.progress {
+            progress.tell(OpeningStage::Upgrading, done, of);
+        }
+    })?;
+    read_format(database)
 }
 
 /// The first bytes of the file, if they are such as redb writes.
@@ -288,6 +323,7 @@ fn is_newer_slot_whole(
 
 /// What was found by checking.
 struct Checked {
+    format: FormatRow,
     /// The number of the newest commit once redb has opened it.
     newest: u64,
     pages_verified: bool,
@@ -309,8 +345,9 @@ fn check(claimed: &Claimed, open_as: &OpenAs, overlay: Overlay) -> Result<Checke
     });
     drop_guarded(database);
     attached.detach();
-    checked.map_err(open_failure)??;
+    let format = checked.map_err(open_failure)??;
     Ok(Checked {
+        format,
         newest: newest?,
         pages_verified,
     })
@@ -356,13 +393,20 @@ fn read_format(database: &Database) -> Result<Result<FormatRow, OpenError>, Fail
         }
         Some(FormatFound::Known(format)) => format,
     };
-    if (format.canonical_version, format.idn) != (CANONICAL_VERSION, IDN) {
+    let is_old = format.read_format < FORMAT;
+    // An upgrade leaves the values as they are, and counts them as older forms.
+    let known_forms = format.canonical_version == CANONICAL_VERSION
+        || is_old && format.canonical_version < CANONICAL_VERSION;
+    if !known_forms || format.idn != IDN {
         return Ok(Err(OpenError::OtherCanonicalForms {
             found: format.canonical_version,
             found_idn: format.idn,
             known: CANONICAL_VERSION,
             known_idn: IDN,
         }));
+    }
+    if is_old {
+        return Ok(Ok(format));
     }
     for table in Table::ALL {
         OpenTable::open(&transaction, table)?;

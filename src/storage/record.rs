@@ -47,7 +47,7 @@ const CONFIG: Configuration<LittleEndian, Varint, Limit<RECORD_BYTES>> =
     bincode::config::standard().with_limit::<RECORD_BYTES>();
 
 const DAMAGED: Failure = Failure::Corrupt("a record whose checksum does not hold");
-const MALFORMED: Failure = Failure::Corrupt("a record that does not decode");
+pub(super) const MALFORMED: Failure = Failure::Corrupt("a record that does not decode");
 
 /// The bytes of records, the last of which is being written.
 pub(crate) struct Payload<'b>(&'b mut Vec<u8>);
@@ -158,14 +158,14 @@ pub(super) fn decode_row<R: Row>(key: &Key, record: &[u8]) -> Result<(R::Key, R)
 }
 
 /// Decodes what a payload begins with, and takes it off.
-fn take<'a, T: BorrowDecode<'a, ()>>(payload: &mut &'a [u8]) -> Result<T, Failure> {
+pub(super) fn take<'a, T: BorrowDecode<'a, ()>>(payload: &mut &'a [u8]) -> Result<T, Failure> {
     let (record, read) =
         bincode::borrow_decode_from_slice(payload, CONFIG).map_err(|_| MALFORMED)?;
     *payload = payload.get(read..).ok_or(MALFORMED)?;
     Ok(record)
 }
 
-fn ended(payload: &[u8]) -> Result<(), Failure> {
+pub(super) fn ended(payload: &[u8]) -> Result<(), Failure> {
     if payload.is_empty() {
         Ok(())
     } else {
@@ -174,7 +174,7 @@ fn ended(payload: &[u8]) -> Result<(), Failure> {
 }
 
 /// Decodes a whole payload.
-fn decode<'a, T: BorrowDecode<'a, ()>>(mut payload: &'a [u8]) -> Result<T, Failure> {
+pub(super) fn decode<'a, T: BorrowDecode<'a, ()>>(mut payload: &'a [u8]) -> Result<T, Failure> {
     let record = take(&mut payload)?;
     ended(payload)?;
     Ok(record)
@@ -209,7 +209,7 @@ struct CardRecord<'a> {
 
 /// A field of a contact. The order of the variants is part of the file format.
 #[derive(Encode, BorrowDecode)]
-enum FieldRecord<'a> {
+pub(super) enum FieldRecord<'a> {
     FirstName(&'a str),
     LastName(&'a str),
     LanguageCode(&'a str),
@@ -238,7 +238,7 @@ impl<'a> FieldRecord<'a> {
         named.into_iter().flatten().chain(custom)
     }
 
-    fn put(self, fields: &mut ContactFields) {
+    pub(super) fn put(self, fields: &mut ContactFields) {
         match self {
             FieldRecord::FirstName(value) => fields.first_name = Some(value.to_owned()),
             FieldRecord::LastName(value) => fields.last_name = Some(value.to_owned()),
@@ -295,17 +295,6 @@ impl Row for CardRow {
 
     fn decode(_: &ContactId, mut payload: &[u8]) -> Result<Self, Failure> {
         let card: CardRecord<'_> = take(&mut payload)?;
-        let mut identifiers = Identifiers::default();
-        if let Some(id) = card.external_id {
-            identifiers =
-                identifiers.with_external_customer_id(ExternalId::from_stored(id.to_owned()));
-        }
-        if let Some(phone) = card.phone {
-            identifiers = identifiers.with_phone(Phone::from_u64(phone).ok_or(MALFORMED)?);
-        }
-        if let Some(email) = card.email {
-            identifiers = identifiers.with_email(Email::from_stored(email.to_owned()));
-        }
         let mut fields = ContactFields::default();
         for _ in 0..card.fields {
             take::<FieldRecord<'_>>(&mut payload)?.put(&mut fields);
@@ -328,11 +317,30 @@ impl Row for CardRow {
         Ok(CardRow {
             created_at: Timestamp::from_millis(card.created_at),
             created_through: (card.created_through > 0).then_some(AppNumber(card.created_through)),
-            identifiers,
+            identifiers: identifiers(card.external_id, card.phone, card.email)?,
             fields,
             tokens,
         })
     }
+}
+
+/// The identifiers of a card, as they are stored.
+pub(super) fn identifiers(
+    external_id: Option<&str>,
+    phone: Option<u64>,
+    email: Option<&str>,
+) -> Result<Identifiers, Failure> {
+    let mut identifiers = Identifiers::default();
+    if let Some(id) = external_id {
+        identifiers = identifiers.with_external_customer_id(ExternalId::from_stored(id.to_owned()));
+    }
+    if let Some(phone) = phone {
+        identifiers = identifiers.with_phone(Phone::from_u64(phone).ok_or(MALFORMED)?);
+    }
+    if let Some(email) = email {
+        identifiers = identifiers.with_email(Email::from_stored(email.to_owned()));
+    }
+    Ok(identifiers)
 }
 
 #[derive(Encode, BorrowDecode)]
@@ -418,7 +426,7 @@ impl Row for AppTallyRow {
 }
 
 #[derive(Encode, BorrowDecode)]
-struct CountsRecord {
+pub(super) struct CountsRecord {
     sent: u64,
     failed: u64,
     clicked: u64,
@@ -438,7 +446,7 @@ impl CountsRecord {
         }
     }
 
-    fn counts(&self) -> StatusCounts {
+    pub(super) fn counts(&self) -> StatusCounts {
         StatusCounts {
             sent: self.sent,
             failed: self.failed,
@@ -462,6 +470,10 @@ fn status_from_byte(byte: u8) -> Result<Status, Failure> {
         3 => Ok(Status::Clicked),
         _ => Err(MALFORMED),
     }
+}
+
+pub(super) fn status_at((status, at): (u8, u64)) -> Result<(Status, Timestamp), Failure> {
+    Ok((status_from_byte(status)?, Timestamp::from_millis(at)))
 }
 
 #[derive(Encode, BorrowDecode)]
@@ -491,10 +503,6 @@ impl Row for SubscriberRow {
 
     fn decode(id: &SubscriberId, payload: &[u8]) -> Result<Self, Failure> {
         let subscriber: SubscriberRecord<'_> = decode(payload)?;
-        let last_status = match subscriber.last_status {
-            Some((status, at)) => Some((status_from_byte(status)?, Timestamp::from_millis(at))),
-            None => None,
-        };
         Ok(SubscriberRow {
             app: id.app(),
             token: Token::from_stored(subscriber.token.to_owned()),
@@ -504,7 +512,7 @@ impl Row for SubscriberRow {
                 .map(contact)
                 .collect::<Result<_, _>>()?,
             last_registered_at: Timestamp::from_millis(subscriber.last_registered_at),
-            last_status,
+            last_status: subscriber.last_status.map(status_at).transpose()?,
             counts: subscriber.counts.counts(),
         })
     }
@@ -674,6 +682,18 @@ struct FormatRecord<'a> {
     index_key: u128,
     created_by: &'a str,
     created_at: u64,
+    /// Not in format 1.
+    upgraded_from: u32,
+}
+
+#[derive(BorrowDecode)]
+struct FormatRecord1<'a> {
+    canonical_version: u32,
+    idn: bool,
+    store: u128,
+    index_key: u128,
+    created_by: &'a str,
+    created_at: u64,
 }
 
 /// What the first row of a file says. Its record is one of format 1 in every format.
@@ -702,6 +722,7 @@ pub(super) fn encode_format(key: &Key, row: &FormatRow) -> Result<Vec<u8>, Failu
             index_key: row.index_key,
             created_by: &row.created_by,
             created_at: row.created_at.as_millis(),
+            upgraded_from: row.upgraded_from,
         })
     })
 }
@@ -732,7 +753,20 @@ pub(super) fn decode_format(key: &Key, record: &[u8]) -> Result<FormatFound, Fai
         if read_format > FORMAT || write_format > FORMAT {
             return Ok(FormatFound::Newer(read_format.max(write_format)));
         }
-        let format: FormatRecord<'_> = decode(rest)?;
+        let format: FormatRecord<'_> = if read_format == 1 {
+            let old: FormatRecord1<'_> = decode(rest)?;
+            FormatRecord {
+                canonical_version: old.canonical_version,
+                idn: old.idn,
+                store: old.store,
+                index_key: old.index_key,
+                created_by: old.created_by,
+                created_at: old.created_at,
+                upgraded_from: 0,
+            }
+        } else {
+            decode(rest)?
+        };
         Ok(FormatFound::Known(FormatRow {
             read_format,
             write_format,
@@ -742,6 +776,7 @@ pub(super) fn decode_format(key: &Key, record: &[u8]) -> Result<FormatFound, Fai
             index_key: format.index_key,
             created_by: format.created_by.to_owned(),
             created_at: Timestamp::from_millis(format.created_at),
+            upgraded_from: format.upgraded_from,
         }))
     })
 }

@@ -33,6 +33,8 @@ pub(crate) struct Snapshot {
     cards: Arc<Cards>,
     /// Counts the commits since the file was opened.
     version: u64,
+    /// Whether values may be in older canonical forms, since the file was upgraded.
+    has_old_forms: bool,
     hasher: IndexHasher,
     attachment: Arc<Attachment>,
 }
@@ -108,6 +110,7 @@ impl Snapshot {
         hasher: IndexHasher,
         attachment: Arc<Attachment>,
         cards: Arc<Cards>,
+        has_old_forms: bool,
     ) -> Result<(Self, IndexState), Failure> {
         let mut snapshot = Snapshot {
             tables: Arc::new(Tables::open(database)?),
@@ -117,6 +120,7 @@ impl Snapshot {
             indexes: Arc::new(View::new(unique::layout::Layout::default())),
             cards,
             version: 0,
+            has_old_forms,
             hasher,
             attachment,
         };
@@ -184,6 +188,10 @@ impl Snapshot {
         }
         self.directory = Arc::new(directory);
         Ok(())
+    }
+
+    pub(super) fn has_old_forms(&self) -> bool {
+        self.has_old_forms
     }
 
     pub(super) fn indexes(&self) -> &View {

@@ -105,6 +105,7 @@ fn open_code(error: &OpenError) -> &'static str {
         OpenError::Empty => "emptyFile",
         OpenError::HalfCreated => "halfCreated",
         OpenError::Foreign => "foreignFile",
+        OpenError::OldFormat { .. } => "oldFormat",
         OpenError::NewerFormat { .. } => "newerFormat",
         OpenError::OtherCanonicalForms { .. } => "otherCanonicalForms",
         OpenError::Damaged(_) => "damaged",

@@ -13,7 +13,7 @@ use super::super::record;
 use super::super::rows::Rows;
 use super::super::tables::{Key, Table};
 use super::bucket;
-use super::entry::{Entry, Place, part};
+use super::entry::{Entry, Place};
 use super::layout::Layout;
 use super::log::{self, IndexChange};
 use super::shard::{Inserted, Shard};
@@ -238,7 +238,7 @@ impl Keeper {
                 Some(unfolded) => unfolded.fold_into(old),
                 None => old,
             };
-            for (key, entries) in cut(&state.layout, place, &entries) {
+            for (key, entries) in state.layout.cut(place, &entries) {
                 let payload = bucket::encode(place.index(), entries);
                 bytes = bytes.saturating_add(payload.len());
                 commit.insert_bytes(Table::Index, key, &payload)?;
@@ -462,20 +462,4 @@ pub(crate) fn read_buckets(
             Ok(true)
         },
     )
-}
-
-/// Cuts the sorted entries of a place into the buckets of the generation that is being written.
-fn cut<'e>(
-    layout: &Layout,
-    place: Place,
-    entries: &'e [Entry],
-) -> impl Iterator<Item = (u64, &'e [Entry])> {
-    let parts = layout.new_parts(place.index());
-    let layout = *layout;
-    entries
-        .chunk_by(move |a, b| part(a.short, parts) == part(b.short, parts))
-        .map(move |chunk| {
-            let short = chunk.first().map_or(0, |entry| entry.short);
-            (layout.new_bucket(place, part(short, parts)), chunk)
-        })
 }
