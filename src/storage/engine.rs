@@ -41,12 +41,9 @@ impl Open {
     /// Ends this opening. No snapshot of it reads from the file any more.
     fn end(self, why: Detached) -> Result<(), StorageError> {
         self.attachment.detach(why);
-        drop_guarded(self.database);
+        let closed = guarded(|| Ok(self.database.close()?));
         self.attached.detach();
-        match self.attached.take_failure() {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
-        }
+        Ok(closed?)
     }
 }
 

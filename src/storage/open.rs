@@ -191,13 +191,10 @@ fn initialize(claimed: &Claimed, open_as: &OpenAs) -> Result<(), OpenError> {
         write(&transaction, Table::Meta, rows.into_iter())?;
         Ok(transaction.commit()?)
     });
-    drop_guarded(database);
+    let closed = guarded(|| Ok(database.close()?));
     attached.detach();
-    written.map_err(open_failure)?;
-    match attached.take_failure() {
-        Some(error) => Err(error.into()),
-        None => Ok(claimed.disk.sync_data()?),
-    }
+    written.and(closed).map_err(open_failure)?;
+    Ok(claimed.disk.sync_data()?)
 }
 
 fn random_bits() -> Result<[u128; 2], OpenError> {
