@@ -44,8 +44,8 @@ use super::send::send_request;
 /// | `{"forgetMessages": {"appUuid", "before"}}` | [`Line::ForgetMessages`] |
 /// | `{"verify": {}}` | [`Line::Verify`] |
 ///
-/// A member that is `null` is treated as absent, but in an item of `contacts`. Times are milliseconds
-/// since 1970 UTC (R54).
+/// A member that is `null` counts as absent, `tokens`, `statuses`, `contacts` and what stands in
+/// `contacts` excepted. Times are milliseconds since 1970 UTC (R54).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Line {
@@ -146,9 +146,7 @@ impl Line {
     pub fn parse(line: &[u8], limits: &Limits) -> Result<Self, Error> {
         check_request_size(line.len() as u64, limits)?;
         let members = Value::parse(line).and_then(|value| value.members(&MEMBERS));
-        let members = members.map_err(at(""))?;
-        let [app, time, dedupe_on, kinds @ ..] =
-            members.map(|member| member.and_then(Value::given));
+        let [app, time, dedupe_on, kinds @ ..] = members.map_err(at(""))?;
         let mut present = MEMBERS
             .into_iter()
             .skip(3)
@@ -323,7 +321,7 @@ fn nothing_in(value: Value<'_>, path: &str) -> Result<(), Error> {
 const PAGE: [&str; 3] = ["appUuid", "after", "limit"];
 
 fn made_at(value: Option<Value<'_>>) -> Result<Option<Timestamp>, Error> {
-    let time = value.map(timestamp).transpose();
+    let time = value.and_then(Value::given).map(timestamp).transpose();
     Ok(time.map_err(at("at"))?)
 }
 
