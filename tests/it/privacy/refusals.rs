@@ -101,7 +101,7 @@ pub fn json(shown: &mut Shown) {
         }
     }
     text(format!(
-        "{{\"statuses\": [{{\"token\": \"{WORD}\", \"status\": \"SENT\", \"at\": {DIGITS}}}]}}"
+        "{{\"statuses\": [{{\"token\": \"{WORD}\", \"status\": \"SENT\", \"at\": 1{DIGITS}}}]}}"
     ));
     for name in odd_names() {
         let member = format!("\"{name}\": \"{WORD}\"");
