@@ -247,6 +247,9 @@ pub enum JsonFault {
         /// Length of its name.
         bytes: usize,
     },
+    /// A time below 10^11: seconds taken for milliseconds (R54).
+    #[error("expected a time in milliseconds since 1970 UTC, found seconds: below 10^11")]
+    SecondsNotMilliseconds,
     /// The value is a text, but none of those that the member may have.
     #[error("expected {expected}")]
     NotOneOf {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use crate::add_tokens::Applied;
 use crate::limits::Limits;
 use crate::opening::{Opening, Progress};
+use crate::placeholders::Placeholders;
+use crate::report::GonePhrases;
 use crate::rules::{
     FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership, UnknownContactId,
 };
@@ -60,6 +62,11 @@ pub struct Options {
     pub unknown_contact_id: UnknownContactId,
     /// What FAILED without a reason does, where a request does not say (R32).
     pub failed_without_reason: FailedWithoutReason,
+    /// The reasons besides Forbidden for which FAILED removes the token, where a request does not say
+    /// (R32).
+    pub gone_phrases: GonePhrases,
+    /// The values that no request may give as an identifier or a token (R3).
+    pub placeholders: Placeholders,
     /// What tells the time (R54). Default: the system's clock.
     pub clock: Arc<dyn Clock>,
     /// What only the crate's own tests set.
@@ -119,6 +126,8 @@ impl Default for Options {
             invalid_identifier: InvalidIdentifier::default(),
             unknown_contact_id: UnknownContactId::default(),
             failed_without_reason: FailedWithoutReason::default(),
+            gone_phrases: GonePhrases::default(),
+            placeholders: Placeholders::default(),
             clock: Arc::new(SystemClock),
             #[cfg(feature = "testing")]
             testing: Testing::default(),
@@ -193,6 +202,8 @@ impl fmt::Debug for Options {
             .field("invalid_identifier", &self.invalid_identifier)
             .field("unknown_contact_id", &self.unknown_contact_id)
             .field("failed_without_reason", &self.failed_without_reason)
+            .field("gone_phrases", &self.gone_phrases)
+            .field("placeholders", &self.placeholders)
             .finish_non_exhaustive()
     }
 }
