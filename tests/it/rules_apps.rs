@@ -28,7 +28,7 @@ fn r11_connecting_again_replaces_what_is_given() {
               | B \"Second bot\" since 1000 subscribers 0 contacts 0 failed 0 host 0
               | C \"Shop bot\" since 2000 subscribers 0 contacts 0 failed 0 host 0
         key C => k1
-        add C : t ext=c1 => 1 created added #1
+        add C : t ext=c1 => 1 created added #3.1
         clock 3000
         // The same again changes nothing: R47 is checked behind every line.
         connect C name=\"Shop bot\" key=k1 => C
@@ -127,7 +127,7 @@ fn r11_a_disconnected_app_is_unknown_at_once() {
         "
         connect A name=\"First bot\" key=k => A
         add A : t ext=c1 | u ext=c1 | t ext=c2 => 1 created added #1 | 1 by ext added #2 | 2 created added #1 also=1
-        add B : t ext=c1                 => 1 by ext added #3
+        add B : t ext=c1                 => 1 by ext added #2.1
         report A : t SENT msg=m          => recorded
         disconnect A                     => done
         // In requests.
@@ -144,7 +144,7 @@ fn r11_a_disconnected_app_is_unknown_at_once() {
         messages A                       => error UnknownApp A
         key A                            => error UnknownApp A
         // On cards and in look-ups.
-        card 1 => 1 ext=c1 created 1000 via A [B:t#3@1000]
+        card 1 => 1 ext=c1 created 1000 via A [B:t#2.1@1000]
         card 2 => 2 ext=c2 created 1000 via A []
         subscriber A t                   => error UnknownApp A
         subscriber #1                    => none
@@ -216,11 +216,11 @@ fn r11_connecting_a_disconnected_app_starts_empty() {
         apps => A \"Again\" since 2000 subscribers 0 contacts 0 failed 0 host 0
               | B \"Second bot\" since 1000 subscribers 0 contacts 0 failed 0 host 0
         report A : #2 SENT     => unknown
-        add A : t ext=c1       => 1 by ext added #3
-        card 1 => 1 ext=c1 created 1000 via A [A:t#3@2000]
+        add A : t ext=c1       => 1 by ext added #3.1
+        card 1 => 1 ext=c1 created 1000 via A [A:t#3.1@2000]
         disconnect A           => done
         connect A              => A
-        add A : t ext=c2       => 2 created added #4
+        add A : t ext=c2       => 2 created added #4.1
         apps => A \"Bot\" since 2000 subscribers 1 contacts 1 failed 0 host 0
               | B \"Second bot\" since 1000 subscribers 0 contacts 0 failed 0 host 0
     ",
@@ -429,7 +429,7 @@ fn r37_apps_are_listed_with_exact_counts() {
         apps => A \"First bot\" since 1000 subscribers 2 contacts 1 failed 0 host 1
               | B \"Second bot\" since 1000 subscribers 0 contacts 0 failed 0 host 0
         report A : t2 FAILED => removed from 3
-        add B : t2 ext=c3 => 3 by ext added #4
+        add B : t2 ext=c3 => 3 by ext added #2.1
         apps => A \"First bot\" since 1000 subscribers 1 contacts 1 failed 1 host 1
               | B \"Second bot\" since 1000 subscribers 1 contacts 1 failed 0 host 0
         erase 3 => true
