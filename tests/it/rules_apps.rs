@@ -2,13 +2,13 @@
 
 use contact_store::{
     AccessKey, AddTokens, AppId, AppName, ConnectApp, ContactStore, Error, Fault, Field,
-    FieldError, NotAUuid, RecordReports, RemoveToken, Report, ReportOutcome, Status, SubscriberId,
+    FieldError, NotAUuid, RecordReports, RemoveToken, Report, ReportOutcome, Status,
     Token, TokenEntry,
 };
 
 use crate::support::script::script;
 use crate::support::watched_disk::WatchedDisk;
-use crate::support::{APP, OTHER_APP, add, assert_sound, at, connect, id, options, store};
+use crate::support::{APP, OTHER_APP, add, assert_sound, at, connect, id, options, store, subscriber};
 
 fn name(text: &str) -> AppName {
     AppName::parse(text).unwrap()
@@ -183,7 +183,7 @@ fn r11_a_disconnected_app_is_unknown_before_anything_is_swept() {
     let ids = |apps: Vec<contact_store::App>| apps.iter().map(|app| app.id).collect::<Vec<_>>();
     assert_eq!(ids(now.apps().unwrap()), [OTHER_APP]);
     assert_eq!(now.contact(id(7)).unwrap().unwrap().tokens, []);
-    for subscriber in [1, 2].map(SubscriberId::new) {
+    for subscriber in [1, 2].map(subscriber) {
         assert_eq!(now.subscriber(subscriber).unwrap(), None);
     }
     let token = Token::parse("t").unwrap();
@@ -360,7 +360,7 @@ fn r11_an_app_that_is_connected_again_is_not_swept() {
     let disconnected = store.disconnect_app(APP);
     let refused = store.add_tokens(AddTokens::new(APP).entry(TokenEntry::new("t1").contact_id(7)));
     let again = store.connect_app(ConnectApp::new(name("Again")).id(APP));
-    let old = Report::new(Status::Failed).subscriber(SubscriberId::new(1));
+    let old = Report::new(Status::Failed).subscriber(subscriber(1));
     let reported = store.record_reports(RecordReports::new(APP).report(old));
     let token = Token::parse("t1").unwrap();
     let removed = store.remove_token(RemoveToken::of_all(APP, token));
@@ -393,7 +393,8 @@ fn r11_an_app_that_is_connected_again_is_not_swept() {
             .map(|held| (held.token.as_str(), held.subscriber.value()))
             .collect();
         assert_eq!(held, [("t2", subscribers[0]), ("t3", subscribers[1])]);
-        assert_eq!(subscribers, [4, 5], "new ones");
+        let new_ones = [3 << 40 | 1, 3 << 40 | 2];
+        assert_eq!(subscribers, new_ones, "of the third connection");
         one_step(&store);
         assert_sound(&store);
     }

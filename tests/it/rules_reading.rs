@@ -130,7 +130,8 @@ fn r38_subscribers_are_listed_in_pages_in_the_order_of_their_ids() {
         // A page goes on behind an id that is gone, of another app, or that never was.
         report A : a FAILED => removed from 2
         subscribers A after=#3 => #4 A:d of 2 registered 1000 sent 0 failed 0 clicked 0 last -
-        subscribers A after=#2.1 => #4 A:d of 2 registered 1000 sent 0 failed 0 clicked 0 last -
+        subscribers A after=#2.1 =>
+        subscribers B after=#4 => #2.1 B:x of 1 registered 1000 sent 0 failed 0 clicked 0 last -
         subscribers A after=#18446744073709551615 =>
         subscribers B => #2.1 B:x of 1 registered 1000 sent 0 failed 0 clicked 0 last -
         subscribers C => error UnknownApp C

@@ -1,9 +1,9 @@
 //! Recipients and the request to send, clause by clause: R39, R40.
 
-use contact_store::{Limits, Recipient, SubscriberId, TokenEntry, wire};
+use contact_store::{Limits, Recipient, TokenEntry, wire};
 
 use crate::support::script::{app, script};
-use crate::support::{APP, add, id, store};
+use crate::support::{APP, add, id, store, subscriber};
 
 #[test]
 fn r39_a_recipient_is_a_subscriber() {
@@ -192,7 +192,7 @@ fn r40_a_send_request_is_read_and_its_recipient_resolved() {
     assert_eq!((address.app, address.token.as_str()), (app("A"), "chat-1"));
     assert_eq!(
         (address.subscriber, address.contact),
-        (SubscriberId::new(1), id(1))
+        (subscriber(1), id(1))
     );
     // And the same by the subscriber that the address names.
     let again = now
