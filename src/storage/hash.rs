@@ -125,7 +125,7 @@ mod tests {
 
     const GOLDEN_EMAIL: u64 = 14_847_632_080_873_804_308;
     const GOLDEN_EXTERNAL_ID: u64 = 15_855_546_842_276_927_371;
-    const GOLDEN_PHONE: u64 = 1;
+    const GOLDEN_PHONE: u64 = 845_305_901_120_132_691;
     const GOLDEN_TOKEN: u64 = 4_318_546_314_786_891_487;
 
     #[test]

@@ -934,22 +934,22 @@ mod tests {
             (
                 "card",
                 bytes(Key::Int(1), &card()),
-                "01fd0068e5cf8b010000010a010673686f702d3100010f616e6e406578616d706c652e636f6d04010003416e6e0300040463697479044b7969760404706c616e04667265650701fb2c0106313030323030fd921c08",
+                "02fd0068e5cf8b01000003010673686f702d3100010f616e6e406578616d706c652e636f6d04010003416e6e0300040463697479044b7969760404706c616e04667265650107fb5802063130303230300dc8f227",
             ),
             (
                 "subscriber",
                 bytes(SUBSCRIBER, &subscriber),
-                "0101063130303230300201fdffffffffffffff7ffb2c010103fc7011010003fbfb0001a31c8e10",
+                "02063130303230300201fdffffffffffffff7ffb2c010103fc7011010003fbfb00019f13b4b1",
             ),
             (
                 "app",
                 bytes(Key::Wide(0xa), &app),
-                "010103426f7401036b657905a2570f6d",
+                "020103426f7401036b657905d922c576",
             ),
             (
                 "tally",
                 bytes(AppNumber(1).to_key(), &tally),
-                "010a010201040541256436",
+                "020a02fb2c0102010405e97d5729",
             ),
             (
                 "message",
@@ -957,17 +957,17 @@ mod tests {
                     Key::Bytes(b"\0\0\0\0\0\0\0\x01m1".as_slice().into()),
                     &message,
                 ),
-                "010903fbfb000112aabea0",
+                "020903fbfb00015d19e397",
             ),
             (
                 "taken",
                 bytes(Key::Int(10), &TakenRow { last: 300 }),
-                "01fb2c014799d80f",
+                "02fb2c012a26dfd3",
             ),
             (
                 "state",
                 bytes(Key::Int(STATE_KEY), &State::new()),
-                "0100010101000054cfc695",
+                "020001010000d45ed04e",
             ),
             (
                 "former id",
@@ -977,7 +977,7 @@ mod tests {
                         now: SubscriberId::of(AppNumber(1), 7),
                     },
                 ),
-                "",
+                "02fd0700000000010000bc6b0e34",
             ),
             (
                 "index state",
@@ -998,7 +998,7 @@ mod tests {
                         log_end: vec![13, 14],
                     },
                 ),
-                "",
+                "02010203fb2c0102fb00100102030405060708090a0b0c020d0e3b2d369e",
             ),
         ] {
             assert_eq!(bytes, golden, "{what}");

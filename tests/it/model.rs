@@ -105,6 +105,8 @@ impl Settings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Connected {
     id: AppId,
+    /// Which connection it is, of all there ever were, from 1 on.
+    number: usize,
     name: String,
     key: Option<String>,
     connected_at: u64,
@@ -119,7 +121,8 @@ pub struct Model {
     sequence: u64,
     /// The counter of R19.
     next_contact: u64,
-    next_subscriber: u64,
+    /// How many subscriber ids each connection of an app has given out, in the order of connecting.
+    subscriber_ids: Vec<u64>,
     erased: Vec<u64>,
     apps: Vec<Connected>,
     cards: Vec<Card>,
@@ -148,7 +151,7 @@ impl Model {
             settings,
             sequence: 0,
             next_contact: 1,
-            next_subscriber: 1,
+            subscriber_ids: Vec::new(),
             erased: Vec::new(),
             apps: Vec::new(),
             cards: Vec::new(),
@@ -238,8 +241,10 @@ impl Model {
                 *app != before
             }
             None => {
+                self.subscriber_ids.push(0);
                 self.apps.push(Connected {
                     id,
+                    number: self.subscriber_ids.len(),
                     name,
                     key,
                     connected_at: clock,
@@ -327,9 +332,9 @@ impl Model {
             .collect();
         let moved = applied.ownership == Ownership::Exclusive && !others.is_empty();
 
-        let subscriber = known
-            .as_ref()
-            .map_or(self.next_subscriber, |known| known.id);
+        let connection = self.connection(app);
+        let next = subscriber_id(connection, self.subscriber_ids[connection - 1] + 1);
+        let subscriber = known.as_ref().map_or(next, |known| known.id);
         if moved || !held {
             if !moved {
                 let most = self.settings.contacts_per_token;
@@ -368,7 +373,9 @@ impl Model {
         if target.matched_by.is_none() && names.contact_id.is_none() {
             self.next_contact = contact + 1;
         }
-        self.next_subscriber = self.next_subscriber.max(subscriber + 1);
+        if subscriber == next {
+            self.subscriber_ids[connection - 1] += 1;
+        }
         put(&mut self.cards, card, |card| card.id);
         put(&mut self.subscribers, after, |subscriber| subscriber.id);
         Ok(Added {
@@ -474,6 +481,24 @@ impl Model {
     }
 
     // Subscribers, and what removes them.
+
+    /// Which connection an app is, of all there ever were.
+    fn connection(&self, app: AppId) -> usize {
+        let connected = self.apps.iter().find(|connected| connected.id == app);
+        connected.expect("the app was looked up before").number
+    }
+
+    /// Every subscriber id there ever was, and for each connection of an app one before and one after
+    /// them.
+    fn subscriber_ids(&self) -> Vec<u64> {
+        let connections = self.subscriber_ids.iter().enumerate();
+        connections
+            .flat_map(|(at, given_out)| {
+                (0..=given_out + 1).map(move |number| subscriber_id(at + 1, number))
+            })
+            .chain([0, 1])
+            .collect()
+    }
 
     fn by_token(&self, app: AppId, token: &str) -> Option<&Subscriber> {
         let is = |subscriber: &&Subscriber| subscriber.app == app && subscriber.token == token;
@@ -778,4 +803,9 @@ impl From<contact_store::FieldError> for Refusal {
     fn from(error: contact_store::FieldError) -> Self {
         Refusal::Field(error.field(), error.fault().clone())
     }
+}
+
+/// The subscriber id with this number, from 1 on, of a connection of an app.
+fn subscriber_id(connection: usize, number: u64) -> u64 {
+    (connection as u64) << 40 | number
 }

@@ -102,13 +102,13 @@ fn r28_explain_follows_the_stores_option_for_unknown_ids() {
 fn r29_a_card_returns_its_tokens_in_the_order_added() {
     script(
         "
-        add B at=100 : t9 phone=380500000001 => 1 created added #1
-        add A at=900 : t5 phone=380500000001 => 1 by phone added #2
-        add A at=300 : t7 phone=380500000001 => 1 by phone added #3
-        card 1 => 1 phone=380500000001 created 100 via B [B:t9#1@100 A:t5#2@900 A:t7#3@300]
+        add B at=100 : t9 phone=380500000001 => 1 created added #2.1
+        add A at=900 : t5 phone=380500000001 => 1 by phone added #1
+        add A at=300 : t7 phone=380500000001 => 1 by phone added #2
+        card 1 => 1 phone=380500000001 created 100 via B [B:t9#2.1@100 A:t5#1@900 A:t7#2@300]
         // The app through which it was created is remembered when that app is gone.
         disconnect B => done
-        card 1 => 1 phone=380500000001 created 100 via B [A:t5#2@900 A:t7#3@300]
+        card 1 => 1 phone=380500000001 created 100 via B [A:t5#1@900 A:t7#2@300]
     ",
     );
 }
@@ -118,21 +118,22 @@ fn r38_subscribers_are_listed_in_pages_in_the_order_of_their_ids() {
     script(
         "
         add A : c ext=c1 | b ext=c1 | a ext=c2 => 1 created added #1 | 1 by ext added #2 | 2 created added #3
-        add B : x ext=c1 => 1 by ext added #4
-        add A : d ext=c2 | c ext=c2 => 2 by ext added #5 | 2 by ext added #1 also=1
+        add B : x ext=c1 => 1 by ext added #2.1
+        add A : d ext=c2 | c ext=c2 => 2 by ext added #4 | 2 by ext added #1 also=1
         subscribers A limit=2
             => #1 A:c of 1,2 registered 1000 sent 0 failed 0 clicked 0 last -
              | #2 A:b of 1 registered 1000 sent 0 failed 0 clicked 0 last -
         subscribers A limit=2 after=#2
             => #3 A:a of 2 registered 1000 sent 0 failed 0 clicked 0 last -
-             | #5 A:d of 2 registered 1000 sent 0 failed 0 clicked 0 last -
-        subscribers A limit=2 after=#5 =>
+             | #4 A:d of 2 registered 1000 sent 0 failed 0 clicked 0 last -
+        subscribers A limit=2 after=#4 =>
         // A page goes on behind an id that is gone, of another app, or that never was.
         report A : a FAILED => removed from 2
-        subscribers A after=#3 => #5 A:d of 2 registered 1000 sent 0 failed 0 clicked 0 last -
-        subscribers A after=#4 => #5 A:d of 2 registered 1000 sent 0 failed 0 clicked 0 last -
+        subscribers A after=#3 => #4 A:d of 2 registered 1000 sent 0 failed 0 clicked 0 last -
+        subscribers A after=#2.1 =>
+        subscribers B after=#4 => #2.1 B:x of 1 registered 1000 sent 0 failed 0 clicked 0 last -
         subscribers A after=#18446744073709551615 =>
-        subscribers B => #4 B:x of 1 registered 1000 sent 0 failed 0 clicked 0 last -
+        subscribers B => #2.1 B:x of 1 registered 1000 sent 0 failed 0 clicked 0 last -
         subscribers C => error UnknownApp C
     ",
     );

@@ -214,7 +214,7 @@ fn policy_and_ownership_are_those_of_the_command_line() {
     let moved = client.add("t1", "bob@example.com").unwrap();
     moved.is(
         200,
-        r#"{"results": [{"contactId": 2, "contact": "created", "token": "moved", "subscriberId": "1", "movedFrom": [1]}]}"#,
+        r#"{"results": [{"contactId": 2, "contact": "created", "token": "moved", "subscriberId": "1099511627777", "movedFrom": [1]}]}"#,
     );
     host.stop();
 }

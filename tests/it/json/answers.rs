@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use contact_store::{
     AccessKey, AppName, BatchMode, ConnectApp, Error, GivenIdentifiers, Limits, MatchPolicy,
-    Ownership, RemoveToken, SubscriberId, Token, UnknownContactId, wire,
+    Ownership, RemoveToken, Token, UnknownContactId, wire,
 };
 
 use super::{add_body, report_body, text};
-use crate::support::{APP, OTHER_APP, at, id, store, store_with};
+use crate::support::{APP, OTHER_APP, at, id, store, store_with, subscriber};
 
 /// A store with two contacts that share a token, one of them with everything a card can have.
 fn filled(ownership: Ownership) -> contact_store::ContactStore {
@@ -40,11 +40,11 @@ fn r25_every_kind_of_outcome_of_add_tokens() {
     let rows = [
         (
             Ownership::Shared,
-            r#"{"results":[{"contactId":7,"contact":"found","matchedBy":"email","token":"alreadyHeld","subscriberId":"1","alsoHeldBy":[1]},{"contactId":2,"contact":"created","token":"added","subscriberId":"3"},{"error":{"code":"noIdentifier","message":"at least one identifier is required"}}]}"#,
+            r#"{"results":[{"contactId":7,"contact":"found","matchedBy":"email","token":"alreadyHeld","subscriberId":"1099511627777","alsoHeldBy":[1]},{"contactId":2,"contact":"created","token":"added","subscriberId":"1099511627779"},{"error":{"code":"noIdentifier","message":"at least one identifier is required"}}]}"#,
         ),
         (
             Ownership::Exclusive,
-            r#"{"results":[{"contactId":7,"contact":"found","matchedBy":"email","token":"moved","subscriberId":"1","movedFrom":[1]},{"contactId":2,"contact":"created","token":"added","subscriberId":"3"},{"error":{"code":"noIdentifier","message":"at least one identifier is required"}}]}"#,
+            r#"{"results":[{"contactId":7,"contact":"found","matchedBy":"email","token":"moved","subscriberId":"1099511627777","movedFrom":[1]},{"contactId":2,"contact":"created","token":"added","subscriberId":"1099511627779"},{"error":{"code":"noIdentifier","message":"at least one identifier is required"}}]}"#,
         ),
     ];
     for (ownership, expected) in rows {
@@ -70,7 +70,7 @@ fn r17_identifiers_that_were_skipped_are_named() {
     let added = store.add_tokens(request).wait().unwrap().outcome;
     assert_eq!(
         text(&wire::tokens_added(&added)),
-        r#"{"results":[{"contactId":2,"contact":"created","token":"added","subscriberId":"2","skipped":["email"]}]}"#
+        r#"{"results":[{"contactId":2,"contact":"created","token":"added","subscriberId":"1099511627778","skipped":["email"]}]}"#
     );
 }
 
@@ -79,12 +79,12 @@ fn r26_r29_a_card_and_its_absence() {
     let store = filled(Ownership::Shared);
     assert_eq!(
         found_by(&store, GivenIdentifiers::new().contact_id(7)),
-        r#"{"contact":{"contactId":7,"externalCustomerId":"shop-7","phone":"380500000007","email":"ann@example.com","createdAt":1000,"createdThroughAppUuid":"00000000-0000-0000-0000-00000000000a","tokens":[{"appUuid":"00000000-0000-0000-0000-00000000000a","token":"t1","subscriberId":"1","addedAt":1000}]},"matchedBy":"contactId"}"#
+        r#"{"contact":{"contactId":7,"externalCustomerId":"shop-7","phone":"380500000007","email":"ann@example.com","createdAt":1000,"createdThroughAppUuid":"00000000-0000-0000-0000-00000000000a","tokens":[{"appUuid":"00000000-0000-0000-0000-00000000000a","token":"t1","subscriberId":"1099511627777","addedAt":1000}]},"matchedBy":"contactId"}"#
     );
     // Identifiers that a card does not have are left out.
     assert_eq!(
         found_by(&store, GivenIdentifiers::new().phone("380500000001")),
-        r#"{"contact":{"contactId":1,"phone":"380500000001","createdAt":1000,"createdThroughAppUuid":"00000000-0000-0000-0000-00000000000a","tokens":[{"appUuid":"00000000-0000-0000-0000-00000000000a","token":"t2","subscriberId":"2","addedAt":1000},{"appUuid":"00000000-0000-0000-0000-00000000000a","token":"t1","subscriberId":"1","addedAt":1000}]},"matchedBy":"phone"}"#
+        r#"{"contact":{"contactId":1,"phone":"380500000001","createdAt":1000,"createdThroughAppUuid":"00000000-0000-0000-0000-00000000000a","tokens":[{"appUuid":"00000000-0000-0000-0000-00000000000a","token":"t2","subscriberId":"1099511627778","addedAt":1000},{"appUuid":"00000000-0000-0000-0000-00000000000a","token":"t1","subscriberId":"1099511627777","addedAt":1000}]},"matchedBy":"phone"}"#
     );
     assert_eq!(
         found_by(&store, GivenIdentifiers::new().email("nobody@example.com")),
@@ -137,7 +137,7 @@ fn r30_r36_reports_subscribers_and_messages() {
     let store = filled_at(NOW, Ownership::Shared);
     let body = br#"{"statuses": [
         {"token": "t1", "status": "SENT", "messageId": "m1", "at": 100000000500},
-        {"subscriberId": "1", "status": "CLICKED", "messageId": "m1", "at": 100000000400},
+        {"subscriberId": "1099511627777", "status": "CLICKED", "messageId": "m1", "at": 100000000400},
         {"token": "t2", "status": "FAILED", "messageId": "m2"},
         {"token": "t2", "status": "SENT"},
         {"token": "t1"}
@@ -152,9 +152,9 @@ fn r30_r36_reports_subscribers_and_messages() {
     let now = store.snapshot().unwrap();
     assert_eq!(
         text(&wire::subscribers(&now.subscribers(APP, None, 10).unwrap())),
-        r#"{"subscribers":[{"subscriberId":"1","token":"t1","contactIds":[7,1],"lastRegisteredAt":100000001000,"lastStatus":"SENT","lastStatusAt":100000000500,"counts":{"sent":1,"failed":0,"clicked":1}},{"subscriberId":"3","token":"t3","contactIds":[7],"lastRegisteredAt":100000001000,"counts":{"sent":0,"failed":0,"clicked":0}}]}"#
+        r#"{"subscribers":[{"subscriberId":"1099511627777","token":"t1","contactIds":[7,1],"lastRegisteredAt":100000001000,"lastStatus":"SENT","lastStatusAt":100000000500,"counts":{"sent":1,"failed":0,"clicked":1}},{"subscriberId":"1099511627779","token":"t3","contactIds":[7],"lastRegisteredAt":100000001000,"counts":{"sent":0,"failed":0,"clicked":0}}]}"#
     );
-    let after = Some(SubscriberId::new(3));
+    let after = Some(subscriber(3));
     assert_eq!(
         text(&wire::subscribers(
             &now.subscribers(APP, after, 10).unwrap()

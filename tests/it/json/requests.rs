@@ -304,7 +304,7 @@ fn r13_the_answer_names_what_was_ignored() {
     let added = store.add_tokens(request).wait().unwrap().outcome;
     assert_eq!(
         text(&wire::tokens_added(&added)),
-        r#"{"results":[{"contactId":1,"contact":"created","token":"added","subscriberId":"1","ignored":["contactId","phone"]}]}"#
+        r#"{"results":[{"contactId":1,"contact":"created","token":"added","subscriberId":"1099511627777","ignored":["contactId","phone"]}]}"#
     );
 }
 
@@ -634,7 +634,7 @@ fn r36_reports_in_json() {
         (r#"{"token": "7", "status": "SENT"}"#, "recorded"),
         (r#"{"token": 7, "status": "SENT"}"#, "recorded"),
         (
-            r#"{"subscriberId": "1", "status": "CLICKED", "token": null}"#,
+            r#"{"subscriberId": "1099511627777", "status": "CLICKED", "token": null}"#,
             "recorded",
         ),
         (
@@ -829,7 +829,7 @@ fn the_published_request_is_taken_as_it_is_published() {
     let results = add_body(&store, body.as_bytes()).unwrap();
     assert_eq!(
         serde_json::to_string(&results).unwrap(),
-        r#"[{"contact":"created","contactId":7,"subscriberId":"1","token":"added"}]"#
+        r#"[{"contact":"created","contactId":7,"subscriberId":"1099511627777","token":"added"}]"#
     );
     let card = find(&store, GivenIdentifiers::new().email("ann@example.com"))
         .unwrap()

@@ -640,7 +640,7 @@ impl Model {
             }
             self.compare_pages(shown, *app, probes.page)?;
         }
-        for id in 0..=self.next_subscriber {
+        for id in self.subscriber_ids() {
             let found = Reads::subscriber(shown, id);
             same(("subscriber", id), found, self.subscriber(id))?;
         }
@@ -662,7 +662,8 @@ impl Model {
             })
             .collect();
         // What stands beside a subscriber is another thing for each.
-        let subscribers = (0..=self.next_subscriber).zip(pairs.iter().cycle());
+        let subscribers = self.subscriber_ids().into_iter();
+        let subscribers = subscribers.zip(pairs.iter().cycle());
         let subscribers = subscribers.map(|(id, beside)| Whom {
             subscriber: Some(id),
             ..beside.clone()

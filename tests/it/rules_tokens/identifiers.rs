@@ -372,14 +372,14 @@ fn r10_a_token_belongs_to_its_app() {
     script(
         "
         add A : 77 phone=380500000001   => 1 created added #1
-        add B : 77 phone=380500000001   => 1 by phone added #2
+        add B : 77 phone=380500000001   => 1 by phone added #2.1
         // Exclusive within one app is nobody's business in the other.
-        add B ownership=exclusive : 77 phone=380500000002 => 2 created moved from 1 #2
+        add B ownership=exclusive : 77 phone=380500000002 => 2 created moved from 1 #2.1
         subscriber A 77                 => #1 A:77 of 1 registered 1000 sent 0 failed 0 clicked 0 last -
-        subscriber B 77                 => #2 B:77 of 2 registered 1000 sent 0 failed 0 clicked 0 last -
+        subscriber B 77                 => #2.1 B:77 of 2 registered 1000 sent 0 failed 0 clicked 0 last -
         report A : 77 FAILED            => removed from 1
         subscriber A 77                 => none
-        card 2                          => 2 phone=380500000002 created 1000 via B [B:77#2@1000]
+        card 2                          => 2 phone=380500000002 created 1000 via B [B:77#2.1@1000]
     ",
     );
 }

@@ -92,7 +92,7 @@ pub fn tokens() -> Vec<Request> {
     };
     let of_subscriber = Said {
         token: None,
-        subscriber: Some(1),
+        subscriber: Some(1 << 40 | 1),
         reason: Some("Bad Request".to_owned()),
         ..Said::new("", Status::Failed)
     };

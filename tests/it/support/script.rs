@@ -349,7 +349,7 @@ fn read(now: &Snapshot, verb: &str, mut words: Words) -> Result<String, Error> {
         "subscriber" => {
             let word = words.must();
             let found = match word.strip_prefix('#') {
-                Some(id) => now.subscriber(SubscriberId::new(id.parse().unwrap()))?,
+                Some(_) => now.subscriber(subscriber_id(&word))?,
                 None => now.subscriber_by_token(app(&word), &token(&words.must()))?,
             };
             found.map_or_else(none, |subscriber| show_subscriber(&subscriber))
@@ -360,7 +360,7 @@ fn read(now: &Snapshot, verb: &str, mut words: Words) -> Result<String, Error> {
             let (mut after, mut limit) = (None, 1_000);
             for (word, value) in words.named() {
                 match word.as_str() {
-                    "after" => after = Some(SubscriberId::new(value[1..].parse().unwrap())),
+                    "after" => after = Some(subscriber_id(&value)),
                     "limit" => limit = value.parse().unwrap(),
                     _ => panic!("{word}?"),
                 }
@@ -568,13 +568,20 @@ fn delivery_report(words: Vec<String>) -> Report {
             Some(("msg", message)) => report.message(message),
             Some(("at", at)) => report.at(millis(at)),
             Some(_) => panic!("{word}?"),
-            None => match word.strip_prefix('#') {
-                Some(id) => report.subscriber(SubscriberId::new(id.parse().unwrap())),
-                None => report.token(word),
-            },
+            None if word.starts_with('#') => report.subscriber(subscriber_id(word)),
+            None => report.token(word),
         };
     }
     report
+}
+
+/// A subscriber id as [`show_subscriber_id`] gives it.
+#[track_caller]
+fn subscriber_id(word: &str) -> SubscriberId {
+    let id = word.strip_prefix('#').expect("an id begins with #");
+    let (app, number) = id.split_once('.').unwrap_or(("1", id));
+    let [app, number] = [app, number].map(|number| number.parse::<u64>().unwrap());
+    SubscriberId::new(app << 40 | number)
 }
 
 fn given(words: Words) -> (MatchPolicy, GivenIdentifiers) {
@@ -635,6 +642,15 @@ fn join<T>(outcomes: &[Result<T, EntryError>], show: impl Fn(&T) -> String) -> S
     shown.join(" | ")
 }
 
+/// `#1` for the first subscriber id of the first app that was connected, `#2.1` for that of the second.
+fn show_subscriber_id(id: SubscriberId) -> String {
+    let (app, number) = (id.value() >> 40, id.value() & ((1 << 40) - 1));
+    match app {
+        1 => format!("#{number}"),
+        _ => format!("#{app}.{number}"),
+    }
+}
+
 /// `1 created added #1 skipped=email`, `1 by phone moved from 2 #1`.
 fn show_added(added: &TokenAdded) -> String {
     let by = match added.matched_by {
@@ -647,7 +663,8 @@ fn show_added(added: &TokenAdded) -> String {
         TokenPlace::Moved { from } => format!("moved from {}", show_ids(from)),
         other => panic!("{other:?}"),
     };
-    let mut shown = format!("{} {by} {place} #{}", added.contact, added.subscriber);
+    let subscriber = show_subscriber_id(added.subscriber);
+    let mut shown = format!("{} {by} {place} {subscriber}", added.contact);
     for (name, kinds) in [("skipped", added.skipped), ("ignored", added.ignored)] {
         if !kinds.is_empty() {
             shown.push_str(&format!(" {name}={}", show_kinds(kinds)));
@@ -684,7 +701,7 @@ fn show_card(card: &Card) -> String {
         .map(|held| {
             let (app, token) = (show_app_id(held.app), held.token.as_str());
             let at = held.added_at.as_millis();
-            format!("{app}:{token}#{}@{at}", held.subscriber)
+            format!("{app}:{token}{}@{at}", show_subscriber_id(held.subscriber))
         })
         .collect();
     format!("{shown} [{}]", tokens.join(" "))
@@ -699,8 +716,8 @@ fn show_subscriber(subscriber: &Subscriber) -> String {
             format!("{}@{}", status.as_str(), at.as_millis())
         });
     format!(
-        "#{} {}:{} of {} registered {} sent {} failed {} clicked {} last {last}",
-        subscriber.id,
+        "{} {}:{} of {} registered {} sent {} failed {} clicked {} last {last}",
+        show_subscriber_id(subscriber.id),
         show_app_id(subscriber.app),
         subscriber.token.as_str(),
         show_ids(&subscriber.contacts),

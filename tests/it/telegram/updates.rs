@@ -165,7 +165,10 @@ fn r35_unblocking_adds_nothing_and_the_next_link_makes_a_new_subscriber() {
     assert_eq!(became(&store, &[standing(ANN, "member")]), ["unblocked"]);
     assert_eq!(ann(&store).tokens.len(), 0);
     assert_eq!(became(&store, &[start(ANN, &link())]), ["added"]);
-    assert_eq!(ann(&store).tokens[0].subscriber.value(), 2);
+    assert_eq!(
+        ann(&store).tokens[0].subscriber,
+        crate::support::subscriber(2)
+    );
 }
 
 // Telegram repeats an update that it was not told to have arrived.
