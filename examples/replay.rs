@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 use contact_store::wire::{self, Line};
 use contact_store::{
     AppId, AppName, ContactStore, ContactUpserted, EntryError, Erased, Error, Limits, MatchPolicy,
-    MessagesForgotten, Options, Ownership, Pending, ReportOutcome, TokenRemoved, TokensAdded,
-    WhenFull,
+    MessagesForgotten, Options, Outcomes, Ownership, Pending, ReportOutcome, TokenRemoved,
+    TokensAdded, WhenFull,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -413,8 +413,8 @@ enum Submitted {
     ConnectApp(Pending<AppId>, AppName),
     DisconnectApp(Pending<()>),
     AddTokens(Pending<TokensAdded>),
-    RecordReports(Pending<Vec<Result<ReportOutcome, EntryError>>>),
-    Upsert(Pending<Vec<Result<ContactUpserted, EntryError>>>),
+    RecordReports(Pending<Outcomes<ReportOutcome>>),
+    Upsert(Pending<Outcomes<ContactUpserted>>),
     RemoveToken(Pending<TokenRemoved>),
     Erase(Pending<Erased>),
     ForgetMessages(Pending<MessagesForgotten>),

@@ -170,6 +170,21 @@ pub enum EntryError {
     Json(#[from] JsonError),
 }
 
+/// Why [`Outcomes::into_single`](crate::Outcomes::into_single) has no accepted entry to give.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotSingle {
+    /// The entry was refused. Nothing of it was written.
+    #[error(transparent)]
+    Refused(#[from] EntryError),
+    /// The request had another number of entries than one.
+    #[error("the request had {entries} entries, not one")]
+    Count {
+        /// How many it had.
+        entries: usize,
+    },
+}
+
 /// A JSON text, or a part of it, is not of the published form (R52, R55).
 ///
 /// Shows where, what was expected and what kind of thing stood there, never what it was.

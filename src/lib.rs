@@ -36,7 +36,8 @@
 //! // The person blocks the bot in one of the chats.
 //! let blocked = Report::new(Status::Failed).token("100200300").reason("Forbidden");
 //! let reported = store.record_reports(RecordReports::new(bot).report(blocked)).wait()?;
-//! assert_eq!(reported.outcome[0], Ok(ReportOutcome::Removed { from: vec![found.card.id] }));
+//! let removed = ReportOutcome::Removed { from: vec![found.card.id] };
+//! assert_eq!(reported.outcome.into_single()?, removed);
 //! let card = store.snapshot()?.contact(found.card.id)?.ok_or("still there")?;
 //! assert_eq!(card.tokens.len(), 1);
 //! store.close()?;
@@ -129,6 +130,7 @@ mod matching;
 mod new_contact;
 mod operation;
 mod options;
+mod outcomes;
 mod recipient;
 mod record_reports;
 mod remove_token;
@@ -153,12 +155,12 @@ mod upsert;
 pub mod wire;
 mod writer;
 
-pub use add_tokens::{AddTokens, Applied, TokenAdded, TokenEntry, TokenPlace, TokensAdded};
+pub use add_tokens::{AddTokens, OptionsInForce, TokenAdded, TokenEntry, TokenPlace, TokensAdded};
 pub use app::{AccessKey, App, AppId, AppName, NotAUuid};
 pub use connect_app::ConnectApp;
 pub use contact::{Card, HeldToken};
 pub use erase::Erased;
-pub use error::{EntryError, Error, JsonError, JsonFault, OpenError, StorageError};
+pub use error::{EntryError, Error, JsonError, JsonFault, NotSingle, OpenError, StorageError};
 pub use fault::{Fault, Field, FieldError};
 pub use fields::ContactFields;
 pub use figures::{GroupSizes, Latencies, OperationFigures, Stats};
@@ -169,6 +171,7 @@ pub use identifier::{
 pub use limits::{Limit, LimitExceeded, LimitTooHigh, Limits};
 pub use matching::{Decision, Explanation};
 pub use options::{Check, Create, Options, WhenFull};
+pub use outcomes::Outcomes;
 pub use recipient::{Address, GivenRecipient, Recipient, RecipientError};
 pub use record_reports::{RecordReports, Report, ReportOutcome};
 pub use remove_token::{RemoveToken, TokenRemoved};

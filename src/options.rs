@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::add_tokens::Applied;
+use crate::add_tokens::OptionsInForce;
 use crate::limits::Limits;
 use crate::rules::{
     FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership, UnknownContactId,
@@ -92,8 +92,8 @@ impl Default for Options {
 
 impl Options {
     /// What a request to add tokens is decided under unless it says otherwise.
-    pub(crate) fn applied(&self) -> Applied {
-        Applied {
+    pub(crate) fn in_force(&self) -> OptionsInForce {
+        OptionsInForce {
             policy: self.policy,
             ownership: self.ownership,
             invalid_identifier: self.invalid_identifier,

@@ -11,13 +11,14 @@ use crate::add_tokens::{AddTokens, TokensAdded};
 use crate::app::AppId;
 use crate::connect_app::{ConnectApp, DisconnectApp};
 use crate::erase::{Erase, Erased};
-use crate::error::{EntryError, Error, OpenError, StorageError};
+use crate::error::{Error, OpenError, StorageError};
 use crate::figures::Stats;
 use crate::forget_messages::{ForgetMessages, MessagesForgotten};
 use crate::identifier::ContactId;
 use crate::limits::LimitExceeded;
 use crate::operation::Operation;
 use crate::options::{Check, Create, Options, WhenFull};
+use crate::outcomes::Outcomes;
 use crate::record_reports::{RecordReports, ReportOutcome};
 use crate::remove_token::{RemoveToken, TokenRemoved};
 use crate::sequence::SequenceNumber;
@@ -175,7 +176,7 @@ impl ContactStore {
     /// entry is otherwise no error of the request but in its outcome.
     pub fn add_tokens(&self, request: AddTokens) -> Pending<TokensAdded> {
         let options = &self.inner.options;
-        self.submit_prepared(request.prepare(options.applied(), options.limits, self.now()))
+        self.submit_prepared(request.prepare(options.in_force(), options.limits, self.now()))
     }
 
     /// Records delivery reports; FAILED with reason Forbidden removes the token (R30–R36).
@@ -183,10 +184,7 @@ impl ContactStore {
     /// # Errors
     ///
     /// As for [`add_tokens`](ContactStore::add_tokens).
-    pub fn record_reports(
-        &self,
-        request: RecordReports,
-    ) -> Pending<Vec<Result<ReportOutcome, EntryError>>> {
+    pub fn record_reports(&self, request: RecordReports) -> Pending<Outcomes<ReportOutcome>> {
         let options = &self.inner.options;
         let without_reason = options.failed_without_reason;
         self.submit_prepared(request.prepare(without_reason, options.limits, self.now()))
@@ -199,7 +197,7 @@ impl ContactStore {
     /// [`Error::LimitExceeded`]; [`Error::EntryRefused`] in the mode
     /// [`BatchMode::AllOrNothing`](crate::BatchMode::AllOrNothing); those of every write. A refused
     /// item is otherwise no error of the request but in its outcome.
-    pub fn upsert(&self, request: Upsert) -> Pending<Vec<Result<ContactUpserted, EntryError>>> {
+    pub fn upsert(&self, request: Upsert) -> Pending<Outcomes<ContactUpserted>> {
         let options = &self.inner.options;
         let unknown_contact_id = options.unknown_contact_id;
         self.submit_prepared(request.prepare(unknown_contact_id, options.limits, self.now()))

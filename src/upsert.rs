@@ -19,6 +19,7 @@ use crate::limits::{LimitExceeded, Limits};
 use crate::matching;
 use crate::new_contact::NewContact;
 use crate::operation::{Operation, Size, Step};
+use crate::outcomes::Outcomes;
 use crate::rules::{self, BatchMode, DedupeOn, FoundByUpsert, UnknownContactId};
 use crate::storage::{CardRow, Draft, Failure, FoundCard, find_card};
 use crate::time::{RequestTime, Timestamp};
@@ -265,7 +266,7 @@ impl fmt::Debug for ContactUpdate {
 /// # store.add_tokens(AddTokens::new(bot).entry(TokenEntry::new("100200300").email("ann@example.com"))).wait()?;
 /// let ann = ContactUpdate::new().email("ann@example.com").phone("+380 50 000 00 01").field("city", "Kyiv");
 /// let outcomes = store.upsert(Upsert::new(DedupeOn::Email).contact(ann)).wait()?.outcome;
-/// assert_eq!(outcomes[0].as_ref().map(|it| it.card), Ok(CardChange::Updated));
+/// assert_eq!(outcomes.into_single()?.card, CardChange::Updated);
 /// // The email is found first: the phone of another contact is in conflict, and nothing is written.
 /// let bob = ContactUpdate::new().email("bob@example.com").phone("380500000001");
 /// let outcomes = store.upsert(Upsert::new(DedupeOn::Email).contact(bob)).wait()?.outcome;
@@ -443,7 +444,7 @@ pub(crate) struct PreparedUpsert {
 }
 
 impl Operation for PreparedUpsert {
-    type Outcome = Vec<Result<ContactUpserted, EntryError>>;
+    type Outcome = Outcomes<ContactUpserted>;
 
     const KIND: OperationKind = OperationKind::Upsert;
 

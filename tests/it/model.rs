@@ -21,8 +21,8 @@ mod upsert;
 mod view;
 
 use contact_store::{
-    AppId, AppName, Applied, BatchMode, ContactId, Email, ExternalId, FailedWithoutReason,
-    IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy, MessageId, Options, Ownership,
+    AppId, AppName, BatchMode, ContactId, Email, ExternalId, FailedWithoutReason, IdentifierKind,
+    InvalidIdentifier, KindSet, Limit, MatchPolicy, MessageId, Options, OptionsInForce, Ownership,
     Phone, Status, Token, UnknownContactId,
 };
 
@@ -252,13 +252,13 @@ impl Model {
         self.check_entries(add.entries.len())?;
         self.connected(add.app)?;
         let settings = &self.settings;
-        let mut applied = Applied::default();
-        applied.policy = add.policy.unwrap_or(settings.policy);
-        applied.ownership = add.ownership.unwrap_or(settings.ownership);
-        applied.invalid_identifier = add
+        let mut in_force = OptionsInForce::default();
+        in_force.policy = add.policy.unwrap_or(settings.policy);
+        in_force.ownership = add.ownership.unwrap_or(settings.ownership);
+        in_force.invalid_identifier = add
             .invalid_identifier
             .unwrap_or(settings.invalid_identifier);
-        applied.unknown_contact_id = add
+        in_force.unknown_contact_id = add
             .unknown_contact_id
             .unwrap_or(settings.unknown_contact_id);
         let at = not_after(clock, add.at.unwrap_or(clock));
@@ -266,29 +266,29 @@ impl Model {
         let mut outcomes = Vec::new();
         for (index, entry) in add.entries.iter().enumerate() {
             let before = self.clone();
-            let outcome = self.add_entry(add.app, entry, applied, at);
+            let outcome = self.add_entry(add.app, entry, in_force, at);
             changed |= *self != before;
             if let (Err(refusal), BatchMode::AllOrNothing) = (&outcome, add.mode) {
                 return Err(Refused::Entry(index, refusal.clone()));
             }
             outcomes.push(outcome);
         }
-        Ok((changed.into(), Outcome::Added(applied, outcomes)))
+        Ok((changed.into(), Outcome::Added(in_force, outcomes)))
     }
 
     fn add_entry(
         &mut self,
         app: AppId,
         entry: &Entry,
-        applied: Applied,
+        in_force: OptionsInForce,
         at: u64,
     ) -> Result<Added, Refusal> {
         let Valid {
             token,
             names,
             ignored,
-        } = valid(entry, applied.invalid_identifier)?;
-        let target = self.target(applied.policy, applied.unknown_contact_id, &names)?;
+        } = valid(entry, in_force.invalid_identifier)?;
+        let target = self.target(in_force.policy, in_force.unknown_contact_id, &names)?;
         let contact = target.contact;
         let mut card = match self.cards.iter().find(|card| card.id == contact) {
             // R15: nothing else of the contact changes.
@@ -311,7 +311,7 @@ impl Model {
             .copied()
             .filter(|id| *id != contact)
             .collect();
-        let moved = applied.ownership == Ownership::Exclusive && !others.is_empty();
+        let moved = in_force.ownership == Ownership::Exclusive && !others.is_empty();
 
         let subscriber = known
             .as_ref()

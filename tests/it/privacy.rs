@@ -131,7 +131,7 @@ fn requests(shown: &mut Shown, store: &ContactStore) {
     shown.value(&added);
     shown.displayed(&added.sequence);
     shown.value(&added.outcome);
-    shown.value(&added.outcome.applied);
+    shown.value(&added.outcome.in_force);
     shown.json(&wire::tokens_added(&added.outcome));
     for entry in &added.outcome.entries {
         let added = entry.as_ref().unwrap();

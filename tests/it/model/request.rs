@@ -7,12 +7,12 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use contact_store::{
-    AccessKey, AddTokens, AppId, AppName, Applied, BatchMode, Committed, ConnectApp, ContactId,
+    AccessKey, AddTokens, AppId, AppName, BatchMode, Committed, ConnectApp, ContactId,
     ContactStore, EntryError, Erased, Error, FailedWithoutReason, Fault, Field, GivenIdentifiers,
-    IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy, MessagesForgotten, Ownership,
-    Pending, RecipientError, RecordReports, RemoveToken, Report, ReportOutcome, Status,
-    SubscriberId, Timestamp, Token, TokenAdded, TokenEntry, TokenPlace, TokenRemoved, TokensAdded,
-    UnknownContactId,
+    IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy, MessagesForgotten,
+    OptionsInForce, Outcomes, Ownership, Pending, RecipientError, RecordReports, RemoveToken,
+    Report, ReportOutcome, Status, SubscriberId, Timestamp, Token, TokenAdded, TokenEntry,
+    TokenPlace, TokenRemoved, TokensAdded, UnknownContactId,
 };
 
 use super::{Settings, Upserted, Upserts};
@@ -191,7 +191,7 @@ pub type Answer = Result<(u64, Outcome), Refused>;
 pub enum Outcome {
     Connected(AppId),
     Disconnected,
-    Added(Applied, Vec<Result<Added, Refusal>>),
+    Added(OptionsInForce, Vec<Result<Added, Refusal>>),
     Reported(Vec<Result<Reported, Refusal>>),
     Upserted(Vec<Result<Upserted, Refusal>>),
     Removed(Vec<u64>),
@@ -313,7 +313,7 @@ impl From<TokensAdded> for Outcome {
     fn from(added: TokensAdded) -> Self {
         let entries = added.entries.into_iter();
         let entries = entries.map(|entry| entry.map(Added::from).map_err(Refusal::from));
-        Outcome::Added(added.applied, entries.collect())
+        Outcome::Added(added.in_force, entries.collect())
     }
 }
 
@@ -336,8 +336,8 @@ impl From<TokenAdded> for Added {
     }
 }
 
-impl From<Vec<Result<ReportOutcome, EntryError>>> for Outcome {
-    fn from(outcomes: Vec<Result<ReportOutcome, EntryError>>) -> Self {
+impl From<Outcomes<ReportOutcome>> for Outcome {
+    fn from(outcomes: Outcomes<ReportOutcome>) -> Self {
         let one = |outcome| match outcome {
             ReportOutcome::Recorded => Reported::Recorded,
             ReportOutcome::Removed { from } => Reported::Removed(values(from)),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use contact_store::{
     BatchMode, CardChange, Change, ContactId, ContactUpdate, ContactUpserted, DedupeOn, Email,
-    EntryError, ExternalId, Fault, Field, FieldError, IdentifierKind, KindSet, Phone, Timestamp,
+    ExternalId, Fault, Field, FieldError, IdentifierKind, KindSet, Outcomes, Phone, Timestamp,
     UnknownContactId, Upsert,
 };
 
@@ -257,8 +257,8 @@ pub struct Upserted {
     pub card: CardChange,
 }
 
-impl From<Vec<Result<ContactUpserted, EntryError>>> for Outcome {
-    fn from(outcomes: Vec<Result<ContactUpserted, EntryError>>) -> Self {
+impl From<Outcomes<ContactUpserted>> for Outcome {
+    fn from(outcomes: Outcomes<ContactUpserted>) -> Self {
         let one = |upserted: ContactUpserted| Upserted {
             contact: upserted.contact.value(),
             matched_by: upserted.matched_by,

@@ -310,7 +310,14 @@ fn a_card_over_a_lowered_limit_can_be_read_and_not_added_to() {
 /// One item, found by the contact id 7: the contact, or the words of why it is refused.
 fn upsert_7(store: &ContactStore, item: ContactUpdate) -> String {
     let request = Upsert::new(DedupeOn::ContactId).contact(item.contact_id(7));
-    match store.upsert(request).wait().unwrap().outcome.remove(0) {
+    match store
+        .upsert(request)
+        .wait()
+        .unwrap()
+        .outcome
+        .into_vec()
+        .remove(0)
+    {
         Ok(upserted) => format!("{:?}", upserted.card),
         Err(refused) => refused.to_string(),
     }
@@ -354,6 +361,7 @@ fn a_card_over_a_lowered_limit_may_shrink_or_change_within_its_size() {
         .unwrap()
         .outcome
         .entries
+        .into_vec()
         .remove(0);
     assert_eq!(refused.unwrap_err().to_string(), over);
     // One more field of fewer bytes in all is more fields, and so is checked.

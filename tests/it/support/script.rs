@@ -17,10 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use contact_store::{
-    AccessKey, AddTokens, App, AppId, AppName, Applied, BatchMode, Card, Committed, ConnectApp,
-    ContactId, ContactStore, Decision, EntryError, Error, FailedWithoutReason, Found,
-    GivenIdentifiers, IdentifierKind, InvalidIdentifier, KindSet, LimitExceeded, MatchPolicy,
-    MessageId, MessageTally, Options, Ownership, Phone, RecordReports, RemoveToken, Report,
+    AccessKey, AddTokens, App, AppId, AppName, BatchMode, Card, Committed, ConnectApp, ContactId,
+    ContactStore, Decision, EntryError, Error, FailedWithoutReason, Found, GivenIdentifiers,
+    IdentifierKind, InvalidIdentifier, KindSet, LimitExceeded, MatchPolicy, MessageId,
+    MessageTally, Options, OptionsInForce, Ownership, Phone, RecordReports, RemoveToken, Report,
     ReportOutcome, SequenceNumber, Snapshot, Status, Subscriber, SubscriberId, Timestamp, Token,
     TokenAdded, TokenEntry, TokenPlace, UnknownContactId,
 };
@@ -225,41 +225,41 @@ impl Stage {
         let [head, entries] = words.halves();
         let mut head = Words(head.into());
         let mut request = AddTokens::new(app(&head.must()));
-        let mut applied = Applied::default();
-        applied.policy = self.options.policy;
-        applied.ownership = self.options.ownership;
-        applied.invalid_identifier = self.options.invalid_identifier;
-        applied.unknown_contact_id = self.options.unknown_contact_id;
+        let mut in_force = OptionsInForce::default();
+        in_force.policy = self.options.policy;
+        in_force.ownership = self.options.ownership;
+        in_force.invalid_identifier = self.options.invalid_identifier;
+        in_force.unknown_contact_id = self.options.unknown_contact_id;
         for (word, value) in head.named() {
             request = match (word.as_str(), value.as_str()) {
                 ("at", value) => request.at(millis(value)),
                 ("policy", value) => {
-                    applied.policy = policy(value);
-                    request.policy(applied.policy)
+                    in_force.policy = policy(value);
+                    request.policy(in_force.policy)
                 }
                 ("ownership", value) => {
-                    applied.ownership = match value {
+                    in_force.ownership = match value {
                         "shared" => Ownership::Shared,
                         "exclusive" => Ownership::Exclusive,
                         _ => panic!("{value}?"),
                     };
-                    request.ownership(applied.ownership)
+                    request.ownership(in_force.ownership)
                 }
                 ("invalid", value) => {
-                    applied.invalid_identifier = match value {
+                    in_force.invalid_identifier = match value {
                         "refuse" => InvalidIdentifier::Refuse,
                         "ignore" => InvalidIdentifier::Ignore,
                         _ => panic!("{value}?"),
                     };
-                    request.invalid_identifier(applied.invalid_identifier)
+                    request.invalid_identifier(in_force.invalid_identifier)
                 }
                 ("unknown", value) => {
-                    applied.unknown_contact_id = match value {
+                    in_force.unknown_contact_id = match value {
                         "adopt" => UnknownContactId::Adopt,
                         "reject" => UnknownContactId::Reject,
                         _ => panic!("{value}?"),
                     };
-                    request.unknown_contact_id(applied.unknown_contact_id)
+                    request.unknown_contact_id(in_force.unknown_contact_id)
                 }
                 ("mode", "all") => request.mode(BatchMode::AllOrNothing),
                 _ => panic!("{word}={value}?"),
@@ -269,8 +269,8 @@ impl Stage {
         let written = self.store.add_tokens(request).wait();
         if let Ok(Committed { outcome, .. }) = &written {
             assert_eq!(
-                outcome.applied, applied,
-                "R13: the outcome says what applied"
+                outcome.in_force, in_force,
+                "R13: the outcome says what in_force"
             );
             let accepted = outcome.entries.iter().flatten();
             self.met.extend(accepted.map(|added| added.contact));
