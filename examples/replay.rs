@@ -24,7 +24,7 @@ use contact_store::wire::{self, Line};
 use contact_store::{
     AppId, AppName, ContactStore, ContactUpserted, EntryError, Erased, Error, Limits, MatchPolicy,
     MessagesForgotten, Options, Outcomes, Ownership, Pending, ReportOutcome, TokenRemoved,
-    TokensAdded, WhenFull,
+    TokenRenamed, TokensAdded, WhenFull,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -416,6 +416,7 @@ enum Submitted {
     RecordReports(Pending<Outcomes<ReportOutcome>>),
     Upsert(Pending<Outcomes<ContactUpserted>>),
     RemoveToken(Pending<TokenRemoved>),
+    RenameToken(Pending<TokenRenamed>),
     Erase(Pending<Erased>),
     ForgetMessages(Pending<MessagesForgotten>),
 }
@@ -503,6 +504,7 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             }
             Ok(Line::Upsert(request)) => Submitted::Upsert(store.upsert(request)),
             Ok(Line::RemoveToken(request)) => Submitted::RemoveToken(store.remove_token(request)),
+            Ok(Line::RenameToken(request)) => Submitted::RenameToken(store.rename_token(request)),
             Ok(Line::Erase(contact)) => Submitted::Erase(store.erase(contact)),
             Ok(Line::ForgetMessages { app, before }) => {
                 Submitted::ForgetMessages(store.forget_messages(app, before))
@@ -565,6 +567,9 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             Submitted::RemoveToken(pending) => {
                 outcome(pending).map(|removed| put(into, &wire::token_removed(&removed)))
             }
+            Submitted::RenameToken(pending) => {
+                outcome(pending).map(|renamed| put(into, &wire::token_renamed(&renamed)))
+            }
             Submitted::Erase(pending) => {
                 outcome(pending).map(|erased| put(into, &wire::erased(erased)))
             }
@@ -592,6 +597,14 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             Line::Resolve(request) => now
                 .resolve(&request.recipient)
                 .map(|addresses| put(into, &wire::recipients(&addresses))),
+            Line::Contacts { app, after, limit } => match app {
+                None => now
+                    .contacts(*after, *limit)
+                    .map(|page| put(into, &wire::contacts(&page))),
+                Some(app) => now
+                    .contacts_of(*app, *after, *limit)
+                    .map(|page| put(into, &wire::contact_page(&page))),
+            },
             Line::Apps => now.apps().map(|apps| put(into, &wire::apps(&apps))),
             Line::Subscribers { app, after, limit } => now
                 .subscribers(*app, *after, *limit)

@@ -97,8 +97,8 @@ pub struct GroupSizes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OperationFigures {
-    /// The kind: `addTokens`, `recordReports`, `upsert`, `removeToken`, `erase`, `connectApp`,
-    /// `disconnectApp` or `forgetMessages`.
+    /// The kind: `addTokens`, `recordReports`, `upsert`, `removeToken`, `renameToken`, `erase`,
+    /// `connectApp`, `disconnectApp` or `forgetMessages`.
     pub operation: &'static str,
     /// Requests answered with an outcome, each once what it changed was durable.
     pub accepted: u64,
@@ -115,6 +115,7 @@ pub struct OperationFigures {
     /// - `recordReports`: `recorded`, `removed`, `unknownSubscriber` or `refused`;
     /// - `upsert`: `created`, `updated`, `unchanged` or `refused`;
     /// - `removeToken`: `removed` or `notHeld`;
+    /// - `renameToken`: `renamed`, `joined` or `unknownSubscriber`;
     /// - `erase`: `erased` or `unknownContact`;
     /// - `forgetMessages`: `forgotten`, the tallies removed;
     /// - `connectApp`, `disconnectApp`: none.
@@ -128,6 +129,7 @@ pub(crate) enum OperationKind {
     RecordReports,
     Upsert,
     RemoveToken,
+    RenameToken,
     Erase,
     ConnectApp,
     DisconnectApp,
@@ -135,11 +137,12 @@ pub(crate) enum OperationKind {
 }
 
 impl OperationKind {
-    const ALL: [OperationKind; 8] = [
+    const ALL: [OperationKind; 9] = [
         OperationKind::AddTokens,
         OperationKind::RecordReports,
         OperationKind::Upsert,
         OperationKind::RemoveToken,
+        OperationKind::RenameToken,
         OperationKind::Erase,
         OperationKind::ConnectApp,
         OperationKind::DisconnectApp,
@@ -152,6 +155,7 @@ impl OperationKind {
             OperationKind::RecordReports => "recordReports",
             OperationKind::Upsert => "upsert",
             OperationKind::RemoveToken => "removeToken",
+            OperationKind::RenameToken => "renameToken",
             OperationKind::Erase => "erase",
             OperationKind::ConnectApp => "connectApp",
             OperationKind::DisconnectApp => "disconnectApp",
@@ -162,14 +166,16 @@ impl OperationKind {
     /// What can become of an entry.
     fn outcomes(self) -> &'static [Became] {
         use Became::{
-            Added, AlreadyHeld, Created, Erased, Forgotten, Found, Moved, NotHeld, Recorded,
-            Refused, Removed, Unchanged, UnknownContact, UnknownSubscriber, Updated,
+            Added, AlreadyHeld, Created, Erased, Forgotten, Found, Joined, Moved, NotHeld,
+            Recorded, Refused, Removed, Renamed, Unchanged, UnknownContact, UnknownSubscriber,
+            Updated,
         };
         match self {
             OperationKind::AddTokens => &[Created, Found, Added, AlreadyHeld, Moved, Refused],
             OperationKind::RecordReports => &[Recorded, Removed, UnknownSubscriber, Refused],
             OperationKind::Upsert => &[Created, Updated, Unchanged, Refused],
             OperationKind::RemoveToken => &[Removed, NotHeld],
+            OperationKind::RenameToken => &[Renamed, Joined, UnknownSubscriber],
             OperationKind::Erase => &[Erased, UnknownContact],
             OperationKind::ForgetMessages => &[Forgotten],
             OperationKind::ConnectApp | OperationKind::DisconnectApp => &[],
@@ -191,6 +197,8 @@ pub(crate) enum Became {
     Removed,
     UnknownSubscriber,
     NotHeld,
+    Renamed,
+    Joined,
     Erased,
     UnknownContact,
     Forgotten,
@@ -211,6 +219,8 @@ impl Became {
             Became::Removed => "removed",
             Became::UnknownSubscriber => "unknownSubscriber",
             Became::NotHeld => "notHeld",
+            Became::Renamed => "renamed",
+            Became::Joined => "joined",
             Became::Erased => "erased",
             Became::UnknownContact => "unknownContact",
             Became::Forgotten => "forgotten",

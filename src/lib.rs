@@ -56,6 +56,7 @@
 //! | create and update contacts | [`Upsert`] of [`ContactUpdate`]s, outcome [`ContactUpserted`] |
 //! | know where to send a message | [`Snapshot::resolve`] a [`Recipient`], outcome [`Address`]es |
 //! | erase a contact, take a token off | [`ContactStore::erase`], [`RemoveToken`] |
+//! | follow a chat that got another id | [`RenameToken`], outcome [`TokenRenamed`] |
 //! | wait for a write, or await it | [`Pending`] |
 //! | find, explain, list, verify | [`Snapshot`] |
 //! | bring identifiers to canonical form | [`GivenIdentifiers::parse`], [`Phone`], [`Email`] |
@@ -131,9 +132,11 @@ mod new_contact;
 mod operation;
 mod options;
 mod outcomes;
+mod pages;
 mod recipient;
 mod record_reports;
 mod remove_token;
+mod rename_token;
 mod report;
 mod rules;
 mod seeded;
@@ -172,9 +175,11 @@ pub use limits::{Limit, LimitExceeded, LimitTooHigh, Limits};
 pub use matching::{Decision, Explanation};
 pub use options::{Check, Create, Options, WhenFull};
 pub use outcomes::Outcomes;
+pub use pages::ContactPage;
 pub use recipient::{Address, GivenRecipient, Recipient, RecipientError};
 pub use record_reports::{RecordReports, Report, ReportOutcome};
 pub use remove_token::{RemoveToken, TokenRemoved};
+pub use rename_token::{RenameToken, TokenRenamed};
 pub use report::{MessageId, MessageTally, Status};
 pub use rules::{
     BatchMode, DedupeOn, FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership,

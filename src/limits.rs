@@ -22,6 +22,8 @@ pub const FIELD_NAME_BYTES: usize = 128;
 pub const FIELD_VALUE_BYTES: usize = 4_096;
 /// Most rows that one page of a listing may ask for; the fewest is 1.
 pub const PAGE_ROWS: usize = 1_000;
+/// Most cards that one page of the contacts of an app looks at (R56).
+pub const PAGE_CARDS_LOOKED_AT: usize = 10_000;
 /// A commit takes further requests until it holds this many entries; it always takes one.
 pub const COMMIT_ENTRIES: usize = 4_096;
 /// A commit takes further requests until it holds this many bytes of text; it always takes one.

@@ -21,6 +21,7 @@ use crate::options::{Check, Create, Options, WhenFull};
 use crate::outcomes::Outcomes;
 use crate::record_reports::{RecordReports, ReportOutcome};
 use crate::remove_token::{RemoveToken, TokenRemoved};
+use crate::rename_token::{RenameToken, TokenRenamed};
 use crate::sequence::SequenceNumber;
 use crate::snapshot::Snapshot;
 use crate::storage::{Disk, Engine, MemoryDisk, OpenAs, Place};
@@ -210,6 +211,17 @@ impl ContactStore {
     /// [`Error::UnknownApp`]; those of every write. A token that nobody named holds is no error.
     pub fn remove_token(&self, request: RemoveToken) -> Pending<TokenRemoved> {
         self.submit(request)
+    }
+
+    /// Renames a token: a chat that migrated keeps its place on every card, its subscriber id and its
+    /// delivery state; with the subscriber that the new token may be already, it becomes one (R57).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownApp`]; [`Error::LimitExceeded`] when more contacts would hold the token, or a card
+    /// would have more text, than may be; those of every write. An unknown old token is no error.
+    pub fn rename_token(&self, request: RenameToken) -> Pending<TokenRenamed> {
+        self.submit(request.prepare(self.inner.options.limits))
     }
 
     /// Erases a contact: its identifiers, which are free again, and its tokens; a subscriber that no

@@ -61,6 +61,13 @@ pub struct StatusCounts {
 }
 
 impl StatusCounts {
+    /// Counts what the other counted, too.
+    pub(crate) fn add(&mut self, other: StatusCounts) {
+        self.sent = self.sent.saturating_add(other.sent);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.clicked = self.clicked.saturating_add(other.clicked);
+    }
+
     pub(crate) fn count(&mut self, status: Status) {
         let counter = match status {
             Status::Sent => &mut self.sent,

@@ -95,7 +95,7 @@ impl Draft<'_> {
     }
 
     /// Writes, creates or removes a subscriber with its index row, its place in the listing and
-    /// its app's count. App and token of a subscriber never change.
+    /// its app's count. The app of a subscriber never changes.
     pub(crate) fn write_subscriber(
         &mut self,
         id: SubscriberId,
@@ -106,18 +106,14 @@ impl Draft<'_> {
             return Ok(());
         }
         self.put(&id, after)?;
+        let hasher = self.hasher();
+        let key = |row: &SubscriberRow| hasher.token(row.app.0, row.token.as_str());
+        self.move_index_entry(Index::Tokens, before.map(key), after.map(key), id.value())?;
         let (row, appears) = match (before, after) {
             (None, Some(row)) => (row, true),
             (Some(row), None) => (row, false),
             _ => return Ok(()),
         };
-        let key = self.hasher().token(row.app.0, row.token.as_str());
-        let (old, new) = if appears {
-            (None, Some(key))
-        } else {
-            (Some(key), None)
-        };
-        self.move_index_entry(Index::Tokens, old, new, id.value())?;
         self.put(&(row.app, id), appears.then_some(&ListedRow))?;
         self.change_tally(row.app, |tally| {
             tally.subscribers = moved(tally.subscribers, u64::from(appears), u64::from(!appears))?;

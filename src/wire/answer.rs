@@ -16,9 +16,11 @@ use crate::error::EntryError;
 use crate::forget_messages::MessagesForgotten;
 use crate::identifier::{ContactId, IdentifierKind, KindSet, Phone};
 use crate::matching::{Decision, Explanation};
+use crate::pages::ContactPage;
 use crate::recipient::Address;
 use crate::record_reports::ReportOutcome;
 use crate::remove_token::TokenRemoved;
+use crate::rename_token::TokenRenamed;
 use crate::report::{MessageTally, Status};
 use crate::snapshot::Found;
 use crate::storage::Verified;
@@ -97,6 +99,25 @@ pub fn card(card: &Card) -> impl Serialize {
     CardForm::from(card)
 }
 
+/// `{"contacts": [card, ...]}` (R56). A host that pages gives the last `contactId` as the next `after`.
+#[must_use]
+pub fn contacts(page: &[Card]) -> impl Serialize {
+    Contacts {
+        contacts: List::of(page, CardForm::from),
+        next: None,
+    }
+}
+
+/// `{"contacts": [card, ...], "next"}`: `next` is the `after` of the next page, left out when there are no
+/// more contacts (R56).
+#[must_use]
+pub fn contact_page(page: &ContactPage) -> impl Serialize {
+    Contacts {
+        contacts: List::of(&page.contacts, CardForm::from),
+        next: page.next.map(ContactId::value),
+    }
+}
+
 /// `{"named": {kind: contact id or null, ...}, "cascade": {...}, "topPriority": {...}}` (R28).
 #[must_use]
 pub fn explanation(explanation: &Explanation) -> impl Serialize {
@@ -169,6 +190,30 @@ pub fn messages_forgotten(outcome: MessagesForgotten) -> impl Serialize {
 pub fn token_removed(outcome: &TokenRemoved) -> impl Serialize {
     Removed {
         removed_from: ContactIds(&outcome.from),
+    }
+}
+
+/// `{"outcome", "subscriberId", "joinedSubscriberId", "contactIds"}`; `outcome` is `renamed`, `joined` or
+/// `unknownSubscriber` (R57).
+#[must_use]
+pub fn token_renamed(outcome: &TokenRenamed) -> impl Serialize {
+    let (outcome, subscriber, joined, contacts) = match outcome {
+        TokenRenamed::Renamed {
+            subscriber,
+            contacts,
+        } => ("renamed", Some(subscriber), None, Some(contacts)),
+        TokenRenamed::Joined {
+            subscriber,
+            joined,
+            contacts,
+        } => ("joined", Some(subscriber), Some(joined), Some(contacts)),
+        TokenRenamed::UnknownSubscriber => ("unknownSubscriber", None, None, None),
+    };
+    Renamed {
+        outcome,
+        subscriber_id: subscriber.map(|id| Shown(id.value())),
+        joined_subscriber_id: joined.map(|id| Shown(id.value())),
+        contact_ids: contacts.map(|ids| ContactIds(ids)),
     }
 }
 
@@ -358,6 +403,13 @@ struct ContactFound<'a> {
     contact: Option<CardForm<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     matched_by: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Contacts<L> {
+    contacts: L,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -587,6 +639,18 @@ struct Forgotten {
 #[serde(rename_all = "camelCase")]
 struct Removed<'a> {
     removed_from: ContactIds<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Renamed<'a> {
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscriber_id: Option<Shown<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    joined_subscriber_id: Option<Shown<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact_ids: Option<ContactIds<'a>>,
 }
 
 #[derive(Serialize)]

@@ -81,14 +81,14 @@ mod request;
 mod send;
 
 pub use answer::{
-    app_connected, app_disconnected, apps, card, contact_found, contacts_upserted, erased,
-    explanation, messages, messages_forgotten, recipients, reports_recorded, subscribers,
-    token_removed, tokens_added, verified,
+    app_connected, app_disconnected, apps, card, contact_found, contact_page, contacts,
+    contacts_upserted, erased, explanation, messages, messages_forgotten, recipients,
+    reports_recorded, subscribers, token_removed, token_renamed, tokens_added, verified,
 };
 pub use contacts::parse_upsert;
 pub use endpoint::{
-    host_error, parse_app_id, parse_connect_app, parse_contact_id, parse_find, parse_messages_page,
-    parse_subscribers_page,
+    host_error, parse_app_id, parse_connect_app, parse_contact_id, parse_contacts_page, parse_find,
+    parse_messages_page, parse_remove_token, parse_rename_token, parse_subscribers_page,
 };
 pub use fault::{code, entry_code, error, error_at_line};
 pub use line::Line;

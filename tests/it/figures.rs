@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use contact_store::{
     AddTokens, AppId, AppName, BatchMode, ConnectApp, ContactStore, ContactUpdate, DedupeOn, Error,
-    GroupSizes, Latencies, OperationFigures, Ownership, RecordReports, RemoveToken, Report, Stats,
-    Status, SubscriberId, Token, TokenEntry, Upsert, WhenFull,
+    GroupSizes, Latencies, OperationFigures, Ownership, RecordReports, RemoveToken, RenameToken,
+    Report, Stats, Status, SubscriberId, Token, TokenEntry, Upsert, WhenFull,
 };
 
 use crate::failing_disk::disk::{Fault, FaultKind, TestDisk};
@@ -149,6 +149,23 @@ fn every_request_and_every_entry_is_counted_once_under_what_became_of_it() {
         (2, 0),
         &[("removed", 1), ("notHeld", 1)],
     );
+    let rename = |old: &str, new: &str| {
+        let [old, new] = [old, new].map(|token| Token::parse(token).unwrap());
+        let renamed = store.rename_token(RenameToken::new(APP, old, new)).wait();
+        assert!(renamed.is_ok());
+    };
+    for token in ["old", "new"] {
+        add(&store, TokenEntry::new(token).contact_id(77));
+    }
+    rename("old", "newer");
+    rename("newer", "new");
+    rename("old", "new");
+    assert_figures(
+        &store,
+        "renameToken",
+        (3, 0),
+        &[("renamed", 1), ("joined", 1), ("unknownSubscriber", 1)],
+    );
     assert_figures(
         &store,
         "erase",
@@ -180,6 +197,7 @@ fn the_kinds_of_operations_are_all_there_in_a_fixed_order() {
         "recordReports",
         "upsert",
         "removeToken",
+        "renameToken",
         "erase",
         "connectApp",
         "disconnectApp",

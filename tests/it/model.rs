@@ -28,8 +28,8 @@ use contact_store::{
 
 pub use question::{Question, Shown};
 pub use request::{
-    Add, Added, Answer, Choices, Entry, Given, Outcome, Place, Refusal, Refused, Reported, Reports,
-    Request, Said, Waiting,
+    Add, Added, Answer, Choices, Entry, Given, Outcome, Place, Refusal, Refused, Renamed, Reported,
+    Reports, Request, Said, Waiting,
 };
 pub use upsert::{FieldName, Item, To, Upserted, Upserts};
 pub use view::{Names, Probes};
@@ -187,6 +187,12 @@ impl Model {
                 self.connected(*app)?;
                 let from = self.remove(*app, token, *contact);
                 Ok(((!from.is_empty()).into(), Outcome::Removed(from)))
+            }
+            Request::Rename { app, old, new } => {
+                self.connected(*app)?;
+                let before = self.clone();
+                let renamed = self.rename(*app, old, new)?;
+                Ok(((*self != before).into(), Outcome::Renamed(renamed)))
             }
             Request::Erase { contact } => {
                 let erased = self.erase(*contact);
@@ -442,10 +448,7 @@ impl Model {
 
     fn check_entries(&self, entries: usize) -> Result<(), Refused> {
         let most = self.settings.entries_per_request;
-        within(Limit::EntriesPerRequest, entries, most).map_err(|refusal| match refusal {
-            Refusal::Limit(limit, actual, most) => Refused::Limit(limit, actual, most),
-            other => Refused::Entry(0, other),
-        })
+        within(Limit::EntriesPerRequest, entries, most).map_err(of_request)
     }
 
     fn check_card(&self, card: &Card) -> Result<(), Refusal> {
@@ -487,6 +490,61 @@ impl Model {
         }
         self.set_holders(known.id, left);
         from
+    }
+
+    /// R57.
+    fn rename(&mut self, app: AppId, old: &str, new: &str) -> Result<Renamed, Refused> {
+        let Some(mut known) = self.by_token(app, old).cloned() else {
+            return Ok(Renamed::UnknownSubscriber);
+        };
+        let other = self.by_token(app, new).filter(|other| other.id != known.id);
+        let other = other.cloned();
+        known.token = new.to_owned();
+        if let Some(other) = &other {
+            let had = known.holders.len().max(other.holders.len());
+            let more = other
+                .holders
+                .iter()
+                .filter(|id| !known.holders.contains(id));
+            let more: Vec<u64> = more.copied().collect();
+            known.holders.extend(more);
+            if known.holders.len() > had {
+                let (now, most) = (known.holders.len(), self.settings.contacts_per_token);
+                within(Limit::ContactsPerToken, now, most).map_err(of_request)?;
+            }
+            known.counts.sent += other.counts.sent;
+            known.counts.failed += other.counts.failed;
+            known.counts.clicked += other.counts.clicked;
+            known.last_registered_at = known.last_registered_at.max(other.last_registered_at);
+            known.last_status = match (known.last_status, other.last_status) {
+                (Some(own), Some(others)) if others.1 <= own.1 => Some(own),
+                (own, others) => others.or(own),
+            };
+        }
+        let joined = other.as_ref().map(|other| other.id);
+        for holder in &known.holders {
+            let card = self.cards.iter().find(|card| card.id == *holder);
+            let mut card = card.expect("a holder has a card").clone();
+            let text = |card: &Card| card.tokens.iter().map(|it| it.token.len()).sum::<usize>();
+            let text_before = text(&card);
+            // The place of the old one is the one that is kept.
+            if card.tokens.iter().any(|held| held.subscriber == known.id) {
+                card.tokens.retain(|held| Some(held.subscriber) != joined);
+            }
+            for held in &mut card.tokens {
+                if held.subscriber == known.id || Some(held.subscriber) == joined {
+                    (held.subscriber, held.token) = (known.id, new.to_owned());
+                }
+            }
+            if text(&card) > text_before {
+                self.check_card(&card).map_err(of_request)?;
+            }
+            put(&mut self.cards, card, |card| card.id);
+        }
+        self.subscribers.retain(|is| Some(is.id) != joined);
+        let (id, holders) = (known.id, known.holders.clone());
+        put(&mut self.subscribers, known, |subscriber| subscriber.id);
+        Ok(Renamed::To(id, joined, holders))
     }
 
     /// A subscriber that nobody holds is none.
@@ -705,6 +763,14 @@ fn within(limit: Limit, actual: usize, most: usize) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::Limit(limit, actual as u64, most as u64))
+}
+
+/// A limit that refuses the whole request.
+fn of_request(refusal: Refusal) -> Refused {
+    match refusal {
+        Refusal::Limit(limit, actual, most) => Refused::Limit(limit, actual, most),
+        other => Refused::Entry(0, other),
+    }
 }
 
 /// Puts `row` in the place of the one with its id, or at the end.

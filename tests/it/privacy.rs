@@ -17,8 +17,8 @@ use contact_store::{
     AccessKey, AddTokens, AppId, AppName, BatchMode, Check, ConnectApp, ContactId, ContactStore,
     Create, Email, ExternalId, FailedWithoutReason, GivenIdentifiers, IdentifierKind,
     InvalidIdentifier, MatchPolicy, MessageId, Options, Ownership, Phone, RecordReports,
-    RemoveToken, Report, Status, SubscriberId, SystemClock, Timestamp, Token, TokenEntry,
-    TokenPlace, UnknownContactId, WhenFull, wire,
+    RemoveToken, RenameToken, Report, Status, SubscriberId, SystemClock, Timestamp, Token,
+    TokenEntry, TokenPlace, UnknownContactId, WhenFull, wire,
 };
 
 use crate::layering::source::{Source, all};
@@ -132,6 +132,16 @@ fn requests(shown: &mut Shown, store: &ContactStore) {
     shown.displayed(&added.sequence);
     shown.value(&added.outcome);
     shown.value(&added.outcome.in_force);
+    shown.value(&added.outcome.entries);
+    let two = added.outcome.entries.clone().into_single().unwrap_err();
+    shown.displayed(&two);
+    let page = store
+        .snapshot()
+        .unwrap()
+        .contacts_of(APP, None, 10)
+        .unwrap();
+    assert_eq!(page.contacts.len(), 1);
+    shown.value(&page);
     shown.json(&wire::tokens_added(&added.outcome));
     for entry in &added.outcome.entries {
         let added = entry.as_ref().unwrap();
@@ -153,6 +163,12 @@ fn requests(shown: &mut Shown, store: &ContactStore) {
     let removed = store.remove_token(remove).wait().unwrap();
     shown.value(&removed.outcome);
     shown.json(&wire::token_removed(&removed.outcome));
+    let [old, new] = ["old", "new"].map(|name| Token::parse(token(name)).unwrap());
+    let rename = RenameToken::new(APP, old, new);
+    shown.value(&rename);
+    let renamed = store.rename_token(rename).wait().unwrap();
+    shown.value(&renamed.outcome);
+    shown.json(&wire::token_renamed(&renamed.outcome));
     let erased = store.erase(ContactId::new(99).unwrap()).wait().unwrap();
     shown.value(&erased.outcome);
     let before = Timestamp::from_millis(1);

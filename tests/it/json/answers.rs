@@ -98,6 +98,79 @@ fn r26_r29_a_card_and_its_absence() {
 }
 
 #[test]
+fn r45_r57_tokens_are_removed_and_renamed() {
+    let store = filled(Ownership::Shared);
+    let limits = Limits::default();
+    let rename = |body: &[u8]| {
+        let request = wire::parse_rename_token(APP, body, &limits).unwrap();
+        text(&wire::token_renamed(
+            &store.rename_token(request).wait().unwrap().outcome,
+        ))
+    };
+    assert_eq!(
+        rename(br#"{"token": "t2", "newToken": -100}"#),
+        r#"{"outcome":"renamed","subscriberId":"2","contactIds":[1]}"#
+    );
+    assert_eq!(
+        rename(br#"{"token": "t1", "newToken": "-100"}"#),
+        r#"{"outcome":"joined","subscriberId":"1","joinedSubscriberId":"2","contactIds":[7,1]}"#
+    );
+    assert_eq!(
+        rename(br#"{"token": "t2", "newToken": "t3"}"#),
+        r#"{"outcome":"unknownSubscriber"}"#
+    );
+    let remove = |body: &[u8]| {
+        let request = wire::parse_remove_token(APP, body, &limits).unwrap();
+        text(&wire::token_removed(
+            &store.remove_token(request).wait().unwrap().outcome,
+        ))
+    };
+    assert_eq!(
+        remove(br#"{"token": -100, "contactId": "7"}"#),
+        r#"{"removedFrom":[7]}"#
+    );
+    assert_eq!(remove(br#"{"token": -100}"#), r#"{"removedFrom":[1]}"#);
+}
+
+#[test]
+fn r56_pages_of_contacts() {
+    let (store, _) = store_with(|_| {});
+    let body = br#"{"tokens": [{"token": "t1", "contactId": 1}, {"token": "t1", "contactId": 2}]}"#;
+    add_body(&store, body).unwrap();
+    let now = store.snapshot().unwrap();
+    let card = |id: u64| {
+        let app = "00000000-0000-0000-0000-00000000000a";
+        format!(
+            r#"{{"contactId":{id},"createdAt":1000,"createdThroughAppUuid":"{app}","tokens":[{{"appUuid":"{app}","token":"t1","subscriberId":"1","addedAt":1000}}]}}"#
+        )
+    };
+    assert_eq!(
+        text(&wire::contacts(&now.contacts(None, 5).unwrap())),
+        format!(r#"{{"contacts":[{},{}]}}"#, card(1), card(2))
+    );
+    let limits = Limits::default();
+    let question = |body: &[u8]| wire::parse_contacts_page(body, &limits);
+    let (after, limit) = question(br#"{"limit": "1"}"#).unwrap();
+    let page = now.contacts_of(APP, after, limit.unwrap()).unwrap();
+    assert_eq!(
+        text(&wire::contact_page(&page)),
+        format!(r#"{{"contacts":[{}],"next":1}}"#, card(1))
+    );
+    assert_eq!(question(br#"{"after": 1}"#).unwrap(), (page.next, None));
+    assert_eq!(question(br#"{"after": "1"}"#).unwrap(), (page.next, None));
+    let page = now.contacts_of(APP, page.next, 5).unwrap();
+    assert_eq!(
+        text(&wire::contact_page(&page)),
+        format!(r#"{{"contacts":[{}]}}"#, card(2))
+    );
+    let refused = question(br#"{"after": 0}"#).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "contactId must be an integer from 1 to 9223372036854775807"
+    );
+}
+
+#[test]
 fn r28_an_explanation_with_every_decision() {
     let (store, _) = store_with(|options| options.unknown_contact_id = UnknownContactId::Reject);
     add_body(

@@ -28,6 +28,8 @@ fn kind(line: &Line) -> &'static str {
         Line::Explain(_) => "explain",
         Line::Erase(_) => "erase",
         Line::RemoveToken(_) => "removeToken",
+        Line::RenameToken(_) => "renameToken",
+        Line::Contacts { .. } => "listContacts",
         Line::Apps => "apps",
         Line::Subscribers { .. } => "subscribers",
         Line::Messages { .. } => "messages",
@@ -105,6 +107,19 @@ fn every_kind_of_line_is_taken() {
         (
             r#"{"removeToken": {"appUuid": "APP", "token": "t", "contactId": null}}"#,
             "removeToken",
+        ),
+        (
+            r#"{"renameToken": {"appUuid": "APP", "token": -4001, "newToken": "t"}}"#,
+            "renameToken",
+        ),
+        (r#"{"listContacts": {}}"#, "listContacts"),
+        (
+            r#"{"listContacts": {"appUuid": "APP", "after": 7, "limit": 5}}"#,
+            "listContacts",
+        ),
+        (
+            r#"{"listContacts": {"appUuid": null, "after": "7", "limit": null}}"#,
+            "listContacts",
         ),
         (r#"{"apps": {}}"#, "apps"),
         (r#"{"subscribers": {"appUuid": "APP"}}"#, "subscribers"),
@@ -381,6 +396,30 @@ fn what_is_wrong_in_a_line_is_told_with_its_place() {
             "wrongType of messages.after",
         ),
         (
+            r#"{"renameToken": {"appUuid": "APP", "token": "t"}}"#,
+            "missingMember of renameToken",
+        ),
+        (
+            r#"{"renameToken": {"appUuid": "APP", "token": "t", "newToken": " "}}"#,
+            "blank of token",
+        ),
+        (
+            r#"{"renameToken": {"appUuid": "APP", "token": "t", "newToken": true}}"#,
+            "wrongType of renameToken.newToken",
+        ),
+        (
+            r#"{"listContacts": {"appUuid": "shop"}}"#,
+            "notOneOf of listContacts.appUuid",
+        ),
+        (
+            r#"{"listContacts": {"after": 0}}"#,
+            "contactIdOutOfRange of contactId",
+        ),
+        (
+            r#"{"listContacts": {"after": {}}}"#,
+            "wrongType of listContacts.after",
+        ),
+        (
             r#"{"messages": {"appUuid": "APP", "after": ""}}"#,
             "blank of messageId",
         ),
@@ -407,6 +446,8 @@ fn a_page_without_a_limit_is_as_long_as_a_page_may_be() {
     for line in [
         r#"{"subscribers": {"appUuid": "APP"}}"#,
         r#"{"messages": {"appUuid": "APP"}}"#,
+        r#"{"listContacts": {}}"#,
+        r#"{"listContacts": {"appUuid": "APP"}}"#,
     ] {
         match parse(line) {
             Ok(
@@ -414,6 +455,9 @@ fn a_page_without_a_limit_is_as_long_as_a_page_may_be() {
                     limit, after: None, ..
                 }
                 | Line::Messages {
+                    limit, after: None, ..
+                }
+                | Line::Contacts {
                     limit, after: None, ..
                 },
             ) => {

@@ -59,7 +59,7 @@ fn the_sample_is_answered_as_it_says() {
         }
         assert_eq!(answers, expected);
         let summary = ended.unwrap();
-        assert_eq!(summary.lines, 71);
+        assert_eq!(summary.lines, 76);
         assert_eq!(summary.refused_lines, 19);
         assert_eq!(summary.entries, 70);
         assert_eq!(summary.refused_entries, 36);

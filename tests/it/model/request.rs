@@ -11,8 +11,8 @@ use contact_store::{
     ContactStore, EntryError, Erased, Error, FailedWithoutReason, Fault, Field, GivenIdentifiers,
     IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy, MessagesForgotten,
     OptionsInForce, Outcomes, Ownership, Pending, RecipientError, RecordReports, RemoveToken,
-    Report, ReportOutcome, Status, SubscriberId, Timestamp, Token, TokenAdded, TokenEntry,
-    TokenPlace, TokenRemoved, TokensAdded, UnknownContactId,
+    RenameToken, Report, ReportOutcome, Status, SubscriberId, Timestamp, Token, TokenAdded,
+    TokenEntry, TokenPlace, TokenRemoved, TokenRenamed, TokensAdded, UnknownContactId,
 };
 
 use super::{Settings, Upserted, Upserts};
@@ -36,6 +36,11 @@ pub enum Request {
         token: String,
         /// `None`: of all contacts.
         contact: Option<u64>,
+    },
+    Rename {
+        app: AppId,
+        old: String,
+        new: String,
     },
     Erase {
         contact: u64,
@@ -195,6 +200,7 @@ pub enum Outcome {
     Reported(Vec<Result<Reported, Refusal>>),
     Upserted(Vec<Result<Upserted, Refusal>>),
     Removed(Vec<u64>),
+    Renamed(Renamed),
     Erased(bool),
     Forgotten(u64),
 }
@@ -222,6 +228,14 @@ pub enum Place {
 pub enum Reported {
     Recorded,
     Removed(Vec<u64>),
+    UnknownSubscriber,
+}
+
+/// What becomes of a token that is renamed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Renamed {
+    /// The subscriber, the one that went into it, and who holds the token.
+    To(u64, Option<u64>, Vec<u64>),
     UnknownSubscriber,
 }
 
@@ -359,6 +373,26 @@ impl From<TokenRemoved> for Outcome {
     }
 }
 
+impl From<TokenRenamed> for Outcome {
+    fn from(renamed: TokenRenamed) -> Self {
+        Outcome::Renamed(match renamed {
+            TokenRenamed::Renamed {
+                subscriber,
+                contacts,
+                ..
+            } => Renamed::To(subscriber.value(), None, values(contacts)),
+            TokenRenamed::Joined {
+                subscriber,
+                joined,
+                contacts,
+                ..
+            } => Renamed::To(subscriber.value(), Some(joined.value()), values(contacts)),
+            TokenRenamed::UnknownSubscriber => Renamed::UnknownSubscriber,
+            other => unreachable!("{other:?} is new to the model"),
+        })
+    }
+}
+
 impl From<Erased> for Outcome {
     fn from(erased: Erased) -> Self {
         Outcome::Erased(erased.erased)
@@ -439,6 +473,11 @@ impl Request {
                     Some(contact) => RemoveToken::of(*app, token, id(*contact)),
                     None => RemoveToken::of_all(*app, token),
                 }))
+            }
+            Request::Rename { app, old, new } => {
+                let token = |text: &str| Token::parse(text).expect("the tests give valid tokens");
+                let request = RenameToken::new(*app, token(old), token(new));
+                Waiting::new(store.rename_token(request))
             }
             Request::Erase { contact } => Waiting::new(store.erase(id(*contact))),
             Request::Forget { app, before } => {
@@ -579,7 +618,12 @@ impl Request {
                 token: choices.of(&TOKENS).to_owned(),
                 contact: choices.of(&[None, Some(1), Some(2), Some(7)]),
             },
-            25..29 => Request::Connect {
+            25..27 => Request::Rename {
+                app: app(choices),
+                old: choices.of(&TOKENS).to_owned(),
+                new: choices.of(&["t-2", "t-3", "t-1", "t-long"]).to_owned(),
+            },
+            27..29 => Request::Connect {
                 app: app(choices),
                 name: choices.of(&["First bot", "Second bot"]).to_owned(),
                 key: choices

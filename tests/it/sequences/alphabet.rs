@@ -101,6 +101,11 @@ pub fn tokens() -> Vec<Request> {
         token: "t-1".to_owned(),
         contact,
     };
+    let rename = |old: &str, new: &str| Request::Rename {
+        app: APP,
+        old: old.to_owned(),
+        new: new.to_owned(),
+    };
     vec![
         one("t-1", given().email(ANN)),
         one("t-1", given().email(BEN)),
@@ -122,6 +127,8 @@ pub fn tokens() -> Vec<Request> {
         reports(vec![said("t-2", Status::Sent, "m-1"), of_subscriber]),
         remove(None),
         remove(Some(1)),
+        rename("t-1", "t-2"),
+        rename("t-2", "t-1"),
         Request::Erase { contact: 1 },
         Request::Erase { contact: 2 },
         Request::Disconnect { app: APP },

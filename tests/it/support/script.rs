@@ -20,9 +20,9 @@ use contact_store::{
     AccessKey, AddTokens, App, AppId, AppName, BatchMode, Card, Committed, ConnectApp, ContactId,
     ContactStore, Decision, EntryError, Error, FailedWithoutReason, Found, GivenIdentifiers,
     IdentifierKind, InvalidIdentifier, KindSet, LimitExceeded, MatchPolicy, MessageId,
-    MessageTally, Options, OptionsInForce, Ownership, Phone, RecordReports, RemoveToken, Report,
-    ReportOutcome, SequenceNumber, Snapshot, Status, Subscriber, SubscriberId, Timestamp, Token,
-    TokenAdded, TokenEntry, TokenPlace, UnknownContactId,
+    MessageTally, Options, OptionsInForce, Ownership, Phone, RecordReports, RemoveToken,
+    RenameToken, Report, ReportOutcome, SequenceNumber, Snapshot, Status, Subscriber, SubscriberId,
+    Timestamp, Token, TokenAdded, TokenEntry, TokenPlace, TokenRenamed, UnknownContactId,
 };
 
 use super::ManualClock;
@@ -117,6 +117,9 @@ impl Stage {
         for id in &self.met {
             rows.extend(now.contact(*id).unwrap().map(|card| show_card(&card)));
         }
+        let listed = now.contacts(None, 1_000).unwrap();
+        let listed: Vec<String> = listed.iter().map(show_card).collect();
+        assert_eq!(listed, rows, "R56");
         assert_eq!(
             rows.len() as u64,
             now.contact_count(),
@@ -184,6 +187,13 @@ impl Stage {
                 Answer::written(written, |outcome| {
                     format!("from {}", show_ids(&outcome.from))
                 })
+            }
+            // rename A token1 token2
+            "rename" => {
+                let (app, old) = (app(&words.must()), token(&words.must()));
+                let request = RenameToken::new(app, old, token(&words.must()));
+                let written = self.store.rename_token(request).wait();
+                Answer::written(written, show_renamed)
             }
             // forget A before=1000
             "forget" => {
@@ -270,7 +280,7 @@ impl Stage {
         if let Ok(Committed { outcome, .. }) = &written {
             assert_eq!(
                 outcome.in_force, in_force,
-                "R13: the outcome says what in_force"
+                "R13: the outcome says which options were in force"
             );
             let accepted = outcome.entries.iter().flatten();
             self.met.extend(accepted.map(|added| added.contact));
@@ -368,6 +378,28 @@ fn read(now: &Snapshot, verb: &str, mut words: Words) -> Result<String, Error> {
             let page = now.subscribers(app, after, limit)?;
             let rows: Vec<String> = page.iter().map(show_subscriber).collect();
             rows.join(" | ")
+        }
+        // list after=1 limit=2, list app=A after=1 limit=2
+        "list" => {
+            let (mut of, mut after, mut limit) = (None, None, 1_000);
+            for (word, value) in words.named() {
+                match word.as_str() {
+                    "app" => of = Some(app(&value)),
+                    "after" => after = Some(contact(&value)),
+                    "limit" => limit = value.parse().unwrap(),
+                    _ => panic!("{word}?"),
+                }
+            }
+            let (page, next) = match of {
+                None => (now.contacts(after, limit)?, None),
+                Some(app) => {
+                    let page = now.contacts_of(app, after, limit)?;
+                    (page.contacts, page.next)
+                }
+            };
+            let ids: Vec<ContactId> = page.iter().map(|card| card.id).collect();
+            let next = next.map_or(String::new(), |id| format!(" next {id}"));
+            format!("{}{next}", show_ids(&ids))
         }
         // messages A after=m1 limit=2
         "messages" => {
@@ -657,6 +689,25 @@ fn show_added(added: &TokenAdded) -> String {
         shown.push_str(&format!(" also={}", show_ids(&added.also_held_by)));
     }
     shown
+}
+
+/// `#1 of 1,2`, `#1 and #2 of 1,2`.
+fn show_renamed(renamed: &TokenRenamed) -> String {
+    match renamed {
+        TokenRenamed::Renamed {
+            subscriber,
+            contacts,
+            ..
+        } => format!("#{subscriber} of {}", show_ids(contacts)),
+        TokenRenamed::Joined {
+            subscriber,
+            joined,
+            contacts,
+            ..
+        } => format!("#{subscriber} and #{joined} of {}", show_ids(contacts)),
+        TokenRenamed::UnknownSubscriber => "unknown".to_owned(),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// `1 phone=1234567 first="Ann" created 1000 via A [A:token1#1@1000]`.
