@@ -98,6 +98,8 @@
 //!
 //! - `idn` (off): non-ASCII email domains are taken through IDNA (strict) instead of being refused. A
 //!   file made with it opens only in a build with it, and the other way round (R7).
+//! - `serde` (off): `Serialize` and `Deserialize` for ids, times, statuses, options and counts; never for
+//!   anything of a person, whose JSON is in [`wire`].
 //! - `tracing` (off): spans for opening, reopening, commits and verifying, with nothing personal in
 //!   them (R52).
 
@@ -128,6 +130,7 @@ mod holding;
 mod identifier;
 pub mod limits;
 mod matching;
+mod names;
 mod new_contact;
 mod operation;
 mod options;
@@ -142,6 +145,8 @@ mod rules;
 mod seeded;
 mod send_request;
 mod sequence;
+#[cfg(feature = "serde")]
+mod serialized;
 mod snapshot;
 mod storage;
 mod store;
@@ -159,7 +164,7 @@ pub mod wire;
 mod writer;
 
 pub use add_tokens::{AddTokens, OptionsInForce, TokenAdded, TokenEntry, TokenPlace, TokensAdded};
-pub use app::{AccessKey, App, AppId, AppName, NotAUuid};
+pub use app::{AccessKey, App, AppId, AppName};
 pub use connect_app::ConnectApp;
 pub use contact::{Card, HeldToken};
 pub use erase::Erased;
@@ -194,7 +199,7 @@ pub use storage::Disk;
 pub use storage::{Problem, Verified};
 pub use store::ContactStore;
 pub use subscriber::{StatusCounts, Subscriber, SubscriberId};
-pub use time::{Clock, SystemClock, Timestamp};
+pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use token::Token;
 pub use upsert::{CardChange, Change, ContactUpdate, ContactUpserted, Upsert};
 pub use writer::Pending;

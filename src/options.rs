@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::add_tokens::OptionsInForce;
 use crate::limits::Limits;
+use crate::names::named;
 use crate::rules::{
     FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership, UnknownContactId,
 };
@@ -154,6 +155,12 @@ pub enum Create {
     Always,
 }
 
+named!(Create, Create, "ifMissing, never or always", {
+    IfMissing => "ifMissing",
+    Never => "never",
+    Always => "always",
+});
+
 /// When the pages of the file are verified at opening.
 ///
 /// Verifying reads the whole file, at some 2 GB a second where the system has it in memory.
@@ -171,6 +178,11 @@ pub enum Check {
     IfUnclean,
 }
 
+named!(Check, Check, "always or ifUnclean", {
+    Always => "always",
+    IfUnclean => "ifUnclean",
+});
+
 /// What a write does when as many requests wait as may ([`Limits::waiting_requests`]).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -182,3 +194,8 @@ pub enum WhenFull {
     /// write withdraws it.
     Wait,
 }
+
+named!(WhenFull, WhenFull, "busy or wait", {
+    Busy => "busy",
+    Wait => "wait",
+});

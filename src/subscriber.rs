@@ -5,6 +5,7 @@
 use std::fmt;
 
 use crate::app::AppId;
+use crate::fault::{Fault, Field, FieldError};
 use crate::identifier::ContactId;
 use crate::report::Status;
 use crate::time::Timestamp;
@@ -23,10 +24,17 @@ impl SubscriberId {
 
     /// Reads the decimal text form that [`Display`](fmt::Display) gives: digits without sign or
     /// leading zero.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let id = text.parse::<u64>().ok().map(SubscriberId)?;
-        (id.to_string() == text).then_some(id)
+    ///
+    /// # Errors
+    ///
+    /// Of the field `subscriberId`, [`Fault::NotASubscriberId`] when the text is anything else.
+    pub fn parse(text: &str) -> Result<Self, FieldError> {
+        let id = text.parse::<u64>().ok().map(SubscriberId);
+        id.filter(|id| id.to_string() == text)
+            .ok_or(FieldError::new(
+                Field::SubscriberId,
+                Fault::NotASubscriberId,
+            ))
     }
 
     /// The number.

@@ -45,13 +45,7 @@ pub fn tokens_added(outcome: &TokensAdded) -> impl Serialize {
 pub fn reports_recorded(outcomes: &[Result<ReportOutcome, EntryError>]) -> impl Serialize {
     Results {
         results: List::of(outcomes, |outcome| match outcome {
-            Ok(outcome) => OrRefused::Accepted(Recorded {
-                outcome: match outcome {
-                    ReportOutcome::Recorded => "recorded",
-                    ReportOutcome::Removed { .. } => "removed",
-                    ReportOutcome::UnknownSubscriber => "unknownSubscriber",
-                },
-            }),
+            Ok(outcome) => OrRefused::Accepted(Recorded::from(outcome)),
             Err(error) => OrRefused::Refused(Refused::entry(error)),
         }),
     }
@@ -67,6 +61,25 @@ pub fn contacts_upserted(outcomes: &[Result<ContactUpserted, EntryError>]) -> im
             Err(error) => OrRefused::Refused(Refused::entry(error)),
         }),
     }
+}
+
+/// One accepted entry of add-tokens, as it stands among the `results` (R25); a refused one is
+/// [`entry_error`](super::entry_error).
+#[must_use]
+pub fn token_added(added: &TokenAdded) -> impl Serialize {
+    Added::from(added)
+}
+
+/// One accepted report, as it stands among the `results` (R36).
+#[must_use]
+pub fn report_recorded(outcome: &ReportOutcome) -> impl Serialize {
+    Recorded::from(outcome)
+}
+
+/// One accepted item of an upsert, as it stands among the `results` (R41).
+#[must_use]
+pub fn contact_upserted(upserted: &ContactUpserted) -> impl Serialize {
+    UpsertedForm::from(upserted)
 }
 
 /// `{"recipients": [{"appUuid", "token", "subscriberId", "contactId"}, ...]}` (R39).
@@ -358,6 +371,18 @@ impl<'a> From<&'a TokenAdded> for Added<'a> {
 #[derive(Serialize)]
 struct Recorded {
     outcome: &'static str,
+}
+
+impl From<&ReportOutcome> for Recorded {
+    fn from(outcome: &ReportOutcome) -> Self {
+        Recorded {
+            outcome: match outcome {
+                ReportOutcome::Recorded => "recorded",
+                ReportOutcome::Removed { .. } => "removed",
+                ReportOutcome::UnknownSubscriber => "unknownSubscriber",
+            },
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -37,7 +37,7 @@ pub(super) fn upsert(
 ) -> Result<Upsert, Error> {
     let dedupe_on = required(dedupe_on, "", "dedupeOn")?.text();
     let dedupe_on = dedupe_on.and_then(|name| {
-        DedupeOn::parse(&name).ok_or(JsonFault::NotOneOf {
+        DedupeOn::parse(&name).map_err(|_| JsonFault::NotOneOf {
             expected: "contactId, externalCustomerId, phone, email or phoneThenEmail",
         })
     });

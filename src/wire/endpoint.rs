@@ -110,7 +110,7 @@ pub fn parse_find(
 }
 
 fn policy_named(value: Value<'_>) -> Result<MatchPolicy, JsonFault> {
-    MatchPolicy::parse(&value.text()?).ok_or(JsonFault::NotOneOf {
+    MatchPolicy::parse(&value.text()?).map_err(|_| JsonFault::NotOneOf {
         expected: "cascade or topPriority",
     })
 }

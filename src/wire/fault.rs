@@ -78,6 +78,9 @@ fn field_code(error: &FieldError) -> &'static str {
         Fault::DomainLabel => "domainLabel",
         Fault::NonAsciiDomain => "nonAsciiDomain",
         Fault::Idna => "idna",
+        Fault::NotAUuid => "notAUuid",
+        Fault::NotASubscriberId => "notASubscriberId",
+        Fault::NotOneOf { .. } => "notOneOf",
     }
 }
 
@@ -142,6 +145,12 @@ pub fn error(error: &Error) -> impl Serialize {
     Refused {
         error: Box::new(form(error, None)),
     }
+}
+
+/// The same for the error of one entry, as it stands among the `results`.
+#[must_use]
+pub fn entry_error(error: &EntryError) -> impl Serialize {
+    Refused::entry(error)
 }
 
 /// The same for an error of one line of a log, counted from 1: with its `line`.

@@ -234,7 +234,11 @@ pub(super) fn rename_token(
     Ok(RenameToken::new(app, old, token_at(new, path, "newToken")?))
 }
 
-fn token_at(value: Option<Value<'_>>, path: &str, member: &'static str) -> Result<Token, Error> {
+pub(super) fn token_at(
+    value: Option<Value<'_>>,
+    path: &str,
+    member: &'static str,
+) -> Result<Token, Error> {
     let token = required(value, path, member)?.text_or_integer();
     Ok(Token::parse(token.map_err(at(member_path(path, member)))?)?)
 }
@@ -301,13 +305,13 @@ fn report(index: usize, value: Value<'_>) -> Result<Report, JsonError> {
 }
 
 fn status(value: Value<'_>) -> Result<Status, JsonFault> {
-    Status::parse(&value.text()?).ok_or(JsonFault::NotOneOf {
+    Status::parse(&value.text()?).map_err(|_| JsonFault::NotOneOf {
         expected: "SENT, FAILED or CLICKED",
     })
 }
 
 pub(super) fn subscriber_id(value: Value<'_>) -> Result<SubscriberId, JsonFault> {
-    SubscriberId::parse(&value.text()?).ok_or(JsonFault::NotOneOf {
+    SubscriberId::parse(&value.text()?).map_err(|_| JsonFault::NotOneOf {
         expected: "a subscriber id: decimal digits without a leading 0",
     })
 }

@@ -16,9 +16,9 @@ use std::process::Command;
 use contact_store::{
     AccessKey, AddTokens, AppId, AppName, BatchMode, Check, ConnectApp, ContactId, ContactStore,
     Create, Email, ExternalId, FailedWithoutReason, GivenIdentifiers, IdentifierKind,
-    InvalidIdentifier, MatchPolicy, MessageId, Options, Ownership, Phone, RecordReports,
-    RemoveToken, RenameToken, Report, Status, SubscriberId, SystemClock, Timestamp, Token,
-    TokenEntry, TokenPlace, UnknownContactId, WhenFull, wire,
+    InvalidIdentifier, ManualClock, MatchPolicy, MessageId, Options, Ownership, Phone,
+    RecordReports, RemoveToken, RenameToken, Report, Status, SubscriberId, SystemClock, Timestamp,
+    Token, TokenEntry, TokenPlace, UnknownContactId, WhenFull, wire,
 };
 
 use crate::layering::source::{Source, all};
@@ -99,6 +99,7 @@ fn values(shown: &mut Shown) {
     options.clock = std::sync::Arc::new(SystemClock);
     shown.value(&options);
     shown.value(&SystemClock);
+    shown.value(&ManualClock::default());
     shown.value(&Timestamp::from_millis(1));
     shown.value(&(Create::Never));
     shown.value(&Check::Always);

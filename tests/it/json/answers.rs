@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use contact_store::{
-    AccessKey, AppName, BatchMode, ConnectApp, Error, GivenIdentifiers, Limits, MatchPolicy,
-    Ownership, RemoveToken, SubscriberId, Token, UnknownContactId, wire,
+    AccessKey, AddTokens, AppName, BatchMode, ConnectApp, ContactUpdate, DedupeOn, Error,
+    GivenIdentifiers, Limits, MatchPolicy, Ownership, RecordReports, RemoveToken, Report, Status,
+    SubscriberId, Token, TokenEntry, UnknownContactId, Upsert, wire,
 };
 
 use super::{add_body, report_body, text};
@@ -94,6 +95,112 @@ fn r26_r29_a_card_and_its_absence() {
     assert_eq!(
         text(&wire::card(&card)),
         r#"{"contactId":7,"externalCustomerId":"shop-7","phone":"380500000007","email":"ann@example.com","createdAt":1000,"createdThroughAppUuid":"00000000-0000-0000-0000-00000000000a","tokens":[]}"#
+    );
+}
+
+#[test]
+fn a_card_is_read_back_as_it_was_written() {
+    let store = filled(Ownership::Shared);
+    let limits = Limits::default();
+    let now = store.snapshot().unwrap();
+    let update = ContactUpdate::new()
+        .contact_id(7)
+        .first_name("Ann")
+        .last_name("")
+        .language_code("uk")
+        .time_zone("Europe/Kyiv")
+        .field("city", "Kyiv");
+    let request = Upsert::new(DedupeOn::ContactId).contact(update);
+    let upserted = store.upsert(request).wait().unwrap().outcome;
+    assert_eq!(
+        text(&wire::contact_upserted(upserted[0].as_ref().unwrap())),
+        r#"{"contactId":7,"contact":"updated","matchedBy":"contactId"}"#
+    );
+    let mut cards = now.contacts(None, 10).unwrap();
+    cards.extend(store.snapshot().unwrap().contacts(None, 10).unwrap());
+    assert!(cards.len() > 2);
+    for card in cards {
+        let json = text(&wire::card(&card));
+        assert_eq!(
+            wire::parse_card(json.as_bytes(), &limits).unwrap(),
+            card,
+            "{json}"
+        );
+    }
+}
+
+#[test]
+fn r52_r55_what_is_no_card_is_refused_with_its_place() {
+    let app = "00000000-0000-0000-0000-00000000000a";
+    let token = |token: &str| format!(r#"{{"contactId": 1, "createdAt": 1, "tokens": [{token}]}}"#);
+    let rows = [
+        ("[]".to_owned(), "expected object, found array"),
+        ("{}".to_owned(), "member \"contactId\" is required"),
+        (
+            r#"{"contactId": 1}"#.to_owned(),
+            "member \"createdAt\" is required",
+        ),
+        (
+            r#"{"contactId": 1, "createdAt": 1}"#.to_owned(),
+            "member \"tokens\" is required",
+        ),
+        (
+            r#"{"contactId": 0, "createdAt": 1, "tokens": []}"#.to_owned(),
+            "contactId must be an integer from 1 to 9223372036854775807",
+        ),
+        (
+            r#"{"contactId": 1, "phone": "12", "createdAt": 1, "tokens": []}"#.to_owned(),
+            "phone of 2 digits, must be 7 to 15",
+        ),
+        (
+            r#"{"contactId": 1, "fields": {"city": 7}, "createdAt": 1, "tokens": []}"#.to_owned(),
+            "fields.city: expected string, found number",
+        ),
+        (
+            r#"{"contactId": 1, "fields": {"a@example.com": 7}, "createdAt": 1, "tokens": []}"#
+                .to_owned(),
+            "fields: expected string, found number",
+        ),
+        (token("7"), "tokens[0]: expected object, found number"),
+        (token("{}"), "tokens[0]: member \"appUuid\" is required"),
+        (
+            token(&format!(
+                r#"{{"appUuid": "{app}", "token": "t", "subscriberId": 1}}"#
+            )),
+            "tokens[0].subscriberId: expected string, found number",
+        ),
+        (
+            token(&format!(
+                r#"{{"appUuid": "{app}", "token": "t", "subscriberId": "1"}}"#
+            )),
+            "tokens[0]: member \"addedAt\" is required",
+        ),
+    ];
+    for (json, expected) in rows {
+        let refused = wire::parse_card(json.as_bytes(), &Limits::default());
+        assert_eq!(refused.unwrap_err().to_string(), expected, "{json}");
+    }
+}
+
+#[test]
+fn r25_r36_one_outcome_is_written_as_it_stands_among_the_results() {
+    let store = filled(Ownership::Shared);
+    let entry = TokenEntry::new("t1").email("ann@example.com");
+    let refused = TokenEntry::new("t1");
+    let request = AddTokens::new(APP).entry(entry).entry(refused);
+    let added = store.add_tokens(request).wait().unwrap().outcome;
+    let results = format!(
+        r#"{{"results":[{},{}]}}"#,
+        text(&wire::token_added(added.entries[0].as_ref().unwrap())),
+        text(&wire::entry_error(added.entries[1].as_ref().unwrap_err())),
+    );
+    assert_eq!(results, text(&wire::tokens_added(&added)));
+    let report = Report::new(Status::Sent).token("t1");
+    let request = RecordReports::new(APP).report(report);
+    let recorded = store.record_reports(request).wait().unwrap().outcome;
+    assert_eq!(
+        text(&wire::report_recorded(recorded[0].as_ref().unwrap())),
+        r#"{"outcome":"recorded"}"#
     );
 }
 

@@ -248,6 +248,7 @@ fn everything_said(store: &ContactStore, body: &[u8]) -> String {
         wire::parse_subscribers_page(body, &limits).err(),
         wire::parse_messages_page(body, &limits).err(),
         wire::parse_contacts_page(body, &limits).err(),
+        wire::parse_card(body, &limits).err(),
         wire::parse_remove_token(APP, body, &limits).err(),
         wire::parse_rename_token(APP, body, &limits).err(),
     ];

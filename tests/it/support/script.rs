@@ -592,7 +592,10 @@ fn token_entry(words: Vec<String>) -> TokenEntry {
 
 /// `token1 SENT`, `#1 FAILED reason=403 msg=m1 at=900`; with neither token nor id, about nobody.
 fn delivery_report(words: Vec<String>) -> Report {
-    let status = words.iter().find_map(|word| Status::parse(word)).unwrap();
+    let status = words
+        .iter()
+        .find_map(|word| Status::parse(word).ok())
+        .unwrap();
     let mut report = Report::new(status);
     for word in words.iter().filter(|word| *word != status.as_str()) {
         report = match word.split_once('=') {
