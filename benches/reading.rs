@@ -261,8 +261,7 @@ fn only_id(record: &[u8]) -> u64 {
 fn against_the_floor(filled: &Filled, asked: Asked, cache_bytes: usize) -> String {
     let size = filled.size;
     let copied = filled.copy();
-    let mut options = Options::default();
-    options.cache_bytes = cache_bytes;
+    let options = Options::default().cache_bytes(cache_bytes);
     let store = common::open(&filled.path(), options);
     let now = store.snapshot().unwrap();
     let floor = Floor::open(&copied.path(), size, cache_bytes);

@@ -100,9 +100,9 @@ fn say(text: &str) {
 
 fn run(arguments: &Arguments) -> Result<Summary, Stop> {
     let (input, bytes) = open_log(&arguments.log).map_err(Stop::Input)?;
-    let mut options = Options::default();
-    options.policy = arguments.policy;
-    options.ownership = arguments.ownership;
+    let options = Options::default()
+        .policy(arguments.policy)
+        .ownership(arguments.ownership);
     let limits = options.limits;
     let store = ContactStore::open(&arguments.store, options).map_err(Stop::Store)?;
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::app::AppId;
 use crate::fault::FieldError;
 use crate::identifier::{ContactId, IdentifierKind};
-use crate::limits::{LimitExceeded, LimitTooHigh};
+use crate::limits::{LimitExceeded, LimitTooHigh, LimitZero};
 use crate::recipient::RecipientError;
 use crate::sequence::SequenceNumber;
 
@@ -342,6 +342,9 @@ pub enum OpenError {
     /// The options set a limit higher than it may be.
     #[error(transparent)]
     LimitTooHigh(#[from] LimitTooHigh),
+    /// The options set a limit to zero.
+    #[error(transparent)]
+    LimitZero(#[from] LimitZero),
     /// The operating system refused something.
     #[error("input or output failed ({})", .0.kind())]
     Io(#[source] Arc<io::Error>),

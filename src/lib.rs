@@ -14,7 +14,7 @@
 //!
 //! ```
 //! use contact_store::{
-//!     AddTokens, AppName, ConnectApp, ContactStore, GivenIdentifiers, MatchPolicy, Options,
+//!     AddTokens, AppId, AppName, ConnectApp, ContactStore, GivenIdentifiers, MatchPolicy, Options,
 //!     RecordReports, Report, ReportOutcome, Status, TokenEntry,
 //! };
 //!
@@ -22,7 +22,9 @@
 //! # let directory = tempfile::tempdir()?;
 //! # let path = directory.path().join("contacts.redb");
 //! let store = ContactStore::open(path, Options::default())?;
-//! let bot = store.connect_app(ConnectApp::new(AppName::parse("Shop bot")?)).wait()?.outcome;
+//! // Under an id of its own: without one, each start would connect another app.
+//! let bot = AppId::parse("6f1c3f6e-5a54-4d2b-9d0c-0a1b2c3d4e5f")?;
+//! store.connect_app(ConnectApp::new(AppName::parse("Shop bot")?).id(bot)).wait()?;
 //!
 //! // Two requests with the same email: both tokens end up on one card.
 //! for token in ["100200300", "100200301"] {
@@ -176,9 +178,9 @@ pub use forget_messages::MessagesForgotten;
 pub use identifier::{
     ContactId, Email, ExternalId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet, Phone,
 };
-pub use limits::{Limit, LimitExceeded, LimitTooHigh, Limits};
+pub use limits::{Limit, LimitExceeded, LimitTooHigh, LimitZero, Limits};
 pub use matching::{Decision, Explanation};
-pub use options::{Check, Create, Options, WhenFull};
+pub use options::{Check, Create, OptionValues, Options, WhenFull};
 pub use outcomes::Outcomes;
 pub use pages::ContactPage;
 pub use recipient::{Address, GivenRecipient, Recipient, RecipientError};

@@ -1,6 +1,7 @@
 //! How a store is opened and how it behaves where the rules leave a choice.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::add_tokens::OptionsInForce;
@@ -13,15 +14,122 @@ use crate::time::{Clock, SystemClock};
 
 /// How a store is opened.
 ///
+/// Each option is set by the method of its name, and read as a field of [`OptionValues`], to which this
+/// dereferences.
+///
 /// ```
 /// # use contact_store::{Options, Ownership};
-/// let mut options = Options::default();
-/// options.ownership = Ownership::Exclusive;
-/// options.cache_bytes = 256 << 20;
+/// let options = Options::default()
+///     .ownership(Ownership::Exclusive)
+///     .cache_bytes(256 << 20);
+/// assert_eq!(options.ownership, Ownership::Exclusive);
 /// ```
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    values: OptionValues,
+}
+
+impl Options {
+    /// What to do when there is no file, or when there is one.
+    #[must_use]
+    pub fn create(mut self, create: Create) -> Self {
+        self.values.create = create;
+        self
+    }
+
+    /// When the pages of the file are verified at opening.
+    #[must_use]
+    pub fn check(mut self, check: Check) -> Self {
+        self.values.check = check;
+        self
+    }
+
+    /// Bytes of memory for cached pages.
+    #[must_use]
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.values.cache_bytes = bytes;
+        self
+    }
+
+    /// The limits. None may be zero, and some not be too high: opening refuses them by name.
+    ///
+    /// ```
+    /// # use contact_store::{ContactStore, Error, Limits, OpenError, Options};
+    /// let mut limits = Limits::default();
+    /// limits.tokens_per_contact = 0;
+    /// let refused = ContactStore::open_in_memory(Options::default().limits(limits));
+    /// let error = refused.err().map(|error| error.to_string());
+    /// assert_eq!(error.as_deref(), Some("limit tokens_per_contact is set to 0, the least is 1"));
+    /// ```
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.values.limits = limits;
+        self
+    }
+
+    /// How contacts are matched, where a request does not say (R14).
+    #[must_use]
+    pub fn policy(mut self, policy: MatchPolicy) -> Self {
+        self.values.policy = policy;
+        self
+    }
+
+    /// What becomes of tokens of other contacts, where a request does not say (R22).
+    #[must_use]
+    pub fn ownership(mut self, ownership: Ownership) -> Self {
+        self.values.ownership = ownership;
+        self
+    }
+
+    /// What becomes of invalid identifiers, where a request does not say (R13).
+    #[must_use]
+    pub fn invalid_identifier(mut self, option: InvalidIdentifier) -> Self {
+        self.values.invalid_identifier = option;
+        self
+    }
+
+    /// What becomes of unknown contact ids, where a request does not say (R18).
+    #[must_use]
+    pub fn unknown_contact_id(mut self, option: UnknownContactId) -> Self {
+        self.values.unknown_contact_id = option;
+        self
+    }
+
+    /// What FAILED without a reason does, where a request does not say (R32).
+    #[must_use]
+    pub fn failed_without_reason(mut self, option: FailedWithoutReason) -> Self {
+        self.values.failed_without_reason = option;
+        self
+    }
+
+    /// What tells the time (R54): see [`ManualClock`](crate::ManualClock) for tests.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.values.clock = clock;
+        self
+    }
+}
+
+impl Deref for Options {
+    type Target = OptionValues;
+
+    fn deref(&self) -> &OptionValues {
+        &self.values
+    }
+}
+
+/// Only the crate's own tests set options in place.
+#[cfg(feature = "testing")]
+impl std::ops::DerefMut for Options {
+    fn deref_mut(&mut self) -> &mut OptionValues {
+        &mut self.values
+    }
+}
+
+/// What [`Options`] are set to.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct Options {
+pub struct OptionValues {
     /// What to do when there is no file, or when there is one.
     pub create: Create,
     /// When the pages of the file are verified at opening.
@@ -72,9 +180,9 @@ impl Default for Testing {
     }
 }
 
-impl Default for Options {
+impl Default for OptionValues {
     fn default() -> Self {
-        Options {
+        OptionValues {
             create: Create::default(),
             check: Check::default(),
             cache_bytes: 64 << 20,
@@ -91,7 +199,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl OptionValues {
     /// What a request to add tokens is decided under unless it says otherwise.
     pub(crate) fn in_force(&self) -> OptionsInForce {
         OptionsInForce {
@@ -125,9 +233,9 @@ impl Options {
 }
 
 // A clock need not be `Debug`.
-impl fmt::Debug for Options {
+impl fmt::Debug for OptionValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
+        f.debug_struct("OptionValues")
             .field("create", &self.create)
             .field("check", &self.check)
             .field("cache_bytes", &self.cache_bytes)

@@ -101,6 +101,7 @@ impl ContactStore {
     }
 
     fn open_at(place: &Place, options: Options) -> Result<Self, Error> {
+        options.limits.refuse_zero().map_err(OpenError::from)?;
         options.limits.validate().map_err(OpenError::from)?;
         let open_as = OpenAs {
             may_create: options.create != Create::Never,

@@ -64,9 +64,7 @@ impl Clock for SystemClock {
 /// # use std::sync::Arc;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000)));
-/// # let mut options = Options::default();
-/// # options.clock = clock.clone();
-/// let store = ContactStore::open_in_memory(options)?;
+/// let store = ContactStore::open_in_memory(Options::default().clock(clock.clone()))?;
 /// clock.set(Timestamp::from_millis(5_000));
 /// let ann = ContactUpdate::new().email("ann@example.com");
 /// store.upsert(Upsert::new(DedupeOn::Email).contact(ann)).wait()?;

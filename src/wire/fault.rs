@@ -112,6 +112,7 @@ fn open_code(error: &OpenError) -> &'static str {
         OpenError::OtherCanonicalForms { .. } => "otherCanonicalForms",
         OpenError::Damaged(_) => "damaged",
         OpenError::LimitTooHigh(_) => "limitTooHigh",
+        OpenError::LimitZero(_) => "limitZero",
         OpenError::Io(_) => "io",
         OpenError::Thread(_) => "noThread",
         OpenError::Random => "noRandomBytes",

@@ -70,7 +70,7 @@
 //! | `indeterminate` | request | the commit failed (R49); in when `sequence` is reached |
 //! | `needsReopen`, `closed`, `snapshotExpired`, `answerTaken`, `closeIncomplete` | request | the store's state |
 //! | `io`, `corrupt`, `storageStopped`, `storagePanicked` | request | reading failed |
-//! | `notFound`, `alreadyExists`, `alreadyOpen`, `symbolicLink`, `notAFile`, `emptyFile`, `halfCreated`, `foreignFile`, `newerFormat`, `otherCanonicalForms`, `damaged`, `limitTooHigh`, `noThread`, `noRandomBytes` | opening | the store cannot be opened (R50, R51) |
+//! | `notFound`, `alreadyExists`, `alreadyOpen`, `symbolicLink`, `notAFile`, `emptyFile`, `halfCreated`, `foreignFile`, `newerFormat`, `otherCanonicalForms`, `damaged`, `limitTooHigh`, `limitZero`, `noThread`, `noRandomBytes` | opening | the store cannot be opened (R50, R51) |
 
 mod answer;
 mod card;

@@ -96,6 +96,7 @@ fn values(shown: &mut Shown) {
 
     let (mut options, _) = options();
     shown.value(&options.limits);
+    shown.value(&*options);
     options.clock = std::sync::Arc::new(SystemClock);
     shown.value(&options);
     shown.value(&SystemClock);

@@ -2,7 +2,7 @@
 
 use contact_store::limits::LimitTooHigh;
 use contact_store::{
-    AddTokens, Change, ContactStore, ContactUpdate, DedupeOn, EntryError, Error, Limit,
+    AddTokens, Change, ContactStore, ContactUpdate, DedupeOn, EntryError, Error, Limit, Limits,
     LimitExceeded, OpenError, Options, RecordReports, Report, Status, TokenEntry, Upsert, WhenFull,
 };
 
@@ -282,6 +282,45 @@ fn limits_can_be_set_only_so_high() {
             }
             other => panic!("{other:?}"),
         }
+    }
+}
+
+#[test]
+fn a_limit_of_zero_is_refused_by_name() {
+    type Set = fn(&mut Limits) -> &mut usize;
+    let limits: [(&str, Set); 8] = [
+        ("tokens_per_contact", |limits| {
+            &mut limits.tokens_per_contact
+        }),
+        ("contacts_per_token", |limits| {
+            &mut limits.contacts_per_token
+        }),
+        ("entries_per_request", |limits| {
+            &mut limits.entries_per_request
+        }),
+        ("request_text_bytes", |limits| {
+            &mut limits.request_text_bytes
+        }),
+        ("custom_fields_per_contact", |limits| {
+            &mut limits.custom_fields_per_contact
+        }),
+        ("card_text_bytes", |limits| &mut limits.card_text_bytes),
+        ("waiting_requests", |limits| &mut limits.waiting_requests),
+        ("waiting_text_bytes", |limits| {
+            &mut limits.waiting_text_bytes
+        }),
+    ];
+    for (name, set) in limits {
+        let mut limits = Limits::default();
+        *set(&mut limits) = 0;
+        let open = || ContactStore::open_in_memory(Options::default().limits(limits));
+        match open() {
+            Err(Error::Open(OpenError::LimitZero(zero))) => assert_eq!(zero.name, name),
+            other => panic!("{name}: {other:?}"),
+        }
+        *set(&mut limits) = 1;
+        let open = ContactStore::open_in_memory(Options::default().limits(limits));
+        assert!(open.is_ok(), "{name}: {open:?}");
     }
 }
 
