@@ -147,6 +147,12 @@ pub enum EntryError {
     /// The item of an upsert gives nothing that could find its contact (R41).
     #[error("neither externalCustomerId nor what dedupeOn names is given")]
     NothingToFindBy,
+    /// The item of an upsert finds nobody, and the request only updates (R41).
+    #[error("no contact has what the item is found by")]
+    ContactNotFound,
+    /// The item of an upsert finds this contact, and the request only creates (R41).
+    #[error("contact {0} has what the item is found by")]
+    ContactExists(ContactId),
     /// An identifier of an upsert's item cannot be put on the card (R42): another contact has it, or
     /// the contact found has a different one that an upsert does not replace.
     #[error("{kind} is in conflict with contact {contact}")]

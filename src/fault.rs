@@ -75,6 +75,8 @@ pub enum Field {
     BatchMode,
     /// [`DedupeOn`](crate::DedupeOn).
     DedupeOn,
+    /// [`UpsertMode`](crate::UpsertMode).
+    UpsertMode,
     /// [`Create`](crate::Create).
     Create,
     /// [`Check`](crate::Check).
@@ -120,6 +122,7 @@ impl Field {
             Self::FailedWithoutReason => "failedWithoutReason",
             Self::BatchMode => "mode",
             Self::DedupeOn => "dedupeOn",
+            Self::UpsertMode => "upsertMode",
             Self::Create => "create",
             Self::Check => "check",
             Self::WhenFull => "whenFull",
@@ -382,6 +385,7 @@ mod tests {
             (Field::FailedWithoutReason, "failedWithoutReason"),
             (Field::BatchMode, "mode"),
             (Field::DedupeOn, "dedupeOn"),
+            (Field::UpsertMode, "upsertMode"),
             (Field::Create, "create"),
             (Field::Check, "check"),
             (Field::WhenFull, "whenFull"),

@@ -64,7 +64,8 @@
 //! | bring identifiers to canonical form | [`GivenIdentifiers::parse`], [`Phone`], [`Email`] |
 //! | speak the published JSON | [`wire`] |
 //! | watch it work | [`ContactStore::stats`], outcome [`Stats`] |
-//! | know what failed and what it left | [`Error`] |
+//! | know what failed and what it left | [`Error`], and what to do about it: [`Error::advice`] |
+//! | keep a store open through failures | [`ContactStore::keep_open`] |
 //!
 //! # Many threads
 //!
@@ -117,6 +118,7 @@ pub mod reliability {}
 struct Readme;
 
 mod add_tokens;
+mod advice;
 mod app;
 mod batch;
 mod card_limits;
@@ -130,6 +132,7 @@ mod figures;
 mod forget_messages;
 mod holding;
 mod identifier;
+mod keep_open;
 pub mod limits;
 mod matching;
 mod names;
@@ -166,6 +169,7 @@ pub mod wire;
 mod writer;
 
 pub use add_tokens::{AddTokens, OptionsInForce, TokenAdded, TokenEntry, TokenPlace, TokensAdded};
+pub use advice::Advice;
 pub use app::{AccessKey, App, AppId, AppName};
 pub use connect_app::ConnectApp;
 pub use contact::{Card, HeldToken};
@@ -178,6 +182,7 @@ pub use forget_messages::MessagesForgotten;
 pub use identifier::{
     ContactId, Email, ExternalId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet, Phone,
 };
+pub use keep_open::{Backoff, KeepOpen, Reopening};
 pub use limits::{Limit, LimitExceeded, LimitTooHigh, LimitZero, Limits};
 pub use matching::{Decision, Explanation};
 pub use options::{Check, Create, OptionValues, Options, WhenFull};
@@ -190,7 +195,7 @@ pub use rename_token::{RenameToken, TokenRenamed};
 pub use report::{MessageId, MessageTally, Status};
 pub use rules::{
     BatchMode, DedupeOn, FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership,
-    UnknownContactId,
+    UnknownContactId, UpsertMode,
 };
 pub use send_request::{Auth, Button, SendRequest};
 pub use sequence::{Committed, SequenceNumber};

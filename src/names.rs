@@ -99,7 +99,7 @@ mod tests {
     use crate::report::{MessageId, Status};
     use crate::rules::{
         BatchMode, DedupeOn, FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership,
-        UnknownContactId,
+        UnknownContactId, UpsertMode,
     };
     use crate::subscriber::SubscriberId;
     use crate::token::Token;
@@ -207,6 +207,16 @@ mod tests {
                 (DedupeOn::PhoneThenEmail, "phoneThenEmail"),
             ],
             DedupeOn::ALL,
+        );
+        names(
+            Field::UpsertMode,
+            UpsertMode::as_str,
+            &[
+                (UpsertMode::CreateOrUpdate, "createOrUpdate"),
+                (UpsertMode::UpdateOnly, "updateOnly"),
+                (UpsertMode::CreateOnly, "createOnly"),
+            ],
+            UpsertMode::ALL,
         );
         names(
             Field::Create,

@@ -131,6 +131,25 @@ impl DedupeOn {
     }
 }
 
+/// What an upsert may do with the contact of an item (R41).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UpsertMode {
+    /// A contact that is found is updated; otherwise one is created. The default.
+    #[default]
+    CreateOrUpdate,
+    /// An item that finds nobody is refused.
+    UpdateOnly,
+    /// An item that finds a contact is refused.
+    CreateOnly,
+}
+
+named!(UpsertMode, UpsertMode, "createOrUpdate, updateOnly or createOnly", {
+    CreateOrUpdate => "createOrUpdate",
+    UpdateOnly => "updateOnly",
+    CreateOnly => "createOnly",
+});
+
 /// What a FAILED report without a reason does (R32).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]

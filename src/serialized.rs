@@ -14,7 +14,7 @@ use crate::options::{Check, Create, WhenFull};
 use crate::report::Status;
 use crate::rules::{
     BatchMode, DedupeOn, FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership,
-    UnknownContactId,
+    UnknownContactId, UpsertMode,
 };
 use crate::sequence::SequenceNumber;
 use crate::subscriber::{StatusCounts, SubscriberId};
@@ -66,6 +66,7 @@ as_text!(
     Status,
     SubscriberId,
     UnknownContactId,
+    UpsertMode,
     WhenFull,
 );
 
@@ -180,6 +181,7 @@ mod tests {
         shown(FailedWithoutReason::Keep, "\"keep\"");
         shown(BatchMode::AllOrNothing, "\"allOrNothing\"");
         shown(DedupeOn::PhoneThenEmail, "\"phoneThenEmail\"");
+        shown(UpsertMode::UpdateOnly, "\"updateOnly\"");
         shown(Create::Never, "\"never\"");
         shown(Check::IfUnclean, "\"ifUnclean\"");
         shown(WhenFull::Wait, "\"wait\"");

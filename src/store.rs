@@ -313,6 +313,11 @@ impl ContactStore {
         })
     }
 
+    /// Whether the store takes no writes until it is reopened (R49).
+    pub(crate) fn needs_reopen(&self) -> Result<bool, Error> {
+        self.inner.writer.needs_reopen()
+    }
+
     /// Queues what could be prepared.
     fn submit_prepared<O: Operation>(
         &self,

@@ -20,7 +20,7 @@ use crate::matching;
 use crate::new_contact::NewContact;
 use crate::operation::{Operation, Size, Step};
 use crate::outcomes::Outcomes;
-use crate::rules::{self, BatchMode, DedupeOn, FoundByUpsert, UnknownContactId};
+use crate::rules::{self, BatchMode, DedupeOn, FoundByUpsert, UnknownContactId, UpsertMode};
 use crate::storage::{CardRow, Draft, Failure, FoundCard, find_card};
 use crate::time::{RequestTime, Timestamp};
 
@@ -280,6 +280,7 @@ pub struct Upsert {
     contacts: Vec<ContactUpdate>,
     at: Option<Timestamp>,
     unknown_contact_id: Option<UnknownContactId>,
+    upsert_mode: UpsertMode,
     mode: BatchMode,
 }
 
@@ -292,6 +293,7 @@ impl Upsert {
             contacts: Vec::new(),
             at: None,
             unknown_contact_id: None,
+            upsert_mode: UpsertMode::default(),
             mode: BatchMode::default(),
         }
     }
@@ -324,6 +326,25 @@ impl Upsert {
         self
     }
 
+    /// Only creating, or only updating, contacts (R41).
+    ///
+    /// ```
+    /// # use contact_store::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = ContactStore::open_in_memory(Options::default())?;
+    /// let ann = ContactUpdate::new().email("ann@example.com").first_name("Ann");
+    /// let request = Upsert::new(DedupeOn::Email).upsert_mode(UpsertMode::UpdateOnly).contact(ann);
+    /// let outcomes = store.upsert(request).wait()?.outcome;
+    /// assert_eq!(outcomes.all(), Err(EntryError::ContactNotFound)); // and no card was made
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn upsert_mode(mut self, mode: UpsertMode) -> Self {
+        self.upsert_mode = mode;
+        self
+    }
+
     /// With this treatment of the rest when an item is refused (R23).
     #[must_use]
     pub fn mode(mut self, mode: BatchMode) -> Self {
@@ -349,6 +370,7 @@ impl Upsert {
                 .collect(),
             time: RequestTime::new(clock, self.at),
             unknown_contact_id: self.unknown_contact_id.unwrap_or(unknown_contact_id),
+            upsert_mode: self.upsert_mode,
             mode: self.mode,
             limits,
         })
@@ -439,6 +461,7 @@ pub(crate) struct PreparedUpsert {
     size: Size,
     time: RequestTime,
     unknown_contact_id: UnknownContactId,
+    upsert_mode: UpsertMode,
     mode: BatchMode,
     limits: Limits,
 }
@@ -485,6 +508,13 @@ impl PreparedUpsert {
             return Ok(Err(EntryError::NothingToFindBy));
         };
         let found = matching::find_by(draft, kinds, &given)?;
+        match (self.upsert_mode, &found) {
+            (UpsertMode::UpdateOnly, None) => return Ok(Err(EntryError::ContactNotFound)),
+            (UpsertMode::CreateOnly, Some((found, _))) => {
+                return Ok(Err(EntryError::ContactExists(found.id)));
+            }
+            _ => {}
+        }
         if let Some((kind, contact)) = conflict(draft, found.as_ref(), &given)? {
             return Ok(Err(EntryError::Conflict { kind, contact }));
         }

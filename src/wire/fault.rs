@@ -42,6 +42,8 @@ pub fn entry_code(error: &EntryError) -> &'static str {
         EntryError::UnknownContactId => "unknownContactId",
         EntryError::ContactIdErased(_) => "contactIdErased",
         EntryError::NothingToFindBy => "nothingToFindBy",
+        EntryError::ContactNotFound => "contactNotFound",
+        EntryError::ContactExists(_) => "contactExists",
         EntryError::Conflict { .. } => "conflict",
         EntryError::LimitExceeded(_) => "limitExceeded",
         EntryError::ContactIdsExhausted => "contactIdsExhausted",
@@ -283,7 +285,7 @@ fn entry_form(error: &EntryError) -> Form {
         EntryError::Field(error) => plain.field(error),
         EntryError::Json(error) => plain.json(error),
         EntryError::LimitExceeded(error) => plain.limit(error),
-        EntryError::ContactIdErased(id) => Form {
+        EntryError::ContactIdErased(id) | EntryError::ContactExists(id) => Form {
             contact_id: Some(id.value()),
             ..plain
         },

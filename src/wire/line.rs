@@ -33,7 +33,7 @@ use super::send::send_request;
 /// | `{"disconnectApp": {"appUuid"}}` | [`Line::DisconnectApp`] |
 /// | `{"appUuid", "tokens": [...], "at"}` | [`Line::AddTokens`]; `at` is optional |
 /// | `{"appUuid", "statuses": [...], "at"}` | [`Line::RecordReports`]; `at` is optional, here and in each report |
-/// | `{"contacts": [...], "dedupeOn", "at"}` | [`Line::Upsert`]; `at` is optional |
+/// | `{"contacts": [...], "dedupeOn", "upsertMode", "at"}` | [`Line::Upsert`]; `upsertMode` and `at` are optional |
 /// | `{"find": {...}}`, `{"explain": {...}}` | [`Line::Find`], [`Line::Explain`]: any of the four identifiers |
 /// | `{"resolve": {...}}` | [`Line::Resolve`]: the request to send a message |
 /// | `{"erase": {"contactId"}}` | [`Line::Erase`] |
@@ -119,10 +119,11 @@ pub enum Line {
     Verify,
 }
 
-const MEMBERS: [&str; 20] = [
+const MEMBERS: [&str; 21] = [
     "appUuid",
     "at",
     "dedupeOn",
+    "upsertMode",
     "tokens",
     "statuses",
     "contacts",
@@ -161,10 +162,10 @@ impl Line {
     pub fn parse(line: &[u8], limits: &Limits) -> Result<Self, Error> {
         check_request_size(line.len() as u64, limits)?;
         let members = Value::parse(line).and_then(|value| value.members(&MEMBERS));
-        let [app, time, dedupe_on, kinds @ ..] = members.map_err(at(""))?;
+        let [app, time, dedupe_on, upsert_mode, kinds @ ..] = members.map_err(at(""))?;
         let mut present = MEMBERS
             .into_iter()
-            .skip(3)
+            .skip(4)
             .zip(kinds)
             .filter_map(|(name, value)| Some((name, value?)));
         let (Some((name, value)), None) = (present.next(), present.next()) else {
@@ -173,10 +174,15 @@ impl Line {
         // What may stand beside the kinds of line that are a published body.
         let beside: &[&str] = match name {
             "tokens" | "statuses" => &["appUuid", "at"],
-            "contacts" => &["dedupeOn", "at"],
+            "contacts" => &["dedupeOn", "upsertMode", "at"],
             _ => &[],
         };
-        for (outer, value) in [("appUuid", app), ("at", time), ("dedupeOn", dedupe_on)] {
+        for (outer, value) in [
+            ("appUuid", app),
+            ("at", time),
+            ("dedupeOn", dedupe_on),
+            ("upsertMode", upsert_mode),
+        ] {
             if value.is_some() && !beside.contains(&outer) {
                 return Err(at("")(JsonFault::Unknown(outer.to_owned())).into());
             }
@@ -184,7 +190,7 @@ impl Line {
         match name {
             "tokens" => Self::add_tokens(value, app, time, limits),
             "statuses" => Self::record_reports(value, app, time, limits),
-            "contacts" => Self::upsert(value, dedupe_on, time, limits),
+            "contacts" => Self::upsert(value, [dedupe_on, upsert_mode], time, limits),
             "connectApp" => Self::connect_app(value),
             "disconnectApp" => Self::disconnect_app(value),
             "find" => identifiers(value, "find").map(Line::Find),
@@ -235,12 +241,12 @@ impl Line {
 
     fn upsert(
         value: Value<'_>,
-        dedupe_on: Option<Value<'_>>,
+        [dedupe_on, upsert_mode]: [Option<Value<'_>>; 2],
         time: Option<Value<'_>>,
         limits: &Limits,
     ) -> Result<Self, Error> {
         let time = made_at(time)?;
-        let request = upsert(value, dedupe_on, limits)?;
+        let request = upsert(value, dedupe_on, upsert_mode, limits)?;
         Ok(Line::Upsert(match time {
             Some(time) => request.at(time),
             None => request,

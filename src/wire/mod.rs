@@ -57,6 +57,7 @@
 //! | `unknownContactId`, `contactIdErased` | entry | the contact id cannot be adopted (R18) |
 //! | `oneOfTokenAndSubscriber` | entry | a report names both or neither (R36) |
 //! | `nothingToFindBy` | entry | an item of an upsert has no identifier that could find its contact (R41) |
+//! | `contactNotFound`, `contactExists` | entry | an item of an upsert that may only update, or only create (R41) |
 //! | `conflict` | entry | an identifier that cannot be put on the card; `kind` and `contactId` say which and what is in the way (R42) |
 //! | `noRecipient`, `appWithoutNumber`, `numberWithoutApp` | request | no recipient is given (R39) |
 //! | `unknownSubscriber`, `unknownContact`, `noToken` | request | the recipient cannot be reached (R39) |

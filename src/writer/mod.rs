@@ -124,14 +124,19 @@ impl Writer {
 
     /// The figures as they stand, and whether the store takes no writes until it is reopened.
     pub(crate) fn figures(&self) -> Result<(Figures, bool), Error> {
-        let phase = self.shared.phase.read();
-        let needs_reopen = match &*phase.unwrap_or_else(PoisonError::into_inner) {
-            Phase::Open(snapshot) => snapshot.is_broken(),
-            Phase::Failed(_) => true,
-            Phase::Closed => return Err(Error::Closed),
-        };
+        let needs_reopen = self.needs_reopen()?;
         // A copy, so that the writer does not wait while it is read.
         Ok((self.shared.figures().clone(), needs_reopen))
+    }
+
+    /// Whether the store takes no writes until it is reopened.
+    pub(crate) fn needs_reopen(&self) -> Result<bool, Error> {
+        let phase = self.shared.phase.read();
+        match &*phase.unwrap_or_else(PoisonError::into_inner) {
+            Phase::Open(snapshot) => Ok(snapshot.is_broken()),
+            Phase::Failed(_) => Ok(true),
+            Phase::Closed => Err(Error::Closed),
+        }
     }
 
     /// The last durable state.

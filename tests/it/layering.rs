@@ -123,6 +123,7 @@ fn the_rules_are_pure() {
 const LAYERS: [&[&str]; 7] = [
     // Domain values and what is wrong with them. `error` turns failures of storage into its own.
     &[
+        "advice",
         "app",
         "contact",
         "error",
@@ -169,7 +170,7 @@ const LAYERS: [&[&str]; 7] = [
         "upsert",
     ],
     &["writer"],
-    &["serialized", "store", "testing", "wire"],
+    &["keep_open", "serialized", "store", "testing", "wire"],
 ];
 
 #[test]

@@ -14,11 +14,12 @@ use std::env;
 use std::process::Command;
 
 use contact_store::{
-    AccessKey, AddTokens, AppId, AppName, BatchMode, Check, ConnectApp, ContactId, ContactStore,
-    Create, Email, ExternalId, FailedWithoutReason, GivenIdentifiers, IdentifierKind,
-    InvalidIdentifier, ManualClock, MatchPolicy, MessageId, Options, Ownership, Phone,
-    RecordReports, RemoveToken, RenameToken, Report, Status, SubscriberId, SystemClock, Timestamp,
-    Token, TokenEntry, TokenPlace, UnknownContactId, WhenFull, wire,
+    AccessKey, AddTokens, Advice, AppId, AppName, Backoff, BatchMode, Check, ConnectApp, ContactId,
+    ContactStore, Create, Email, Error, ExternalId, FailedWithoutReason, GivenIdentifiers,
+    IdentifierKind, InvalidIdentifier, ManualClock, MatchPolicy, MessageId, Options, Ownership,
+    Phone, RecordReports, RemoveToken, RenameToken, Reopening, Report, Status, SubscriberId,
+    SystemClock, Timestamp, Token, TokenEntry, TokenPlace, UnknownContactId, UpsertMode, WhenFull,
+    wire,
 };
 
 use crate::layering::source::{Source, all};
@@ -111,6 +112,11 @@ fn values(shown: &mut Shown) {
     shown.value(&Ownership::Shared);
     shown.value(&BatchMode::PerEntry);
     shown.value(&FailedWithoutReason::Keep);
+    shown.value(&UpsertMode::UpdateOnly);
+    shown.value(&Advice::Stop);
+    shown.value(&Backoff::default());
+    shown.value(&store.keep_open(Backoff::default(), |_| {}).unwrap());
+    shown.value(&Reopening::Failed(Error::NeedsReopen));
     shown.value(&Options::default());
 }
 

@@ -77,6 +77,10 @@ fn every_kind_of_line_is_taken() {
             "contacts",
         ),
         (
+            r#"{"contacts": [], "dedupeOn": "phone", "upsertMode": "updateOnly"}"#,
+            "contacts",
+        ),
+        (
             r#"{"contacts": [1], "dedupeOn": "email", "at": null}"#,
             "contacts",
         ),
@@ -180,6 +184,11 @@ fn a_line_that_is_not_of_one_kind_is_refused() {
         (
             r#"{"appUuid": "APP", "tokens": [], "dedupeOn": "phone"}"#,
             "unknownMember",
+        ),
+        (r#"{"find": {}, "upsertMode": null}"#, "unknownMember"),
+        (
+            r#"{"contacts": [], "dedupeOn": "phone", "upsertMode": "never"}"#,
+            "notOneOf",
         ),
         (r#"{"resolve": {}, "at": 5}"#, "unknownMember"),
         (r#"{"dedupeOn": "phone"}"#, "notOneOf"),

@@ -2,8 +2,9 @@
 
 use contact_store::limits::LimitTooHigh;
 use contact_store::{
-    AddTokens, Change, ContactStore, ContactUpdate, DedupeOn, EntryError, Error, Limit, Limits,
-    LimitExceeded, OpenError, Options, RecordReports, Report, Status, TokenEntry, Upsert, WhenFull,
+    AddTokens, Change, ContactStore, ContactUpdate, DedupeOn, EntryError, Error, Limit,
+    LimitExceeded, Limits, OpenError, Options, RecordReports, Report, Status, TokenEntry, Upsert,
+    WhenFull,
 };
 
 use super::{is_pending, number_and_contact, request, watched};

@@ -1,7 +1,7 @@
 //! The requests that the short sequences are made of.
 
 use contact_store::{
-    AppId, BatchMode, DedupeOn, InvalidIdentifier, Ownership, Status, UnknownContactId,
+    AppId, BatchMode, DedupeOn, InvalidIdentifier, Ownership, Status, UnknownContactId, UpsertMode,
 };
 
 use crate::model::{
@@ -218,6 +218,14 @@ pub fn contacts() -> Vec<Request> {
             ],
         ),
         Request::Upsert(swap),
+        Request::Upsert(Upserts {
+            upsert_mode: UpsertMode::UpdateOnly,
+            ..Upserts::new(DedupeOn::Email, vec![item().email(BEN).phone(OTHER_PHONE)])
+        }),
+        Request::Upsert(Upserts {
+            upsert_mode: UpsertMode::CreateOnly,
+            ..Upserts::new(DedupeOn::Phone, vec![item().phone(PHONE).email(ANN)])
+        }),
         Request::Upsert(rejecting),
     ]
 }

@@ -204,6 +204,7 @@ fn refusal_kind(refusal: &Refusal) -> String {
         Refusal::Field(field, _) => format!("invalid {field}"),
         Refusal::Limit(limit, ..) => format!("{limit:?}"),
         Refusal::Conflict(kind, _) => format!("conflict of {kind}"),
+        Refusal::ContactExists(_) => "contact exists".to_owned(),
         Refusal::UnknownContactId => "unknown contact id".to_owned(),
         Refusal::ContactIdErased(_) => "erased contact id".to_owned(),
         other => format!("{other:?}"),
