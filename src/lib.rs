@@ -141,6 +141,8 @@ mod operation;
 mod options;
 mod outcomes;
 mod pages;
+mod pinned;
+mod prometheus;
 mod recipient;
 mod record_reports;
 mod remove_token;
@@ -177,7 +179,7 @@ pub use erase::Erased;
 pub use error::{EntryError, Error, JsonError, JsonFault, NotSingle, OpenError, StorageError};
 pub use fault::{Fault, Field, FieldError};
 pub use fields::ContactFields;
-pub use figures::{GroupSizes, Latencies, OperationFigures, Stats};
+pub use figures::{Histogram, OperationFigures, Stats};
 pub use forget_messages::MessagesForgotten;
 pub use identifier::{
     ContactId, Email, ExternalId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet, Phone,

@@ -19,6 +19,7 @@ use crate::limits::LimitExceeded;
 use crate::operation::Operation;
 use crate::options::{Check, Create, Options, WhenFull};
 use crate::outcomes::Outcomes;
+use crate::pinned::Pinned;
 use crate::record_reports::{RecordReports, ReportOutcome};
 use crate::remove_token::{RemoveToken, TokenRemoved};
 use crate::rename_token::{RenameToken, TokenRenamed};
@@ -67,6 +68,7 @@ struct Inner {
     /// Weak: a handle of a closed store must not keep the file, and with it the lock.
     disk: Weak<dyn Disk>,
     wider_mode: Option<u32>,
+    pinned: Pinned,
 }
 
 impl ContactStore {
@@ -122,6 +124,7 @@ impl ContactStore {
             options,
             disk,
             wider_mode,
+            pinned: Pinned::new(),
         };
         Ok(ContactStore {
             inner: Arc::new(inner),
@@ -146,6 +149,7 @@ impl ContactStore {
     /// failed.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let tables = self.inner.writer.snapshot()?;
+        self.inner.pinned.note(&tables, tables.held().sequence);
         Ok(Snapshot::new(tables, self.inner.options.unknown_contact_id))
     }
 
@@ -300,6 +304,9 @@ impl ContactStore {
             apps: figures.held.apps,
             file_bytes: disk.len().map_err(StorageError::from)?,
             cache_bytes: inner.options.cache_bytes,
+            version: env!("CARGO_PKG_VERSION"),
+            oldest_snapshot: inner.pinned.oldest(figures.held.sequence),
+            last_failure: figures.last_failure(),
             wider_mode: inner.wider_mode,
             needs_reopen,
             waiting_requests: load.requests,

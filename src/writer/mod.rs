@@ -285,7 +285,7 @@ impl Writing {
             Err(cause) => {
                 self.fail();
                 let answers = after_failure(decided, current.state().sequence, &cause);
-                self.answer(answers, Figures::commit_failed);
+                self.answer(answers, |figures| figures.commit_failed(&cause));
                 return;
             }
         };

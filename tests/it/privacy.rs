@@ -114,6 +114,7 @@ fn values(shown: &mut Shown) {
     shown.value(&FailedWithoutReason::Keep);
     shown.value(&UpsertMode::UpdateOnly);
     shown.value(&Advice::Stop);
+    shown.value(&store.stats().unwrap().group_sizes);
     shown.value(&Backoff::default());
     shown.value(&store.keep_open(Backoff::default(), |_| {}).unwrap());
     shown.value(&Reopening::Failed(Error::NeedsReopen));

@@ -188,7 +188,7 @@ fn a_line_that_is_not_of_one_kind_is_refused() {
         (r#"{"find": {}, "upsertMode": null}"#, "unknownMember"),
         (
             r#"{"contacts": [], "dedupeOn": "phone", "upsertMode": "never"}"#,
-            "notOneOf",
+            "notOneOf of upsertMode",
         ),
         (r#"{"resolve": {}, "at": 5}"#, "unknownMember"),
         (r#"{"dedupeOn": "phone"}"#, "notOneOf"),
