@@ -61,9 +61,11 @@
 //! | follow a chat that got another id | [`RenameToken`], outcome [`TokenRenamed`] |
 //! | wait for a write, or await it | [`Pending`] |
 //! | find, explain, list, verify | [`Snapshot`] |
+//! | export every contact | [`Snapshot::iter_contacts`], [`wire::card`] |
+//! | test a host with a clock | [`ManualClock`], [`ContactStore::open_in_memory`] |
 //! | bring identifiers to canonical form | [`GivenIdentifiers::parse`], [`Phone`], [`Email`] |
 //! | speak the published JSON | [`wire`] |
-//! | watch it work | [`ContactStore::stats`], outcome [`Stats`] |
+//! | watch it work | [`ContactStore::stats`], outcome [`Stats`], [`Stats::write_prometheus`] |
 //! | know what failed and what it left | [`Error`], and what to do about it: [`Error::advice`] |
 //! | keep a store open through failures | [`ContactStore::keep_open`] |
 //!
@@ -182,7 +184,8 @@ pub use fields::ContactFields;
 pub use figures::{Histogram, OperationFigures, Stats};
 pub use forget_messages::MessagesForgotten;
 pub use identifier::{
-    ContactId, Email, ExternalId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet, Phone,
+    ContactId, Email, ExternalCustomerId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet,
+    Phone,
 };
 pub use keep_open::{Backoff, KeepOpen, Reopening};
 pub use limits::{Limit, LimitExceeded, LimitTooHigh, LimitZero, Limits};

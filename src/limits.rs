@@ -9,7 +9,7 @@ use crate::seeded::{SeededFault, seeded};
 /// Longest token, in bytes (R9).
 pub const TOKEN_BYTES: usize = 4_096;
 /// Longest `externalCustomerId`, in bytes (R3).
-pub const EXTERNAL_ID_BYTES: usize = 1_024;
+pub const EXTERNAL_CUSTOMER_ID_BYTES: usize = 1_024;
 /// Longest app name, in bytes.
 pub const APP_NAME_BYTES: usize = 256;
 /// Longest access key of an app, in bytes.

@@ -79,7 +79,7 @@ from_text!(
     crate::app::AppName,
     crate::identifier::ContactId,
     crate::identifier::Email,
-    crate::identifier::ExternalId,
+    crate::identifier::ExternalCustomerId,
     crate::identifier::IdentifierKind,
     crate::identifier::Phone,
     crate::report::MessageId,
@@ -94,7 +94,7 @@ mod tests {
 
     use crate::app::{AccessKey, AppId, AppName};
     use crate::fault::{Fault, Field, FieldError};
-    use crate::identifier::{ContactId, Email, ExternalId, IdentifierKind, Phone};
+    use crate::identifier::{ContactId, Email, ExternalCustomerId, IdentifierKind, Phone};
     use crate::options::{Check, Create, WhenFull};
     use crate::report::{MessageId, Status};
     use crate::rules::{
@@ -274,7 +274,10 @@ mod tests {
             assert_eq!(read::<T>(text), Err(FieldError::new(field, fault)));
         }
         assert_eq!(read::<ContactId>("7"), ContactId::new(7));
-        assert_eq!(read::<ExternalId>("crm-1"), ExternalId::parse("crm-1"));
+        assert_eq!(
+            read::<ExternalCustomerId>("crm-1"),
+            ExternalCustomerId::parse("crm-1")
+        );
         assert_eq!(
             read::<Phone>("+380 50 000 00 01"),
             Phone::parse("380500000001")
@@ -293,7 +296,7 @@ mod tests {
             Ok(AppId::from_u128(10))
         );
         refused::<ContactId>("0", Field::ContactId, Fault::ContactIdOutOfRange);
-        refused::<ExternalId>("a\0", Field::ExternalCustomerId, Fault::ForbiddenCharacter);
+        refused::<ExternalCustomerId>("a\0", Field::ExternalCustomerId, Fault::ForbiddenCharacter);
         refused::<Phone>("12", Field::Phone, Fault::DigitCount { digits: 2 });
         refused::<Email>("ann", Field::Email, Fault::NoAtSign);
         refused::<Token>("", Field::Token, Fault::Blank);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::app::{AccessKey, App, AppId, AppNumber};
 use crate::contact::{Card, HeldToken};
 use crate::error::{Error, StorageError};
-use crate::identifier::{ContactId, Email, ExternalId, IdentifierKind, Identifiers, Phone};
+use crate::identifier::{ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, Phone};
 use crate::limits::{Limit, LimitExceeded, PAGE_CARDS_LOOKED_AT, PAGE_ROWS};
 use crate::matching::{self, Explanation};
 use crate::pages::{ContactPage, Paged};
@@ -125,7 +125,7 @@ impl Snapshot {
     ///
     /// [`Error::Field`] when the text is no external customer id (R3); otherwise as for every read.
     pub fn by_external_customer_id(&self, id: &str) -> Result<Option<Card>, Error> {
-        self.by(Identifiers::new().with_external_customer_id(ExternalId::parse(id)?))
+        self.by(Identifiers::new().with_external_customer_id(ExternalCustomerId::parse(id)?))
     }
 
     /// The card of the contact with this phone, given in any form that [`Phone::parse`] reads (R27).

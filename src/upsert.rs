@@ -13,7 +13,7 @@ use crate::fault::{Field, FieldError};
 use crate::fields;
 use crate::figures::{Became, OperationKind, Tally};
 use crate::identifier::{
-    ContactId, Email, ExternalId, IdentifierKind, Identifiers, KindSet, Phone,
+    ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, KindSet, Phone,
 };
 use crate::limits::{LimitExceeded, Limits};
 use crate::matching;
@@ -199,7 +199,9 @@ impl ContactUpdate {
             return Err(error.into());
         }
         let contact_id = self.contact_id.map(ContactId::try_from).transpose();
-        let external_customer_id = set_to(self.external_customer_id, |id| ExternalId::parse(&id));
+        let external_customer_id = set_to(self.external_customer_id, |id| {
+            ExternalCustomerId::parse(&id)
+        });
         let phone = set_to(self.phone, |phone| Phone::parse(&phone));
         let email = set_to(self.email, |email| Email::parse(&email));
         let value = |field, change| {
@@ -405,7 +407,7 @@ pub enum CardChange {
 /// off.
 struct ValidUpdate {
     contact_id: Option<ContactId>,
-    external_customer_id: Option<Option<ExternalId>>,
+    external_customer_id: Option<Option<ExternalCustomerId>>,
     phone: Option<Option<Phone>>,
     email: Option<Option<Email>>,
     first_name: Option<Option<String>>,

@@ -22,7 +22,7 @@
 
 use std::fmt;
 
-use contact_store::{AppId, ExternalId};
+use contact_store::{AppId, ExternalCustomerId};
 use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -69,7 +69,11 @@ impl DeepLinks {
     /// # Errors
     ///
     /// [`CannotSign`]: what does not fit into 64 characters.
-    pub fn sign(&self, customer: &ExternalId, expires_at: u64) -> Result<String, CannotSign> {
+    pub fn sign(
+        &self,
+        customer: &ExternalCustomerId,
+        expires_at: u64,
+    ) -> Result<String, CannotSign> {
         let id = customer.as_str().as_bytes();
         if id.len() > CUSTOMER_ID_BYTES {
             return Err(CannotSign::CustomerIdTooLong { bytes: id.len() });
@@ -88,7 +92,7 @@ impl DeepLinks {
     /// # Errors
     ///
     /// [`BadLink`]. Nothing of a payload counts before its tag is verified, in constant time.
-    pub fn verify(&self, payload: &str, now: u64) -> Result<ExternalId, BadLink> {
+    pub fn verify(&self, payload: &str, now: u64) -> Result<ExternalCustomerId, BadLink> {
         if payload.len() > PAYLOAD_CHARS {
             return Err(BadLink::TooLong);
         }
@@ -114,7 +118,7 @@ impl DeepLinks {
         }
         // `sign` takes no other ids; whoever else has the key might.
         let id = str::from_utf8(id).map_err(|_| BadLink::NoCustomerId)?;
-        ExternalId::parse(id).map_err(|_| BadLink::NoCustomerId)
+        ExternalCustomerId::parse(id).map_err(|_| BadLink::NoCustomerId)
     }
 }
 

@@ -6,7 +6,9 @@ use std::fmt;
 
 use crate::{
     fault::FieldError,
-    identifier::{ContactId, Email, ExternalId, IdentifierKind, Identifiers, KindSet, Phone},
+    identifier::{
+        ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, KindSet, Phone,
+    },
     text,
 };
 
@@ -47,7 +49,7 @@ impl GivenIdentifiers {
         self
     }
 
-    /// Gives an external id.
+    /// Gives an external customer id.
     #[must_use]
     pub fn external_customer_id(mut self, id: impl Into<String>) -> Self {
         self.external_customer_id = Some(id.into());
@@ -85,7 +87,7 @@ impl GivenIdentifiers {
     /// # Errors
     ///
     /// The fault of the first invalid one, in order of priority: see [`ContactId::parse`],
-    /// [`ExternalId::parse`], [`Phone::parse`] and [`Email::parse`].
+    /// [`ExternalCustomerId::parse`], [`Phone::parse`] and [`Email::parse`].
     pub fn parse(&self) -> Result<Identifiers, FieldError> {
         let mut identifiers = Identifiers::new();
         for kind in IdentifierKind::ALL.iter().copied() {
@@ -107,7 +109,8 @@ impl GivenIdentifiers {
             }
             IdentifierKind::ExternalCustomerId => {
                 let text = not_blank(&self.external_customer_id);
-                identifiers.external_customer_id = text.map(ExternalId::parse).transpose()?;
+                identifiers.external_customer_id =
+                    text.map(ExternalCustomerId::parse).transpose()?;
             }
             IdentifierKind::Phone => {
                 identifiers.phone = not_blank(&self.phone).map(Phone::parse).transpose()?;
@@ -139,7 +142,7 @@ impl From<Identifiers> for GivenIdentifiers {
             contact_id: identifiers.contact_id.map(Into::into),
             external_customer_id: identifiers
                 .external_customer_id
-                .map(ExternalId::into_string),
+                .map(ExternalCustomerId::into_string),
             phone: identifiers.phone.map(Phone::digits),
             email: identifiers.email.map(Email::into_string),
         }
@@ -160,7 +163,9 @@ mod tests {
     use super::GivenIdentifiers;
     use crate::{
         fault::{Fault, Field, FieldError},
-        identifier::{ContactId, Email, ExternalId, IdentifierKind, Identifiers, KindSet, Phone},
+        identifier::{
+            ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, KindSet, Phone,
+        },
     };
 
     /// What option `Ignore` of R13 makes of `given`.
@@ -179,7 +184,7 @@ mod tests {
     fn r7_what_was_checked_is_handed_in_as_it_is() -> Result<(), FieldError> {
         let checked = Identifiers::new()
             .with_contact_id(ContactId::new(7)?)
-            .with_external_customer_id(ExternalId::parse(" Crm-1")?)
+            .with_external_customer_id(ExternalCustomerId::parse(" Crm-1")?)
             .with_phone(Phone::parse("380501234567")?)
             .with_email(Email::parse("Ann@example.com")?);
         for kinds in [
@@ -202,7 +207,7 @@ mod tests {
             .email(" Ann@Example.com. ");
         let expected = Identifiers::new()
             .with_contact_id(ContactId::new(7)?)
-            .with_external_customer_id(ExternalId::parse(" Crm-1")?)
+            .with_external_customer_id(ExternalCustomerId::parse(" Crm-1")?)
             .with_phone(Phone::parse("380501234567")?)
             .with_email(Email::parse("ann@example.com")?);
         assert_eq!(given.parse(), Ok(expected.clone()));

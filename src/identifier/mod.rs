@@ -6,7 +6,7 @@
 
 mod contact_id;
 mod email;
-mod external_id;
+mod external_customer_id;
 mod given;
 mod phone;
 mod set;
@@ -15,7 +15,7 @@ use std::fmt;
 
 pub use contact_id::ContactId;
 pub use email::Email;
-pub use external_id::ExternalId;
+pub use external_customer_id::ExternalCustomerId;
 pub use given::GivenIdentifiers;
 pub use phone::Phone;
 pub use set::Identifiers;

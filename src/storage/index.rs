@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::app::{AppId, AppNumber};
-use crate::identifier::{ContactId, Email, ExternalId, Phone};
+use crate::identifier::{ContactId, Email, ExternalCustomerId, Phone};
 use crate::seeded::{SeededFault, seeded};
 use crate::subscriber::SubscriberId;
 
@@ -48,7 +48,7 @@ impl Draft<'_> {
                     Index::ExternalIds,
                     identifiers
                         .and_then(|of| of.external_customer_id())
-                        .map(|external| hasher.external_id(ExternalId::as_str(external))),
+                        .map(|external| hasher.external_id(ExternalCustomerId::as_str(external))),
                 ),
                 (
                     Index::Phones,

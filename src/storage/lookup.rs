@@ -4,7 +4,7 @@
 //! This module does not know which look-up decides.
 
 use crate::app::{AppId, AppNumber};
-use crate::identifier::{ContactId, Email, ExternalId, IdentifierKind, Identifiers};
+use crate::identifier::{ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers};
 use crate::report::MessageId;
 use crate::seeded::{SeededFault, seeded};
 use crate::subscriber::SubscriberId;
@@ -45,7 +45,7 @@ pub(crate) fn find_card(
             let Some(wanted) = identifiers.external_customer_id() else {
                 return Ok(None);
             };
-            let key = |id: &ExternalId| hasher.external_id(id.as_str());
+            let key = |id: &ExternalCustomerId| hasher.external_id(id.as_str());
             find_by(rows, Index::ExternalIds, key(wanted), |card| {
                 let id = card.identifiers.external_customer_id()?;
                 Some(same_or(id == wanted, || key(id)))

@@ -3,7 +3,7 @@
 use crate::contact::{Card, HeldToken};
 use crate::error::{Error, JsonError};
 use crate::fields::{self, ContactFields};
-use crate::identifier::{Email, ExternalId, Identifiers, Phone};
+use crate::identifier::{Email, ExternalCustomerId, Identifiers, Phone};
 use crate::limits::{Limit, LimitExceeded, Limits};
 
 use super::json::{Value, at, may_be_shown};
@@ -67,7 +67,7 @@ pub fn parse_card(body: &[u8], limits: &Limits) -> Result<Card, Error> {
     let id = contact_id(required(id, "", "contactId")?, "contactId")?;
     let mut identifiers = Identifiers::new().with_contact_id(id);
     if let Some(external) = text(external, "externalCustomerId")? {
-        identifiers = identifiers.with_external_customer_id(ExternalId::parse(&external)?);
+        identifiers = identifiers.with_external_customer_id(ExternalCustomerId::parse(&external)?);
     }
     if let Some(phone) = text(phone, "phone")? {
         identifiers = identifiers.with_phone(Phone::parse(&phone)?);

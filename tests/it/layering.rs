@@ -78,7 +78,7 @@ fn only_wire_names_serde_so_nothing_of_a_person_is_serializable() {
         &[
             "Phone",
             "Email",
-            "ExternalId",
+            "ExternalCustomerId",
             "Token",
             "Card",
             "AccessKey",

@@ -21,9 +21,9 @@ mod upsert;
 mod view;
 
 use contact_store::{
-    AppId, AppName, BatchMode, ContactId, Email, ExternalId, FailedWithoutReason, IdentifierKind,
-    InvalidIdentifier, KindSet, Limit, MatchPolicy, MessageId, Options, OptionsInForce, Ownership,
-    Phone, Status, Token, UnknownContactId,
+    AppId, AppName, BatchMode, ContactId, Email, ExternalCustomerId, FailedWithoutReason,
+    IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy, MessageId, Options,
+    OptionsInForce, Ownership, Phone, Status, Token, UnknownContactId,
 };
 
 pub use question::{Question, Shown};
@@ -703,7 +703,7 @@ fn valid(entry: &Entry, option: InvalidIdentifier) -> Result<Valid, Refusal> {
         }
     }
     if let Some(text) = not_blank(&given.external) {
-        match ExternalId::parse(text) {
+        match ExternalCustomerId::parse(text) {
             Ok(id) => names.external = Some(id.as_str().to_owned()),
             Err(error) => faults.push((IdentifierKind::ExternalCustomerId, error)),
         }

@@ -15,7 +15,7 @@ use std::process::Command;
 
 use contact_store::{
     AccessKey, AddTokens, Advice, AppId, AppName, Backoff, BatchMode, Check, ConnectApp, ContactId,
-    ContactStore, Create, Email, Error, ExternalId, FailedWithoutReason, GivenIdentifiers,
+    ContactStore, Create, Email, Error, ExternalCustomerId, FailedWithoutReason, GivenIdentifiers,
     IdentifierKind, InvalidIdentifier, ManualClock, MatchPolicy, MessageId, Options, Ownership,
     Phone, RecordReports, RemoveToken, RenameToken, Reopening, Report, Status, SubscriberId,
     SystemClock, Timestamp, Token, TokenEntry, TokenPlace, UnknownContactId, UpsertMode, WhenFull,
@@ -75,7 +75,7 @@ fn fill(store: &ContactStore) {
 fn values(shown: &mut Shown) {
     shown.displayed(&id(1));
     shown.value(&Token::parse(token("first")).unwrap());
-    shown.value(&ExternalId::parse(&external_id()).unwrap());
+    shown.value(&ExternalCustomerId::parse(&external_id()).unwrap());
     shown.value(&Phone::parse(&phone()).unwrap());
     shown.value(&Email::parse(&email()).unwrap());
     shown.value(&MessageId::parse(token("message")).unwrap());

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use contact_store::{
     BatchMode, CardChange, Change, ContactId, ContactUpdate, ContactUpserted, DedupeOn, Email,
-    ExternalId, Fault, Field, FieldError, IdentifierKind, KindSet, Outcomes, Phone, Timestamp,
-    UnknownContactId, Upsert, UpsertMode,
+    ExternalCustomerId, Fault, Field, FieldError, IdentifierKind, KindSet, Outcomes, Phone,
+    Timestamp, UnknownContactId, Upsert, UpsertMode,
 };
 
 use super::request::{Choices, Outcome, Refusal, Refused, choose_mode, choose_time};
@@ -184,7 +184,7 @@ impl Item {
             }
         }
         let contact_id = self.contact_id.map(ContactId::try_from).transpose()?;
-        let external = read(&self.external, ExternalId::parse)?;
+        let external = read(&self.external, ExternalCustomerId::parse)?;
         let phone = read(&self.phone, Phone::parse)?;
         let email = read(&self.email, Email::parse)?;
         Ok(Names {
@@ -231,7 +231,7 @@ impl Item {
                     }
                     at_most(field, name, 128)?;
                     // What R6 refuses is tested with the type.
-                    ExternalId::parse(name)
+                    ExternalCustomerId::parse(name)
                         .map_err(|error| Refusal::Field(field, error.fault().clone()))?;
                     Field::CustomFieldValue
                 }

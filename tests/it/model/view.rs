@@ -3,8 +3,9 @@
 use std::fmt::Debug;
 
 use contact_store::{
-    self as store, AppId, ContactId, Decision, Email, ExternalId, IdentifierKind, Identifiers,
-    KindSet, MatchPolicy, MessageId, Phone, Snapshot, Status, StatusCounts, SubscriberId, Token,
+    self as store, AppId, ContactId, Decision, Email, ExternalCustomerId, IdentifierKind,
+    Identifiers, KindSet, MatchPolicy, MessageId, Phone, Snapshot, Status, StatusCounts,
+    SubscriberId, Token,
 };
 
 use super::recipient::{Reached, Whom, resolve};
@@ -108,7 +109,7 @@ impl Names {
             identifiers = identifiers.with_contact_id(contact_id(id));
         }
         if let Some(id) = &self.external {
-            let id = ExternalId::parse(id);
+            let id = ExternalCustomerId::parse(id);
             identifiers = identifiers.with_external_customer_id(id.expect("it is canonical"));
         }
         if let Some(phone) = self.phone {

@@ -123,7 +123,7 @@ fn the_defaults_are_those_of_the_rules() {
     assert_eq!(
         [
             TOKEN_BYTES,
-            EXTERNAL_ID_BYTES,
+            EXTERNAL_CUSTOMER_ID_BYTES,
             APP_NAME_BYTES,
             MESSAGE_ID_BYTES,
             PAGE_ROWS
