@@ -61,9 +61,11 @@
 //! | follow a chat that got another id | [`RenameToken`], outcome [`TokenRenamed`] |
 //! | wait for a write, or await it | [`Pending`] |
 //! | find, explain, list, verify | [`Snapshot`] |
+//! | export every contact | [`Snapshot::iter_contacts`], [`wire::card`] |
+//! | test a host with a clock | [`ManualClock`], [`ContactStore::open_in_memory`] |
 //! | bring identifiers to canonical form | [`GivenIdentifiers::parse`], [`Phone`], [`Email`] |
 //! | speak the published JSON | [`wire`] |
-//! | watch it work | [`ContactStore::stats`], outcome [`Stats`] |
+//! | watch it work | [`ContactStore::stats`], outcome [`Stats`], [`Stats::write_prometheus`] |
 //! | know what failed and what it left | [`Error`], and what to do about it: [`Error::advice`] |
 //! | keep a store open through failures | [`ContactStore::keep_open`] |
 //!

@@ -21,7 +21,7 @@ impl ExternalCustomerId {
     /// The greatest length, in bytes.
     pub const MAX_BYTES: usize = EXTERNAL_CUSTOMER_ID_BYTES;
 
-    /// The external id `text`, as it stands.
+    /// The external customer id `text`, as it stands.
     ///
     /// # Errors
     ///
@@ -47,7 +47,7 @@ impl ExternalCustomerId {
         Ok(Self(text.into()))
     }
 
-    /// An external id out of a record, whose checksum vouches for it.
+    /// An external customer id out of a record, whose checksum vouches for it.
     pub(crate) fn from_stored(text: String) -> Self {
         Self(text)
     }

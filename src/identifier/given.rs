@@ -49,7 +49,7 @@ impl GivenIdentifiers {
         self
     }
 
-    /// Gives an external id.
+    /// Gives an external customer id.
     #[must_use]
     pub fn external_customer_id(mut self, id: impl Into<String>) -> Self {
         self.external_customer_id = Some(id.into());

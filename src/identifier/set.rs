@@ -32,7 +32,7 @@ impl Identifiers {
         self
     }
 
-    /// These, with the external id `id` in place of any before.
+    /// These, with the external customer id `id` in place of any before.
     #[must_use]
     pub fn with_external_customer_id(mut self, id: ExternalCustomerId) -> Self {
         self.external_customer_id = Some(id);
@@ -73,7 +73,7 @@ impl Identifiers {
         self.contact_id
     }
 
-    /// The external id, if there is one.
+    /// The external customer id, if there is one.
     #[must_use]
     pub const fn external_customer_id(&self) -> Option<&ExternalCustomerId> {
         self.external_customer_id.as_ref()
