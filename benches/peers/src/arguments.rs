@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::exit;
 
 use crate::sides;
+use crate::sides::contact_store::OURS;
 use crate::workloads::WORKLOADS;
 
 pub struct Arguments {
@@ -24,8 +25,8 @@ const USAGE: &str = "\
 usage: contact-store-peers [options]
 
   --sizes 10k,100k,1m   contacts in the store (default: 10k,100k,1m; 10m takes hours)
-  --only a,b            these workloads alone
-  --sides a,b           these sides alone (contact-store is always one of them)
+  --only a,b            the workloads whose names contain these: find,bulk-load,64
+  --sides a,b           these sides alone, beside contact-store: lmdb,contact-store-64-mib
   --quick               10 k contacts, few rounds: to see that it works
   --dir DIR             where the stores stand meanwhile (default: target/peers of this crate)
   --out DIR             where the results go (default: results of this crate)
@@ -74,27 +75,55 @@ impl Arguments {
     /// Refuses names that nothing has, which would measure less than was asked for.
     fn assert_known(&self) {
         let kinds = sides::all();
-        let sides = kinds.iter().map(|kind| kind.name).collect::<Vec<_>>();
+        let sides: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
         let workloads = WORKLOADS.map(|workload| workload.name);
-        for (given, known) in [(&self.only, &workloads[..]), (&self.sides, &sides[..])] {
-            for name in given.iter().flatten() {
-                if !known.contains(&&**name) {
-                    eprintln!("there is no {name}; there are: {}", known.join(", "));
-                    exit(2);
-                }
-            }
-        }
+        assert_all_known(&self.only, &workloads, names_workload);
+        assert_all_known(&self.sides, &sides, names_side);
     }
 
     pub fn asks_for(&self, workload: &str) -> bool {
-        let named = |only: &Vec<String>| only.iter().any(|name| name == workload);
+        let named = |only: &Vec<String>| only.iter().any(|name| names_workload(name, workload));
         self.only.as_ref().is_none_or(named)
     }
+
+    pub fn asks_for_side(&self, side: &str) -> bool {
+        let named = |sides: &Vec<String>| sides.iter().any(|name| names_side(name, side));
+        side == OURS || self.sides.as_ref().is_none_or(named)
+    }
+}
+
+fn assert_all_known(given: &Option<Vec<String>>, known: &[&str], names: fn(&str, &str) -> bool) {
+    for name in given.iter().flatten() {
+        if !known.iter().any(|known| names(name, known)) {
+            let known: Vec<String> = known.iter().map(|name| slug(name)).collect();
+            eprintln!("there is no {name}; there are: {}", known.join(", "));
+            exit(2);
+        }
+    }
+}
+
+fn names_workload(given: &str, workload: &str) -> bool {
+    slug(workload).contains(&slug(given))
+}
+
+fn names_side(given: &str, side: &str) -> bool {
+    slug(side) == slug(given)
+}
+
+/// A name without what a shell or a file system would trip over.
+pub fn slug(name: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    let words = lower.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    words.join("-")
 }
 
 fn list(text: &str) -> Vec<String> {
     let names = text.split(',').map(str::trim);
-    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    names
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// `10k`, `1m`, or digits.

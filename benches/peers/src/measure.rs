@@ -63,9 +63,10 @@ impl Spread {
     pub fn of(samples: &[f64]) -> Self {
         let mut sorted = samples.to_vec();
         sorted.sort_by(f64::total_cmp);
+        let middle = |place: usize| sorted[place / 2];
         Spread {
             min: sorted[0],
-            median: sorted[sorted.len() / 2],
+            median: (middle(sorted.len() - 1) + middle(sorted.len())) / 2.0,
             max: sorted[sorted.len() - 1],
         }
     }
@@ -80,8 +81,12 @@ impl Figures {
     pub fn add(&mut self, of: &Measured, size: u64, side: &str, samples: &[f64]) {
         assert!(!samples.is_empty());
         let known = self.0.iter_mut().find(|figure| {
-            (&*figure.workload, &*figure.measure, figure.size, &*figure.side)
-                == (of.workload, of.measure, size, side)
+            (
+                &*figure.workload,
+                &*figure.measure,
+                figure.size,
+                &*figure.side,
+            ) == (of.workload, of.measure, size, side)
         });
         match known {
             Some(figure) => {
@@ -92,8 +97,12 @@ impl Figures {
         }
     }
 
-    /// Adds a figure that its samples are parts of.
+    /// Adds a figure that its samples are parts of. What is measured again, beside another group of
+    /// sides, counts as more samples.
     pub fn add_whole(&mut self, of: &Measured, size: u64, side: &str, value: f64, parts: &[f64]) {
+        if self.find(of.workload, of.measure, size, side).is_some() {
+            return self.add(of, size, side, parts);
+        }
         println!(
             "  {size:>8}  {side:<22} {} {}: {} {}",
             of.workload,
@@ -114,8 +123,12 @@ impl Figures {
 
     pub fn find(&self, workload: &str, measure: &str, size: u64, side: &str) -> Option<&Figure> {
         self.0.iter().find(|figure| {
-            (&*figure.workload, &*figure.measure, figure.size, &*figure.side)
-                == (workload, measure, size, side)
+            (
+                &*figure.workload,
+                &*figure.measure,
+                figure.size,
+                &*figure.side,
+            ) == (workload, measure, size, side)
         })
     }
 }

@@ -44,7 +44,7 @@ impl Plan {
             rounds: 7,
             openings: 5,
             finds: 20_000,
-            warming: size.min(200_000),
+            warming: size.min(100_000),
             adds: if is_small { 100 } else { 500 },
             adds_of_each: if is_small { 8 } else { 32 },
             mixed: if is_small { 400 } else { 2_000 },

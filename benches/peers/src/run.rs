@@ -22,13 +22,8 @@ pub struct Load {
 }
 
 pub fn run(arguments: &Arguments) -> (Figures, Vec<Load>) {
-    let asked = |kind: &Kind| {
-        let named = |sides: &Vec<String>| {
-            kind.name == OURS || sides.iter().any(|name| name == kind.name)
-        };
-        arguments.sides.as_ref().is_none_or(named)
-    };
-    let kinds: Vec<Kind> = sides::all().into_iter().filter(asked).collect();
+    let mut kinds = sides::all();
+    kinds.retain(|kind| arguments.asks_for_side(kind.name));
     let mut figures = Figures::default();
     let mut loads = Vec::new();
     for size in &arguments.sizes {
@@ -62,12 +57,7 @@ fn groups(kinds: &[Kind], size: u64) -> Vec<Vec<&Kind>> {
         .collect()
 }
 
-fn run_stage(
-    stage: &Stage,
-    arguments: &Arguments,
-    figures: &mut Figures,
-    loads: &mut Vec<Load>,
-) {
+fn run_stage(stage: &Stage, arguments: &Arguments, figures: &mut Figures, loads: &mut Vec<Load>) {
     let mut note = |what: &str| {
         let load = machine::load();
         println!("{} contacts, {what} (load {load})", stage.size);
@@ -83,6 +73,8 @@ fn run_stage(
     note(BULK_LOAD);
     let mut loaded = Figures::default();
     workloads::load(stage, &mut loaded);
+    // Nothing that is timed later waits for what was written here.
+    rustix::fs::sync();
     if arguments.asks_for(BULK_LOAD) {
         figures.0.append(&mut loaded.0);
     }

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::arguments::slug;
 use crate::disk;
 use crate::people::Person;
 use crate::plan::Plan;
 use crate::sides::{BATCH, Kind, Opening, Side};
 
 /// What the figures of another build's contact-store stand under.
-pub const BASELINE: &str = "contact-store, baseline";
+pub const BASELINE: &str = "contact-store (baseline)";
 
 /// The closed stores of one size.
 pub struct Stage<'a> {
@@ -49,7 +50,12 @@ impl<'a> Stage<'a> {
 
     /// Opens a fresh copy of each side that is on the disk, to be changed.
     pub fn open_copies(&self) -> Session {
-        let open = |kind: &Kind| (kind.name, (kind.open)(&self.copy(kind.name), Opening::Default));
+        let open = |kind: &Kind| {
+            (
+                kind.name,
+                (kind.open)(&self.copy(kind.name), Opening::Default),
+            )
+        };
         self.session(self.durable().map(open).collect())
     }
 
@@ -119,9 +125,4 @@ pub fn requests(people: std::ops::Range<u64>) -> Vec<Vec<crate::people::Entry>> 
             request.map(|number| Person(number).entry()).collect()
         })
         .collect()
-}
-
-fn slug(side: &str) -> String {
-    let word = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
-    side.chars().map(word).collect()
 }

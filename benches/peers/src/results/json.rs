@@ -30,9 +30,10 @@ pub fn json(results: &Results, rows: &[Row]) -> String {
             "reached": row.is_reached(),
         })
     };
-    let loads = results.loads.iter().map(|noted| {
-        json!({ "contacts": noted.size, "before": noted.what, "load": noted.load })
-    });
+    let loads = results
+        .loads
+        .iter()
+        .map(|noted| json!({ "contacts": noted.size, "before": noted.what, "load": noted.load }));
     let all = json!({
         "machine": results.machine,
         "loads": loads.collect::<Vec<Value>>(),

@@ -55,17 +55,62 @@ const PLOTS: [Plot; 13] = {
     }
     [
         of("bulk-load.svg", "Bulk load", work::BULK_LOAD, "rate"),
-        of("find-uniform.svg", "Find by email, uniform", work::FIND_UNIFORM, "time"),
-        of("find-zipf.svg", "Find by email, Zipf 0.99", work::FIND_ZIPF, "time"),
-        of("miss-three.svg", "Miss on three kinds", work::MISS_THREE, "time"),
-        of("one-caller-p50.svg", "One durable caller, p50", work::ONE_CALLER, "p50"),
-        of("64-callers-rate.svg", "64 durable callers", work::MANY_CALLERS, "rate"),
-        of("64-callers-p50.svg", "64 durable callers, p50", work::MANY_CALLERS, "p50"),
-        of("64-callers-p99.svg", "64 durable callers, p99", work::MANY_CALLERS, "p99"),
+        of(
+            "find-uniform.svg",
+            "Find by email, uniform",
+            work::FIND_UNIFORM,
+            "time",
+        ),
+        of(
+            "find-zipf.svg",
+            "Find by email, Zipf 0.99",
+            work::FIND_ZIPF,
+            "time",
+        ),
+        of(
+            "miss-three.svg",
+            "Miss on three kinds",
+            work::MISS_THREE,
+            "time",
+        ),
+        of(
+            "one-caller-p50.svg",
+            "One durable caller, p50",
+            work::ONE_CALLER,
+            "p50",
+        ),
+        of(
+            "64-callers-rate.svg",
+            "64 durable callers",
+            work::MANY_CALLERS,
+            "rate",
+        ),
+        of(
+            "64-callers-p50.svg",
+            "64 durable callers, p50",
+            work::MANY_CALLERS,
+            "p50",
+        ),
+        of(
+            "64-callers-p99.svg",
+            "64 durable callers, p99",
+            work::MANY_CALLERS,
+            "p99",
+        ),
         of("failed.svg", "FAILED sweep", work::FAILED, "rate"),
         of("listing.svg", "Listing", work::LISTING, "rows"),
-        of("mixed.svg", "95 % finds, 5 % durable adds", work::MIXED, "rate"),
-        of("disk-bytes.svg", "Bytes on disk", work::DISK_BYTES, "a contact"),
+        of(
+            "mixed.svg",
+            "95 % finds, 5 % durable adds",
+            work::MIXED,
+            "rate",
+        ),
+        of(
+            "disk-bytes.svg",
+            "Bytes on disk",
+            work::DISK_BYTES,
+            "a contact",
+        ),
         of("memory.svg", "Memory at most", work::MEMORY, work::PEAK),
     ]
 };
@@ -102,7 +147,10 @@ fn lines(figures: &Figures, plot: &Plot) -> Option<(Vec<Line>, Unit)> {
     let unit = shown
         .find(|figure| is_shown(&figure.workload, &figure.measure))?
         .unit;
-    Some((super::names().into_iter().filter_map(of_plot).collect(), unit))
+    Some((
+        super::names().into_iter().filter_map(of_plot).collect(),
+        unit,
+    ))
 }
 
 fn draw(plot: &Plot, lines: &[Line], unit: Unit) -> String {

@@ -17,6 +17,8 @@ const SIZE: u64 = 1_000_000;
 /// largest.
 const GROWTH: (u64, u64) = (100_000, 10_000_000);
 
+const MIB: f64 = (1_u64 << 20) as f64;
+
 /// Those of whom the best counts.
 const PEERS: [&str; 3] = ["LMDB", "SQLite", "fjall"];
 
@@ -69,7 +71,11 @@ pub fn rows(figures: &Figures) -> Vec<Row> {
     let (Some(smallest), Some(largest)) = (sizes.first(), sizes.last()) else {
         return Vec::new();
     };
-    let size = if sizes.contains(&SIZE) { SIZE } else { *largest };
+    let size = if sizes.contains(&SIZE) {
+        SIZE
+    } else {
+        *largest
+    };
     let at = At { figures, size };
     let mut rows = at.rates();
     rows.extend(at.look_ups());
@@ -101,7 +107,11 @@ struct Value<'a> {
 
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.side, rounded(self.value), self.unit.name())
+        let (value, unit) = match self.unit {
+            Unit::Bytes => (self.value / MIB, "MiB"),
+            unit => (self.value, unit.name()),
+        };
+        write!(f, "{} {} {unit}", self.side, rounded(value))
     }
 }
 
@@ -117,7 +127,9 @@ impl At<'_> {
 
     /// The best of the peers: the largest of rates, the smallest of all else.
     fn best(&self, workload: &str, measure: &str) -> Option<Value<'static>> {
-        let values = PEERS.iter().filter_map(|side| self.value(workload, measure, side));
+        let values = PEERS
+            .iter()
+            .filter_map(|side| self.value(workload, measure, side));
         values.reduce(|one, other| {
             let is_better = match one.unit {
                 Unit::PerSecond => other.value > one.value,
@@ -160,7 +172,13 @@ impl At<'_> {
     }
 
     /// The share that ours takes of what it may take.
-    fn share(&self, goal: &str, target: f64, ours: Option<Value>, of: Option<(String, f64)>) -> Row {
+    fn share(
+        &self,
+        goal: &str,
+        target: f64,
+        ours: Option<Value>,
+        of: Option<(String, f64)>,
+    ) -> Row {
         let target = Target::AtMost(target);
         let (Some(ours), Some((words, of))) = (ours, of) else {
             return missing(self.named(goal), target);
@@ -191,7 +209,13 @@ impl At<'_> {
         vec![
             row("bulk load to the best peer", work::BULK_LOAD, "rate", 5.0),
             row("64 durable callers to the best peer", many, "rate", 6.0),
-            against("64 durable callers to RocksDB", many, "rate", "RocksDB", 3.0),
+            against(
+                "64 durable callers to RocksDB",
+                many,
+                "rate",
+                "RocksDB",
+                3.0,
+            ),
             self.bounded("64 durable callers, p99 in us", 5_000.0, p99),
             row("FAILED sweep to the best peer", work::FAILED, "rate", 5.0),
             against("listing to LMDB", work::LISTING, "rows", "LMDB", 0.75),
@@ -200,7 +224,11 @@ impl At<'_> {
 
     fn look_ups(&self) -> Vec<Row> {
         let goals = [
-            ("miss on three kinds to the best peer", work::MISS_THREE, 2.5),
+            (
+                "miss on three kinds to the best peer",
+                work::MISS_THREE,
+                2.5,
+            ),
             ("find uniform to the best peer", work::FIND_UNIFORM, 1.2),
             ("find Zipf to the best peer", work::FIND_ZIPF, 1.6),
         ];
@@ -262,9 +290,12 @@ impl At<'_> {
         let promised = kinds.iter().filter_map(|kind: &Kind| {
             let cache = kind.cache_bytes?;
             let allowed = cache + (64 << 20) + 56 * self.size;
-            let words = format!("allowed {}", rounded(allowed as f64));
+            let words = format!("allowed {} MiB", rounded(allowed as f64 / MIB));
             Some(self.share(
-                &format!("memory of {} to cache + 64 MiB + 56 bytes a contact", kind.name),
+                &format!(
+                    "memory of {} to cache + 64 MiB + 56 bytes a contact",
+                    kind.name
+                ),
                 1.0,
                 self.value(work::MEMORY, work::PEAK, kind.name),
                 Some((words, allowed as f64)),
@@ -285,9 +316,24 @@ impl At<'_> {
 /// How ours changes between two sizes.
 fn grown(figures: &Figures, (from, to): (u64, u64)) -> Vec<Row> {
     let goals = [
-        ("find uniform", work::FIND_UNIFORM, "time", Target::AtMost(1.6)),
-        ("durable add, p50", work::ONE_CALLER, "p50", Target::AtMost(1.5)),
-        ("bulk load, rate", work::BULK_LOAD, "rate", Target::AtLeast(0.5)),
+        (
+            "find uniform",
+            work::FIND_UNIFORM,
+            "time",
+            Target::AtMost(1.6),
+        ),
+        (
+            "durable add, p50",
+            work::ONE_CALLER,
+            "p50",
+            Target::AtMost(1.5),
+        ),
+        (
+            "bulk load, rate",
+            work::BULK_LOAD,
+            "rate",
+            Target::AtLeast(0.5),
+        ),
     ];
     let row = |(goal, workload, measure, target): (&str, &str, &str, Target)| {
         let (small, large) = (super::short(from), super::short(to));

@@ -83,7 +83,7 @@ fn write_figure(text: &mut String, figure: &Figure) {
 }
 
 fn write_goals(text: &mut String, rows: &[Row]) {
-    text.push_str("\n## Goals\n\n| goal | measured | ratio | target | reached |\n");
+    text.push_str("\n## Goals\n\n| goal | measured | ratio, or figure | target | reached |\n");
     text.push_str("| --- | --- | ---: | ---: | --- |\n");
     for row in rows {
         let ratio = row.ratio.map_or_else(|| "–".to_owned(), rounded);

@@ -16,7 +16,7 @@ use crate::people::{Entry, Given, Known};
 /// The name of the side whose figures the goals are about.
 pub const OURS: &str = "contact-store";
 /// With a small cache.
-pub const SMALL_CACHE: &str = "contact-store, 64 MiB";
+pub const SMALL_CACHE: &str = "contact-store (64 MiB)";
 
 const APP: AppId = AppId::from_u128(0xa);
 

@@ -8,9 +8,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use fjall::{
-    Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _, Snapshot,
-};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _, Snapshot};
 
 use super::layout::{self, Counters, Get, Rows, Table, Tally};
 use super::{Counts, Reader, Side};

@@ -241,7 +241,8 @@ pub fn show(page: Vec<(u64, Subscriber)>, see: &mut dyn FnMut(u64, &str)) {
 
 /// The last ids given out.
 pub fn ids(rows: &impl Get) -> Ids {
-    rows.get(Table::Counters, IDS, |row| decode(row)).unwrap_or_default()
+    rows.get(Table::Counters, IDS, |row| decode(row))
+        .unwrap_or_default()
 }
 
 /// The rows to merge into the counters, for an engine whose requests change them side by side.
@@ -254,10 +255,12 @@ pub fn merged(ids: Ids, tally: Tally) -> [(&'static [u8], Vec<u8>); 2] {
 #[cfg(feature = "rocksdb")]
 pub fn merge<'a>(key: &[u8], changes: impl Iterator<Item = &'a [u8]>) -> Option<Vec<u8>> {
     if key == IDS {
-        let ids = changes.map(decode).fold(Ids::default(), |one, other: Ids| Ids {
-            contact: one.contact.max(other.contact),
-            subscriber: one.subscriber.max(other.subscriber),
-        });
+        let ids = changes
+            .map(decode)
+            .fold(Ids::default(), |one, other: Ids| Ids {
+                contact: one.contact.max(other.contact),
+                subscriber: one.subscriber.max(other.subscriber),
+            });
         return Some(encode(&ids));
     }
     let mut sum = Tally::default();
@@ -266,7 +269,8 @@ pub fn merge<'a>(key: &[u8], changes: impl Iterator<Item = &'a [u8]>) -> Option<
 }
 
 fn tally(rows: &impl Get) -> Tally {
-    rows.get(Table::Counters, TALLY, |row| decode(row)).unwrap_or_default()
+    rows.get(Table::Counters, TALLY, |row| decode(row))
+        .unwrap_or_default()
 }
 
 pub fn counts(rows: &impl Get) -> Counts {
@@ -307,11 +311,7 @@ pub fn add(rows: &mut impl Rows, entries: &[Entry], now: u64) {
         let is_new = known.is_none();
         let (number, mut subscriber) = known.unwrap_or_else(|| {
             let number = rows.next_subscriber();
-            rows.put(
-                Table::Tokens,
-                &token_key(&entry.token),
-                &encode_id(number),
-            );
+            rows.put(Table::Tokens, &token_key(&entry.token), &encode_id(number));
             change.subscribers += 1;
             (number, Subscriber::new(&entry.token))
         });
@@ -327,7 +327,13 @@ pub fn add(rows: &mut impl Rows, entries: &[Entry], now: u64) {
                 subscriber: number,
                 added_at: now,
             });
-            put(rows, owner.is_none(), Table::Contacts, &encode_id(id), &card);
+            put(
+                rows,
+                owner.is_none(),
+                Table::Contacts,
+                &encode_id(id),
+                &card,
+            );
         }
         let key = subscriber_key(number);
         put(rows, is_new, Table::Subscribers, &key, &subscriber);

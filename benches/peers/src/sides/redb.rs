@@ -135,7 +135,10 @@ impl Reader for RedbReader<'_> {
     fn page(&mut self, after: Option<u64>, limit: usize, see: &mut dyn FnMut(u64, &str)) {
         let reading = self.reading();
         let (first, last) = layout::subscribers_after(after);
-        let table = reading.0.open_table(definition(Table::Subscribers)).unwrap();
+        let table = reading
+            .0
+            .open_table(definition(Table::Subscribers))
+            .unwrap();
         let rows = table.range::<&[u8]>((Excluded(&first[..]), Included(&last[..])));
         let page = rows
             .unwrap()

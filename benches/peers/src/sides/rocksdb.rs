@@ -180,7 +180,12 @@ impl Side for Rocks {
     fn add(&self, entries: Vec<Entry>) {
         let now = super::now();
         let texts = |entry| {
-            let Entry { token, external_id, phone, email } = entry;
+            let Entry {
+                token,
+                external_id,
+                phone,
+                email,
+            } = entry;
             [token, external_id, phone, email]
         };
         let _held = self.lock(entries.iter().flat_map(texts));
@@ -189,7 +194,11 @@ impl Side for Rocks {
 
     fn failed(&self, tokens: Vec<String>) -> usize {
         // It rewrites cards that adding finds by any of their identifiers.
-        let _held: Vec<_> = self.stripes.iter().map(|stripe| stripe.lock().unwrap()).collect();
+        let _held: Vec<_> = self
+            .stripes
+            .iter()
+            .map(|stripe| stripe.lock().unwrap())
+            .collect();
         self.write(|rows| layout::failed(rows, &tokens))
     }
 
@@ -241,7 +250,11 @@ impl Reader for RocksReader<'_> {
     fn page(&mut self, after: Option<u64>, limit: usize, see: &mut dyn FnMut(u64, &str)) {
         let (_, last) = layout::subscribers_after(after);
         let first = layout::subscriber_key(after.unwrap_or(0) + 1);
-        let family = self.0.database.cf_handle(Table::Subscribers.name()).unwrap();
+        let family = self
+            .0
+            .database
+            .cf_handle(Table::Subscribers.name())
+            .unwrap();
         let mut options = ReadOptions::default();
         options.set_iterate_upper_bound(last);
         let from = IteratorMode::From(&first, Direction::Forward);

@@ -236,9 +236,8 @@ fn add(transaction: &Transaction, entries: &[Entry], now: u64) {
 
 fn failed(transaction: &Transaction, tokens: &[String]) -> usize {
     let prepare = |sql| transaction.prepare_cached(sql).unwrap();
-    let mut remove = prepare(
-        "DELETE FROM subscribers WHERE app = ?1 AND token = ?2 RETURNING id, contacts",
-    );
+    let mut remove =
+        prepare("DELETE FROM subscribers WHERE app = ?1 AND token = ?2 RETURNING id, contacts");
     let mut tokens_of = prepare("SELECT tokens FROM contacts WHERE id = ?1");
     let mut update = prepare("UPDATE contacts SET tokens = ?2 WHERE id = ?1");
     let mut change = Change::default();
@@ -391,9 +390,8 @@ impl<'a> SqliteReader<'a> {
             self.begin.execute([]).unwrap();
         }
         let mut tried = self.find_by.iter_mut().zip(texts);
-        let found = tried.find_map(|(by, text)| {
-            by.query_row([text.as_ref()?], card).optional().unwrap()
-        });
+        let found =
+            tried.find_map(|(by, text)| by.query_row([text.as_ref()?], card).optional().unwrap());
         if several {
             self.end.execute([]).unwrap();
         }

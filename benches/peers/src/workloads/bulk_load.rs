@@ -39,9 +39,17 @@ pub fn load(stage: &Stage, figures: &mut Figures) {
     }
     for ((name, side), blocks) in sides.into_iter().zip(took) {
         let all: Duration = blocks.iter().map(|(_, took)| *took).sum();
-        let rates = blocks.iter().map(|(count, took)| rate(*count as usize, *took));
+        let rates = blocks
+            .iter()
+            .map(|(count, took)| rate(*count as usize, *took));
         let rates: Vec<f64> = rates.collect();
-        figures.add_whole(&RATE, stage.size, name, rate(stage.size as usize, all), &rates);
+        figures.add_whole(
+            &RATE,
+            stage.size,
+            name,
+            rate(stage.size as usize, all),
+            &rates,
+        );
         checks::everybody(name, &*side, 0..stage.size, stage.plan.checked);
         checks::counts(name, &*side, stage.size, 0);
         side.close();
@@ -50,7 +58,12 @@ pub fn load(stage: &Stage, figures: &mut Figures) {
         let directory = stage.loaded(BASELINE);
         disk::empty(&directory);
         let took = children::load(program, &directory, stage.size);
-        figures.add(&RATE, stage.size, BASELINE, &[rate(stage.size as usize, took)]);
+        figures.add(
+            &RATE,
+            stage.size,
+            BASELINE,
+            &[rate(stage.size as usize, took)],
+        );
     }
     for kind in stage.durable().filter(|kind| kind.is_variant()) {
         disk::copy(&stage.loaded(kind.files_of), &stage.loaded(kind.name));

@@ -71,7 +71,9 @@ fn together(first: u64, each: u64, call: impl Fn(u64) -> Duration + Sync) -> Rou
             .collect();
         ready.wait();
         let start = Instant::now();
-        let latencies = callers.into_iter().flat_map(|caller| caller.join().unwrap());
+        let latencies = callers
+            .into_iter()
+            .flat_map(|caller| caller.join().unwrap());
         let latencies = latencies.collect();
         Round {
             all: start.elapsed(),
@@ -83,7 +85,9 @@ fn together(first: u64, each: u64, call: impl Fn(u64) -> Duration + Sync) -> Rou
 /// The figures of all rounds together, with those of each.
 fn record(figures: &mut Figures, size: u64, side: &str, mut rounds: Vec<Round>) {
     let mut latencies: Vec<Duration> = Vec::new();
-    rounds.iter().for_each(|round| latencies.extend(&round.latencies));
+    rounds
+        .iter()
+        .for_each(|round| latencies.extend(&round.latencies));
     let all = rounds.iter().map(|round| round.all).sum();
     let rates: Vec<f64> = rounds
         .iter()

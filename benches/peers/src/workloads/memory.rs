@@ -14,7 +14,13 @@ pub fn run(stage: &Stage, figures: &mut Figures) {
     let this = std::env::current_exe().unwrap();
     for kind in stage.durable() {
         let directory = stage.copy(kind.name);
-        let resident = children::memory(&this, kind.name, &directory, stage.size, stage.plan.requests);
+        let resident = children::memory(
+            &this,
+            kind.name,
+            &directory,
+            stage.size,
+            stage.plan.requests,
+        );
         for (measure, bytes) in [(PEAK, resident.peak), (ANONYMOUS, resident.anonymous)] {
             let measured = Measured {
                 workload: super::MEMORY,

@@ -39,8 +39,8 @@ pub enum Run {
 }
 
 pub const BULK_LOAD: &str = "bulk load";
-pub const FIND_UNIFORM: &str = "find by email, uniform";
-pub const FIND_ZIPF: &str = "find by email, Zipf 0.99";
+pub const FIND_UNIFORM: &str = "find by email (uniform)";
+pub const FIND_ZIPF: &str = "find by email (Zipf 0.99)";
 pub const FIND_PHONE: &str = "find by phone";
 pub const FIND_EXTERNAL_ID: &str = "find by external id";
 pub const FIND_CONTACT_ID: &str = "find by contact id";

@@ -57,7 +57,8 @@ pub fn run(stage: &Stage, figures: &mut Figures) {
     in_turn(stage, figures, UNCLEAN, &opened, |of, turn| {
         let first = next[turn];
         let requests = stage.plan.requests;
-        let written = children::write_until_killed(&of.program, of.side, &of.directory, first, requests);
+        let written =
+            children::write_until_killed(&of.program, of.side, &of.directory, first, requests);
         // Some may be in that were not acknowledged in time.
         next[turn] = first + children::reserved(requests);
         open(of, Opening::Trusting, first..first + written)
