@@ -199,7 +199,7 @@ fn draw_chart(area: &Area, title: &str, lines: &[Line]) {
         .axis_desc_style(text(14))
         .axis_style(INK.mix(0.8))
         .bold_line_style(INK.mix(0.3))
-        .light_line_style(INK.mix(0.1))
+        .light_line_style(TRANSPARENT)
         .draw()
         .unwrap();
     for line in lines {

@@ -11,8 +11,9 @@ use std::thread;
 use std::time::Duration;
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, Direction, IteratorMode, MergeOperands,
-    Options, ReadOptions, Snapshot, WriteBatch, WriteOptions, properties,
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, Direction,
+    IteratorMode, MergeOperands, Options, ReadOptions, Snapshot, WriteBatch, WriteOptions,
+    properties,
 };
 
 use super::layout::{self, Get, Rows, Table, Tally};
@@ -44,6 +45,7 @@ impl Rocks {
             blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
             let mut options = Options::default();
             options.set_block_based_table_factory(&blocks);
+            options.set_compression_type(DBCompressionType::Lz4);
             if table == Table::Counters {
                 options.set_merge_operator_associative("counters", merge);
             }
@@ -106,9 +108,20 @@ impl Rocks {
         }
         let mut durably = WriteOptions::default();
         durably.set_sync(true);
-        self.database.write_opt(&batch, &durably).unwrap();
+        self.database.write_opt(batch, &durably).unwrap();
         done
     }
+}
+
+/// All that an entry names.
+fn texts(entry: &Entry) -> [&String; 4] {
+    let Entry {
+        token,
+        external_id,
+        phone,
+        email,
+    } = entry;
+    [token, external_id, phone, email]
 }
 
 /// Counters of concurrent requests meet here.
@@ -179,15 +192,6 @@ impl Rows for Writing<'_> {
 impl Side for Rocks {
     fn add(&self, entries: Vec<Entry>) {
         let now = super::now();
-        let texts = |entry| {
-            let Entry {
-                token,
-                external_id,
-                phone,
-                email,
-            } = entry;
-            [token, external_id, phone, email]
-        };
         let _held = self.lock(entries.iter().flat_map(texts));
         self.write(|rows| layout::add(rows, &entries, now));
     }
