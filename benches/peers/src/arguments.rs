@@ -21,6 +21,9 @@ pub struct Arguments {
     pub baseline: Option<PathBuf>,
 }
 
+/// The directory of a run, which is removed before and after it with all that is in it.
+const STORES: &str = "contact-store-peers.stores";
+
 const USAGE: &str = "\
 usage: contact-store-peers [options]
 
@@ -28,7 +31,7 @@ usage: contact-store-peers [options]
   --only a,b            the workloads whose names contain these: find,bulk-load,64
   --sides a,b           these sides alone, beside contact-store: lmdb,contact-store-64-mib
   --quick               10 k contacts, few rounds: to see that it works
-  --dir DIR             where the stores stand meanwhile (default: target/peers of this crate)
+  --dir DIR             where the stores stand meanwhile (default: target of this crate)
   --out DIR             where the results go (default: results of this crate)
   --baseline PROGRAM    another build of this program, whose contact-store is loaded and opened too
 ";
@@ -41,7 +44,7 @@ impl Arguments {
             only: None,
             sides: None,
             quick: false,
-            directory: home.join("target/peers"),
+            directory: home.join("target").join(STORES),
             out: home.join("results"),
             baseline: None,
         };
@@ -53,7 +56,7 @@ impl Arguments {
                 "--only" => arguments.only = Some(list(&value())),
                 "--sides" => arguments.sides = Some(list(&value())),
                 "--quick" => arguments.quick = true,
-                "--dir" => arguments.directory = value().into(),
+                "--dir" => arguments.directory = PathBuf::from(value()).join(STORES),
                 "--out" => arguments.out = value().into(),
                 "--baseline" => arguments.baseline = Some(value().into()),
                 _ => refuse(&flag),

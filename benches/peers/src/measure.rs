@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-
 /// What is measured, and whether more of it is better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Nanoseconds for one.
     Nanoseconds,
@@ -33,7 +31,7 @@ impl Unit {
 }
 
 /// One figure of one side.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Figure {
     pub workload: String,
     /// Which figure of the workload: its own name alone, or `p50`, `p99`, `rate` …
@@ -52,7 +50,7 @@ impl Figure {
     }
 }
 
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug)]
 pub struct Spread {
     pub min: f64,
     pub median: f64,

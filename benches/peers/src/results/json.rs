@@ -36,6 +36,7 @@ pub fn json(results: &Results, rows: &[Row]) -> String {
         .map(|noted| json!({ "contacts": noted.size, "before": noted.what, "load": noted.load }));
     let all = json!({
         "machine": results.machine,
+        "versions": super::versions(),
         "loads": loads.collect::<Vec<Value>>(),
         "figures": results.figures.0.iter().map(figure).collect::<Vec<Value>>(),
         "goals": rows.iter().map(goal).collect::<Vec<Value>>(),

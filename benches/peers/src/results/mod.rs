@@ -46,6 +46,27 @@ impl Results {
     }
 }
 
+/// The crates beneath the sides, with their versions.
+fn versions() -> Vec<String> {
+    const LOCK: &str = include_str!("../../Cargo.lock");
+    let crates = [
+        "contact-store",
+        "heed",
+        "rusqlite",
+        "fjall",
+        "redb",
+        "rocksdb",
+    ];
+    let version = |name: &str| {
+        // Of two versions of one crate the later one is last.
+        let (_, after) = LOCK.rsplit_once(&format!("name = \"{name}\"\nversion = \""))?;
+        Some(format!("{name} {}", after.split('"').next()?))
+    };
+    let built = |name: &&str| cfg!(feature = "rocksdb") || *name != "rocksdb";
+    let crates = crates.into_iter().filter(built);
+    crates.filter_map(version).collect()
+}
+
 /// The names of all that can have figures, in the order in which they are shown.
 fn names() -> Vec<&'static str> {
     let mut names: Vec<&str> = sides::all().iter().map(|kind| kind.name).collect();

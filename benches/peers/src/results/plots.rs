@@ -8,6 +8,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use crate::measure::{Figures, Unit};
 use crate::sides::contact_store::OURS;
 use crate::sides::raw::RAW;
+use crate::stage::BASELINE;
 use crate::workloads as work;
 
 const WIDTH: u32 = 760;
@@ -28,6 +29,7 @@ fn colour(side: &str) -> RGBColor {
         "RocksDB" => RGBColor(30, 165, 175),
         "HashMaps" => RGBColor(150, 150, 60),
         RAW => RGBColor(140, 140, 150),
+        BASELINE => RGBColor(170, 90, 60),
         _ => RGBColor(226, 128, 140),
     }
 }

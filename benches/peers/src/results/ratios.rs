@@ -5,9 +5,9 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::measure::{Figures, Unit, rounded};
-use crate::sides::contact_store::{OURS, SMALL_CACHE};
+use crate::sides::contact_store::OURS;
 use crate::sides::raw::RAW;
-use crate::sides::{self, Kind};
+use crate::sides::{self, Memory};
 use crate::stage::BASELINE;
 use crate::workloads as work;
 
@@ -286,29 +286,35 @@ impl At<'_> {
     }
 
     fn memory(&self) -> Vec<Row> {
-        let kinds = sides::all();
-        let promised = kinds.iter().filter_map(|kind: &Kind| {
-            let cache = kind.cache_bytes?;
-            let allowed = cache + (64 << 20) + 56 * self.size;
-            let words = format!("allowed {} MiB", rounded(allowed as f64 / MIB));
-            Some(self.share(
+        let mut rows = Vec::new();
+        for kind in sides::all() {
+            let Some(memory) = kind.memory else {
+                continue;
+            };
+            let Memory {
+                cache_bytes,
+                index_bytes,
+            } = memory;
+            let allowed = (cache_bytes + (64 << 20) + index_bytes * self.size) as f64;
+            rows.push(self.share(
                 &format!(
-                    "memory of {} to cache + 64 MiB + 56 bytes a contact",
+                    "memory of {} to cache + 64 MiB + {index_bytes} bytes a contact",
                     kind.name
                 ),
                 1.0,
                 self.value(work::MEMORY, work::PEAK, kind.name),
-                Some((words, allowed as f64)),
-            ))
-        });
-        let mut rows: Vec<Row> = promised.collect();
-        let resident = self.value(work::FIND_UNIFORM, "time", OURS);
-        rows.push(self.share(
-            "find uniform with a cache of 64 MiB to the default",
-            2.0,
-            self.value(work::FIND_UNIFORM, "time", SMALL_CACHE),
-            resident.map(|of| (of.to_string(), of.value)),
-        ));
+                Some((format!("allowed {} MiB", rounded(allowed / MIB)), allowed)),
+            ));
+            if index_bytes == 0 {
+                let resident = self.value(work::FIND_UNIFORM, "time", OURS);
+                rows.push(self.share(
+                    &format!("find uniform of {} to the resident index", kind.name),
+                    2.0,
+                    self.value(work::FIND_UNIFORM, "time", kind.name),
+                    resident.map(|of| (of.to_string(), of.value)),
+                ));
+            }
+        }
         rows
     }
 }

@@ -15,6 +15,7 @@ pub fn markdown(results: &Results, rows: &[Row]) -> String {
         "{}, {} cores, {memory:.0} GiB of memory, Linux {}, {}.",
         machine.cpu, machine.cores, machine.kernel, machine.file_system,
     );
+    let _ = writeln!(text, "{}.", super::versions().join(", "));
     let loads = results.loads.iter().map(|noted| &*noted.load);
     let one = |load: &&str| load.split(' ').next()?.parse::<f64>().ok();
     let loads: Vec<f64> = loads.filter_map(|load| one(&load)).collect();

@@ -10,57 +10,66 @@ use contact_store::{
     SubscriberId, Token, TokenEntry, TokensAdded,
 };
 
-use super::{Counts, Kind, Opening, Reader, Side};
+use super::{Counts, Kind, Memory, Opening, Reader, Side};
 use crate::people::{Entry, Given, Known};
 
 /// The name of the side whose figures the goals are about.
 pub const OURS: &str = "contact-store";
-/// With a small cache.
-pub const SMALL_CACHE: &str = "contact-store (64 MiB)";
 
 const APP: AppId = AppId::from_u128(0xa);
 
-/// How a variant is opened.
-#[derive(Clone, Copy)]
-enum Variant {
-    Default,
-    SmallCache,
+/// contact-store with other options, on the same files.
+struct Variant {
+    name: &'static str,
+    /// The memory it may take for each contact, beside the cache.
+    index_bytes: u64,
+    /// What it changes of the default options.
+    change: fn(&mut Options),
 }
 
-fn options(variant: Variant) -> Options {
-    let mut options = Options::default();
-    match variant {
-        Variant::Default => {}
-        Variant::SmallCache => options.cache_bytes = 64 << 20,
+const VARIANTS: [Variant; 2] = {
+    const fn variant(name: &'static str, index_bytes: u64, change: fn(&mut Options)) -> Variant {
+        Variant {
+            name,
+            index_bytes,
+            change,
+        }
     }
-    options
-}
-
-/// contact-store by itself, and its variants, which open the same files.
-pub fn kinds() -> Vec<Kind> {
-    let kind = |name, variant, open| Kind {
-        name,
-        files_of: OURS,
-        open,
-        durable: true,
-        verifies: true,
-        cache_bytes: Some(options(variant).cache_bytes as u64),
-    };
-    vec![
-        kind(OURS, Variant::Default, |path, opening| {
-            Box::new(Store::open(path, Variant::Default, opening))
-        }),
-        kind(SMALL_CACHE, Variant::SmallCache, |path, opening| {
-            Box::new(Store::open(path, Variant::SmallCache, opening))
+    [
+        variant(OURS, 56, |_| {}),
+        variant("contact-store (64 MiB)", 56, |options| {
+            options.cache_bytes = 64 << 20;
         }),
     ]
+};
+
+impl Variant {
+    fn options(&self) -> Options {
+        let mut options = Options::default();
+        (self.change)(&mut options);
+        options
+    }
+}
+
+/// contact-store by itself, and its variants.
+pub fn kinds() -> impl Iterator<Item = Kind> {
+    VARIANTS.iter().map(|variant| Kind {
+        name: variant.name,
+        files_of: OURS,
+        open: Box::new(|path, opening| Box::new(Store::open(path, variant.options(), opening))),
+        durable: true,
+        verifies: true,
+        memory: Some(Memory {
+            cache_bytes: variant.options().cache_bytes as u64,
+            index_bytes: variant.index_bytes,
+        }),
+    })
 }
 
 struct Store(ContactStore);
 
 impl Store {
-    fn open(directory: &Path, variant: Variant, opening: Opening) -> Self {
-        let mut options = options(variant);
+    fn open(directory: &Path, mut options: Options, opening: Opening) -> Self {
         match opening {
             Opening::Verified => options.check = Check::Always,
             Opening::Trusting => options.check = Check::IfUnclean,

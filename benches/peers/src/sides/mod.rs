@@ -99,13 +99,23 @@ pub struct Kind {
     /// The side whose files it opens: its own name, unless it is a variant of another.
     pub files_of: &'static str,
     /// Creates one in an empty directory, or opens what is there.
-    pub open: fn(&Path, Opening) -> Box<dyn Side>,
+    pub open: Box<Open>,
     /// Whether it is on the disk. One that is not takes part in finds alone.
     pub durable: bool,
     /// Whether opening can verify.
     pub verifies: bool,
-    /// The bytes of memory its cache may take, where that is promised.
-    pub cache_bytes: Option<u64>,
+    /// The memory that it may take, where that is promised.
+    pub memory: Option<Memory>,
+}
+
+type Open = dyn Fn(&Path, Opening) -> Box<dyn Side>;
+
+/// Parts of the memory that a side may take.
+#[derive(Clone, Copy)]
+pub struct Memory {
+    pub cache_bytes: u64,
+    /// For each contact.
+    pub index_bytes: u64,
 }
 
 impl Kind {
@@ -116,30 +126,29 @@ impl Kind {
 
 /// Every side that this build has.
 pub fn all() -> Vec<Kind> {
-    let peer = |name, open| Kind {
-        name,
-        files_of: name,
-        open,
-        durable: true,
-        verifies: false,
-        cache_bytes: None,
-    };
-    let mut all = contact_store::kinds();
-    all.push(peer("LMDB", |path, _| Box::new(lmdb::Lmdb::open(path))));
-    all.push(peer("SQLite", |path, _| {
-        Box::new(sqlite::Sqlite::open(path))
-    }));
-    all.push(peer("fjall", |path, _| Box::new(fjall::Fjall::open(path))));
-    all.push(peer("redb", |path, _| Box::new(redb::Redb::open(path))));
+    let mut all: Vec<Kind> = contact_store::kinds().collect();
+    all.push(peer("LMDB", lmdb::Lmdb::open));
+    all.push(peer("SQLite", sqlite::Sqlite::open));
+    all.push(peer("fjall", fjall::Fjall::open));
+    all.push(peer("redb", redb::Redb::open));
     #[cfg(feature = "rocksdb")]
-    all.push(peer("RocksDB", |path, _| {
-        Box::new(rocksdb::Rocks::open(path))
-    }));
+    all.push(peer("RocksDB", rocksdb::Rocks::open));
     all.push(Kind {
         durable: false,
-        ..peer("HashMaps", |_, _| Box::<hash_maps::HashMaps>::default())
+        ..peer("HashMaps", |_| hash_maps::HashMaps::default())
     });
     all
+}
+
+fn peer<S: Side + 'static>(name: &'static str, open: fn(&Path) -> S) -> Kind {
+    Kind {
+        name,
+        files_of: name,
+        open: Box::new(move |path, _| Box::new(open(path))),
+        durable: true,
+        verifies: false,
+        memory: None,
+    }
 }
 
 /// Milliseconds since 1970.
