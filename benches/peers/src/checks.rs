@@ -3,8 +3,65 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use crate::people::{Given, Person};
+use crate::people::{Entry, Given, Known, Person};
 use crate::sides::{Counts, Reader, Side};
+
+/// What no workload does, but every side must do: a known token again, a second token on a card that
+/// is found by the last of three kinds, a token on two cards, and FAILED for it.
+pub fn a_short_history(name: &str, side: &dyn Side) {
+    let [ann, bob] = [Person(0), Person(1)];
+    let again = |token: &Person, by: Given| Entry {
+        token: token.token(),
+        external_id: by.external_id.unwrap(),
+        phone: by.phone.unwrap(),
+        email: by.email.unwrap(),
+    };
+    side.add(vec![ann.entry(), bob.entry()]);
+    side.add(vec![ann.entry()]);
+    // Ann's email alone is known: Bob's token comes onto her card too, and nothing else does.
+    side.add(vec![
+        again(&bob, cascade(ann)),
+        again(&Person(2), cascade(ann)),
+    ]);
+    let tokens = |of: &[Person]| of.iter().map(|person| person.token()).collect();
+    let expect = |of: Person, held: &[Person]| {
+        let known = Known {
+            tokens: tokens(held),
+            ..of.known()
+        };
+        side.read(&mut |reader| {
+            assert_eq!(
+                reader.known(&of.by_phone()).as_ref(),
+                Some(&known),
+                "{name}"
+            );
+            let stranger = Person(STRANGERS + of.0);
+            assert_eq!(reader.known(&stranger.by_all()), None, "{name}");
+        });
+    };
+    expect(ann, &[ann, bob, Person(2)]);
+    expect(bob, &[bob]);
+    let before = Counts {
+        subscribers: 3,
+        contacts: 2,
+        removed_by_failed: 0,
+    };
+    side.read(&mut |reader| assert_eq!(reader.counts(), before, "{name}"));
+    assert_eq!(side.failed(tokens(&[bob, Person(3), bob])), 1, "{name}");
+    expect(ann, &[ann, Person(2)]);
+    expect(bob, &[]);
+    let after = Counts {
+        subscribers: 2,
+        contacts: 1,
+        removed_by_failed: 1,
+    };
+    side.read(&mut |reader| assert_eq!(reader.counts(), after, "{name}"));
+    listing(name, side, [ann, Person(2)].into_iter());
+    // The token comes back, as a new subscriber.
+    side.add(vec![bob.entry()]);
+    expect(bob, &[bob]);
+    listing(name, side, [ann, bob, Person(2)].into_iter());
+}
 
 /// Everybody of these, or as many of them as `most` evenly spread, is found under each identifier, on
 /// a card that has everything; strangers are not.

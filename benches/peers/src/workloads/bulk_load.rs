@@ -23,6 +23,10 @@ pub fn load(stage: &Stage, figures: &mut Figures) {
         .map(|kind| {
             let directory = stage.loaded(kind.name);
             disk::empty(&directory);
+            let tried = (kind.open)(&directory, Opening::Default);
+            checks::a_short_history(kind.name, &*tried);
+            tried.close();
+            disk::empty(&directory);
             (kind.name, (kind.open)(&directory, Opening::Default))
         })
         .collect();
