@@ -23,8 +23,7 @@ use std::time::{Duration, Instant};
 use contact_store::wire::{self, Line};
 use contact_store::{
     AppId, AppName, ContactStore, ContactUpserted, EntryError, Erased, Error, Limits, MatchPolicy,
-    MessagesForgotten, Options, Ownership, Pending, ReportOutcome, TokenRemoved, TokensAdded,
-    WhenFull,
+    MessagesForgotten, Pending, ReportOutcome, TokenRemoved, TokensAdded, WhenFull,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -33,18 +32,19 @@ use serde::Serialize;
 mod causes;
 #[path = "common/lines.rs"]
 pub mod lines;
+#[path = "common/store_flags.rs"]
+pub mod store_flags;
 
 use causes::WithCauses;
-use lines::{is_blank, read_line, takes_no_more};
+use lines::{is_blank, line_of_log, read_line, takes_no_more};
+use store_flags::StoreFlags;
 
 const USAGE: &str = "\
 Replays a JSON Lines log of what a host receives into a contact store.
 
-Usage: replay --store PATH [--policy cascade|top-priority] [--ownership shared|exclusive] FILE
+Usage: replay --store PATH [OPTION]... FILE
 
   --store PATH    the file of the store; it is created if there is none
-  --policy        which identifiers may find a contact; cascade unless given
-  --ownership     what becomes of a token that another contact holds; shared unless given
   --help          this text
   FILE            the log; - is standard input
 
@@ -65,9 +65,12 @@ const CHUNKS_AHEAD: usize = 4;
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(env::args_os().skip(1)) {
         Ok(Some(arguments)) => arguments,
-        Ok(None) => return exit(io::stdout().write_all(USAGE.as_bytes()).is_ok(), 1),
+        Ok(None) => {
+            let said = write!(io::stdout(), "{USAGE}\n{}", store_flags::USAGE);
+            return exit(said.is_ok(), 1);
+        }
         Err(wrong) => {
-            say(&format!("{wrong}\n\n{USAGE}"));
+            say(&format!("{wrong}\n\n{USAGE}\n{}", store_flags::USAGE));
             return ExitCode::from(2);
         }
     };
@@ -100,11 +103,8 @@ fn say(text: &str) {
 
 fn run(arguments: &Arguments) -> Result<Summary, Stop> {
     let (input, bytes) = open_log(&arguments.log).map_err(Stop::Input)?;
-    let mut options = Options::default();
-    options.policy = arguments.policy;
-    options.ownership = arguments.ownership;
-    let limits = options.limits;
-    let store = ContactStore::open(&arguments.store, options).map_err(Stop::Store)?;
+    let flags = &arguments.flags;
+    let store = ContactStore::open(&arguments.store, flags.options()).map_err(Stop::Store)?;
 
     let bar = progress_bar(bytes);
     let output: Box<dyn Write> = if io::stdout().is_terminal() {
@@ -112,9 +112,16 @@ fn run(arguments: &Arguments) -> Result<Summary, Stop> {
     } else {
         Box::new(BufWriter::new(io::stdout()))
     };
-    let replayed = replay(&store, arguments.policy, limits, input, output, |summary| {
-        bar.set_position(summary.bytes);
-    });
+    let replayed = replay(
+        &store,
+        flags.policy,
+        flags.limits,
+        input,
+        output,
+        |summary| {
+            bar.set_position(summary.bytes);
+        },
+    );
     bar.finish_and_clear();
     let closed = store.close().map_err(Stop::Store);
     let summary = replayed?;
@@ -173,10 +180,8 @@ impl Write for BesideBar {
 pub struct Arguments {
     /// The file of the store.
     pub store: OsString,
-    /// How contacts are matched.
-    pub policy: MatchPolicy,
-    /// What becomes of tokens of other contacts.
-    pub ownership: Ownership,
+    /// The options of the store.
+    pub flags: StoreFlags,
     /// The log, or `-`.
     pub log: OsString,
 }
@@ -189,41 +194,32 @@ impl Arguments {
     /// Says what is wrong, without the text of any argument that may be a path.
     pub fn parse(given: impl IntoIterator<Item = OsString>) -> Result<Option<Self>, &'static str> {
         let mut given = given.into_iter();
-        let (mut store, mut policy, mut ownership, mut log) = (None, None, None, None);
+        let (mut store, mut log) = (None, None);
+        let mut flags = store_flags::Reader::default();
         while let Some(argument) = given.next() {
-            let (known, missing) = match argument.to_str() {
+            match argument.to_str() {
                 Some("--help" | "-h") => return Ok(None),
-                Some("--store") => (&mut store, "--store needs a path"),
-                Some("--policy") => (&mut policy, "--policy needs cascade or top-priority"),
-                Some("--ownership") => (&mut ownership, "--ownership needs shared or exclusive"),
+                Some("--store") => {
+                    let path = given.next().ok_or("--store needs a path")?;
+                    if store.replace(path).is_some() {
+                        return Err("an option is given twice");
+                    }
+                }
                 Some(option) if option.starts_with('-') && option != "-" => {
-                    return Err("an option is not known");
+                    if !flags.take(option, &mut given)? {
+                        return Err("an option is not known");
+                    }
                 }
                 _ => {
                     if log.replace(argument).is_some() {
                         return Err("more than one FILE is given");
                     }
-                    continue;
                 }
-            };
-            if known.replace(given.next().ok_or(missing)?).is_some() {
-                return Err("an option is given twice");
             }
         }
-        let policy = match policy.as_ref().map(|word| word.to_str()) {
-            None | Some(Some("cascade")) => MatchPolicy::Cascade,
-            Some(Some("top-priority")) => MatchPolicy::TopPriority,
-            Some(_) => return Err("--policy is cascade or top-priority"),
-        };
-        let ownership = match ownership.as_ref().map(|word| word.to_str()) {
-            None | Some(Some("shared")) => Ownership::Shared,
-            Some(Some("exclusive")) => Ownership::Exclusive,
-            Some(_) => return Err("--ownership is shared or exclusive"),
-        };
         Ok(Some(Arguments {
             store: store.ok_or("--store is required")?,
-            policy,
-            ownership,
+            flags: flags.finish(),
             log: log.ok_or("FILE is required")?,
         }))
     }
@@ -382,10 +378,11 @@ fn read_log(mut log: BufReader<impl Read>, limits: Limits, to_replay: &SyncSende
         };
         number = number.saturating_add(1);
         end = end.saturating_add(bytes).saturating_add(1);
+        let text = line_of_log(&text, number);
         let line = match wire::check_request_size(bytes, &limits) {
             Err(exceeded) => Err(exceeded.into()),
-            Ok(()) if is_blank(&text) => continue,
-            Ok(()) => Line::parse(&text, &limits),
+            Ok(()) if is_blank(text) => continue,
+            Ok(()) => Line::parse(text, &limits),
         };
         bytes_held = bytes_held.saturating_add(text.len());
         lines.push(Parsed {

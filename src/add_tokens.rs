@@ -14,6 +14,7 @@ use crate::identifier::{ContactId, GivenIdentifiers, IdentifierKind, Identifiers
 use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::matching::{self, Target};
 use crate::operation::{Operation, Size, Step};
+use crate::placeholders::Placeholders;
 use crate::rules::{
     self, BatchMode, InvalidIdentifier, MatchPolicy, Ownership, Placement, UnknownContactId,
 };
@@ -106,13 +107,18 @@ impl TokenEntry {
 
     /// Reads the entry: token first, then the identifiers in priority order, then whether there is
     /// one (R13). Before all that comes what is wrong with the entry as a whole (R55).
-    fn parse(self, invalid: InvalidIdentifier) -> Result<ValidEntry, EntryError> {
+    fn parse(
+        mut self,
+        invalid: InvalidIdentifier,
+        placeholders: &Placeholders,
+    ) -> Result<ValidEntry, EntryError> {
         for field in [None, Some(Field::Token)] {
             if let Some(error) = self.malformed(field) {
                 return Err(error.clone().into());
             }
         }
-        let token = Token::parse(self.token.as_deref().ok_or_else(Token::missing)?)?;
+        let token = Token::parse(self.token.take().ok_or_else(Token::missing)?)?;
+        placeholders.check_token(&token)?;
         let mut identifiers = Identifiers::new();
         let mut ignored = KindSet::EMPTY;
         let mut first_fault = None;
@@ -122,9 +128,11 @@ impl TokenEntry {
             if let Some(error) = self.malformed(Some(kind.into())) {
                 return Err(error.clone().into());
             }
-            match self.identifiers.parse_kind(kind, &mut identifiers) {
+            let taken = self.identifiers.take_kind(kind, &mut identifiers);
+            match taken.and_then(|()| placeholders.check(kind, &identifiers)) {
                 Ok(()) => {}
                 Err(fault) if invalid == InvalidIdentifier::Ignore => {
+                    identifiers = identifiers.without(kind.into());
                     ignored.insert(kind);
                     first_fault.get_or_insert(fault);
                 }
@@ -266,6 +274,7 @@ impl AddTokens {
     pub(crate) fn prepare(
         self,
         defaults: Applied,
+        placeholders: &Placeholders,
         limits: Limits,
         clock: Timestamp,
     ) -> Result<PreparedAddTokens, LimitExceeded> {
@@ -283,7 +292,7 @@ impl AddTokens {
         let entries = self
             .entries
             .into_iter()
-            .map(|entry| entry.parse(applied.invalid_identifier));
+            .map(|entry| entry.parse(applied.invalid_identifier, placeholders));
         Ok(PreparedAddTokens {
             app: self.app,
             entries: entries.collect(),
@@ -419,7 +428,7 @@ struct Adding<'r> {
 }
 
 impl Adding<'_> {
-    fn decide(self, draft: &mut Draft<'_>) -> Result<Result<TokenAdded, EntryError>, Failure> {
+    fn decide(mut self, draft: &mut Draft<'_>) -> Result<Result<TokenAdded, EntryError>, Failure> {
         let Applied {
             policy,
             unknown_contact_id,
@@ -429,20 +438,14 @@ impl Adding<'_> {
             draft,
             policy,
             unknown_contact_id,
-            self.entry.identifiers.clone(),
+            std::mem::take(&mut self.entry.identifiers),
         )?;
         match target {
             Err(refused) => Ok(Err(refused)),
             Ok(Target::Found { found, by }) => {
-                let before = found.card.clone();
-                self.place(
-                    draft,
-                    found.id,
-                    Some(&before),
-                    found.card,
-                    Some(by),
-                    KindSet::EMPTY,
-                )
+                let card = (*found.card).clone();
+                let before = Some(&*found.card);
+                self.place(draft, found.id, before, card, Some(by), KindSet::EMPTY)
             }
             Ok(Target::Create(new)) => {
                 let id = match new.take_id(draft)? {

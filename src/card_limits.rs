@@ -4,7 +4,7 @@
 
 use crate::app::AppNumber;
 use crate::limits::{Limit, LimitExceeded, Limits};
-use crate::storage::{AppPhase, AppTallyRow, CardRow, Failure, Rows};
+use crate::storage::{AppPhase, CardRow, Failure, Rows};
 
 /// Checks a card that something was added to.
 pub(crate) fn check(
@@ -19,8 +19,7 @@ pub(crate) fn check(
     // Tokens of apps that were disconnected do not count, though they may not be removed yet (R11).
     let mut connected = Vec::new();
     for held in &card.tokens {
-        let tally: AppTallyRow = rows.expect_row(&held.app())?;
-        if tally.phase == AppPhase::Connected {
+        if rows.tally(held.app())?.phase == AppPhase::Connected {
             connected.push(held.app());
         }
     }

@@ -93,7 +93,7 @@ impl Operation for PreparedConnectApp {
                     removed_by_failed: 0,
                     removed_by_host: 0,
                 };
-                draft.write_tally(number, &tally)?;
+                draft.put_tally(number, tally);
                 AppRow {
                     number,
                     name: self.name.clone(),

@@ -247,6 +247,9 @@ pub enum JsonFault {
         /// Length of its name.
         bytes: usize,
     },
+    /// A time below 10^11: seconds taken for milliseconds (R54).
+    #[error("expected a time in milliseconds since 1970 UTC, found seconds: below 10^11")]
+    SecondsNotMilliseconds,
     /// The value is a text, but none of those that the member may have.
     #[error("expected {expected}")]
     NotOneOf {
@@ -301,6 +304,17 @@ pub enum OpenError {
     /// A file of something else.
     #[error("the file is not a contact store")]
     Foreign,
+    /// A contact store of an older format. Opened with
+    /// [`Options::upgrade`](crate::Options::upgrade), it is upgraded. It is as it was.
+    #[error(
+        "the file has format {found}, this version works with {known}: open it with the option upgrade"
+    )]
+    OldFormat {
+        /// The format of the file.
+        found: u32,
+        /// The format that this version works with.
+        known: u32,
+    },
     /// A contact store written by a newer version of this crate.
     #[error("the file has format {found}, the newest known is {known}")]
     NewerFormat {

@@ -35,6 +35,15 @@ pub struct Stats {
     /// The most memory for cached pages, as the store was opened
     /// ([`Options::cache_bytes`](crate::Options::cache_bytes)).
     pub cache_bytes: usize,
+    /// Bytes of memory that the indexes take now ([`Options::index_memory`](crate::Options::index_memory)).
+    pub index_bytes: usize,
+    /// Whether the indexes are wholly in memory. If not, some look-ups read a bucket of the file: the
+    /// store was opened just now, or there are more entries than there is room for.
+    pub index_is_complete: bool,
+    /// Changes of the indexes that wait to be folded into their buckets, in a log.
+    pub index_pending: u64,
+    /// Bytes of memory that decoded cards take now ([`Options::card_memory`](crate::Options::card_memory)).
+    pub card_bytes: usize,
     /// The permission bits of the file at opening, when others than its owner had any (R53). The
     /// store neither changes nor refuses such a file.
     pub wider_mode: Option<u32>,
@@ -59,6 +68,15 @@ pub struct Stats {
     pub group_sizes: GroupSizes,
     /// What became of the requests: one for each kind of operation, always all and in this order.
     pub operations: Vec<OperationFigures>,
+}
+
+/// What a store keeps in memory besides pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct MemoryHeld {
+    pub(crate) index_bytes: usize,
+    pub(crate) index_is_complete: bool,
+    pub(crate) index_pending: u64,
+    pub(crate) card_bytes: usize,
 }
 
 /// How long something took. All zero when it never happened.

@@ -127,8 +127,10 @@ mod identifier;
 pub mod limits;
 mod matching;
 mod new_contact;
+mod opening;
 mod operation;
 mod options;
+mod placeholders;
 mod recipient;
 mod record_reports;
 mod remove_token;
@@ -159,7 +161,7 @@ pub use connect_app::ConnectApp;
 pub use contact::{Card, HeldToken};
 pub use erase::Erased;
 pub use error::{EntryError, Error, JsonError, JsonFault, OpenError, StorageError};
-pub use fault::{Fault, Field, FieldError};
+pub use fault::{Fault, Field, FieldError, PhoneMark};
 pub use fields::ContactFields;
 pub use figures::{GroupSizes, Latencies, OperationFigures, Stats};
 pub use forget_messages::MessagesForgotten;
@@ -168,11 +170,13 @@ pub use identifier::{
 };
 pub use limits::{Limit, LimitExceeded, LimitTooHigh, Limits};
 pub use matching::{Decision, Explanation};
+pub use opening::{Opening, OpeningStage};
 pub use options::{Check, Create, Options, WhenFull};
+pub use placeholders::Placeholders;
 pub use recipient::{Address, GivenRecipient, Recipient, RecipientError};
 pub use record_reports::{RecordReports, Report, ReportOutcome};
 pub use remove_token::{RemoveToken, TokenRemoved};
-pub use report::{MessageId, MessageTally, Status};
+pub use report::{GonePhrases, MessageId, MessageTally, Status};
 pub use rules::{
     BatchMode, DedupeOn, FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership,
     UnknownContactId,

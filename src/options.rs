@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use crate::add_tokens::Applied;
 use crate::limits::Limits;
+use crate::opening::{Opening, Progress};
+use crate::placeholders::Placeholders;
+use crate::report::GonePhrases;
 use crate::rules::{
     FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership, UnknownContactId,
 };
@@ -34,6 +37,19 @@ pub struct Options {
     /// that the indexes in the file do not have yet are in memory in any case: those of up to an eighth
     /// of all identifiers and tokens, 30 bytes each.
     pub index_memory: usize,
+    /// About the most bytes of memory for decoded cards, which those looked up often are kept as.
+    /// Default 64 MiB, for up to 65,536 cards; 0 keeps none.
+    pub card_memory: usize,
+    /// Whether a file of an older format is upgraded to the present one. Default: no, it is refused with
+    /// [`OpenError::OldFormat`](crate::OpenError::OldFormat).
+    ///
+    /// An upgrade is one commit: whatever cuts it off, the file is of one format or of the other. The
+    /// file grows by about its own size, which later writes use. Versions of this crate that know the
+    /// older format alone do not open it any more.
+    pub upgrade: bool,
+    /// What is told how far opening has come, from the thread that opens: a few times a second where
+    /// opening takes long.
+    pub on_opening: Option<Arc<dyn Fn(Opening) + Send + Sync>>,
     /// The limits, each with its default in [`Limits`].
     pub limits: Limits,
     /// How contacts are matched, where a request does not say (R14).
@@ -46,6 +62,11 @@ pub struct Options {
     pub unknown_contact_id: UnknownContactId,
     /// What FAILED without a reason does, where a request does not say (R32).
     pub failed_without_reason: FailedWithoutReason,
+    /// The reasons besides Forbidden for which FAILED removes the token, where a request does not say
+    /// (R32).
+    pub gone_phrases: GonePhrases,
+    /// The values that no request may give as an identifier or a token (R3).
+    pub placeholders: Placeholders,
     /// What tells the time (R54). Default: the system's clock.
     pub clock: Arc<dyn Clock>,
     /// What only the crate's own tests set.
@@ -96,12 +117,17 @@ impl Default for Options {
             check: Check::default(),
             cache_bytes: 256 << 20,
             index_memory: 1 << 30,
+            card_memory: 64 << 20,
+            upgrade: false,
+            on_opening: None,
             limits: Limits::default(),
             policy: MatchPolicy::default(),
             ownership: Ownership::default(),
             invalid_identifier: InvalidIdentifier::default(),
             unknown_contact_id: UnknownContactId::default(),
             failed_without_reason: FailedWithoutReason::default(),
+            gone_phrases: GonePhrases::default(),
+            placeholders: Placeholders::default(),
             clock: Arc::new(SystemClock),
             #[cfg(feature = "testing")]
             testing: Testing::default(),
@@ -118,6 +144,10 @@ impl Options {
             invalid_identifier: self.invalid_identifier,
             unknown_contact_id: self.unknown_contact_id,
         }
+    }
+
+    pub(crate) fn progress(&self) -> Option<Progress> {
+        self.on_opening.clone().map(Progress)
     }
 
     pub(crate) fn hash_mask(&self) -> u64 {
@@ -164,12 +194,16 @@ impl fmt::Debug for Options {
             .field("check", &self.check)
             .field("cache_bytes", &self.cache_bytes)
             .field("index_memory", &self.index_memory)
+            .field("card_memory", &self.card_memory)
+            .field("upgrade", &self.upgrade)
             .field("limits", &self.limits)
             .field("policy", &self.policy)
             .field("ownership", &self.ownership)
             .field("invalid_identifier", &self.invalid_identifier)
             .field("unknown_contact_id", &self.unknown_contact_id)
             .field("failed_without_reason", &self.failed_without_reason)
+            .field("gone_phrases", &self.gone_phrases)
+            .field("placeholders", &self.placeholders)
             .finish_non_exhaustive()
     }
 }

@@ -12,7 +12,7 @@ use crate::holding;
 use crate::identifier::ContactId;
 use crate::limits::{LimitExceeded, Limits};
 use crate::operation::{Operation, Size, Step};
-use crate::report::{MessageId, Status};
+use crate::report::{GonePhrases, MessageId, Status};
 use crate::rules::{self, BatchMode, FailedWithoutReason};
 use crate::seeded::{SeededFault, seeded};
 use crate::storage::{
@@ -105,6 +105,7 @@ impl Report {
         self,
         time: RequestTime,
         without_reason: FailedWithoutReason,
+        gone: &GonePhrases,
     ) -> Result<ValidReport, EntryError> {
         if let Some(error) = self.malformed {
             return Err(error.into());
@@ -117,7 +118,8 @@ impl Report {
         Ok(ValidReport {
             about,
             status: self.status,
-            forbidden: rules::is_forbidden(self.reason.as_deref(), without_reason),
+            forbidden: self.status == Status::Failed
+                && rules::is_forbidden(self.reason.as_deref(), without_reason, gone),
             message: self.message.map(MessageId::parse).transpose()?,
             at: time.of_part(self.at),
         })
@@ -174,6 +176,7 @@ pub struct RecordReports {
     reports: Vec<Report>,
     at: Option<Timestamp>,
     failed_without_reason: Option<FailedWithoutReason>,
+    gone_phrases: Option<GonePhrases>,
     mode: BatchMode,
 }
 
@@ -186,6 +189,7 @@ impl RecordReports {
             reports: Vec::new(),
             at: None,
             failed_without_reason: None,
+            gone_phrases: None,
             mode: BatchMode::default(),
         }
     }
@@ -218,6 +222,13 @@ impl RecordReports {
         self
     }
 
+    /// With these phrases for a token that is dead for good, in place of the store's (R32).
+    #[must_use]
+    pub fn gone_phrases(mut self, phrases: GonePhrases) -> Self {
+        self.gone_phrases = Some(phrases);
+        self
+    }
+
     /// With this treatment of the rest when a report is refused (R23).
     #[must_use]
     pub fn mode(mut self, mode: BatchMode) -> Self {
@@ -229,18 +240,20 @@ impl RecordReports {
     pub(crate) fn prepare(
         self,
         failed_without_reason: FailedWithoutReason,
+        gone_phrases: &GonePhrases,
         limits: Limits,
         clock: Timestamp,
     ) -> Result<PreparedReports, LimitExceeded> {
         let size = Size::of_batch(self.reports.iter().map(Report::text_bytes), &limits)?;
         let time = RequestTime::new(clock, self.at);
         let without_reason = self.failed_without_reason.unwrap_or(failed_without_reason);
+        let gone = self.gone_phrases.as_ref().unwrap_or(gone_phrases);
         Ok(PreparedReports {
             app: self.app,
             reports: self
                 .reports
                 .into_iter()
-                .map(|report| report.parse(time, without_reason))
+                .map(|report| report.parse(time, without_reason, gone))
                 .collect(),
             size,
             time,

@@ -48,6 +48,62 @@ impl fmt::Display for Status {
     }
 }
 
+/// The phrases in the reason of a FAILED report that say that its token is dead for good, besides
+/// Forbidden (R32).
+///
+/// The default holds those of Telegram: `bot was blocked by the user`, `user is deactivated`, `bot was
+/// kicked`, `USER_IS_BLOCKED` and `INPUT_USER_DEACTIVATED`. A host of another channel names its own. A
+/// phrase is found anywhere in the reason, without regard to ASCII case, where it touches no letter,
+/// digit or `_`.
+///
+/// ```
+/// # use contact_store::{GonePhrases, Options};
+/// let mut options = Options::default();
+/// options.gone_phrases = GonePhrases::default().phrase("NotRegistered").phrase("410");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GonePhrases(
+    // Trimmed, none of them blank.
+    Vec<String>,
+);
+
+impl Default for GonePhrases {
+    fn default() -> Self {
+        const TELEGRAM: [&str; 5] = [
+            "bot was blocked by the user",
+            "user is deactivated",
+            "bot was kicked",
+            "USER_IS_BLOCKED",
+            "INPUT_USER_DEACTIVATED",
+        ];
+        TELEGRAM.into_iter().fold(Self::none(), Self::phrase)
+    }
+}
+
+impl GonePhrases {
+    /// No phrase: only Forbidden removes. What is added to it replaces the default.
+    #[must_use]
+    pub const fn none() -> Self {
+        GonePhrases(Vec::new())
+    }
+
+    /// With this phrase, white space around it not counted. A blank one is left out, since every
+    /// reason would hold it.
+    #[must_use]
+    pub fn phrase(mut self, phrase: impl AsRef<str>) -> Self {
+        let phrase = text::trim(phrase.as_ref());
+        if !phrase.is_empty() {
+            self.0.push(phrase.to_owned());
+        }
+        self
+    }
+
+    /// The phrases, in the order in which they were named.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
 /// The host's id of a message: opaque, 1 to 256 bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(String);

@@ -10,10 +10,10 @@ use crate::contact::{Card, HeldToken};
 use crate::error::{Error, StorageError};
 use crate::identifier::{ContactId, IdentifierKind, Identifiers};
 use crate::limits::{Limit, LimitExceeded, PAGE_ROWS};
-use crate::matching::{self, Explanation};
+use crate::matching::{self, ExplainedBy, Explanation};
 use crate::recipient::{Address, Recipient, RecipientError};
 use crate::report::{MessageId, MessageTally};
-use crate::rules::{MatchPolicy, UnknownContactId};
+use crate::rules::MatchPolicy;
 use crate::sequence::SequenceNumber;
 use crate::storage::{
     self, AppRow, CardRow, Detached, Failure, FoundCard, Rows as _, SubscriberRow, Verified,
@@ -51,7 +51,7 @@ use crate::trace;
 #[derive(Clone)]
 pub struct Snapshot {
     tables: Arc<storage::Snapshot>,
-    unknown_contact_id: UnknownContactId,
+    explained_by: Arc<ExplainedBy>,
 }
 
 /// A contact that was found, and how (R26).
@@ -65,13 +65,10 @@ pub struct Found {
 }
 
 impl Snapshot {
-    pub(crate) fn new(
-        tables: Arc<storage::Snapshot>,
-        unknown_contact_id: UnknownContactId,
-    ) -> Self {
+    pub(crate) fn new(tables: Arc<storage::Snapshot>, explained_by: Arc<ExplainedBy>) -> Self {
         Snapshot {
             tables,
-            unknown_contact_id,
+            explained_by,
         }
     }
 
@@ -114,7 +111,7 @@ impl Snapshot {
     ///
     /// As for every read.
     pub fn contact(&self, id: ContactId) -> Result<Option<Card>, Error> {
-        let row: Option<CardRow> = self.reading(self.tables.row(&id))?;
+        let row = self.reading(self.tables.card(id))?;
         Ok(row.map(|row| self.card(id, row)))
     }
 
@@ -189,8 +186,8 @@ impl Snapshot {
     }
 
     /// Why the identifiers lead where they lead, under either policy, and what adding a token with
-    /// them would write (R28). Unknown contact ids are treated as the store was opened to treat
-    /// them.
+    /// them would write (R28). Unknown contact ids, placeholders and invalid identifiers are treated
+    /// as the store was opened to treat them.
     ///
     /// # Errors
     ///
@@ -201,7 +198,7 @@ impl Snapshot {
         }
         self.reading(matching::explain(
             &*self.tables,
-            self.unknown_contact_id,
+            &self.explained_by,
             identifiers,
         ))
     }
@@ -315,7 +312,8 @@ impl Snapshot {
         row.ok_or(Error::UnknownApp(app))
     }
 
-    fn card(&self, id: ContactId, row: CardRow) -> Card {
+    fn card(&self, id: ContactId, row: Arc<CardRow>) -> Card {
+        let row = Arc::unwrap_or_clone(row);
         let directory = self.tables.directory();
         let tokens = row.tokens.into_iter().filter_map(|held| {
             // Tokens of an app that was disconnected are being removed, and not shown (R11).

@@ -16,6 +16,7 @@ use crate::figures::Stats;
 use crate::forget_messages::{ForgetMessages, MessagesForgotten};
 use crate::identifier::ContactId;
 use crate::limits::LimitExceeded;
+use crate::matching::ExplainedBy;
 use crate::operation::Operation;
 use crate::options::{Check, Create, Options, WhenFull};
 use crate::record_reports::{RecordReports, ReportOutcome};
@@ -62,6 +63,8 @@ pub struct ContactStore {
 struct Inner {
     writer: Writer,
     options: Options,
+    /// What snapshots explain by.
+    explained_by: Arc<ExplainedBy>,
     /// Weak: a handle of a closed store must not keep the file, and with it the lock.
     disk: Weak<dyn Disk>,
     wider_mode: Option<u32>,
@@ -106,6 +109,9 @@ impl ContactStore {
             check_clean: options.check == Check::Always,
             cache_bytes: options.cache_bytes,
             index_memory: options.index_memory,
+            card_memory: options.card_memory,
+            upgrade: options.upgrade,
+            progress: options.progress(),
             folding: options.folding(),
             now: options.clock.now(),
             hash_mask: options.hash_mask(),
@@ -116,9 +122,15 @@ impl ContactStore {
         let disk = engine.disk();
         let wider_mode = engine.wider_mode();
         let writer = Writer::start(engine, snapshot, &options.limits)?;
+        let explained_by = ExplainedBy {
+            unknown_contact_id: options.unknown_contact_id,
+            invalid_identifier: options.invalid_identifier,
+            placeholders: options.placeholders.clone(),
+        };
         let inner = Inner {
             writer,
             options,
+            explained_by: Arc::new(explained_by),
             disk,
             wider_mode,
         };
@@ -145,7 +157,7 @@ impl ContactStore {
     /// failed.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let tables = self.inner.writer.snapshot()?;
-        Ok(Snapshot::new(tables, self.inner.options.unknown_contact_id))
+        Ok(Snapshot::new(tables, Arc::clone(&self.inner.explained_by)))
     }
 
     /// Connects an app, or changes the name or key of a connected one (R11). Gives its id.
@@ -177,7 +189,12 @@ impl ContactStore {
     /// entry is otherwise no error of the request but in its outcome.
     pub fn add_tokens(&self, request: AddTokens) -> Pending<TokensAdded> {
         let options = &self.inner.options;
-        self.submit_prepared(request.prepare(options.applied(), options.limits, self.now()))
+        self.submit_prepared(request.prepare(
+            options.applied(),
+            &options.placeholders,
+            options.limits,
+            self.now(),
+        ))
     }
 
     /// Records delivery reports; FAILED with reason Forbidden removes the token (R30–R36).
@@ -190,8 +207,12 @@ impl ContactStore {
         request: RecordReports,
     ) -> Pending<Vec<Result<ReportOutcome, EntryError>>> {
         let options = &self.inner.options;
-        let without_reason = options.failed_without_reason;
-        self.submit_prepared(request.prepare(without_reason, options.limits, self.now()))
+        self.submit_prepared(request.prepare(
+            options.failed_without_reason,
+            &options.gone_phrases,
+            options.limits,
+            self.now(),
+        ))
     }
 
     /// Creates contacts and updates their identifiers and fields (R41–R43). Touches no token.
@@ -203,8 +224,12 @@ impl ContactStore {
     /// item is otherwise no error of the request but in its outcome.
     pub fn upsert(&self, request: Upsert) -> Pending<Vec<Result<ContactUpserted, EntryError>>> {
         let options = &self.inner.options;
-        let unknown_contact_id = options.unknown_contact_id;
-        self.submit_prepared(request.prepare(unknown_contact_id, options.limits, self.now()))
+        self.submit_prepared(request.prepare(
+            options.unknown_contact_id,
+            &options.placeholders,
+            options.limits,
+            self.now(),
+        ))
     }
 
     /// Takes a token off the card of one contact, or of all (R45).
@@ -281,7 +306,7 @@ impl ContactStore {
     pub fn stats(&self) -> Result<Stats, Error> {
         let inner = &self.inner;
         let load = inner.writer.load();
-        let (figures, needs_reopen) = inner.writer.figures()?;
+        let (figures, needs_reopen, memory) = inner.writer.figures()?;
         let disk = inner.disk.upgrade().ok_or(Error::Closed)?;
         let commit_latency = figures.commit_latency();
         Ok(Stats {
@@ -291,6 +316,10 @@ impl ContactStore {
             apps: figures.held.apps,
             file_bytes: disk.len().map_err(StorageError::from)?,
             cache_bytes: inner.options.cache_bytes,
+            index_bytes: memory.index_bytes,
+            index_is_complete: memory.index_is_complete,
+            index_pending: memory.index_pending,
+            card_bytes: memory.card_bytes,
             wider_mode: inner.wider_mode,
             needs_reopen,
             waiting_requests: load.requests,

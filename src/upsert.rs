@@ -19,8 +19,10 @@ use crate::limits::{LimitExceeded, Limits};
 use crate::matching;
 use crate::new_contact::NewContact;
 use crate::operation::{Operation, Size, Step};
+use crate::placeholders::Placeholders;
 use crate::rules::{self, BatchMode, DedupeOn, FoundByUpsert, UnknownContactId};
 use crate::storage::{CardRow, Draft, Failure, FoundCard, find_card};
+use crate::text;
 use crate::time::{RequestTime, Timestamp};
 
 /// What becomes of one value on a card.
@@ -58,8 +60,8 @@ impl fmt::Debug for Change {
 /// One item of a request to create or update contacts, as it was given. Nothing is checked before
 /// the request is made.
 ///
-/// What is not named stays as it is on the card. Unlike in [`TokenEntry`](crate::TokenEntry), a blank
-/// identifier is not as good as none: it is refused, since it might as well be meant to take one off.
+/// What is not named stays as it is on the card. An identifier that is blank counts as not named: the
+/// empty cell of an export is no order to erase (R1). Only [`Change::Remove`] takes one off.
 ///
 /// ```
 /// # use contact_store::{Change, ContactUpdate};
@@ -193,14 +195,23 @@ impl ContactUpdate {
 
     /// Reads the item: first what is wrong with its JSON (R55), then the identifiers in priority
     /// order, then the fields, the custom ones in the byte order of their names.
-    fn parse(self) -> Result<ValidUpdate, EntryError> {
+    fn parse(self, placeholders: &Placeholders) -> Result<ValidUpdate, EntryError> {
         if let Some(error) = self.malformed {
             return Err(error.into());
         }
         let contact_id = self.contact_id.map(ContactId::try_from).transpose();
-        let external_customer_id = set_to(self.external_customer_id, |id| ExternalId::parse(&id));
-        let phone = set_to(self.phone, |phone| Phone::parse(&phone));
-        let email = set_to(self.email, |email| Email::parse(&email));
+        let external_customer_id = set_to(given(self.external_customer_id), |id| {
+            let id = ExternalId::take(id)?;
+            placeholders.check_external_id(&id).map(|()| id)
+        });
+        let phone = set_to(given(self.phone), |phone| {
+            let phone = Phone::parse(&phone)?;
+            placeholders.check_phone(phone).map(|()| phone)
+        });
+        let email = set_to(given(self.email), |email| {
+            let email = Email::take(email)?;
+            placeholders.check_email(&email).map(|()| email)
+        });
         let value = |field, change| {
             set_to(change, |value| {
                 fields::check_value(field, &value)?;
@@ -227,6 +238,11 @@ impl ContactUpdate {
                 .collect::<Result<_, FieldError>>()?,
         })
     }
+}
+
+/// What becomes of an identifier; a blank one counts as not named (R1).
+fn given(change: Option<Change>) -> Option<Change> {
+    change.filter(|change| !matches!(change, Change::Set(value) if text::is_blank(value)))
 }
 
 /// What a value on the card is to be, if it is to change: `Some(None)` takes it off.
@@ -334,6 +350,7 @@ impl Upsert {
     pub(crate) fn prepare(
         self,
         unknown_contact_id: UnknownContactId,
+        placeholders: &Placeholders,
         limits: Limits,
         clock: Timestamp,
     ) -> Result<PreparedUpsert, LimitExceeded> {
@@ -344,7 +361,7 @@ impl Upsert {
             updates: self
                 .contacts
                 .into_iter()
-                .map(ContactUpdate::parse)
+                .map(|update| update.parse(placeholders))
                 .collect(),
             time: RequestTime::new(clock, self.at),
             unknown_contact_id: self.unknown_contact_id.unwrap_or(unknown_contact_id),
@@ -500,7 +517,7 @@ impl PreparedUpsert {
         by: IdentifierKind,
         update: ValidUpdate,
     ) -> Result<Result<ContactUpserted, EntryError>, Failure> {
-        let mut after = found.card.clone();
+        let mut after = (*found.card).clone();
         update.change(&mut after);
         // A card over a lowered limit may shrink, or change within its size.
         let grew = card_limits::own_text(&after) > card_limits::own_text(&found.card)
@@ -508,11 +525,11 @@ impl PreparedUpsert {
         if grew && let Err(exceeded) = card_limits::check(draft, &self.limits, &after)? {
             return Ok(Err(exceeded.into()));
         }
-        draft.write_card(found.id, Some(&found.card), Some(&after))?;
+        draft.write_card(found.id, Some(&*found.card), Some(&after))?;
         Ok(Ok(ContactUpserted {
             contact: found.id,
             matched_by: Some(by),
-            card: if after == found.card {
+            card: if after == *found.card {
                 CardChange::Unchanged
             } else {
                 CardChange::Updated

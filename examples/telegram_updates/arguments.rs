@@ -6,11 +6,13 @@ use std::ffi::{OsStr, OsString};
 
 use contact_store::{AppId, ExternalId};
 
+use super::store_flags::{self, StoreFlags};
+
 /// What `--help` says.
 pub const USAGE: &str = "\
 Registers the persons who talk to a Telegram bot in a contact store, from the bot's updates.
 
-Usage: telegram_updates --store PATH --key-file PATH --app UUID [--now SECONDS] FILE
+Usage: telegram_updates --store PATH --key-file PATH --app UUID [--now SECONDS] [OPTION]... FILE
        telegram_updates --key-file PATH --app UUID [--now SECONDS]
                         --make-link CUSTOMER_ID --expires-in SECONDS
 
@@ -22,7 +24,8 @@ Usage: telegram_updates --store PATH --key-file PATH --app UUID [--now SECONDS] 
                      https://t.me/BOT?start=
   --expires-in S     how long the link lives, in seconds
   --help             this text
-  FILE               the updates, one JSON update a line; - is standard input
+  FILE               the updates, one JSON update or one answer of getUpdates a line; - is standard
+                     input
 
 For each update, one JSON line of what became of it goes to standard output. The exit status is 0
 when all updates were read, whatever became of them; 1 when reading, the key file or the store
@@ -38,6 +41,8 @@ pub struct Arguments {
     pub app: AppId,
     /// The time by which links expire, in seconds since 1970; `None` for the system's clock.
     pub now: Option<u64>,
+    /// The options of the store.
+    pub flags: StoreFlags,
     /// What to do.
     pub task: Task,
 }
@@ -71,6 +76,7 @@ impl Arguments {
         let mut given = given.into_iter();
         let (mut store, mut key_file, mut app, mut now) = (None, None, None, None);
         let (mut customer, mut expires_in, mut log) = (None, None, None);
+        let mut flags = store_flags::Reader::default();
         while let Some(argument) = given.next() {
             let (known, missing) = match argument.to_str() {
                 Some("--help" | "-h") => return Ok(None),
@@ -81,6 +87,9 @@ impl Arguments {
                 Some("--make-link") => (&mut customer, "--make-link needs a customer id"),
                 Some("--expires-in") => (&mut expires_in, "--expires-in needs a number of seconds"),
                 Some(option) if option.starts_with('-') && option != "-" => {
+                    if flags.take(option, &mut given)? {
+                        continue;
+                    }
                     return Err("an option is not known");
                 }
                 _ => {
@@ -106,6 +115,10 @@ impl Arguments {
                 log: log.ok_or("FILE is required")?,
             },
         };
+        let flags = flags.finish();
+        if matches!(task, Task::MakeLink { .. }) && flags != StoreFlags::default() {
+            return Err("--make-link takes no option of the store");
+        }
         let key_file = key_file.ok_or("--key-file is required")?;
         // No default: two bots on one key would take each other's links (R10).
         let app = read_app(&app.ok_or("--app is required")?)?;
@@ -114,6 +127,7 @@ impl Arguments {
             key_file,
             app,
             now: now.transpose()?,
+            flags,
             task,
         }))
     }

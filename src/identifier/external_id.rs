@@ -30,13 +30,21 @@ impl ExternalId {
     /// - [`Fault::Blank`], empty or only white space (R1);
     /// - [`Fault::TooLong`], over [`ExternalId::MAX_BYTES`];
     /// - [`Fault::ForbiddenCharacter`], a control, separator or invisible format character (R6).
+    ///
+    /// A placeholder such as `undefined` is an id here: a request that gives it is refused
+    /// ([`Placeholders`](crate::Placeholders)), and one that was stored earlier can still be found.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
+        Self::take(text)
+    }
+
+    /// The same. A text that is handed over becomes the id.
+    pub(crate) fn take(text: impl AsRef<str> + Into<String>) -> Result<Self, FieldError> {
         Self::canonical(text).map_err(|fault| FieldError::new(Field::ExternalCustomerId, fault))
     }
 
-    fn canonical(text: &str) -> Result<Self, Fault> {
-        text::opaque(text, Self::MAX_BYTES)?;
-        Ok(Self(text.to_owned()))
+    fn canonical(text: impl AsRef<str> + Into<String>) -> Result<Self, Fault> {
+        text::opaque(text.as_ref(), Self::MAX_BYTES)?;
+        Ok(Self(text.into()))
     }
 
     /// An external id out of a record, whose checksum vouches for it.

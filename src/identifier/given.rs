@@ -87,17 +87,19 @@ impl GivenIdentifiers {
     /// The fault of the first invalid one, in order of priority: see [`ContactId::parse`],
     /// [`ExternalId::parse`], [`Phone::parse`] and [`Email::parse`].
     pub fn parse(&self) -> Result<Identifiers, FieldError> {
-        let mut identifiers = Identifiers::new();
-        for kind in IdentifierKind::ALL.iter().copied() {
-            self.parse_kind(kind, &mut identifiers)?;
-        }
-        Ok(identifiers)
+        let external_customer_id = self.external_customer_id.as_deref();
+        Ok(Identifiers {
+            contact_id: self.contact_id.map(ContactId::try_from).transpose()?,
+            external_customer_id: parsed(external_customer_id, ExternalId::take)?,
+            phone: parsed(self.phone.as_deref(), Phone::parse)?,
+            email: parsed(self.email.as_deref(), Email::take)?,
+        })
     }
 
-    /// Puts the identifier given of one kind, or that none is given, into `identifiers`; leaves them
-    /// as they are if it is invalid.
-    pub(crate) fn parse_kind(
-        &self,
+    /// Takes the identifier given of one kind, or that none is given, into `identifiers`; leaves
+    /// them as they are if it is invalid.
+    pub(crate) fn take_kind(
+        &mut self,
         kind: IdentifierKind,
         identifiers: &mut Identifiers,
     ) -> Result<(), FieldError> {
@@ -106,14 +108,14 @@ impl GivenIdentifiers {
                 identifiers.contact_id = self.contact_id.map(ContactId::try_from).transpose()?;
             }
             IdentifierKind::ExternalCustomerId => {
-                let text = not_blank(&self.external_customer_id);
-                identifiers.external_customer_id = text.map(ExternalId::parse).transpose()?;
+                let text = self.external_customer_id.take();
+                identifiers.external_customer_id = parsed(text, ExternalId::take)?;
             }
             IdentifierKind::Phone => {
-                identifiers.phone = not_blank(&self.phone).map(Phone::parse).transpose()?;
+                identifiers.phone = parsed(self.phone.as_deref(), Phone::parse)?;
             }
             IdentifierKind::Email => {
-                identifiers.email = not_blank(&self.email).map(Email::parse).transpose()?;
+                identifiers.email = parsed(self.email.take(), Email::take)?;
             }
         }
         Ok(())
@@ -130,6 +132,15 @@ impl GivenIdentifiers {
 
 fn not_blank(text: &Option<String>) -> Option<&str> {
     text.as_deref().filter(|text| !text::is_blank(text))
+}
+
+/// The identifier that a text is, if it is given (R1).
+fn parsed<S: AsRef<str>, T>(
+    text: Option<S>,
+    parse: impl FnOnce(S) -> Result<T, FieldError>,
+) -> Result<Option<T>, FieldError> {
+    let given = text.filter(|text| !text::is_blank(text.as_ref()));
+    given.map(parse).transpose()
 }
 
 /// What was checked before is handed in as it is: a canonical form is its own (R7).
@@ -166,7 +177,8 @@ mod tests {
     /// What option `Ignore` of R13 makes of `given`.
     fn parse_leniently(given: &GivenIdentifiers) -> (Identifiers, Vec<FieldError>) {
         let mut valid = Identifiers::new();
-        let each = |kind| given.parse_kind(kind, &mut valid).err();
+        let mut given = given.clone();
+        let each = |kind| given.take_kind(kind, &mut valid).err();
         let faults = IdentifierKind::ALL
             .iter()
             .copied()

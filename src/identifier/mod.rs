@@ -24,7 +24,7 @@ use crate::fault::Field;
 
 /// The version of the canonical forms, written into every file (R7). Whatever changes a canonical
 /// form changes this, and needs a migration of the files made before.
-pub(crate) const CANONICAL_VERSION: u32 = 1;
+pub(crate) const CANONICAL_VERSION: u32 = 2;
 
 /// A kind of identifier. The order is that of priority, highest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

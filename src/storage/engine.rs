@@ -10,12 +10,12 @@ use crate::error::{OpenError, StorageError};
 use crate::seeded::{SeededFault, seeded};
 use crate::trace::{self, Span};
 
+use super::cards::Cards;
 use super::disk::{Attached, Disk};
 use super::draft::{Changes, Draft};
 use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
 use super::hash::IndexHasher;
 use super::open::{self, Claimed, OpenAs, Opened, Place};
-use super::record;
 use super::rows::Rows as _;
 use super::snapshot::Snapshot;
 use super::tables::{Table, write};
@@ -41,12 +41,9 @@ impl Open {
     /// Ends this opening. No snapshot of it reads from the file any more.
     fn end(self, why: Detached) -> Result<(), StorageError> {
         self.attachment.detach(why);
-        drop_guarded(self.database);
+        let closed = guarded(|| Ok(self.database.close()?));
         self.attached.detach();
-        match self.attached.take_failure() {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
-        }
+        Ok(closed?)
     }
 }
 
@@ -98,12 +95,7 @@ impl Engine {
         let Some(mut changes) = draft.finish()? else {
             return Ok(None);
         };
-        let index_changes = std::mem::take(&mut changes.index);
-        let mut step = open.indexes.plan(before, index_changes)?;
-        if let Some(step) = &mut step {
-            changes.add(std::mem::take(&mut step.rows));
-            changes.put(&record::INDEX_STATE_KEY, &step.state)?;
-        }
+        let step = open.indexes.plan(before, &mut changes)?;
         guarded(|| commit(&open.database, &changes))?;
         // Memory has the new entries before anybody can see the state that they belong to.
         let indexes = step.map(|step| {
@@ -186,12 +178,19 @@ fn open_now(
     } = open::open_checked(claimed, open_as)?;
     let hasher = IndexHasher::new(format.index_key, open_as.hash_mask);
     let attachment = Arc::<Attachment>::default();
-    let loaded =
-        Snapshot::open(&database, hasher, Arc::clone(&attachment)).and_then(|(snapshot, state)| {
-            let indexes = Keeper::load(&snapshot, state, open_as.index_memory, open_as.folding)?;
-            let snapshot = snapshot.with_indexes(indexes.view());
-            Ok((snapshot, indexes))
-        });
+    let cards = Arc::new(Cards::new(open_as.card_memory));
+    let loaded = Snapshot::open(
+        &database,
+        hasher,
+        Arc::clone(&attachment),
+        cards,
+        format.upgraded_from > 0,
+    )
+    .and_then(|(snapshot, state)| {
+        let indexes = Keeper::load(&snapshot, state, open_as.index_memory, open_as.folding)?;
+        let snapshot = snapshot.with_indexes(indexes.view());
+        Ok((snapshot, indexes))
+    });
     match loaded {
         Ok((snapshot, indexes)) => {
             let bytes = claimed.disk.len().unwrap_or_default();

@@ -55,18 +55,9 @@ impl Draft<'_> {
             self.move_index_entry(index, old, new, id.value());
         }
 
-        let apps = |card: Option<&CardRow>| -> BTreeSet<AppNumber> {
-            card.map(|card| card.tokens.iter().map(HeldTokenRow::app).collect())
-                .unwrap_or_default()
-        };
-        let (old, new) = (apps(before), apps(after));
-        for app in old.symmetric_difference(&new) {
-            let (up, down) = if new.contains(app) { (1, 0) } else { (0, 1) };
-            self.change_tally(*app, |tally| {
-                tally.contacts = moved(tally.contacts, up, down)?;
-                Ok(())
-            })?;
-        }
+        let (old, new) = (tokens_of(before), tokens_of(after));
+        self.count_contact(new, old, |contacts| moved(contacts, 1, 0))?;
+        self.count_contact(old, new, |contacts| moved(contacts, 0, 1))?;
 
         match (before, after) {
             (None, Some(_)) => self.state.contacts = moved(self.state.contacts, 1, 0)?,
@@ -83,13 +74,39 @@ impl Draft<'_> {
         Ok(())
     }
 
+    /// Changes the count of contacts of each app that has a token among `these`, and none among
+    /// `those`.
+    fn count_contact(
+        &mut self,
+        these: &[HeldTokenRow],
+        those: &[HeldTokenRow],
+        change: impl Fn(u64) -> Result<u64, Failure>,
+    ) -> Result<(), Failure> {
+        let mut seen = BTreeSet::new();
+        let mut last = None;
+        for app in these.iter().map(HeldTokenRow::app) {
+            // Nearly all cards have tokens of one app.
+            if last == Some(app) || last.is_some() && seen.contains(&app) {
+                continue;
+            }
+            seen.extend(last.replace(app));
+            if !those.iter().any(|held| held.app() == app) {
+                self.change_tally(app, |tally| {
+                    tally.contacts = change(tally.contacts)?;
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(())
+    }
+
     /// Takes the next subscriber id of an app. 2^40 of them do not happen to an app that is connected
     /// anew from time to time.
     pub(crate) fn take_subscriber_id(
         &mut self,
         app: AppNumber,
     ) -> Result<Result<SubscriberId, EntryError>, Failure> {
-        let mut tally: AppTallyRow = self.expect_row(&app)?;
+        let mut tally = self.tally(app)?;
         tally.subscriber_ids = tally.subscriber_ids.saturating_add(1);
         let most = SubscriberId::MOST_OF_AN_APP;
         if let Err(exceeded) =
@@ -97,7 +114,7 @@ impl Draft<'_> {
         {
             return Ok(Err(exceeded.into()));
         }
-        self.put(&app, Some(&tally))?;
+        self.put_tally(app, tally);
         Ok(Ok(SubscriberId::of(app, tally.subscriber_ids)))
     }
 
@@ -133,9 +150,10 @@ impl Draft<'_> {
         app: AppNumber,
         change: impl FnOnce(&mut AppTallyRow) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let mut tally: AppTallyRow = self.expect_row(&app)?;
+        let mut tally = self.tally(app)?;
         change(&mut tally)?;
-        self.put(&app, Some(&tally))
+        self.put_tally(app, tally);
+        Ok(())
     }
 
     /// Writes, creates or removes an app.
@@ -150,15 +168,6 @@ impl Draft<'_> {
         } else {
             self.put(&id, after)
         }
-    }
-
-    /// Creates the counts of an app.
-    pub(crate) fn write_tally(
-        &mut self,
-        app: AppNumber,
-        tally: &AppTallyRow,
-    ) -> Result<(), Failure> {
-        self.put(&app, Some(tally))
     }
 
     /// Writes, creates or removes the tally of a message.
@@ -189,6 +198,10 @@ impl Draft<'_> {
             self.add_to_index(index, hash, id);
         }
     }
+}
+
+fn tokens_of(card: Option<&CardRow>) -> &[HeldTokenRow] {
+    card.map_or(&[], |card| &card.tokens)
 }
 
 /// The indexes of a card, in the order of [`identifier_hashes`].

@@ -3,6 +3,8 @@
 //! An index says which rows may have a value; the card or subscriber itself says whether it has. This
 //! module does not know which look-up decides.
 
+use std::sync::Arc;
+
 use crate::app::{AppId, AppNumber};
 use crate::identifier::{ContactId, IdentifierKind, Identifiers};
 use crate::report::MessageId;
@@ -21,7 +23,7 @@ use super::unique::{Index, IndexHash};
 /// A card and the contact it is of.
 pub(crate) struct FoundCard {
     pub(crate) id: ContactId,
-    pub(crate) card: CardRow,
+    pub(crate) card: Arc<CardRow>,
 }
 
 /// The contact that the identifier of `kind` names. `None` also when no such identifier is given.
@@ -36,7 +38,7 @@ pub(crate) fn find_card(
             let Some(id) = identifiers.contact_id() else {
                 return Ok(None);
             };
-            Ok(rows.row(&id)?.map(|card| FoundCard { id, card }))
+            Ok(rows.card(id)?.map(|card| FoundCard { id, card }))
         }
         IdentifierKind::ExternalCustomerId => {
             let Some(wanted) = identifiers.external_customer_id() else {
@@ -75,8 +77,8 @@ fn find_by(
     let mut found = None;
     rows.candidates(index, hash, &mut |id| {
         let id = ContactId::new(id).map_err(|_| Failure::Corrupt("an index with an id of 0"))?;
-        let card: Option<CardRow> = rows.row(&id)?;
-        found = card
+        found = rows
+            .card(id)?
             .filter(|card| has(&card.identifiers) || seeded(SeededFault::TrustTheHash))
             .map(|card| FoundCard { id, card });
         Ok(found.is_none())
@@ -174,6 +176,6 @@ pub(crate) fn apps(rows: &impl Rows) -> Result<Vec<(AppId, AppRow, AppTallyRow)>
     );
     let apps: Vec<(AppId, AppRow)> = rows.rows(&first, &last, usize::MAX)?;
     apps.into_iter()
-        .map(|(id, app)| Ok((id, app.clone(), rows.expect_row(&app.number)?)))
+        .map(|(id, app)| Ok((id, app.clone(), rows.tally(app.number)?)))
         .collect()
 }

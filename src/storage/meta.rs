@@ -30,9 +30,23 @@ pub(crate) struct FormatRow {
     /// The version of this crate that created the file.
     pub(crate) created_by: String,
     pub(crate) created_at: Timestamp,
+    /// The format that it had first; 0 when it has always been this one. Values in an upgraded file may
+    /// be in older canonical forms.
+    pub(crate) upgraded_from: u32,
 }
 
 impl FormatRow {
+    /// What the file is once it is upgraded to this format.
+    pub(super) fn upgraded(&self) -> Self {
+        FormatRow {
+            read_format: FORMAT,
+            write_format: FORMAT,
+            canonical_version: CANONICAL_VERSION,
+            upgraded_from: self.read_format,
+            ..self.clone()
+        }
+    }
+
     /// What a file created now is. `random` holds the random bits that it needs.
     pub(super) fn new(format: u32, random: [u128; 2], created_at: Timestamp) -> Self {
         let [store, index_key] = random;
@@ -45,6 +59,7 @@ impl FormatRow {
             index_key,
             created_by: env!("CARGO_PKG_VERSION").to_owned(),
             created_at,
+            upgraded_from: 0,
         }
     }
 }

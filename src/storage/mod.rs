@@ -4,11 +4,14 @@
 //! The only module that names redb. It knows how rows and their indexes hang together and what a
 //! damaged file looks like; it does not know the rules that decide what is written.
 
+mod cards;
 mod contact_ids;
 mod create;
 mod disk;
 mod draft;
 mod engine;
+mod format_1;
+mod gather;
 mod guard;
 mod hash;
 mod index;
@@ -21,7 +24,9 @@ mod rows;
 mod slot;
 mod snapshot;
 mod tables;
+mod told;
 mod unique;
+mod upgrade;
 mod verify;
 mod witness;
 

@@ -2,6 +2,8 @@
 //!
 //! This module knows neither the bytes of a row (that is `record`) nor when rows reach the file.
 
+use std::sync::Arc;
+
 use crate::app::{AccessKey, AppId, AppName, AppNumber};
 use crate::fields::ContactFields;
 use crate::identifier::{ContactId, Identifiers};
@@ -285,6 +287,16 @@ pub(crate) trait Rows {
     fn expect_row<R: Row>(&self, key: &R::Key) -> Result<R, Failure> {
         self.row(key)?
             .ok_or(Failure::Corrupt("a row that another row names is missing"))
+    }
+
+    /// The card of a contact, which may be kept decoded.
+    fn card(&self, id: ContactId) -> Result<Option<Arc<CardRow>>, Failure> {
+        Ok(self.row(&id)?.map(Arc::new))
+    }
+
+    /// The counts of a connection of an app.
+    fn tally(&self, app: AppNumber) -> Result<AppTallyRow, Failure> {
+        self.expect_row(&app)
     }
 
     /// At most `most` rows with keys from `first` to `last`, upwards.

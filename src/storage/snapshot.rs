@@ -8,15 +8,17 @@ use std::sync::Arc;
 use redb::{Database, ReadableDatabase};
 
 use crate::app::{AppId, AppNumber};
-use crate::figures::Held;
+use crate::figures::{Held, MemoryHeld};
+use crate::identifier::ContactId;
 
+use super::cards::Cards;
 use super::draft::Changes;
 use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
 use super::hash::IndexHasher;
 use super::meta::State;
 use super::record;
-use super::rows::{AppPhase, AppTallyRow, Each, RowKey, Rows};
-use super::tables::{Key, OpenTable, Table, Write};
+use super::rows::{AppPhase, AppTallyRow, CardRow, Each, RowKey, Rows};
+use super::tables::{Key, OpenTable, Table};
 use super::unique::{self, Index, IndexHash, IndexState, Memory, View};
 
 /// The tables at one sequence number.
@@ -28,6 +30,11 @@ pub(crate) struct Snapshot {
     subscribers: u64,
     directory: Arc<Directory>,
     indexes: Arc<View>,
+    cards: Arc<Cards>,
+    /// Counts the commits since the file was opened.
+    version: u64,
+    /// Whether values may be in older canonical forms, since the file was upgraded.
+    has_old_forms: bool,
     hasher: IndexHasher,
     attachment: Arc<Attachment>,
 }
@@ -102,6 +109,8 @@ impl Snapshot {
         database: &Database,
         hasher: IndexHasher,
         attachment: Arc<Attachment>,
+        cards: Arc<Cards>,
+        has_old_forms: bool,
     ) -> Result<(Self, IndexState), Failure> {
         let mut snapshot = Snapshot {
             tables: Arc::new(Tables::open(database)?),
@@ -109,6 +118,9 @@ impl Snapshot {
             subscribers: 0,
             directory: Arc::default(),
             indexes: Arc::new(View::new(unique::layout::Layout::default())),
+            cards,
+            version: 0,
+            has_old_forms,
             hasher,
             attachment,
         };
@@ -135,18 +147,12 @@ impl Snapshot {
         let mut after = Snapshot {
             tables: Arc::new(Tables::open(database)?),
             indexes,
+            version: self.version.saturating_add(1),
             ..self.clone()
         };
         after.state = after.read_state()?;
-        for (key, write) in changes.of(Table::Meta) {
-            let Ok(number) = AppNumber::from_key(key) else {
-                continue;
-            };
-            let (Write::Insert(bytes) | Write::Put(bytes)) = write else {
-                continue;
-            };
-            let (_, tally) = record::decode_row::<AppTallyRow>(key, bytes)?;
-            let before: Option<AppTallyRow> = self.row(&number)?;
+        for (number, tally) in &changes.tallies {
+            let before: Option<AppTallyRow> = self.row(number)?;
             let of = |tally: &AppTallyRow| match tally.phase {
                 AppPhase::Connected => tally.subscribers,
                 AppPhase::Leaving | AppPhase::Gone => 0,
@@ -154,11 +160,12 @@ impl Snapshot {
             after.subscribers = after
                 .subscribers
                 .saturating_sub(before.as_ref().map_or(0, of))
-                .saturating_add(of(&tally));
+                .saturating_add(of(tally));
             if before.is_none_or(|before| before.phase != tally.phase) {
-                Arc::make_mut(&mut after.directory).note(number, &tally);
+                Arc::make_mut(&mut after.directory).note(*number, tally);
             }
         }
+        after.cards.advance(after.version, changes.contacts());
         Ok(after)
     }
 
@@ -183,6 +190,10 @@ impl Snapshot {
         Ok(())
     }
 
+    pub(super) fn has_old_forms(&self) -> bool {
+        self.has_old_forms
+    }
+
     pub(super) fn indexes(&self) -> &View {
         &self.indexes
     }
@@ -191,9 +202,15 @@ impl Snapshot {
         Arc::clone(&self.indexes)
     }
 
-    /// The memory that the indexes take, and how many of their changes wait to be folded.
-    pub(crate) fn index_memory(&self) -> (Memory, usize) {
-        (self.indexes.memory(), self.indexes.unfolded)
+    /// What is kept in memory besides pages.
+    pub(crate) fn memory(&self) -> MemoryHeld {
+        let Memory { bytes, is_complete } = self.indexes.memory();
+        MemoryHeld {
+            index_bytes: bytes,
+            index_is_complete: is_complete,
+            index_pending: self.indexes.unfolded as u64,
+            card_bytes: self.cards.bytes(),
+        }
     }
 
     pub(crate) fn directory(&self) -> &Arc<Directory> {
@@ -285,6 +302,20 @@ impl Rows for Snapshot {
             }
         }
         Ok(())
+    }
+
+    fn card(&self, id: ContactId) -> Result<Option<Arc<CardRow>>, Failure> {
+        if self.attachment.detached().is_some() {
+            return Err(Failure::Stopped);
+        }
+        if let Some(card) = self.cards.get(id, self.version) {
+            return Ok(Some(card));
+        }
+        let card = self.row(&id)?.map(Arc::new);
+        if let Some(card) = &card {
+            self.cards.put(id, self.version, card);
+        }
+        Ok(card)
     }
 
     fn hasher(&self) -> IndexHasher {

@@ -24,8 +24,8 @@
 use std::ops::Bound;
 
 use redb::{
-    CursorError, ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition, TableError,
-    WriteTransaction,
+    CursorError, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata as _,
+    TableDefinition, TableError, WriteTransaction,
 };
 
 use super::guard::Failure;
@@ -96,7 +96,9 @@ impl Table {
     }
 }
 
-enum Width {
+/// What the keys of a table are.
+#[derive(Clone, Copy)]
+pub(super) enum Width {
     Int,
     Wide,
     Bytes,
@@ -111,19 +113,19 @@ pub(crate) enum Key {
     Bytes(Box<[u8]>),
 }
 
-type IntTable = TableDefinition<'static, u64, &'static [u8]>;
-type WideTable = TableDefinition<'static, u128, &'static [u8]>;
-type BytesTable = TableDefinition<'static, &'static [u8], &'static [u8]>;
+type IntTable<'n> = TableDefinition<'n, u64, &'static [u8]>;
+type WideTable<'n> = TableDefinition<'n, u128, &'static [u8]>;
+type BytesTable<'n> = TableDefinition<'n, &'static [u8], &'static [u8]>;
 
-const fn int(name: &'static str) -> IntTable {
+fn int(name: &str) -> IntTable<'_> {
     TableDefinition::new(name)
 }
 
-fn wide(table: Table) -> WideTable {
+fn wide(table: Table) -> WideTable<'static> {
     TableDefinition::new(table.name())
 }
 
-fn bytes(table: Table) -> BytesTable {
+fn bytes(table: Table) -> BytesTable<'static> {
     TableDefinition::new(table.name())
 }
 
@@ -210,6 +212,92 @@ pub(super) fn create_all(transaction: &WriteTransaction) -> Result<(), Failure> 
         write(transaction, table, std::iter::empty())?;
     }
     Ok(())
+}
+
+/// Renames a table in a file that is upgraded.
+pub(super) fn rename(
+    transaction: &WriteTransaction,
+    width: Width,
+    from: &str,
+    to: &str,
+) -> Result<(), Failure> {
+    match width {
+        Width::Int => transaction.rename_table(IntTable::new(from), IntTable::new(to))?,
+        Width::Wide => transaction.rename_table(WideTable::new(from), WideTable::new(to))?,
+        Width::Bytes => transaction.rename_table(BytesTable::new(from), BytesTable::new(to))?,
+    }
+    Ok(())
+}
+
+/// Deletes a table in a file that is upgraded.
+pub(super) fn delete(
+    transaction: &WriteTransaction,
+    width: Width,
+    name: &str,
+) -> Result<(), Failure> {
+    match width {
+        Width::Int => transaction.delete_table(IntTable::new(name))?,
+        Width::Wide => transaction.delete_table(WideTable::new(name))?,
+        Width::Bytes => transaction.delete_table(BytesTable::new(name))?,
+    };
+    Ok(())
+}
+
+/// How many rows a table with keys that are integers has.
+pub(super) fn rows_in(transaction: &WriteTransaction, name: &str) -> Result<u64, Failure> {
+    Ok(transaction.open_table(IntTable::new(name))?.len()?)
+}
+
+/// Hands a row of a table with keys that are integers to `read`.
+pub(super) fn read_one<T>(
+    transaction: &WriteTransaction,
+    name: &str,
+    key: &Key,
+    read: impl FnOnce(&[u8]) -> Result<T, Failure>,
+) -> Result<Option<T>, Failure> {
+    let Key::Int(key) = key else {
+        return Err(WRONG_WIDTH);
+    };
+    let table = transaction.open_table(IntTable::new(name))?;
+    let row = ReadableTable::get(&table, key)?;
+    row.map(|row| read(row.value())).transpose()
+}
+
+/// At most `most` rows of a table after a key, in order.
+pub(super) fn read_chunk(
+    transaction: &WriteTransaction,
+    name: &str,
+    width: Width,
+    after: Option<&Key>,
+    most: usize,
+) -> Result<Vec<(Key, Vec<u8>)>, Failure> {
+    let mut rows = Vec::new();
+    // The arms differ in the key's type alone, which redb's ranges carry.
+    macro_rules! read {
+        ($definition:expr, $type:ty, $variant:path, $after:ident => $borrowed:expr, $key:expr) => {{
+            let table = transaction.open_table($definition)?;
+            let first: Bound<$type> = match after {
+                Some($variant($after)) => Bound::Excluded($borrowed),
+                Some(_) => return Err(WRONG_WIDTH),
+                None => Bound::Unbounded,
+            };
+            for row in ReadableTable::range::<$type>(&table, (first, Bound::Unbounded))?.take(most)
+            {
+                let (key, value) = row?;
+                rows.push(($key(key.value()), value.value().to_vec()));
+            }
+        }};
+    }
+    match width {
+        Width::Int => read!(IntTable::new(name), u64, Key::Int, key => *key, Key::Int),
+        Width::Wide => read!(WideTable::new(name), u128, Key::Wide, key => *key, Key::Wide),
+        Width::Bytes => {
+            read!(BytesTable::new(name), &[u8], Key::Bytes, key => &**key, |key: &[u8]| {
+                Key::Bytes(key.into())
+            })
+        }
+    }
+    Ok(rows)
 }
 
 /// What happens to a row.

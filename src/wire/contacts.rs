@@ -7,15 +7,16 @@ use crate::limits::Limits;
 use crate::rules::DedupeOn;
 use crate::upsert::{Change, ContactUpdate, Upsert};
 
-use super::json::{IntegerOrText, Value, at, may_be_shown};
-use super::request::{body_members, decimal, entries, required};
+use super::json::{Value, at, may_be_shown};
+use super::request::{body_members, entries, given_contact_id, required};
 
 /// Reads the body of a request to create or update contacts, `{"contacts": [...], "dedupeOn"}`.
 ///
 /// `dedupeOn` is `contactId`, `externalCustomerId`, `phone`, `email` or `phoneThenEmail`. An item has
 /// any of `contactId`, `externalCustomerId`, `phone`, `email`, `firstName`, `lastName`,
-/// `languageCode`, `timeZone` and `fields`, an object of custom fields by name. What is `null` is
-/// taken off the card; `contactId` and `fields` themselves are then as good as not there.
+/// `languageCode`, `timeZone` and `fields`, an object of custom fields by name, whose values may be
+/// booleans and integers too (R43). What is `null` is taken off the card; `contactId` and `fields`
+/// themselves are then treated as absent, and so is an identifier that is blank (R1).
 ///
 /// An item that is not of the published form is kept as one that will be refused (R55).
 ///
@@ -68,9 +69,14 @@ fn update(contact: Value<'_>, path: &str) -> Result<ContactUpdate, JsonError> {
         let Some(value) = value else { continue };
         let wrong = |fault| at(format!("{path}.{name}"))(fault);
         update = match name {
-            "contactId" => match value.given() {
-                Some(id) => update.contact_id(contact_id(id).map_err(wrong)?),
-                None => update,
+            "contactId" => match value
+                .given()
+                .map(given_contact_id)
+                .transpose()
+                .map_err(wrong)?
+            {
+                Some(Some(id)) => update.contact_id(id),
+                _ => update,
             },
             "externalCustomerId" => {
                 update.external_customer_id(changed(value, Value::text_or_integer).map_err(wrong)?)
@@ -96,7 +102,7 @@ fn custom(
         return Ok(update);
     };
     for (name, value) in fields.entries().map_err(at(path))? {
-        let change = changed(value, Value::text).map_err(|fault| {
+        let change = changed(value, Value::text_or_integer_or_boolean).map_err(|fault| {
             let shown = may_be_shown(name.as_bytes());
             let path = if shown {
                 format!("{path}.{name}")
@@ -118,11 +124,4 @@ fn changed<'a>(
     value
         .given()
         .map_or(Ok(Change::Remove), |value| read(value).map(Change::Set))
-}
-
-fn contact_id(value: Value<'_>) -> Result<i128, JsonFault> {
-    Ok(match value.integer_or_text()? {
-        IntegerOrText::Integer(id) => id,
-        IntegerOrText::Text(text) => decimal(&text),
-    })
 }

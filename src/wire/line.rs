@@ -45,8 +45,7 @@ use super::send::send_request;
 /// | `{"verify": {}}` | [`Line::Verify`] |
 ///
 /// A member that is `null` counts as absent, `tokens`, `statuses`, `contacts` and what stands in
-/// `contacts` excepted. Times are milliseconds
-/// since 1970 UTC.
+/// `contacts` excepted. Times are milliseconds since 1970 UTC (R54).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Line {
@@ -133,7 +132,8 @@ const ONE_KIND: JsonFault = JsonFault::NotOneOf {
 };
 
 impl Line {
-    /// Reads a line.
+    /// Reads a line. The byte order mark that a log may begin with is no part of its first line: pass
+    /// over it before.
     ///
     /// An entry of `tokens`, `statuses` or `contacts` that is not of the published form is kept as one that will
     /// be refused (R55).

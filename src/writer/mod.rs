@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::connect_app;
 use crate::error::{Error, OpenError, StorageError};
-use crate::figures::Figures;
+use crate::figures::{Figures, MemoryHeld};
 use crate::limits::Limits;
 use crate::operation::Operation;
 use crate::options::WhenFull;
@@ -123,16 +123,18 @@ impl Writer {
         self.shared.queue.load()
     }
 
-    /// The figures as they stand, and whether the store takes no writes until it is reopened.
-    pub(crate) fn figures(&self) -> Result<(Figures, bool), Error> {
+    /// The figures as they stand, whether the store takes no writes until it is reopened, and what it
+    /// keeps in memory.
+    pub(crate) fn figures(&self) -> Result<(Figures, bool, MemoryHeld), Error> {
         let phase = self.shared.phase.read();
-        let needs_reopen = match &*phase.unwrap_or_else(PoisonError::into_inner) {
-            Phase::Open(snapshot) => snapshot.is_broken(),
-            Phase::Failed(_) => true,
+        let (needs_reopen, snapshot) = match &*phase.unwrap_or_else(PoisonError::into_inner) {
+            Phase::Open(snapshot) => (snapshot.is_broken(), Some(Arc::clone(snapshot))),
+            Phase::Failed(snapshot) => (true, snapshot.clone()),
             Phase::Closed => return Err(Error::Closed),
         };
+        let memory = snapshot.map_or_else(MemoryHeld::default, |snapshot| snapshot.memory());
         // A copy, so that the writer does not wait while it is read.
-        Ok((self.shared.figures().clone(), needs_reopen))
+        Ok((self.shared.figures().clone(), needs_reopen, memory))
     }
 
     /// The last durable state.

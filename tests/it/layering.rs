@@ -116,6 +116,7 @@ const LAYERS: [&[&str]; 7] = [
         "figures",
         "identifier",
         "limits",
+        "placeholders",
         "recipient",
         "report",
         "seeded",

@@ -21,9 +21,9 @@ mod upsert;
 mod view;
 
 use contact_store::{
-    AppId, AppName, Applied, BatchMode, ContactId, Email, ExternalId, FailedWithoutReason,
-    IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy, MessageId, Options, Ownership,
-    Phone, Status, Token, UnknownContactId,
+    AppId, AppName, Applied, BatchMode, ContactId, Email, ExternalId, FailedWithoutReason, Fault,
+    Field, GonePhrases, IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy, MessageId,
+    Options, Ownership, Phone, Placeholders, Status, Token, UnknownContactId,
 };
 
 pub use question::{Question, Shown};
@@ -48,6 +48,10 @@ pub struct Settings {
     pub invalid_identifier: InvalidIdentifier,
     pub unknown_contact_id: UnknownContactId,
     pub failed_without_reason: FailedWithoutReason,
+    /// Whether placeholders are those of R3, or none.
+    pub placeholders: bool,
+    /// Whether the gone phrases are those of R32, or none.
+    pub gone_phrases: bool,
     pub tokens_per_contact: usize,
     pub contacts_per_token: usize,
     pub card_text_bytes: usize,
@@ -64,6 +68,8 @@ impl Settings {
             invalid_identifier: options.invalid_identifier,
             unknown_contact_id: options.unknown_contact_id,
             failed_without_reason: options.failed_without_reason,
+            placeholders: options.placeholders == Placeholders::default(),
+            gone_phrases: options.gone_phrases == GonePhrases::default(),
             tokens_per_contact: options.limits.tokens_per_contact,
             contacts_per_token: options.limits.contacts_per_token,
             card_text_bytes: options.limits.card_text_bytes,
@@ -79,6 +85,14 @@ impl Settings {
         options.invalid_identifier = self.invalid_identifier;
         options.unknown_contact_id = self.unknown_contact_id;
         options.failed_without_reason = self.failed_without_reason;
+        options.placeholders = match self.placeholders {
+            true => Placeholders::default(),
+            false => Placeholders::none(),
+        };
+        options.gone_phrases = match self.gone_phrases {
+            true => GonePhrases::default(),
+            false => GonePhrases::none(),
+        };
         options.limits.tokens_per_contact = self.tokens_per_contact;
         options.limits.contacts_per_token = self.contacts_per_token;
         options.limits.card_text_bytes = self.card_text_bytes;
@@ -292,7 +306,7 @@ impl Model {
             token,
             names,
             ignored,
-        } = valid(entry, applied.invalid_identifier)?;
+        } = self.valid(entry, applied.invalid_identifier)?;
         let target = self.target(applied.policy, applied.unknown_contact_id, &names)?;
         let contact = target.contact;
         let mut card = match self.cards.iter().find(|card| card.id == contact) {
@@ -596,7 +610,7 @@ impl Model {
         if let Some(message) = &report.message {
             self.count_message(app, message, report.status, at);
         }
-        let forbidden = is_forbidden(report.reason.as_deref(), without_reason);
+        let forbidden = self.is_forbidden(report.reason.as_deref(), without_reason);
         let registered_at = not_after(clock, known.last_registered_at);
         if report.status == Status::Failed && forbidden && at >= registered_at {
             self.take_off(&known.holders, known.id);
@@ -656,49 +670,6 @@ fn not_after(clock: u64, time: u64) -> u64 {
     time.min(clock)
 }
 
-/// R13: the token, then the identifiers by priority, then whether there is one.
-fn valid(entry: &Entry, option: InvalidIdentifier) -> Result<Valid, Refusal> {
-    let token = entry.token.as_deref().unwrap_or_default();
-    let token = Token::parse(token)?.as_str().to_owned();
-    let given = &entry.given;
-    let mut names = Names::default();
-    let mut faults = Vec::new();
-    if let Some(id) = given.contact_id {
-        match ContactId::try_from(id) {
-            Ok(id) => names.contact_id = Some(id.value()),
-            Err(error) => faults.push((IdentifierKind::ContactId, error)),
-        }
-    }
-    if let Some(text) = not_blank(&given.external) {
-        match ExternalId::parse(text) {
-            Ok(id) => names.external = Some(id.as_str().to_owned()),
-            Err(error) => faults.push((IdentifierKind::ExternalCustomerId, error)),
-        }
-    }
-    if let Some(text) = not_blank(&given.phone) {
-        match Phone::parse(text) {
-            Ok(phone) => names.phone = Some(phone.as_u64()),
-            Err(error) => faults.push((IdentifierKind::Phone, error)),
-        }
-    }
-    if let Some(text) = not_blank(&given.email) {
-        match Email::parse(text) {
-            Ok(email) => names.email = Some(email.as_str().to_owned()),
-            Err(error) => faults.push((IdentifierKind::Email, error)),
-        }
-    }
-    let refuses = option == InvalidIdentifier::Refuse || names == Names::default();
-    match faults.first() {
-        Some((_, error)) if refuses => Err(error.clone().into()),
-        None if names == Names::default() => Err(Refusal::NoIdentifier),
-        _ => Ok(Valid {
-            token,
-            names,
-            ignored: faults.iter().map(|(kind, _)| *kind).collect(),
-        }),
-    }
-}
-
 /// The white space of RULES section 2.
 fn is_white_space(c: char) -> bool {
     "\t\n\u{B}\u{C}\r \u{85}\u{A0}\u{1680}\u{2000}\u{2001}\u{2002}\u{2003}\u{2004}\u{2005}\u{2006}\
@@ -712,16 +683,104 @@ fn not_blank(text: &Option<String>) -> Option<&str> {
     text.as_deref().filter(|text| !is_blank(text))
 }
 
-/// R32.
-fn is_forbidden(reason: Option<&str>, without_reason: FailedWithoutReason) -> bool {
-    let reason = reason.unwrap_or_default().trim_matches(is_white_space);
-    let reason = reason.to_ascii_lowercase();
-    if reason.is_empty() {
-        return without_reason == FailedWithoutReason::Remove;
+/// The placeholders of R3, but for those of nothing but `0` and `-`.
+const PLACEHOLDERS: &str =
+    "null|undefined|none|nil|nan|n/a|na|unknown|anonymous|guest|[object object]|true|false|0|-1";
+
+/// The gone phrases of R32, in lower case.
+const GONE: [&str; 5] = [
+    "bot was blocked by the user",
+    "user is deactivated",
+    "bot was kicked",
+    "user_is_blocked",
+    "input_user_deactivated",
+];
+
+impl Model {
+    /// R13: the token, then the identifiers by priority, then whether there is one.
+    fn valid(&self, entry: &Entry, option: InvalidIdentifier) -> Result<Valid, Refusal> {
+        let token = entry.token.as_deref().unwrap_or_default();
+        let token = Token::parse(token)?.as_str().to_owned();
+        if self.is_placeholder(&token) {
+            return Err(Refusal::Field(Field::Token, Fault::Placeholder));
+        }
+        let given = &entry.given;
+        let mut names = Names::default();
+        let mut faults: Vec<(IdentifierKind, Refusal)> = Vec::new();
+        if let Some(id) = given.contact_id {
+            match ContactId::try_from(id) {
+                Ok(id) => names.contact_id = Some(id.value()),
+                Err(error) => faults.push((IdentifierKind::ContactId, error.into())),
+            }
+        }
+        if let Some(text) = not_blank(&given.external) {
+            match self.external(text) {
+                Ok(id) => names.external = Some(id),
+                Err(error) => faults.push((IdentifierKind::ExternalCustomerId, error)),
+            }
+        }
+        if let Some(text) = not_blank(&given.phone) {
+            match Phone::parse(text) {
+                Ok(phone) => names.phone = Some(phone.as_u64()),
+                Err(error) => faults.push((IdentifierKind::Phone, error.into())),
+            }
+        }
+        if let Some(text) = not_blank(&given.email) {
+            match Email::parse(text) {
+                Ok(email) => names.email = Some(email.as_str().to_owned()),
+                Err(error) => faults.push((IdentifierKind::Email, error.into())),
+            }
+        }
+        let refuses = option == InvalidIdentifier::Refuse || names == Names::default();
+        match faults.first() {
+            Some((_, error)) if refuses => Err(error.clone()),
+            None if names == Names::default() => Err(Refusal::NoIdentifier),
+            _ => Ok(Valid {
+                token,
+                names,
+                ignored: faults.iter().map(|(kind, _)| *kind).collect(),
+            }),
+        }
     }
-    match reason.strip_prefix("forbidden") {
-        Some(rest) => !rest.starts_with(char::is_alphabetic),
-        None => reason == "403",
+
+    /// R3: an external id that a request may give.
+    fn external(&self, text: &str) -> Result<String, Refusal> {
+        let id = ExternalId::parse(text)?.as_str().to_owned();
+        if self.is_placeholder(&id) {
+            return Err(Refusal::Field(
+                Field::ExternalCustomerId,
+                Fault::Placeholder,
+            ));
+        }
+        Ok(id)
+    }
+
+    /// R3.
+    fn is_placeholder(&self, text: &str) -> bool {
+        let text = text.trim_matches(is_white_space).to_ascii_lowercase();
+        let named = PLACEHOLDERS.split('|').any(|word| word == text);
+        self.settings.placeholders && (named || text.trim_matches(['0', '-']).is_empty())
+    }
+
+    /// R32.
+    fn is_forbidden(&self, reason: Option<&str>, without_reason: FailedWithoutReason) -> bool {
+        let reason = reason.unwrap_or_default().trim_matches(is_white_space);
+        let reason = reason.to_ascii_lowercase();
+        if reason.is_empty() {
+            return without_reason == FailedWithoutReason::Remove;
+        }
+        let in_a_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+        let holds = |words: &str| {
+            reason.match_indices(words).any(|(place, _)| {
+                let before = reason[..place].chars().next_back();
+                let after = reason[place + words.len()..].chars().next();
+                !in_a_word(before) && !in_a_word(after)
+            })
+        };
+        let code = reason.strip_prefix("403");
+        code.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+            || holds("forbidden")
+            || self.settings.gone_phrases && GONE.iter().any(|phrase| holds(phrase))
     }
 }
 

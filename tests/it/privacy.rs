@@ -15,10 +15,10 @@ use std::process::Command;
 
 use contact_store::{
     AccessKey, AddTokens, AppId, AppName, BatchMode, Check, ConnectApp, ContactId, ContactStore,
-    Create, Email, ExternalId, FailedWithoutReason, GivenIdentifiers, IdentifierKind,
-    InvalidIdentifier, MatchPolicy, MessageId, Options, Ownership, Phone, RecordReports,
-    RemoveToken, Report, Status, SubscriberId, SystemClock, Timestamp, Token, TokenEntry,
-    TokenPlace, UnknownContactId, WhenFull, wire,
+    Create, Email, ExternalId, FailedWithoutReason, GivenIdentifiers, GonePhrases, IdentifierKind,
+    InvalidIdentifier, MatchPolicy, MessageId, Options, Ownership, Phone, PhoneMark, Placeholders,
+    RecordReports, RemoveToken, Report, Status, SubscriberId, SystemClock, Timestamp, Token,
+    TokenEntry, TokenPlace, UnknownContactId, WhenFull, wire,
 };
 
 use crate::layering::source::{Source, all};
@@ -55,7 +55,7 @@ fn entry() -> TokenEntry {
 fn report() -> Report {
     Report::new(Status::Failed)
         .token(token("first"))
-        .reason(format!("not forbidden: {WORD}"))
+        .reason(format!("timeout: {WORD}"))
         .message(token("message"))
 }
 
@@ -109,6 +109,9 @@ fn values(shown: &mut Shown) {
     shown.value(&Ownership::Shared);
     shown.value(&BatchMode::PerEntry);
     shown.value(&FailedWithoutReason::Keep);
+    shown.value(&GonePhrases::default());
+    shown.value(&Placeholders::default());
+    PhoneMark::ALL.iter().for_each(|mark| shown.value(mark));
     shown.value(&Options::default());
 }
 

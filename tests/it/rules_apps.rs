@@ -2,14 +2,16 @@
 
 use contact_store::{
     AccessKey, AddTokens, AppId, AppName, ConnectApp, ContactStore, Error, Fault, Field,
-    FieldError, NotAUuid, RecordReports, RemoveToken, Report, ReportOutcome, Status,
-    Token, TokenEntry,
+    FieldError, NotAUuid, RecordReports, RemoveToken, Report, ReportOutcome, Status, Token,
+    TokenEntry,
 };
 
 use crate::support::raw;
 use crate::support::script::script;
 use crate::support::watched_disk::WatchedDisk;
-use crate::support::{APP, OTHER_APP, add, assert_sound, at, connect, id, options, store, subscriber};
+use crate::support::{
+    APP, OTHER_APP, add, assert_sound, at, connect, id, options, store, subscriber,
+};
 
 fn name(text: &str) -> AppName {
     AppName::parse(text).unwrap()

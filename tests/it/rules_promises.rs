@@ -18,7 +18,9 @@ use contact_store::{
 };
 
 use crate::support::watched_disk::WatchedDisk;
-use crate::support::{APP, OTHER_APP, add, assert_sound, connect, find, id, options, store, subscriber};
+use crate::support::{
+    APP, OTHER_APP, add, assert_sound, connect, find, id, options, store, subscriber,
+};
 
 /// A store with both apps on a disk that can be held, and how often a commit makes that disk
 /// durable.

@@ -1,12 +1,12 @@
 //! Delivery reports, and what else takes tokens off cards: R30 to R36, R44, R45.
 
 use contact_store::{
-    FailedWithoutReason, MessageId, MessageTally, RecordReports, Report, ReportOutcome, Status,
-    TokenEntry,
+    FailedWithoutReason, GonePhrases, MessageId, MessageTally, RecordReports, Report,
+    ReportOutcome, Status, TokenEntry,
 };
 
 use crate::support::script::{script, script_with};
-use crate::support::{APP, add, assert_sound, at, report, store, store_with};
+use crate::support::{APP, add, assert_sound, at, id, report, store, store_with};
 
 #[test]
 fn r30_statuses_are_counted_per_subscriber() {
@@ -156,8 +156,10 @@ fn r32_which_reasons_mean_forbidden() {
         (Some("Forbidden"), true),
         (Some("Forbidden: bot was blocked by the user"), true),
         (Some("forbidden"), true),
-        (Some("FORBIDDEN_BY_USER"), true),
-        (Some("Forbidden403"), true),
+        (Some("FORBIDDEN: whatever"), true),
+        (Some("FORBIDDEN_BY_USER"), false),
+        (Some("CHAT_WRITE_FORBIDDEN"), false),
+        (Some("Forbidden403"), false),
         (Some("  forbidden \t"), true),
         (Some("\u{A0}Forbidden\u{3000}"), true),
         (Some("403"), true),
@@ -166,10 +168,26 @@ fn r32_which_reasons_mean_forbidden() {
         (Some("forbiddenё"), false),
         (Some("forbidde"), false),
         (Some("Forbıdden"), false),
-        (Some("is forbidden"), false),
+        (Some("is forbidden"), true),
         (Some("4030"), false),
-        (Some("403 Forbidden"), false),
+        (Some("403 Forbidden"), true),
+        (Some("403: Forbidden: bot was blocked by the user"), true),
+        (Some("[403] Forbidden"), true),
+        (
+            Some("ETELEGRAM: 403 Forbidden: the group chat was deleted"),
+            true,
+        ),
+        (Some("403 whatever"), true),
         (Some("error 403"), false),
+        (Some("retry after 403"), false),
+        // The gone phrases, as they start.
+        (Some("api error: Bot was blocked by the user (401)"), true),
+        (Some("user is deactivated"), true),
+        (Some("bot was kicked from the group chat"), true),
+        (Some("Bad Request: USER_IS_BLOCKED"), true),
+        (Some("INPUT_USER_DEACTIVATED"), true),
+        (Some("USER_IS_BLOCKED_TODAY"), false),
+        (Some("NotRegistered"), false),
         (Some("Bad Request: chat not found"), false),
         (Some("429"), false),
         (Some("-"), false),
@@ -194,6 +212,39 @@ fn r32_which_reasons_mean_forbidden() {
             ReportOutcome::Recorded
         };
         assert_eq!(report(&store, failed), expected, "{reason:?}");
+    }
+}
+
+#[test]
+fn r32_the_host_names_the_gone_phrases_for_the_store_or_for_a_request() {
+    let gone = GonePhrases::none().phrase("NotRegistered").phrase("410");
+    let failed = |reason: &str| Report::new(Status::Failed).token("t").reason(reason);
+    let rows = [
+        ("NotRegistered", true),
+        ("Error 410 (Gone)", true),
+        ("4100", false),
+        ("USER_IS_BLOCKED", false),
+        ("Forbidden", true),
+    ];
+    for (reason, removes) in rows {
+        // As the store was opened.
+        let (store, _) = store_with(|options| options.gone_phrases = gone.clone());
+        add(&store, TokenEntry::new("t").contact_id(1));
+        let removed = ReportOutcome::Removed { from: vec![id(1)] };
+        let expected = if removes {
+            removed
+        } else {
+            ReportOutcome::Recorded
+        };
+        assert_eq!(report(&store, failed(reason)), expected, "{reason}");
+        // As the request says.
+        let (store, _) = store_with(|_| {});
+        add(&store, TokenEntry::new("t").contact_id(1));
+        let request = RecordReports::new(APP)
+            .report(failed(reason))
+            .gone_phrases(gone.clone());
+        let outcome = store.record_reports(request).wait().unwrap().outcome;
+        assert_eq!(outcome, [Ok(expected)], "{reason}");
     }
 }
 

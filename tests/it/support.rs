@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use contact_store::{
     AddTokens, AppId, AppName, Clock, ConnectApp, ContactId, ContactStore, Error, Found,
-    GivenIdentifiers, MatchPolicy, Options, RecordReports, Report, ReportOutcome, SubscriberId, Timestamp,
-    TokenAdded, TokenEntry,
+    GivenIdentifiers, MatchPolicy, Options, RecordReports, Report, ReportOutcome, SubscriberId,
+    Timestamp, TokenAdded, TokenEntry,
 };
 
 /// A clock that a test moves.
@@ -23,11 +23,11 @@ pub struct ManualClock(AtomicU64);
 
 impl ManualClock {
     /// The subscriber with this number, from 1 on, of the app that was connected first.
-pub fn subscriber(number: u64) -> SubscriberId {
-    SubscriberId::new(1 << 40 | number)
-}
+    pub fn subscriber(number: u64) -> SubscriberId {
+        SubscriberId::new(1 << 40 | number)
+    }
 
-pub fn at(millis: u64) -> Arc<Self> {
+    pub fn at(millis: u64) -> Arc<Self> {
         Arc::new(ManualClock(AtomicU64::new(millis)))
     }
 

@@ -12,6 +12,7 @@ mod example;
 use contact_store::{AppId, ExternalId};
 use example::action::{Action, action};
 use example::deep_link::DeepLinks;
+use example::update;
 use serde_json::{Value, json};
 
 /// The key of the recorded sample.
@@ -106,6 +107,7 @@ fn without(mut update: Value, pointer: &str) -> Value {
 /// What an update asks for.
 #[track_caller]
 fn asks(update: Value) -> Action {
-    let update = serde_json::from_value(update).unwrap();
+    let mut updates = update::read(update.to_string().as_bytes()).unwrap();
+    let update = updates.remove(0).unwrap();
     action(&update, &links_of(SAMPLE_APP), NOW)
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{OpenError, StorageError};
-use crate::figures::Held;
+use crate::figures::{Held, MemoryHeld};
 use crate::sequence::SequenceNumber;
 use crate::sync::{Arc, Condvar, Mutex};
 
@@ -177,6 +177,10 @@ impl Snapshot {
 
     pub(crate) fn directory(&self) -> &Directory {
         &self.directory
+    }
+
+    pub(crate) fn memory(&self) -> MemoryHeld {
+        MemoryHeld::default()
     }
 
     pub(crate) fn is_broken(&self) -> bool {

@@ -7,12 +7,13 @@
 
 use std::sync::Arc;
 
+use super::super::draft::Changes;
 use super::super::guard::Failure;
 use super::super::record;
 use super::super::rows::Rows;
 use super::super::tables::{Key, Table};
 use super::bucket;
-use super::entry::{Entry, Place, part};
+use super::entry::{Entry, Place};
 use super::layout::Layout;
 use super::log::{self, IndexChange};
 use super::shard::{Inserted, Shard};
@@ -107,14 +108,9 @@ impl Unfolded {
     }
 }
 
-/// A row that a step puts or removes.
-pub(crate) type StepRow = ((Table, Key), Option<Box<[u8]>>);
-
 /// What one commit does to the indexes.
 pub(crate) struct Step {
-    /// The rows that it writes, besides that of the state.
-    pub(crate) rows: Vec<StepRow>,
-    pub(crate) state: IndexState,
+    state: IndexState,
     changes: Vec<IndexChange>,
     /// The shards that it folds, with all their entries.
     folded: Vec<(Place, Vec<Entry>)>,
@@ -168,24 +164,27 @@ impl Keeper {
         Arc::new(view)
     }
 
-    /// What a commit with these changes does, on top of the state that `rows` shows. `None` when the
-    /// indexes have nothing to do with it.
+    /// Puts into `commit` what the indexes have to write with it, on top of the state that `rows`
+    /// shows. `None` when that is nothing.
     pub(crate) fn plan(
         &self,
         rows: &impl Rows,
-        changes: Vec<IndexChange>,
+        commit: &mut Changes,
     ) -> Result<Option<Step>, Failure> {
         let mut step = Step {
-            rows: Vec::new(),
             state: self.state.clone(),
-            changes,
+            changes: std::mem::take(&mut commit.index),
             folded: Vec::new(),
         };
         self.count(&mut step)?;
-        append_to_log(&mut step)?;
-        self.fold(rows, &mut step)?;
-        trim_log(&mut step);
-        Ok((step.state != self.state).then_some(step))
+        append_to_log(&mut step, commit)?;
+        self.fold(rows, &mut step, commit)?;
+        trim_log(&mut step, commit);
+        if step.state == self.state {
+            return Ok(None);
+        }
+        commit.put(&record::INDEX_STATE_KEY, &step.state)?;
+        Ok(Some(step))
     }
 
     fn count(&self, step: &mut Step) -> Result<(), Failure> {
@@ -203,7 +202,7 @@ impl Keeper {
     }
 
     /// Folds the next shards, if it is time.
-    fn fold(&self, rows: &impl Rows, step: &mut Step) -> Result<(), Failure> {
+    fn fold(&self, rows: &impl Rows, step: &mut Step, commit: &mut Changes) -> Result<(), Failure> {
         let state = &mut step.state;
         if !state.layout.is_folding() {
             let entries = state.entries.iter().copied().fold(0, u64::saturating_add);
@@ -232,20 +231,17 @@ impl Keeper {
                 Err(Failure::Corrupt(_)) => break,
                 Err(failure) => return Err(failure),
             }
-            let replaced = replaced
-                .into_iter()
-                .map(|key| (Table::Index, Key::Int(key)));
-            step.rows.extend(replaced.map(|place| (place, None)));
+            for key in replaced {
+                commit.remove(Table::Index, key);
+            }
             let entries = match self.unfolded.get(place.number()) {
                 Some(unfolded) => unfolded.fold_into(old),
                 None => old,
             };
-            for (key, entries) in cut(&state.layout, place, &entries) {
-                let key = Key::Int(key);
+            for (key, entries) in state.layout.cut(place, &entries) {
                 let payload = bucket::encode(place.index(), entries);
                 bytes = bytes.saturating_add(payload.len());
-                let row = record::encode_bytes(Table::Index, &key, &payload)?;
-                step.rows.push(((Table::Index, key), Some(row)));
+                commit.insert_bytes(Table::Index, key, &payload)?;
             }
             step.folded.push((place, entries));
             state.layout = state.layout.folded_one();
@@ -388,37 +384,34 @@ impl Keeper {
 
 /// Appends the changes of a step to the log: to its end beside the counters, or, when that is full,
 /// to rows of its own. A change has all its bytes in one row.
-fn append_to_log(step: &mut Step) -> Result<(), Failure> {
+fn append_to_log(step: &mut Step, commit: &mut Changes) -> Result<(), Failure> {
     for change in &step.changes {
         change.encode(&mut step.state.log_end);
         if step.state.log_end.len() > LOG_ROW_BYTES {
-            end_log_row(&mut step.state, &mut step.rows)?;
+            end_log_row(&mut step.state, commit)?;
         }
     }
     if step.state.log_end.len() > LOG_END_BYTES {
-        end_log_row(&mut step.state, &mut step.rows)?;
+        end_log_row(&mut step.state, commit)?;
     }
     Ok(())
 }
 
 /// Makes the end of the log a row.
-fn end_log_row(state: &mut IndexState, rows: &mut Vec<StepRow>) -> Result<(), Failure> {
-    let key = Key::Int(state.log_next);
-    let row = record::encode_bytes(Table::IndexLog, &key, &state.log_end)?;
-    rows.push(((Table::IndexLog, key), Some(row)));
+fn end_log_row(state: &mut IndexState, commit: &mut Changes) -> Result<(), Failure> {
+    commit.insert_bytes(Table::IndexLog, state.log_next, &state.log_end)?;
     state.log_end.clear();
     state.log_next = state.log_next.saturating_add(1);
     Ok(())
 }
 
 /// Removes rows of the log that are folded.
-fn trim_log(step: &mut Step) {
+fn trim_log(step: &mut Step, commit: &mut Changes) {
     let state = &mut step.state;
-    let end = state
-        .log_folded
-        .min(state.log_first.saturating_add(LOG_ROWS_REMOVED));
+    let most = state.log_first.saturating_add(LOG_ROWS_REMOVED);
+    let end = state.log_folded.min(most);
     for number in state.log_first..end {
-        step.rows.push(((Table::IndexLog, Key::Int(number)), None));
+        commit.remove(Table::IndexLog, number);
     }
     state.log_first = state.log_first.max(end);
 }
@@ -469,20 +462,4 @@ pub(crate) fn read_buckets(
             Ok(true)
         },
     )
-}
-
-/// Cuts the sorted entries of a place into the buckets of the generation that is being written.
-fn cut<'e>(
-    layout: &Layout,
-    place: Place,
-    entries: &'e [Entry],
-) -> impl Iterator<Item = (u64, &'e [Entry])> {
-    let parts = layout.new_parts(place.index());
-    let layout = *layout;
-    entries
-        .chunk_by(move |a, b| part(a.short, parts) == part(b.short, parts))
-        .map(move |chunk| {
-            let short = chunk.first().map_or(0, |entry| entry.short);
-            (layout.new_bucket(place, part(short, parts)), chunk)
-        })
 }

@@ -4,7 +4,7 @@
 //! buckets and removes the one before, so that the rows of the table `index` are appended in order.
 //! This module does not know what is in a bucket.
 
-use super::entry::{Index, PLACES, Place, SHARDS, part};
+use super::entry::{Entry, PLACES, Place, SHARDS, part};
 
 /// How far folding has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,14 +84,22 @@ impl Layout {
         Some((key(generation, place, 0), key(generation, place, last)))
     }
 
-    /// The key of a bucket of the generation that is being written, and into how many the shards of
-    /// its index are cut.
-    pub(crate) fn new_bucket(&self, place: Place, part: usize) -> u64 {
-        key(self.generation, place, part)
-    }
-
-    pub(crate) fn new_parts(&self, index: Index) -> usize {
-        usize::from(self.parts.get(index.number()).copied().unwrap_or(1)).max(1)
+    /// Cuts the sorted entries of a place into the buckets of the generation that is being written,
+    /// each with its key.
+    pub(crate) fn cut<'e>(
+        &self,
+        place: Place,
+        entries: &'e [Entry],
+    ) -> impl Iterator<Item = (u64, &'e [Entry])> + use<'e> {
+        let parts = self.parts.get(place.index().number()).copied();
+        let parts = usize::from(parts.unwrap_or(1)).max(1);
+        let generation = self.generation;
+        entries
+            .chunk_by(move |a, b| part(a.short, parts) == part(b.short, parts))
+            .map(move |chunk| {
+                let short = chunk.first().map_or(0, |entry| entry.short);
+                (key(generation, place, part(short, parts)), chunk)
+            })
     }
 }
 

@@ -61,10 +61,22 @@ impl Shard {
 
     /// A larger copy, without the entries that `keep` refuses.
     pub(crate) fn grown(&self, keep: impl Fn(Entry) -> bool) -> Self {
-        let mut entries = self.entries();
-        entries.retain(|entry| keep(*entry));
-        let more = (entries.len() / 4).max(1);
-        Shard::new(self.index, self.complete, &entries, more)
+        let used = self.used.load(Ordering::Relaxed);
+        // By a quarter; small ones by more, since they are copied often.
+        let room = used.saturating_add((used / 4).max(FEWEST_SLOTS));
+        let grown = Shard::new(self.index, self.complete, &[], room);
+        for slot in &self.slots {
+            let packed = slot.load(Ordering::Relaxed);
+            if packed != EMPTY && keep(Entry::unpack(self.index, packed)) {
+                grown.insert_packed(packed);
+            }
+        }
+        for entry in &*self.wide.read().unwrap_or_else(PoisonError::into_inner) {
+            if keep(*entry) {
+                grown.insert_wide(*entry);
+            }
+        }
+        grown
     }
 
     pub(crate) fn is_complete(&self) -> bool {
@@ -100,10 +112,14 @@ impl Shard {
     }
 
     fn insert_anyway(&self, entry: Entry) -> Inserted {
-        let Some(packed) = entry.pack(self.index) else {
-            return self.insert_wide(entry);
-        };
-        for slot in self.from(entry.short) {
+        match entry.pack(self.index) {
+            Some(packed) => self.insert_packed(packed),
+            None => self.insert_wide(entry),
+        }
+    }
+
+    fn insert_packed(&self, packed: u64) -> Inserted {
+        for slot in self.from(packed_short(packed)) {
             match slot.load(Ordering::Relaxed) {
                 EMPTY => {
                     slot.store(packed, Ordering::Release);
@@ -178,6 +194,7 @@ impl Shard {
         found == Ok(false)
     }
 
+    #[cfg(test)]
     /// All entries, sorted.
     pub(crate) fn entries(&self) -> Vec<Entry> {
         let packed = self.slots.iter().map(|slot| slot.load(Ordering::Acquire));

@@ -91,7 +91,7 @@ fn tokens_are_added_and_refused_entry_by_entry() {
 fn statuses_are_recorded_and_forbidden_takes_the_token_off() {
     let (host, client) = with_people();
     let body = r#"{"statuses": [
-        {"token": "t1", "status": "SENT", "messageId": "m1", "at": 5},
+        {"token": "t1", "status": "SENT", "messageId": "m1", "at": 100000000005},
         {"subscriberId": "1099511627778", "status": "FAILED", "reason": "Forbidden: bot was blocked by the user", "messageId": "m2"},
         {"token": "nobody", "status": "CLICKED"},
         {"token": "t1", "subscriberId": "1099511627777", "status": "CLICKED"},
@@ -347,7 +347,11 @@ fn recipients_are_resolved_to_where_to_send() {
             400,
             "numberWithoutApp",
         ),
-        (r#"{"subscriberId": "1099511627777"}"#.to_owned(), 400, "missingMember"),
+        (
+            r#"{"subscriberId": "1099511627777"}"#.to_owned(),
+            400,
+            "missingMember",
+        ),
         (
             r#"{"subscriberId": "1099511627785", "text": "Hello"}"#.to_owned(),
             404,

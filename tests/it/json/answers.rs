@@ -12,7 +12,12 @@ use crate::support::{APP, OTHER_APP, at, id, store, store_with, subscriber};
 
 /// A store with two contacts that share a token, one of them with everything a card can have.
 fn filled(ownership: Ownership) -> contact_store::ContactStore {
-    let (store, _) = store_with(|options| options.ownership = ownership);
+    filled_at(1_000, ownership)
+}
+
+fn filled_at(millis: u64, ownership: Ownership) -> contact_store::ContactStore {
+    let (store, clock) = store_with(|options| options.ownership = ownership);
+    clock.set(millis);
     let body = br#"{"tokens": [
         {"token": "t1", "contactId": 7, "externalCustomerId": "shop-7", "phone": "+380 50 000 00 07", "email": "Ann@example.com"},
         {"token": "t2", "phone": "380500000001"},
@@ -127,10 +132,12 @@ fn r28_an_explanation_with_every_decision() {
 
 #[test]
 fn r30_r36_reports_subscribers_and_messages() {
-    let store = filled(Ownership::Shared);
+    // A time in JSON is no smaller than 10^11 (R54).
+    const NOW: u64 = 100_000_001_000;
+    let store = filled_at(NOW, Ownership::Shared);
     let body = br#"{"statuses": [
-        {"token": "t1", "status": "SENT", "messageId": "m1", "at": 500},
-        {"subscriberId": "1099511627777", "status": "CLICKED", "messageId": "m1", "at": 400},
+        {"token": "t1", "status": "SENT", "messageId": "m1", "at": 100000000500},
+        {"subscriberId": "1099511627777", "status": "CLICKED", "messageId": "m1", "at": 100000000400},
         {"token": "t2", "status": "FAILED", "messageId": "m2"},
         {"token": "t2", "status": "SENT"},
         {"token": "t1"}
@@ -145,7 +152,7 @@ fn r30_r36_reports_subscribers_and_messages() {
     let now = store.snapshot().unwrap();
     assert_eq!(
         text(&wire::subscribers(&now.subscribers(APP, None, 10).unwrap())),
-        r#"{"subscribers":[{"subscriberId":"1099511627777","token":"t1","contactIds":[7,1],"lastRegisteredAt":1000,"lastStatus":"SENT","lastStatusAt":500,"counts":{"sent":1,"failed":0,"clicked":1}},{"subscriberId":"1099511627779","token":"t3","contactIds":[7],"lastRegisteredAt":1000,"counts":{"sent":0,"failed":0,"clicked":0}}]}"#
+        r#"{"subscribers":[{"subscriberId":"1099511627777","token":"t1","contactIds":[7,1],"lastRegisteredAt":100000001000,"lastStatus":"SENT","lastStatusAt":100000000500,"counts":{"sent":1,"failed":0,"clicked":1}},{"subscriberId":"1099511627779","token":"t3","contactIds":[7],"lastRegisteredAt":100000001000,"counts":{"sent":0,"failed":0,"clicked":0}}]}"#
     );
     let after = Some(subscriber(3));
     assert_eq!(
@@ -156,9 +163,13 @@ fn r30_r36_reports_subscribers_and_messages() {
     );
     assert_eq!(
         text(&wire::messages(&now.messages(APP, None, 10).unwrap())),
-        r#"{"messages":[{"messageId":"m1","counts":{"sent":1,"failed":0,"clicked":1},"lastAt":500},{"messageId":"m2","counts":{"sent":0,"failed":1,"clicked":0},"lastAt":1000}]}"#
+        r#"{"messages":[{"messageId":"m1","counts":{"sent":1,"failed":0,"clicked":1},"lastAt":100000000500},{"messageId":"m2","counts":{"sent":0,"failed":1,"clicked":0},"lastAt":100000001000}]}"#
     );
-    let forgotten = store.forget_messages(APP, at(501)).wait().unwrap().outcome;
+    let forgotten = store
+        .forget_messages(APP, at(NOW - 499))
+        .wait()
+        .unwrap()
+        .outcome;
     assert_eq!(
         text(&wire::messages_forgotten(forgotten)),
         r#"{"forgotten":1}"#

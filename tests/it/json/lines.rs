@@ -60,7 +60,7 @@ fn every_kind_of_line_is_taken() {
         (r#"{"disconnectApp": {"appUuid": "APP"}}"#, "disconnectApp"),
         (r#"{"appUuid": "APP", "tokens": []}"#, "tokens"),
         (
-            r#"{"tokens": [null, {}], "at": 0, "appUuid": "APP"}"#,
+            r#"{"tokens": [null, {}], "at": 100000000000, "appUuid": "APP"}"#,
             "tokens",
         ),
         (r#"{"appUuid": "APP", "tokens": [], "at": null}"#, "tokens"),
@@ -71,7 +71,7 @@ fn every_kind_of_line_is_taken() {
         ),
         (r#"{"contacts": [], "dedupeOn": "phone"}"#, "contacts"),
         (
-            r#"{"dedupeOn": "phoneThenEmail", "at": 5, "contacts": [null, {"phone": null, "fields": {"a": null}}]}"#,
+            r#"{"dedupeOn": "phoneThenEmail", "at": 100000000005, "contacts": [null, {"phone": null, "fields": {"a": null}}]}"#,
             "contacts",
         ),
         (
@@ -125,7 +125,7 @@ fn every_kind_of_line_is_taken() {
             "messages",
         ),
         (
-            r#"{"forgetMessages": {"appUuid": "APP", "before": 5}}"#,
+            r#"{"forgetMessages": {"appUuid": "APP", "before": 100000000005}}"#,
             "forgetMessages",
         ),
         (" \t{\"verify\": { } } ", "verify"),
@@ -387,6 +387,23 @@ fn what_is_wrong_in_a_line_is_told_with_its_place() {
         (
             r#"{"forgetMessages": {"appUuid": "APP"}}"#,
             "missingMember of forgetMessages",
+        ),
+        // R54: seconds taken for milliseconds.
+        (
+            r#"{"forgetMessages": {"appUuid": "APP", "before": 1700000200}}"#,
+            "secondsNotMilliseconds of forgetMessages.before",
+        ),
+        (
+            r#"{"appUuid": "APP", "tokens": [], "at": 1700000200}"#,
+            "secondsNotMilliseconds of at",
+        ),
+        (
+            r#"{"appUuid": "APP", "statuses": [], "at": 99999999999}"#,
+            "secondsNotMilliseconds of at",
+        ),
+        (
+            r#"{"contacts": [], "dedupeOn": "phone", "at": 0}"#,
+            "secondsNotMilliseconds of at",
         ),
         (
             r#"{"forgetMessages": {"appUuid": "APP", "before": "5"}}"#,

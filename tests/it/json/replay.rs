@@ -10,9 +10,11 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
 use contact_store::{
-    ContactStore, Disk, Error, Limits, MatchPolicy, Options, Ownership, StorageError,
+    Check, ContactStore, Disk, Email, Error, FailedWithoutReason, GonePhrases, InvalidIdentifier,
+    Limits, MatchPolicy, Options, Ownership, Phone, Placeholders, StorageError, UnknownContactId,
 };
 use example::lines::read_line;
+use example::store_flags::StoreFlags;
 use example::{Arguments, Stop, Summary, replay};
 
 use crate::support::{options, store};
@@ -369,14 +371,155 @@ fn r49_an_indeterminate_commit_is_answered_and_ends_the_replay() {
     }
 }
 
+/// The options that a store is opened with after these arguments.
+fn opened_with(flags: &str) -> Result<Options, &'static str> {
+    let arguments = ["--store", "s", "f"].into_iter().map(OsString::from);
+    let flags = flags.split('|').filter(|flag| !flag.is_empty());
+    let arguments = Arguments::parse(arguments.chain(flags.map(OsString::from)))?;
+    Ok(arguments.expect("no help is asked for").flags.options())
+}
+
+#[test]
+fn every_option_of_a_store_is_a_flag() {
+    let options = opened_with(
+        "--policy|top-priority|--ownership|exclusive|--invalid-identifier|ignore|\
+         --unknown-contact-id|reject|--failed-without-reason|keep|--check|if-unclean|\
+         --cache-bytes|1048576|--tokens-per-contact|1|--contacts-per-token|2|\
+         --entries-per-request|3|--request-text-bytes|4|--custom-fields-per-contact|5|\
+         --card-text-bytes|6|--waiting-requests|7|--waiting-text-bytes|8",
+    )
+    .unwrap();
+    assert_eq!(options.policy, MatchPolicy::TopPriority);
+    assert_eq!(options.ownership, Ownership::Exclusive);
+    assert_eq!(options.invalid_identifier, InvalidIdentifier::Ignore);
+    assert_eq!(options.unknown_contact_id, UnknownContactId::Reject);
+    assert_eq!(options.failed_without_reason, FailedWithoutReason::Keep);
+    assert_eq!(options.check, Check::IfUnclean);
+    assert_eq!(options.cache_bytes, 1 << 20);
+    let limits = options.limits;
+    assert_eq!(
+        [
+            limits.tokens_per_contact,
+            limits.contacts_per_token,
+            limits.entries_per_request,
+            limits.request_text_bytes,
+            limits.custom_fields_per_contact,
+            limits.card_text_bytes,
+            limits.waiting_requests,
+            limits.waiting_text_bytes,
+        ],
+        [1, 2, 3, 4, 5, 6, 7, 8]
+    );
+    let plain = opened_with("").unwrap();
+    assert_eq!(plain.limits, Limits::default());
+    assert_eq!(plain.placeholders, Placeholders::default());
+    assert_eq!(plain.gone_phrases, GonePhrases::default());
+}
+
+#[test]
+fn r3_r32_placeholders_and_gone_phrases_are_extended_replaced_and_emptied_by_flags() {
+    let placeholders = |flags: &str| opened_with(flags).unwrap().placeholders;
+    let extended = Placeholders::default().word("test");
+    assert_eq!(placeholders("--placeholder|test"), extended);
+    assert_eq!(placeholders("--no-placeholders"), Placeholders::none());
+    assert_eq!(
+        placeholders("--placeholder|a|--no-placeholders|--placeholder|b c"),
+        Placeholders::none().word("a").word("b c")
+    );
+    let phone = Phone::parse("380000000000").unwrap();
+    let email = Email::parse("noreply@example.com").unwrap();
+    assert_eq!(
+        placeholders(
+            "--placeholder-phone|+380 00 000 00 00|--placeholder-email|NoReply@example.com"
+        ),
+        Placeholders::default().phone(phone).email(email)
+    );
+    let gone = |flags: &str| opened_with(flags).unwrap().gone_phrases;
+    let extended = GonePhrases::default().phrase("NotRegistered").phrase("410");
+    assert_eq!(
+        gone("--gone-phrase|NotRegistered|--gone-phrase|410"),
+        extended
+    );
+    assert_eq!(gone("--no-gone-phrases"), GonePhrases::none());
+    assert_eq!(
+        gone("--gone-phrase|UNREGISTERED|--no-gone-phrases"),
+        GonePhrases::none().phrase("UNREGISTERED")
+    );
+    for (flags, wrong) in [
+        ("--gone-phrase", "--gone-phrase needs a phrase"),
+        ("--gone-phrase| ", "--gone-phrase is not blank"),
+        ("--placeholder| ", "--placeholder is not blank"),
+        (
+            "--placeholder-phone|call me",
+            "--placeholder-phone is a phone",
+        ),
+        ("--placeholder-email|x", "--placeholder-email is an email"),
+        (
+            "--invalid-identifier|drop",
+            "--invalid-identifier is refuse or ignore",
+        ),
+        (
+            "--unknown-contact-id|x",
+            "--unknown-contact-id is adopt or reject",
+        ),
+        (
+            "--failed-without-reason|x",
+            "--failed-without-reason is remove or keep",
+        ),
+        ("--check|never", "--check is always or if-unclean"),
+        (
+            "--cache-bytes|-1",
+            "a limit and --cache-bytes need a number",
+        ),
+        (
+            "--cache-bytes|+1",
+            "a limit and --cache-bytes need a number",
+        ),
+        (
+            "--policy|cascade|--policy|cascade",
+            "an option is given twice",
+        ),
+        (
+            "--waiting-requests|1|--waiting-requests|1",
+            "an option is given twice",
+        ),
+    ] {
+        assert_eq!(opened_with(flags).map(|_| ()), Err(wrong), "{flags}");
+    }
+}
+
+// K13c: an editor writes such a mark before the text, and it is none of it.
+#[test]
+fn a_byte_order_mark_before_a_log_is_passed_over_and_refused_anywhere_else() {
+    let (store, _) = store();
+    let log = format!("\u{FEFF}{}\r\n\u{FEFF}{}\n", add_line("t1"), add_line("t2"));
+    let (answers, ended) = play(&store, log.as_bytes());
+    let answers: Vec<&str> = answers.lines().collect();
+    assert!(answers[0].contains(r#""token":"added""#), "{}", answers[0]);
+    assert_eq!(
+        answers[1..],
+        [
+            r#"{"error":{"code":"byteOrderMark","message":"a byte order mark stands before the text","line":2}}"#
+        ]
+    );
+    let summary = ended.unwrap();
+    assert_eq!((summary.lines, summary.refused_lines), (2, 1));
+    assert_eq!(summary.bytes, log.len() as u64);
+    let (answers, _) = play(&store, "\u{FEFF}".as_bytes());
+    assert_eq!(answers, "");
+}
+
 #[test]
 fn the_arguments_are_read_as_the_help_says() {
     let parse = |text: &str| Arguments::parse(text.split_whitespace().map(OsString::from));
     let taken = |policy, ownership, log: &str| {
         Ok(Some(Arguments {
             store: "s".into(),
-            policy,
-            ownership,
+            flags: StoreFlags {
+                policy,
+                ownership,
+                ..StoreFlags::default()
+            },
             log: log.into(),
         }))
     };

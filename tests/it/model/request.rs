@@ -610,6 +610,8 @@ impl Settings {
             ]),
             failed_without_reason: choices
                 .of(&[FailedWithoutReason::Remove, FailedWithoutReason::Keep]),
+            placeholders: choices.of(&[true, false]),
+            gone_phrases: choices.of(&[true, false]),
             tokens_per_contact: choices.of(&[1_024, 2, 3]),
             contacts_per_token: choices.of(&[1_024, 2, 1]),
             // 15 bytes an email, 12 a phone, 5 an external id, 3 a token.
@@ -678,7 +680,7 @@ impl Entry {
             0..6 => Some(TOKENS[0]),
             6..11 => Some(TOKENS[1]),
             11..14 => Some(TOKENS[2]),
-            14 => None,
+            14 => choices.of(&[None, Some("null")]),
             _ => Some("a\u{0}b"),
         };
         let kinds = choices.below(16);
@@ -703,7 +705,9 @@ impl Entry {
             ]));
         }
         if kinds & 4 != 0 {
-            given = given.external(choices.of(&["crm-1", "crm-2", "CRM-1", "crm\u{7}"]));
+            given = given.external(choices.of(&[
+                "crm-1", "crm-2", "crm-1", "CRM-1", "crm\u{7}", "Null", "0-0",
+            ]));
         }
         if kinds & 8 != 0 && choices.one_in(2) {
             given.contact_id = Some(match choices.below(8) {
@@ -758,7 +762,10 @@ impl Said {
             None,
             Some("Forbidden: bot was blocked by the user"),
             Some(" 403 "),
+            Some("Error: 403: Forbidden"),
+            Some("Bad Request: USER_IS_BLOCKED"),
             Some("forbiddenly"),
+            Some("CHAT_WRITE_FORBIDDEN"),
             Some("Bad Request: chat not found"),
             Some("\u{A0}"),
         ];

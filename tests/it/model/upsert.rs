@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use contact_store::{
     BatchMode, CardChange, Change, ContactId, ContactUpdate, ContactUpserted, DedupeOn, Email,
-    EntryError, ExternalId, Fault, Field, FieldError, IdentifierKind, KindSet, Phone, Timestamp,
+    EntryError, ExternalId, Fault, Field, IdentifierKind, KindSet, Phone, Timestamp,
     UnknownContactId, Upsert,
 };
 
@@ -166,25 +166,27 @@ impl Item {
         update
     }
 
-    /// The identifiers that it gives, in canonical form, or the first that is none. A blank one is
-    /// none as well: R1 is for add-tokens and look-ups.
-    fn names(&self) -> Result<Names, Refusal> {
-        fn read<T>(
+    /// The identifiers that it gives, in canonical form, or the first that is invalid. A blank one is
+    /// not given (R1).
+    fn names(&self, model: &Model) -> Result<Names, Refusal> {
+        fn read<T, E: Into<Refusal>>(
             to: &Option<To>,
-            parse: impl FnOnce(&str) -> Result<T, FieldError>,
+            parse: impl FnOnce(&str) -> Result<T, E>,
         ) -> Result<Option<T>, Refusal> {
             match to {
-                Some(To::Text(text)) => Ok(Some(parse(text)?)),
-                Some(To::Null) | None => Ok(None),
+                Some(To::Text(text)) if !text.chars().all(is_white_space) => {
+                    parse(text).map(Some).map_err(Into::into)
+                }
+                _ => Ok(None),
             }
         }
         let contact_id = self.contact_id.map(ContactId::try_from).transpose()?;
-        let external = read(&self.external, ExternalId::parse)?;
+        let external = read(&self.external, |text| model.external(text))?;
         let phone = read(&self.phone, Phone::parse)?;
         let email = read(&self.email, Email::parse)?;
         Ok(Names {
             contact_id: contact_id.map(ContactId::value),
-            external: external.map(|id| id.as_str().to_owned()),
+            external,
             phone: phone.map(|phone| phone.as_u64()),
             email: email.map(|email| email.as_str().to_owned()),
         })
@@ -301,7 +303,7 @@ impl Model {
         item: &Item,
         at: u64,
     ) -> Result<Upserted, Refusal> {
-        let names = item.names()?;
+        let names = item.names(self)?;
         item.check_fields()?;
         let found = self.found_by(upserts.dedupe_on, &names)?;
         let found = found.map(|(card, kind)| (card.clone(), kind));
@@ -410,7 +412,7 @@ impl Model {
 }
 
 /// Few values, so that they meet often; some of them not canonical, invalid or blank.
-const EXTERNALS: [&str; 4] = ["crm-1", "crm-2", "CRM-1", ""];
+const EXTERNALS: [&str; 5] = ["crm-1", "crm-2", "CRM-1", "", "Null"];
 const PHONES: [&str; 5] = [
     "380500000001",
     "380500000002",
@@ -418,11 +420,12 @@ const PHONES: [&str; 5] = [
     "12",
     " ",
 ];
-const EMAILS: [&str; 4] = [
+const EMAILS: [&str; 5] = [
     "ann@example.com",
     "ben@example.com",
     "Ben@EXAMPLE.com",
     "no-at-sign",
+    "\t",
 ];
 const IDS: [i128; 8] = [1, 2, 3, 4, 7, 1 << 40, 0, -1];
 

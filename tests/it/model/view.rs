@@ -4,7 +4,8 @@ use std::fmt::Debug;
 
 use contact_store::{
     self as store, AppId, ContactId, Decision, Email, ExternalId, IdentifierKind, Identifiers,
-    KindSet, MatchPolicy, MessageId, Phone, Snapshot, Status, StatusCounts, SubscriberId, Token,
+    InvalidIdentifier, KindSet, MatchPolicy, MessageId, Phone, Snapshot, Status, StatusCounts,
+    SubscriberId, Token,
 };
 
 use super::recipient::{Reached, Whom, resolve};
@@ -282,14 +283,17 @@ impl Reads for Model {
             return Err(Refused::NothingGiven);
         }
         let decided = |policy| {
-            let target = self.target(policy, self.settings.unknown_contact_id, names);
-            match target {
+            let given = match self.explained(names) {
+                Ok(given) => given,
+                Err(refusal) => return Decided::Refuse(refusal),
+            };
+            match self.target(policy, self.settings.unknown_contact_id, &given) {
                 Err(refusal) => Decided::Refuse(refusal),
                 Ok(target) => match target.matched_by {
                     Some(kind) => Decided::Append(target.contact, kind),
                     None => Decided::Create {
                         contact: target.contact,
-                        identifiers: names.without(target.skipped).kinds(),
+                        identifiers: given.without(target.skipped).kinds(),
                         skipped: target.skipped,
                     },
                 },
@@ -563,7 +567,7 @@ impl Probes {
     pub fn of_choices() -> Self {
         let emails = ["ann@example.com", "ben@example.com"].map(Names::email);
         let phones = [380_500_000_001, 380_500_000_002].map(Names::phone);
-        let externals = ["crm-1", "crm-2", "CRM-1"].map(Names::external);
+        let externals = ["crm-1", "crm-2", "CRM-1", "Null", "0-0"].map(Names::external);
         let mut names = vec![Names::default()];
         for id in [1, 2, 7] {
             names.push(Names::id(id));
@@ -586,6 +590,22 @@ impl Probes {
 }
 
 impl Model {
+    /// The identifiers that adding a token would go by (R3, R13).
+    fn explained(&self, names: &Names) -> Result<Names, Refusal> {
+        let Some(external) = &names.external else {
+            return Ok(names.clone());
+        };
+        let Err(refusal) = self.external(external) else {
+            return Ok(names.clone());
+        };
+        let rest = names.without(IdentifierKind::ExternalCustomerId.into());
+        let ignores = self.settings.invalid_identifier == InvalidIdentifier::Ignore;
+        if ignores && rest != Names::default() {
+            return Ok(rest);
+        }
+        Err(refusal)
+    }
+
     /// The number of the last request that changed something.
     pub fn sequence(&self) -> u64 {
         self.sequence

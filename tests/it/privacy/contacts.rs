@@ -94,7 +94,7 @@ pub fn errors(shown: &mut Shown) {
 
     let limits = options().0.limits;
     for item in [
-        format!(r#"{{"phone": "{PHONE}", "fields": {{"{WORD} a": 1}}}}"#),
+        format!(r#"{{"phone": "{PHONE}", "fields": {{"{WORD} a": 1.5}}}}"#),
         format!(r#"{{"phone": "{PHONE}", "fields": {{"{WORD} a": "", "{WORD} a": ""}}}}"#),
         format!(r#"{{"phone": "{PHONE}", "{WORD} a": 1}}"#),
     ] {

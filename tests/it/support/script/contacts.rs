@@ -5,9 +5,7 @@ use contact_store::{
     GivenRecipient, RecipientError, UnknownContactId, Upsert,
 };
 
-use super::{
-    Words, app, millis, show_app_id, show_kind, show_subscriber_id, split, subscriber_id,
-};
+use super::{Words, app, millis, show_app_id, show_kind, show_subscriber_id, split, subscriber_id};
 
 /// The request of `phoneThenEmail mode=all : phone=1234567 email=null | ext=c1 first=Ann city:=Kyiv`.
 pub fn upsert(words: Words) -> Upsert {
