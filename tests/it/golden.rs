@@ -190,7 +190,10 @@ fn golden_files_hold_the_indexes_folded_not_folded_and_half_folded() {
         let log_rows = raw::rows(&path, "index_log").len();
         let mut generations: Vec<u64> = raw::rows(&path, "index")
             .into_iter()
-            .map(|(key, _)| key >> 32)
+            .map(|(key, _)| match key {
+                raw::Key::Int(key) => key >> 32,
+                other => panic!("{other:?}"),
+            })
             .collect();
         generations.dedup();
         (name, generations, log_rows > 0)

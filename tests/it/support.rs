@@ -22,11 +22,6 @@ use contact_store::{
 pub struct ManualClock(AtomicU64);
 
 impl ManualClock {
-    /// The subscriber with this number, from 1 on, of the app that was connected first.
-    pub fn subscriber(number: u64) -> SubscriberId {
-        SubscriberId::new(1 << 40 | number)
-    }
-
     pub fn at(millis: u64) -> Arc<Self> {
         Arc::new(ManualClock(AtomicU64::new(millis)))
     }

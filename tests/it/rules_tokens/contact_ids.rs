@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use contact_store::{AddTokens, ContactId, EntryError, TokenEntry};
 
+use crate::support::raw;
 use crate::support::script::script;
 use crate::support::watched_disk::WatchedDisk;
 use crate::support::{APP, assert_sound, connect, id, options, store};
