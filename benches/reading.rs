@@ -233,8 +233,7 @@ fn touch(table: &OpenRaw, key: u64) -> u8 {
 fn against_the_floor(filled: &Filled, asked: Asked, cache_bytes: usize) -> String {
     let size = filled.size;
     let copied = filled.copy();
-    let mut options = Options::default();
-    options.cache_bytes = cache_bytes;
+    let options = Options::default().cache_bytes(cache_bytes);
     let store = common::open(&filled.path(), options);
     let now = store.snapshot().unwrap();
     let floor = Floor::open(&copied.path(), cache_bytes);

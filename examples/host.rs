@@ -101,9 +101,9 @@ fn say(text: &str) {
 
 fn run(arguments: &Arguments, log: &Log) -> Result<(), Failure> {
     let guard = guard_of(arguments)?;
-    let mut options = Options::default();
-    options.policy = arguments.policy;
-    options.ownership = arguments.ownership;
+    let options = Options::default()
+        .policy(arguments.policy)
+        .ownership(arguments.ownership);
     let mut settings = Settings::new(guard, options.limits);
     settings.policy = options.policy;
 

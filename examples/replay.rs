@@ -23,7 +23,8 @@ use std::time::{Duration, Instant};
 use contact_store::wire::{self, Line};
 use contact_store::{
     AppId, AppName, ContactStore, ContactUpserted, EntryError, Erased, Error, Limits, MatchPolicy,
-    MessagesForgotten, Pending, ReportOutcome, TokenRemoved, TokensAdded, WhenFull,
+    MessagesForgotten, Outcomes, Pending, ReportOutcome, TokenRemoved, TokenRenamed, TokensAdded,
+    WhenFull,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -104,7 +105,8 @@ fn say(text: &str) {
 fn run(arguments: &Arguments) -> Result<Summary, Stop> {
     let (input, bytes) = open_log(&arguments.log).map_err(Stop::Input)?;
     let flags = &arguments.flags;
-    let store = ContactStore::open(&arguments.store, flags.options()).map_err(Stop::Store)?;
+    let options = flags.options();
+    let store = ContactStore::open(&arguments.store, options).map_err(Stop::Store)?;
 
     let bar = progress_bar(bytes);
     let output: Box<dyn Write> = if io::stdout().is_terminal() {
@@ -410,9 +412,10 @@ enum Submitted {
     ConnectApp(Pending<AppId>, AppName),
     DisconnectApp(Pending<()>),
     AddTokens(Pending<TokensAdded>),
-    RecordReports(Pending<Vec<Result<ReportOutcome, EntryError>>>),
-    Upsert(Pending<Vec<Result<ContactUpserted, EntryError>>>),
+    RecordReports(Pending<Outcomes<ReportOutcome>>),
+    Upsert(Pending<Outcomes<ContactUpserted>>),
     RemoveToken(Pending<TokenRemoved>),
+    RenameToken(Pending<TokenRenamed>),
     Erase(Pending<Erased>),
     ForgetMessages(Pending<MessagesForgotten>),
 }
@@ -500,6 +503,7 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             }
             Ok(Line::Upsert(request)) => Submitted::Upsert(store.upsert(request)),
             Ok(Line::RemoveToken(request)) => Submitted::RemoveToken(store.remove_token(request)),
+            Ok(Line::RenameToken(request)) => Submitted::RenameToken(store.rename_token(request)),
             Ok(Line::Erase(contact)) => Submitted::Erase(store.erase(contact)),
             Ok(Line::ForgetMessages { app, before }) => {
                 Submitted::ForgetMessages(store.forget_messages(app, before))
@@ -562,6 +566,9 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             Submitted::RemoveToken(pending) => {
                 outcome(pending).map(|removed| put(into, &wire::token_removed(&removed)))
             }
+            Submitted::RenameToken(pending) => {
+                outcome(pending).map(|renamed| put(into, &wire::token_renamed(&renamed)))
+            }
             Submitted::Erase(pending) => {
                 outcome(pending).map(|erased| put(into, &wire::erased(erased)))
             }
@@ -589,6 +596,14 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             Line::Resolve(request) => now
                 .resolve(&request.recipient)
                 .map(|addresses| put(into, &wire::recipients(&addresses))),
+            Line::Contacts { app, after, limit } => match app {
+                None => now
+                    .contacts(*after, *limit)
+                    .map(|page| put(into, &wire::contacts(&page))),
+                Some(app) => now
+                    .contacts_of(*app, *after, *limit)
+                    .map(|page| put(into, &wire::contact_page(&page))),
+            },
             Line::Apps => now.apps().map(|apps| put(into, &wire::apps(&apps))),
             Line::Subscribers { app, after, limit } => now
                 .subscribers(*app, *after, *limit)

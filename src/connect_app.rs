@@ -21,7 +21,8 @@ pub struct ConnectApp {
 }
 
 impl ConnectApp {
-    /// An app of this name, with an id that the store makes (UUID v4).
+    /// An app of this name, with an id that the store makes (UUID v4): each such request connects another
+    /// app. A host that connects its bot at each start gives it an [`id`](Self::id).
     #[must_use]
     pub fn new(name: AppName) -> Self {
         ConnectApp {

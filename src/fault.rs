@@ -55,6 +55,34 @@ pub enum Field {
     AuthUser,
     /// The password of the send request's `auth`, a secret (R40).
     AuthPassword,
+    /// The id of an app (R11).
+    AppId,
+    /// What became of a message (R30).
+    Status,
+    /// A kind of identifier.
+    IdentifierKind,
+    /// [`MatchPolicy`](crate::MatchPolicy).
+    Policy,
+    /// [`Ownership`](crate::Ownership).
+    Ownership,
+    /// [`InvalidIdentifier`](crate::InvalidIdentifier).
+    InvalidIdentifier,
+    /// [`UnknownContactId`](crate::UnknownContactId).
+    UnknownContactId,
+    /// [`FailedWithoutReason`](crate::FailedWithoutReason).
+    FailedWithoutReason,
+    /// [`BatchMode`](crate::BatchMode).
+    BatchMode,
+    /// [`DedupeOn`](crate::DedupeOn).
+    DedupeOn,
+    /// [`UpsertMode`](crate::UpsertMode).
+    UpsertMode,
+    /// [`Create`](crate::Create).
+    Create,
+    /// [`Check`](crate::Check).
+    Check,
+    /// [`WhenFull`](crate::WhenFull).
+    WhenFull,
 }
 
 impl Field {
@@ -84,6 +112,20 @@ impl Field {
             Self::ButtonUrl => "buttonUrl",
             Self::AuthUser => "authUser",
             Self::AuthPassword => "authPass",
+            Self::AppId => "appUuid",
+            Self::Status => "status",
+            Self::IdentifierKind => "kind",
+            Self::Policy => "policy",
+            Self::Ownership => "ownership",
+            Self::InvalidIdentifier => "invalidIdentifier",
+            Self::UnknownContactId => "unknownContactId",
+            Self::FailedWithoutReason => "failedWithoutReason",
+            Self::BatchMode => "mode",
+            Self::DedupeOn => "dedupeOn",
+            Self::UpsertMode => "upsertMode",
+            Self::Create => "create",
+            Self::Check => "check",
+            Self::WhenFull => "whenFull",
         }
     }
 }
@@ -180,6 +222,18 @@ pub enum Fault {
     /// An email with a non-ASCII domain that IDNA refuses (R5).
     #[error("has a non-ASCII domain that IDNA refuses")]
     Idna,
+    /// Not the id of an app (R11).
+    #[error("is not a UUID in a text form of RFC 4122")]
+    NotAUuid,
+    /// Not the text form of a subscriber id (R36).
+    #[error("must be decimal digits without a leading 0, at most 18446744073709551615")]
+    NotASubscriberId,
+    /// None of the names that there are.
+    #[error("must be {expected}")]
+    NotOneOf {
+        /// The names that there are.
+        expected: &'static str,
+    },
 }
 
 /// A kind of mark that sets out the digits of a phone (R4).
@@ -364,6 +418,23 @@ mod tests {
             Fault::Idna,
             "email has a non-ASCII domain that IDNA refuses",
         );
+        says(
+            Field::AppId,
+            Fault::NotAUuid,
+            "appUuid is not a UUID in a text form of RFC 4122",
+        );
+        says(
+            Field::SubscriberId,
+            Fault::NotASubscriberId,
+            "subscriberId must be decimal digits without a leading 0, at most 18446744073709551615",
+        );
+        says(
+            Field::Ownership,
+            Fault::NotOneOf {
+                expected: "shared or exclusive",
+            },
+            "ownership must be shared or exclusive",
+        );
     }
 
     #[test]
@@ -391,6 +462,20 @@ mod tests {
             (Field::ButtonUrl, "buttonUrl"),
             (Field::AuthUser, "authUser"),
             (Field::AuthPassword, "authPass"),
+            (Field::AppId, "appUuid"),
+            (Field::Status, "status"),
+            (Field::IdentifierKind, "kind"),
+            (Field::Policy, "policy"),
+            (Field::Ownership, "ownership"),
+            (Field::InvalidIdentifier, "invalidIdentifier"),
+            (Field::UnknownContactId, "unknownContactId"),
+            (Field::FailedWithoutReason, "failedWithoutReason"),
+            (Field::BatchMode, "mode"),
+            (Field::DedupeOn, "dedupeOn"),
+            (Field::UpsertMode, "upsertMode"),
+            (Field::Create, "create"),
+            (Field::Check, "check"),
+            (Field::WhenFull, "whenFull"),
         ];
         for (field, name) in names {
             assert_eq!(field.as_str(), name);

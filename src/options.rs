@@ -1,10 +1,12 @@
 //! How a store is opened and how it behaves where the rules leave a choice.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::add_tokens::Applied;
+use crate::add_tokens::OptionsInForce;
 use crate::limits::Limits;
+use crate::names::named;
 use crate::opening::{Opening, Progress};
 use crate::placeholders::Placeholders;
 use crate::report::GonePhrases;
@@ -16,15 +18,192 @@ use crate::time::{Clock, SystemClock};
 
 /// How a store is opened.
 ///
+/// Each option is set by the method of its name, and read as a field of [`OptionValues`], to which this
+/// dereferences.
+///
 /// ```
 /// # use contact_store::{Options, Ownership};
-/// let mut options = Options::default();
-/// options.ownership = Ownership::Exclusive;
-/// options.cache_bytes = 256 << 20;
+/// let options = Options::default()
+///     .ownership(Ownership::Exclusive)
+///     .cache_bytes(256 << 20);
+/// assert_eq!(options.ownership, Ownership::Exclusive);
 /// ```
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    values: OptionValues,
+}
+
+impl Options {
+    /// What to do when there is no file, or when there is one.
+    #[must_use]
+    pub fn create(mut self, create: Create) -> Self {
+        self.values.create = create;
+        self
+    }
+
+    /// When the pages of the file are verified at opening.
+    #[must_use]
+    pub fn check(mut self, check: Check) -> Self {
+        self.values.check = check;
+        self
+    }
+
+    /// Bytes of memory for cached pages.
+    #[must_use]
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.values.cache_bytes = bytes;
+        self
+    }
+
+    /// The most bytes of memory for the indexes; 0 keeps them in the file alone
+    /// ([`OptionValues::index_memory`]).
+    #[must_use]
+    pub fn index_memory(mut self, bytes: usize) -> Self {
+        self.values.index_memory = bytes;
+        self
+    }
+
+    /// About the most bytes of memory for decoded cards; 0 keeps none.
+    #[must_use]
+    pub fn card_memory(mut self, bytes: usize) -> Self {
+        self.values.card_memory = bytes;
+        self
+    }
+
+    /// Whether a file of an older format is upgraded ([`OptionValues::upgrade`]).
+    ///
+    /// ```no_run
+    /// # use contact_store::{ContactStore, Error, OpenError, Options};
+    /// # fn main() -> Result<(), Error> {
+    /// let store = match ContactStore::open("contacts.redb", Options::default()) {
+    ///     // The file is as it was. A copy of it is worth having before the upgrade.
+    ///     Err(Error::Open(OpenError::OldFormat { .. })) => {
+    ///         ContactStore::open("contacts.redb", Options::default().upgrade(true))?
+    ///     }
+    ///     opened => opened?,
+    /// };
+    /// # drop(store);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn upgrade(mut self, upgrade: bool) -> Self {
+        self.values.upgrade = upgrade;
+        self
+    }
+
+    /// What is told how far opening has come, from the thread that opens.
+    ///
+    /// ```
+    /// # use contact_store::{ContactStore, Error, Options};
+    /// # fn main() -> Result<(), Error> {
+    /// let options = Options::default().on_opening(|opening| {
+    ///     println!("{:?}: {} of {}", opening.stage, opening.done, opening.of);
+    /// });
+    /// let store = ContactStore::open_in_memory(options)?;
+    /// # store.close()
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_opening(mut self, told: impl Fn(Opening) + Send + Sync + 'static) -> Self {
+        self.values.on_opening = Some(Arc::new(told));
+        self
+    }
+
+    /// The limits. None may be zero, and some not be too high: opening refuses them by name.
+    ///
+    /// ```
+    /// # use contact_store::{ContactStore, Error, Limits, OpenError, Options};
+    /// let mut limits = Limits::default();
+    /// limits.tokens_per_contact = 0;
+    /// let refused = ContactStore::open_in_memory(Options::default().limits(limits));
+    /// let error = refused.err().map(|error| error.to_string());
+    /// assert_eq!(error.as_deref(), Some("limit tokens_per_contact is set to 0, the least is 1"));
+    /// ```
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.values.limits = limits;
+        self
+    }
+
+    /// How contacts are matched, where a request does not say (R14).
+    #[must_use]
+    pub fn policy(mut self, policy: MatchPolicy) -> Self {
+        self.values.policy = policy;
+        self
+    }
+
+    /// What becomes of tokens of other contacts, where a request does not say (R22).
+    #[must_use]
+    pub fn ownership(mut self, ownership: Ownership) -> Self {
+        self.values.ownership = ownership;
+        self
+    }
+
+    /// What becomes of invalid identifiers, where a request does not say (R13).
+    #[must_use]
+    pub fn invalid_identifier(mut self, option: InvalidIdentifier) -> Self {
+        self.values.invalid_identifier = option;
+        self
+    }
+
+    /// What becomes of unknown contact ids, where a request does not say (R18).
+    #[must_use]
+    pub fn unknown_contact_id(mut self, option: UnknownContactId) -> Self {
+        self.values.unknown_contact_id = option;
+        self
+    }
+
+    /// What FAILED without a reason does, where a request does not say (R32).
+    #[must_use]
+    pub fn failed_without_reason(mut self, option: FailedWithoutReason) -> Self {
+        self.values.failed_without_reason = option;
+        self
+    }
+
+    /// The reasons besides Forbidden for which FAILED removes the token, where a request does not say
+    /// (R32).
+    #[must_use]
+    pub fn gone_phrases(mut self, phrases: GonePhrases) -> Self {
+        self.values.gone_phrases = phrases;
+        self
+    }
+
+    /// The values that no request may give as an identifier or a token (R3).
+    #[must_use]
+    pub fn placeholders(mut self, placeholders: Placeholders) -> Self {
+        self.values.placeholders = placeholders;
+        self
+    }
+
+    /// What tells the time (R54): see [`ManualClock`](crate::ManualClock) for tests.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.values.clock = clock;
+        self
+    }
+}
+
+impl Deref for Options {
+    type Target = OptionValues;
+
+    fn deref(&self) -> &OptionValues {
+        &self.values
+    }
+}
+
+/// Only the crate's own tests set options in place.
+#[cfg(feature = "testing")]
+impl std::ops::DerefMut for Options {
+    fn deref_mut(&mut self) -> &mut OptionValues {
+        &mut self.values
+    }
+}
+
+/// What [`Options`] are set to.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct Options {
+pub struct OptionValues {
     /// What to do when there is no file, or when there is one.
     pub create: Create,
     /// When the pages of the file are verified at opening.
@@ -110,9 +289,9 @@ impl Default for Testing {
     }
 }
 
-impl Default for Options {
+impl Default for OptionValues {
     fn default() -> Self {
-        Options {
+        OptionValues {
             create: Create::default(),
             check: Check::default(),
             cache_bytes: 256 << 20,
@@ -135,10 +314,10 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl OptionValues {
     /// What a request to add tokens is decided under unless it says otherwise.
-    pub(crate) fn applied(&self) -> Applied {
-        Applied {
+    pub(crate) fn in_force(&self) -> OptionsInForce {
+        OptionsInForce {
             policy: self.policy,
             ownership: self.ownership,
             invalid_identifier: self.invalid_identifier,
@@ -187,9 +366,9 @@ impl Options {
 }
 
 // A clock need not be `Debug`.
-impl fmt::Debug for Options {
+impl fmt::Debug for OptionValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
+        f.debug_struct("OptionValues")
             .field("create", &self.create)
             .field("check", &self.check)
             .field("cache_bytes", &self.cache_bytes)
@@ -222,6 +401,12 @@ pub enum Create {
     Always,
 }
 
+named!(Create, Create, "ifMissing, never or always", {
+    IfMissing => "ifMissing",
+    Never => "never",
+    Always => "always",
+});
+
 /// When the pages of the file are verified at opening.
 ///
 /// Verifying reads the whole file, at some 2 GB a second where the system has it in memory.
@@ -239,6 +424,11 @@ pub enum Check {
     IfUnclean,
 }
 
+named!(Check, Check, "always or ifUnclean", {
+    Always => "always",
+    IfUnclean => "ifUnclean",
+});
+
 /// What a write does when as many requests wait as may ([`Limits::waiting_requests`]).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -250,3 +440,8 @@ pub enum WhenFull {
     /// write withdraws it.
     Wait,
 }
+
+named!(WhenFull, WhenFull, "busy or wait", {
+    Busy => "busy",
+    Wait => "wait",
+});

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::fault::{Fault, Field, FieldError};
-use crate::identifier::{Email, ExternalId, IdentifierKind, Identifiers, Phone};
+use crate::identifier::{Email, ExternalCustomerId, IdentifierKind, Identifiers, Phone};
 use crate::text;
 use crate::token::Token;
 
@@ -134,7 +134,7 @@ impl Placeholders {
         refuse_if(self.names_nobody(token.as_str()), Field::Token)
     }
 
-    pub(crate) fn check_external_id(&self, id: &ExternalId) -> Result<(), FieldError> {
+    pub(crate) fn check_external_id(&self, id: &ExternalCustomerId) -> Result<(), FieldError> {
         refuse_if(self.names_nobody(id.as_str()), Field::ExternalCustomerId)
     }
 
@@ -210,7 +210,7 @@ mod tests {
 
     #[track_caller]
     fn check(placeholders: &Placeholders, id: &str, is_one: bool) -> Result<(), FieldError> {
-        let given = Identifiers::new().with_external_customer_id(ExternalId::parse(id)?);
+        let given = Identifiers::new().with_external_customer_id(ExternalCustomerId::parse(id)?);
         let refused = |field| match is_one {
             true => Err(FieldError::new(field, Fault::Placeholder)),
             false => Ok(()),

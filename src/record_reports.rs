@@ -12,6 +12,7 @@ use crate::holding;
 use crate::identifier::ContactId;
 use crate::limits::{LimitExceeded, Limits};
 use crate::operation::{Operation, Size, Step};
+use crate::outcomes::Outcomes;
 use crate::report::{GonePhrases, MessageId, Status};
 use crate::rules::{self, BatchMode, FailedWithoutReason};
 use crate::seeded::{SeededFault, seeded};
@@ -163,7 +164,7 @@ struct ValidReport {
 ///     .token("100200300")
 ///     .reason("Forbidden: bot was blocked by the user");
 /// let outcomes = store.record_reports(RecordReports::new(bot).report(report)).wait()?.outcome;
-/// assert!(matches!(outcomes[0], Ok(ReportOutcome::Removed { .. })));
+/// assert!(matches!(outcomes.into_single()?, ReportOutcome::Removed { .. }));
 /// let ann = GivenIdentifiers::new().email("ann@example.com").parse()?;
 /// let found = store.snapshot()?.find(&ann, MatchPolicy::Cascade)?;
 /// assert!(found.ok_or("nobody")?.card.tokens.is_empty()); // the card stays
@@ -287,7 +288,7 @@ pub(crate) struct PreparedReports {
 }
 
 impl Operation for PreparedReports {
-    type Outcome = Vec<Result<ReportOutcome, EntryError>>;
+    type Outcome = Outcomes<ReportOutcome>;
 
     const KIND: OperationKind = OperationKind::RecordReports;
 

@@ -6,12 +6,13 @@ use std::fmt;
 
 use crate::fault::{Field, FieldError};
 use crate::limits::MESSAGE_ID_BYTES;
+use crate::names::named;
 use crate::subscriber::StatusCounts;
 use crate::text;
 use crate::time::Timestamp;
 
 /// What became of a message (R30).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Status {
     /// SENT.
@@ -22,31 +23,11 @@ pub enum Status {
     Clicked,
 }
 
-impl Status {
-    /// The published word: `SENT`, `FAILED` or `CLICKED`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Status::Sent => "SENT",
-            Status::Failed => "FAILED",
-            Status::Clicked => "CLICKED",
-        }
-    }
-
-    /// Reads the published word.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        [Status::Sent, Status::Failed, Status::Clicked]
-            .into_iter()
-            .find(|status| status.as_str() == word)
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+named!(Status, Status, "SENT, FAILED or CLICKED", {
+    Sent => "SENT",
+    Failed => "FAILED",
+    Clicked => "CLICKED",
+});
 
 /// The phrases in the reason of a FAILED report that say that its token is dead for good, besides
 /// Forbidden (R32).

@@ -4,6 +4,7 @@
 //! store holds is told to it, and what it decides is written by others.
 
 use crate::identifier::{ContactId, IdentifierKind, KindSet};
+use crate::names::named;
 use crate::report::{GonePhrases, Status};
 use crate::time::Timestamp;
 
@@ -19,28 +20,10 @@ pub enum MatchPolicy {
     TopPriority,
 }
 
-impl MatchPolicy {
-    /// Every one.
-    pub const ALL: &'static [Self] = &[Self::Cascade, Self::TopPriority];
-
-    /// Its name in JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Cascade => "cascade",
-            Self::TopPriority => "topPriority",
-        }
-    }
-
-    /// Reads the name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|policy| policy.as_str() == name)
-    }
-}
+named!(MatchPolicy, Policy, "cascade or topPriority", {
+    Cascade => "cascade",
+    TopPriority => "topPriority",
+});
 
 /// What becomes of a token that another contact holds already (R22).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -53,6 +36,11 @@ pub enum Ownership {
     Exclusive,
 }
 
+named!(Ownership, Ownership, "shared or exclusive", {
+    Shared => "shared",
+    Exclusive => "exclusive",
+});
+
 /// What an invalid identifier does to its entry (R13).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -63,6 +51,11 @@ pub enum InvalidIdentifier {
     /// It counts as not given, and the outcome names its kind.
     Ignore,
 }
+
+named!(InvalidIdentifier, InvalidIdentifier, "refuse or ignore", {
+    Refuse => "refuse",
+    Ignore => "ignore",
+});
 
 /// What becomes of a contact id that names no contact (R18).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -75,6 +68,11 @@ pub enum UnknownContactId {
     Reject,
 }
 
+named!(UnknownContactId, UnknownContactId, "adopt or reject", {
+    Adopt => "adopt",
+    Reject => "reject",
+});
+
 /// What a refused entry does to the rest of its request (R23).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -85,6 +83,11 @@ pub enum BatchMode {
     /// It refuses the request.
     AllOrNothing,
 }
+
+named!(BatchMode, BatchMode, "perEntry or allOrNothing", {
+    PerEntry => "perEntry",
+    AllOrNothing => "allOrNothing",
+});
 
 /// What finds the contact of an item of an upsert (R41). An external customer id in the item goes
 /// first under each.
@@ -103,34 +106,20 @@ pub enum DedupeOn {
     PhoneThenEmail,
 }
 
+named!(
+    DedupeOn,
+    DedupeOn,
+    "contactId, externalCustomerId, phone, email or phoneThenEmail",
+    {
+        ContactId => "contactId",
+        ExternalCustomerId => "externalCustomerId",
+        Phone => "phone",
+        Email => "email",
+        PhoneThenEmail => "phoneThenEmail",
+    }
+);
+
 impl DedupeOn {
-    /// Every one, in a fixed order.
-    pub const ALL: &'static [Self] = &[
-        Self::ContactId,
-        Self::ExternalCustomerId,
-        Self::Phone,
-        Self::Email,
-        Self::PhoneThenEmail,
-    ];
-
-    /// Its name in JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ContactId => "contactId",
-            Self::ExternalCustomerId => "externalCustomerId",
-            Self::Phone => "phone",
-            Self::Email => "email",
-            Self::PhoneThenEmail => "phoneThenEmail",
-        }
-    }
-
-    /// Reads the name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|on| on.as_str() == name)
-    }
-
     const fn kinds(self) -> &'static [IdentifierKind] {
         match self {
             Self::ContactId => &[IdentifierKind::ContactId],
@@ -142,6 +131,25 @@ impl DedupeOn {
     }
 }
 
+/// What an upsert may do with the contact of an item (R41).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UpsertMode {
+    /// A contact that is found is updated; otherwise one is created. The default.
+    #[default]
+    CreateOrUpdate,
+    /// An item that finds nobody is refused.
+    UpdateOnly,
+    /// An item that finds a contact is refused.
+    CreateOnly,
+}
+
+named!(UpsertMode, UpsertMode, "createOrUpdate, updateOnly or createOnly", {
+    CreateOrUpdate => "createOrUpdate",
+    UpdateOnly => "updateOnly",
+    CreateOnly => "createOnly",
+});
+
 /// What a FAILED report without a reason does (R32).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -152,6 +160,11 @@ pub enum FailedWithoutReason {
     /// It is counted and removes nothing.
     Keep,
 }
+
+named!(FailedWithoutReason, FailedWithoutReason, "remove or keep", {
+    Remove => "remove",
+    Keep => "keep",
+});
 
 /// The kinds to try, in order, until one names a contact (R14).
 pub(crate) fn kinds_to_try(
@@ -432,35 +445,6 @@ mod tests {
             }
         }
         Ok(())
-    }
-
-    #[test]
-    fn the_names_of_policies_and_of_what_finds_an_items_contact_are_the_published_ones() {
-        let policies = [
-            (MatchPolicy::Cascade, "cascade"),
-            (MatchPolicy::TopPriority, "topPriority"),
-        ];
-        assert_eq!(policies.map(|(policy, _)| policy), MatchPolicy::ALL);
-        for (policy, name) in policies {
-            assert_eq!(policy.as_str(), name);
-            assert_eq!(MatchPolicy::parse(name), Some(policy));
-        }
-        let found_by = [
-            (DedupeOn::ContactId, "contactId"),
-            (DedupeOn::ExternalCustomerId, "externalCustomerId"),
-            (DedupeOn::Phone, "phone"),
-            (DedupeOn::Email, "email"),
-            (DedupeOn::PhoneThenEmail, "phoneThenEmail"),
-        ];
-        assert_eq!(found_by.map(|(on, _)| on), DedupeOn::ALL);
-        for (on, name) in found_by {
-            assert_eq!(on.as_str(), name);
-            assert_eq!(DedupeOn::parse(name), Some(on));
-        }
-        for unknown in ["", "Cascade", "phone "] {
-            assert_eq!(MatchPolicy::parse(unknown), None);
-            assert_eq!(DedupeOn::parse(unknown), None);
-        }
     }
 
     #[test]

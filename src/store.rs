@@ -11,7 +11,7 @@ use crate::add_tokens::{AddTokens, TokensAdded};
 use crate::app::AppId;
 use crate::connect_app::{ConnectApp, DisconnectApp};
 use crate::erase::{Erase, Erased};
-use crate::error::{EntryError, Error, OpenError, StorageError};
+use crate::error::{Error, OpenError, StorageError};
 use crate::figures::Stats;
 use crate::forget_messages::{ForgetMessages, MessagesForgotten};
 use crate::identifier::ContactId;
@@ -19,8 +19,11 @@ use crate::limits::LimitExceeded;
 use crate::matching::ExplainedBy;
 use crate::operation::Operation;
 use crate::options::{Check, Create, Options, WhenFull};
+use crate::outcomes::Outcomes;
+use crate::pinned::Pinned;
 use crate::record_reports::{RecordReports, ReportOutcome};
 use crate::remove_token::{RemoveToken, TokenRemoved};
+use crate::rename_token::{RenameToken, TokenRenamed};
 use crate::sequence::SequenceNumber;
 use crate::snapshot::Snapshot;
 use crate::storage::{Disk, Engine, MemoryDisk, OpenAs, Place};
@@ -68,6 +71,7 @@ struct Inner {
     /// Weak: a handle of a closed store must not keep the file, and with it the lock.
     disk: Weak<dyn Disk>,
     wider_mode: Option<u32>,
+    pinned: Pinned,
 }
 
 impl ContactStore {
@@ -102,6 +106,7 @@ impl ContactStore {
     }
 
     fn open_at(place: &Place, options: Options) -> Result<Self, Error> {
+        options.limits.refuse_zero().map_err(OpenError::from)?;
         options.limits.validate().map_err(OpenError::from)?;
         let open_as = OpenAs {
             may_create: options.create != Create::Never,
@@ -133,6 +138,7 @@ impl ContactStore {
             explained_by: Arc::new(explained_by),
             disk,
             wider_mode,
+            pinned: Pinned::new(),
         };
         Ok(ContactStore {
             inner: Arc::new(inner),
@@ -157,6 +163,7 @@ impl ContactStore {
     /// failed.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let tables = self.inner.writer.snapshot()?;
+        self.inner.pinned.note(&tables, tables.held().sequence);
         Ok(Snapshot::new(tables, Arc::clone(&self.inner.explained_by)))
     }
 
@@ -190,7 +197,7 @@ impl ContactStore {
     pub fn add_tokens(&self, request: AddTokens) -> Pending<TokensAdded> {
         let options = &self.inner.options;
         self.submit_prepared(request.prepare(
-            options.applied(),
+            options.in_force(),
             &options.placeholders,
             options.limits,
             self.now(),
@@ -202,10 +209,7 @@ impl ContactStore {
     /// # Errors
     ///
     /// As for [`add_tokens`](ContactStore::add_tokens).
-    pub fn record_reports(
-        &self,
-        request: RecordReports,
-    ) -> Pending<Vec<Result<ReportOutcome, EntryError>>> {
+    pub fn record_reports(&self, request: RecordReports) -> Pending<Outcomes<ReportOutcome>> {
         let options = &self.inner.options;
         self.submit_prepared(request.prepare(
             options.failed_without_reason,
@@ -222,7 +226,7 @@ impl ContactStore {
     /// [`Error::LimitExceeded`]; [`Error::EntryRefused`] in the mode
     /// [`BatchMode::AllOrNothing`](crate::BatchMode::AllOrNothing); those of every write. A refused
     /// item is otherwise no error of the request but in its outcome.
-    pub fn upsert(&self, request: Upsert) -> Pending<Vec<Result<ContactUpserted, EntryError>>> {
+    pub fn upsert(&self, request: Upsert) -> Pending<Outcomes<ContactUpserted>> {
         let options = &self.inner.options;
         self.submit_prepared(request.prepare(
             options.unknown_contact_id,
@@ -239,6 +243,17 @@ impl ContactStore {
     /// [`Error::UnknownApp`]; those of every write. A token that nobody named holds is no error.
     pub fn remove_token(&self, request: RemoveToken) -> Pending<TokenRemoved> {
         self.submit(request)
+    }
+
+    /// Renames a token: a chat that migrated keeps its place on every card, its subscriber id and its
+    /// delivery state; with the subscriber that the new token may be already, it becomes one (R57).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownApp`]; [`Error::LimitExceeded`] when more contacts would hold the token, or a card
+    /// would have more text, than may be; those of every write. An unknown old token is no error.
+    pub fn rename_token(&self, request: RenameToken) -> Pending<TokenRenamed> {
+        self.submit(request.prepare(self.inner.options.limits))
     }
 
     /// Erases a contact: its identifiers, which are free again, and its tokens; a subscriber that no
@@ -320,6 +335,9 @@ impl ContactStore {
             index_is_complete: memory.index_is_complete,
             index_pending: memory.index_pending,
             card_bytes: memory.card_bytes,
+            version: env!("CARGO_PKG_VERSION"),
+            oldest_snapshot: inner.pinned.oldest(figures.held.sequence),
+            last_failure: figures.last_failure(),
             wider_mode: inner.wider_mode,
             needs_reopen,
             waiting_requests: load.requests,
@@ -331,6 +349,11 @@ impl ContactStore {
             group_sizes: figures.group_sizes(),
             operations: figures.operations(),
         })
+    }
+
+    /// Whether the store takes no writes until it is reopened (R49).
+    pub(crate) fn needs_reopen(&self) -> Result<bool, Error> {
+        self.inner.writer.needs_reopen()
     }
 
     /// Queues what could be prepared.

@@ -5,6 +5,7 @@
 use std::fmt;
 
 use crate::app::{AppId, AppNumber};
+use crate::fault::{Fault, Field, FieldError};
 use crate::identifier::ContactId;
 use crate::report::Status;
 use crate::time::Timestamp;
@@ -47,10 +48,17 @@ impl SubscriberId {
 
     /// Reads the decimal text form that [`Display`](fmt::Display) gives: digits without sign or
     /// leading zero.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let id = text.parse::<u64>().ok().map(SubscriberId)?;
-        (id.to_string() == text).then_some(id)
+    ///
+    /// # Errors
+    ///
+    /// Of the field `subscriberId`, [`Fault::NotASubscriberId`] when the text is anything else.
+    pub fn parse(text: &str) -> Result<Self, FieldError> {
+        let id = text.parse::<u64>().ok().map(SubscriberId);
+        id.filter(|id| id.to_string() == text)
+            .ok_or(FieldError::new(
+                Field::SubscriberId,
+                Fault::NotASubscriberId,
+            ))
     }
 
     /// The number.
@@ -85,6 +93,13 @@ pub struct StatusCounts {
 }
 
 impl StatusCounts {
+    /// Counts what the other counted, too.
+    pub(crate) fn add(&mut self, other: StatusCounts) {
+        self.sent = self.sent.saturating_add(other.sent);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.clicked = self.clicked.saturating_add(other.clicked);
+    }
+
     pub(crate) fn count(&mut self, status: Status) {
         let counter = match status {
             Status::Sent => &mut self.sent,

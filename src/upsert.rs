@@ -13,14 +13,15 @@ use crate::fault::{Field, FieldError};
 use crate::fields;
 use crate::figures::{Became, OperationKind, Tally};
 use crate::identifier::{
-    ContactId, Email, ExternalId, IdentifierKind, Identifiers, KindSet, Phone,
+    ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, KindSet, Phone,
 };
 use crate::limits::{LimitExceeded, Limits};
 use crate::matching;
 use crate::new_contact::NewContact;
 use crate::operation::{Operation, Size, Step};
+use crate::outcomes::Outcomes;
 use crate::placeholders::Placeholders;
-use crate::rules::{self, BatchMode, DedupeOn, FoundByUpsert, UnknownContactId};
+use crate::rules::{self, BatchMode, DedupeOn, FoundByUpsert, UnknownContactId, UpsertMode};
 use crate::storage::{CardRow, Draft, Failure, FoundCard, find_card};
 use crate::text;
 use crate::time::{RequestTime, Timestamp};
@@ -201,7 +202,7 @@ impl ContactUpdate {
         }
         let contact_id = self.contact_id.map(ContactId::try_from).transpose();
         let external_customer_id = set_to(given(self.external_customer_id), |id| {
-            let id = ExternalId::take(id)?;
+            let id = ExternalCustomerId::take(id)?;
             placeholders.check_external_id(&id).map(|()| id)
         });
         let phone = set_to(given(self.phone), |phone| {
@@ -281,7 +282,7 @@ impl fmt::Debug for ContactUpdate {
 /// # store.add_tokens(AddTokens::new(bot).entry(TokenEntry::new("100200300").email("ann@example.com"))).wait()?;
 /// let ann = ContactUpdate::new().email("ann@example.com").phone("+380 50 000 00 01").field("city", "Kyiv");
 /// let outcomes = store.upsert(Upsert::new(DedupeOn::Email).contact(ann)).wait()?.outcome;
-/// assert_eq!(outcomes[0].as_ref().map(|it| it.card), Ok(CardChange::Updated));
+/// assert_eq!(outcomes.into_single()?.card, CardChange::Updated);
 /// // The email is found first: the phone of another contact is in conflict, and nothing is written.
 /// let bob = ContactUpdate::new().email("bob@example.com").phone("380500000001");
 /// let outcomes = store.upsert(Upsert::new(DedupeOn::Email).contact(bob)).wait()?.outcome;
@@ -295,6 +296,7 @@ pub struct Upsert {
     contacts: Vec<ContactUpdate>,
     at: Option<Timestamp>,
     unknown_contact_id: Option<UnknownContactId>,
+    upsert_mode: UpsertMode,
     mode: BatchMode,
 }
 
@@ -307,6 +309,7 @@ impl Upsert {
             contacts: Vec::new(),
             at: None,
             unknown_contact_id: None,
+            upsert_mode: UpsertMode::default(),
             mode: BatchMode::default(),
         }
     }
@@ -339,6 +342,25 @@ impl Upsert {
         self
     }
 
+    /// Only creating, or only updating, contacts (R41).
+    ///
+    /// ```
+    /// # use contact_store::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = ContactStore::open_in_memory(Options::default())?;
+    /// let ann = ContactUpdate::new().email("ann@example.com").first_name("Ann");
+    /// let request = Upsert::new(DedupeOn::Email).upsert_mode(UpsertMode::UpdateOnly).contact(ann);
+    /// let outcomes = store.upsert(request).wait()?.outcome;
+    /// assert_eq!(outcomes.all(), Err(EntryError::ContactNotFound)); // and no card was made
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn upsert_mode(mut self, mode: UpsertMode) -> Self {
+        self.upsert_mode = mode;
+        self
+    }
+
     /// With this treatment of the rest when an item is refused (R23).
     #[must_use]
     pub fn mode(mut self, mode: BatchMode) -> Self {
@@ -365,6 +387,7 @@ impl Upsert {
                 .collect(),
             time: RequestTime::new(clock, self.at),
             unknown_contact_id: self.unknown_contact_id.unwrap_or(unknown_contact_id),
+            upsert_mode: self.upsert_mode,
             mode: self.mode,
             limits,
         })
@@ -399,7 +422,7 @@ pub enum CardChange {
 /// off.
 struct ValidUpdate {
     contact_id: Option<ContactId>,
-    external_customer_id: Option<Option<ExternalId>>,
+    external_customer_id: Option<Option<ExternalCustomerId>>,
     phone: Option<Option<Phone>>,
     email: Option<Option<Email>>,
     first_name: Option<Option<String>>,
@@ -455,12 +478,13 @@ pub(crate) struct PreparedUpsert {
     size: Size,
     time: RequestTime,
     unknown_contact_id: UnknownContactId,
+    upsert_mode: UpsertMode,
     mode: BatchMode,
     limits: Limits,
 }
 
 impl Operation for PreparedUpsert {
-    type Outcome = Vec<Result<ContactUpserted, EntryError>>;
+    type Outcome = Outcomes<ContactUpserted>;
 
     const KIND: OperationKind = OperationKind::Upsert;
 
@@ -501,6 +525,13 @@ impl PreparedUpsert {
             return Ok(Err(EntryError::NothingToFindBy));
         };
         let found = matching::find_by(draft, kinds, &given)?;
+        match (self.upsert_mode, &found) {
+            (UpsertMode::UpdateOnly, None) => return Ok(Err(EntryError::ContactNotFound)),
+            (UpsertMode::CreateOnly, Some((found, _))) => {
+                return Ok(Err(EntryError::ContactExists(found.id)));
+            }
+            _ => {}
+        }
         if let Some((kind, contact)) = conflict(draft, found.as_ref(), &given)? {
             return Ok(Err(EntryError::Conflict { kind, contact }));
         }

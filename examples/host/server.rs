@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::causes::WithCauses;
 use super::routes::routes;
 use super::service::Service;
 use super::stream::Stream;
@@ -38,7 +39,10 @@ pub(crate) trait Stop {
 /// Serves until the end is asked for. Then nobody new is let in, silent connections are closed, and
 /// requests under way are answered, for at most half a minute or until the end is asked for again.
 pub(crate) async fn serve(listener: TcpListener, service: Service, stop: &mut impl Stop) {
-    let mending = tokio::spawn(service.clone().keep_open());
+    let mending = service.keep_open();
+    if let Err(error) = &mending {
+        service.settings().log.say(&WithCauses(error).to_string());
+    }
     let (stopping, stopped) = watch::channel(());
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
@@ -63,7 +67,8 @@ pub(crate) async fn serve(listener: TcpListener, service: Service, stop: &mut im
         () = stop.asked() => {}
     }
     connections.shutdown().await;
-    mending.abort();
+    // It waits for a reopening that is under way.
+    drop(tokio::task::spawn_blocking(move || drop(mending)));
 }
 
 async fn accept(

@@ -1,16 +1,14 @@
 //! The store as the endpoints use it: writes are awaited, reads go to threads that may wait.
-//!
-//! Every error of the store comes through here, so that none goes by unnoticed.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use contact_store::{ContactStore, Error, Limits, MatchPolicy, Pending, Snapshot};
+use contact_store::{ContactStore, Error, KeepOpen, Limits, MatchPolicy, Pending, Snapshot};
 use tokio::task::spawn_blocking;
 
 use super::answer::Refusal;
 use super::guard::Guard;
-use super::health::Health;
+use super::health;
 use super::log::Log;
 use super::room::Room;
 
@@ -53,7 +51,6 @@ pub(crate) struct Service(Arc<Inner>);
 struct Inner {
     store: ContactStore,
     settings: Settings,
-    health: Health,
     bodies: Room,
     answers: Room,
 }
@@ -62,7 +59,6 @@ impl Service {
     pub(crate) fn new(store: ContactStore, settings: Settings) -> Self {
         Service(Arc::new(Inner {
             store,
-            health: Health::new(),
             bodies: Room::new(settings.body_bytes),
             answers: Room::new(settings.answer_bytes),
             settings,
@@ -94,22 +90,14 @@ impl Service {
         .await
     }
 
-    /// Reopens the store whenever that is needed.
-    pub(crate) async fn keep_open(self) {
-        let Inner {
-            store,
-            settings,
-            health,
-            ..
-        } = &*self.0;
-        health.keep_open(store, &settings.log).await;
+    /// Reopens the store whenever that is needed, while what this gives is held.
+    pub(crate) fn keep_open(&self) -> Result<KeepOpen, Error> {
+        health::keep_open(self.store(), self.settings().log.clone())
     }
 
     /// Awaits a write. Who goes away does not cancel it: it is queued already.
     pub(crate) async fn written<T>(&self, write: Pending<T>) -> Result<T, Refusal> {
-        let committed = write.await.map_err(Refusal::from);
-        let committed = committed.inspect_err(|refusal| self.note(refusal));
-        Ok(committed?.outcome)
+        Ok(write.await?.outcome)
     }
 
     /// Answers from the last durable state, on a thread that may wait: what is read may have to come
@@ -131,13 +119,6 @@ impl Service {
         let store = self.0.store.clone();
         let asked = spawn_blocking(move || ask(&store)).await;
         // It panicked: what it says is on standard error, and holds no value of a request (R52).
-        let asked = asked.unwrap_or(Err(Error::Panicked.into()));
-        asked.inspect_err(|refusal| self.note(refusal))
-    }
-
-    fn note(&self, refusal: &Refusal) {
-        if let Refusal::Store(error) = refusal {
-            self.0.health.note(error);
-        }
+        asked.unwrap_or(Err(Error::Panicked.into()))
     }
 }

@@ -10,7 +10,7 @@
 //! the person, by hand, in the private chat with the bot. An entry names only the one identifier that
 //! was proved; what a person says about himself beside it is not even read.
 
-use contact_store::{ExternalId, Phone, Timestamp, Token};
+use contact_store::{ExternalCustomerId, Phone, Timestamp, Token};
 
 use super::deep_link::{BadLink, DeepLinks};
 use super::update::{Chat, ChatKind, MemberChanged, Message, SharedContact, Update, User};
@@ -50,7 +50,7 @@ pub enum Action {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Proved {
     /// By a deep link.
-    CustomerId(ExternalId),
+    CustomerId(ExternalCustomerId),
     /// By Telegram.
     Phone(Phone),
 }

@@ -4,7 +4,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use contact_store::{AppId, ExternalId};
+use contact_store::{AppId, ExternalCustomerId};
 
 use super::store_flags::{self, StoreFlags};
 
@@ -60,7 +60,7 @@ pub enum Task {
     /// Print the payload of a link.
     MakeLink {
         /// The customer whom it names.
-        customer: ExternalId,
+        customer: ExternalCustomerId,
         /// How long it lives, in seconds.
         expires_in: u64,
     },
@@ -138,8 +138,10 @@ fn read_app(text: &OsStr) -> Result<AppId, &'static str> {
     app.ok_or("--app is a UUID")
 }
 
-fn read_customer(text: &OsStr) -> Result<ExternalId, &'static str> {
-    let id = text.to_str().and_then(|text| ExternalId::parse(text).ok());
+fn read_customer(text: &OsStr) -> Result<ExternalCustomerId, &'static str> {
+    let id = text
+        .to_str()
+        .and_then(|text| ExternalCustomerId::parse(text).ok());
     id.ok_or("--make-link is a customer id, not blank and without control characters")
 }
 

@@ -30,7 +30,7 @@
 
 use std::fmt;
 
-use contact_store::{AppId, ExternalId};
+use contact_store::{AppId, ExternalCustomerId};
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -127,7 +127,11 @@ impl DeepLinks {
     /// # Errors
     ///
     /// [`CannotSign`]: what does not fit into 64 characters.
-    pub fn sign(&self, customer: &ExternalId, expires_at: u64) -> Result<String, CannotSign> {
+    pub fn sign(
+        &self,
+        customer: &ExternalCustomerId,
+        expires_at: u64,
+    ) -> Result<String, CannotSign> {
         let text = customer.as_str();
         let uuid = Uuid::of(text);
         let (version, id) = match &uuid {
@@ -151,7 +155,7 @@ impl DeepLinks {
     /// # Errors
     ///
     /// [`BadLink`]. Nothing of a payload counts before its tag is verified, in constant time.
-    pub fn verify(&self, payload: &str, now: u64) -> Result<ExternalId, BadLink> {
+    pub fn verify(&self, payload: &str, now: u64) -> Result<ExternalCustomerId, BadLink> {
         if payload.len() > PAYLOAD_CHARS {
             return Err(BadLink::TooLong);
         }
@@ -182,7 +186,8 @@ impl DeepLinks {
             Some((_, write)) => id.try_into().map(|id| write(&Uuid(id))).ok(),
             None => str::from_utf8(id).map(str::to_owned).ok(),
         };
-        ExternalId::parse(&id.ok_or(BadLink::NoCustomerId)?).map_err(|_| BadLink::NoCustomerId)
+        ExternalCustomerId::parse(&id.ok_or(BadLink::NoCustomerId)?)
+            .map_err(|_| BadLink::NoCustomerId)
     }
 }
 

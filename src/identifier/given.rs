@@ -6,7 +6,9 @@ use std::fmt;
 
 use crate::{
     fault::FieldError,
-    identifier::{ContactId, Email, ExternalId, IdentifierKind, Identifiers, KindSet, Phone},
+    identifier::{
+        ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, KindSet, Phone,
+    },
     text,
 };
 
@@ -47,7 +49,7 @@ impl GivenIdentifiers {
         self
     }
 
-    /// Gives an external id.
+    /// Gives an external customer id.
     #[must_use]
     pub fn external_customer_id(mut self, id: impl Into<String>) -> Self {
         self.external_customer_id = Some(id.into());
@@ -85,12 +87,12 @@ impl GivenIdentifiers {
     /// # Errors
     ///
     /// The fault of the first invalid one, in order of priority: see [`ContactId::parse`],
-    /// [`ExternalId::parse`], [`Phone::parse`] and [`Email::parse`].
+    /// [`ExternalCustomerId::parse`], [`Phone::parse`] and [`Email::parse`].
     pub fn parse(&self) -> Result<Identifiers, FieldError> {
         let external_customer_id = self.external_customer_id.as_deref();
         Ok(Identifiers {
             contact_id: self.contact_id.map(ContactId::try_from).transpose()?,
-            external_customer_id: parsed(external_customer_id, ExternalId::take)?,
+            external_customer_id: parsed(external_customer_id, ExternalCustomerId::take)?,
             phone: parsed(self.phone.as_deref(), Phone::parse)?,
             email: parsed(self.email.as_deref(), Email::take)?,
         })
@@ -109,7 +111,7 @@ impl GivenIdentifiers {
             }
             IdentifierKind::ExternalCustomerId => {
                 let text = self.external_customer_id.take();
-                identifiers.external_customer_id = parsed(text, ExternalId::take)?;
+                identifiers.external_customer_id = parsed(text, ExternalCustomerId::take)?;
             }
             IdentifierKind::Phone => {
                 identifiers.phone = parsed(self.phone.as_deref(), Phone::parse)?;
@@ -150,7 +152,7 @@ impl From<Identifiers> for GivenIdentifiers {
             contact_id: identifiers.contact_id.map(Into::into),
             external_customer_id: identifiers
                 .external_customer_id
-                .map(ExternalId::into_string),
+                .map(ExternalCustomerId::into_string),
             phone: identifiers.phone.map(Phone::digits),
             email: identifiers.email.map(Email::into_string),
         }
@@ -171,7 +173,9 @@ mod tests {
     use super::GivenIdentifiers;
     use crate::{
         fault::{Fault, Field, FieldError},
-        identifier::{ContactId, Email, ExternalId, IdentifierKind, Identifiers, KindSet, Phone},
+        identifier::{
+            ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, KindSet, Phone,
+        },
     };
 
     /// What option `Ignore` of R13 makes of `given`.
@@ -191,7 +195,7 @@ mod tests {
     fn r7_what_was_checked_is_handed_in_as_it_is() -> Result<(), FieldError> {
         let checked = Identifiers::new()
             .with_contact_id(ContactId::new(7)?)
-            .with_external_customer_id(ExternalId::parse(" Crm-1")?)
+            .with_external_customer_id(ExternalCustomerId::parse(" Crm-1")?)
             .with_phone(Phone::parse("380501234567")?)
             .with_email(Email::parse("Ann@example.com")?);
         for kinds in [
@@ -214,7 +218,7 @@ mod tests {
             .email(" Ann@Example.com. ");
         let expected = Identifiers::new()
             .with_contact_id(ContactId::new(7)?)
-            .with_external_customer_id(ExternalId::parse(" Crm-1")?)
+            .with_external_customer_id(ExternalCustomerId::parse(" Crm-1")?)
             .with_phone(Phone::parse("380501234567")?)
             .with_email(Email::parse("ann@example.com")?);
         assert_eq!(given.parse(), Ok(expected.clone()));

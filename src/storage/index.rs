@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::app::{AppId, AppNumber};
 use crate::error::EntryError;
-use crate::identifier::{ContactId, Email, ExternalId, Identifiers, Phone};
+use crate::identifier::{ContactId, Email, ExternalCustomerId, Identifiers, Phone};
 use crate::limits::{Limit, LimitExceeded};
 use crate::seeded::{SeededFault, seeded};
 use crate::subscriber::SubscriberId;
@@ -118,8 +118,8 @@ impl Draft<'_> {
         Ok(Ok(SubscriberId::of(app, tally.subscriber_ids)))
     }
 
-    /// Writes, creates or removes a subscriber with its index entry and its app's count. App and
-    /// token of a subscriber never change.
+    /// Writes, creates or removes a subscriber with its index entry and its app's count. The app
+    /// of a subscriber never changes.
     pub(crate) fn write_subscriber(
         &mut self,
         id: SubscriberId,
@@ -130,14 +130,14 @@ impl Draft<'_> {
             return Ok(());
         }
         self.put_or_insert(&id, before.is_none(), after)?;
+        let hasher = self.hasher();
+        let hash = |row: &SubscriberRow| hasher.token(row.app.0, row.token.as_str());
+        self.move_index_entry(Index::Tokens, before.map(hash), after.map(hash), id.value());
         let (row, appears) = match (before, after) {
             (None, Some(row)) => (row, true),
             (Some(row), None) => (row, false),
             _ => return Ok(()),
         };
-        let hash = Some(self.hasher().token(row.app.0, row.token.as_str()));
-        let (old, new) = if appears { (None, hash) } else { (hash, None) };
-        self.move_index_entry(Index::Tokens, old, new, id.value());
         self.change_tally(row.app, |tally| {
             tally.subscribers = moved(tally.subscribers, u64::from(appears), u64::from(!appears))?;
             Ok(())
@@ -212,7 +212,9 @@ pub(super) fn identifier_hashes(
     hasher: IndexHasher,
     identifiers: &Identifiers,
 ) -> [Option<IndexHash>; 3] {
-    let external = identifiers.external_customer_id().map(ExternalId::as_str);
+    let external = identifiers
+        .external_customer_id()
+        .map(ExternalCustomerId::as_str);
     let phone = identifiers.phone().map(Phone::as_u64);
     let email = identifiers.email().map(Email::as_str);
     [

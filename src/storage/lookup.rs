@@ -14,10 +14,12 @@ use crate::token::Token;
 
 use super::contact_ids;
 use super::guard::Failure;
+use super::record;
 use super::rows::{
-    AppRow, AppTallyRow, CardRow, FormerIdRow, MessageKey, MessageRow, RowKey as _, Rows,
-    SubscriberRow,
+    AppRow, AppTallyRow, CardRow, Each, FormerIdRow, MessageKey, MessageRow, Row as _, RowKey as _,
+    Rows, SubscriberRow,
 };
+use super::tables::Key;
 use super::unique::{Index, IndexHash};
 
 /// A card and the contact it is of.
@@ -152,6 +154,55 @@ pub(crate) fn subscribers_after(
         first = first.max(SubscriberId::new(after.value().saturating_add(1)));
     }
     rows.rows(&first.to_key(), &last.to_key(), most)
+}
+
+type Cards = Vec<(ContactId, CardRow)>;
+
+/// At most `most` cards behind the contact named, in order of contact ids (R56).
+pub(crate) fn cards_after(
+    rows: &impl Rows,
+    after: Option<ContactId>,
+    most: usize,
+) -> Result<Cards, Failure> {
+    let (first, last) = cards_behind(after);
+    rows.rows(&first, &last, most)
+}
+
+/// At most `most` cards behind the contact named that hold a token of an app, in order of contact ids;
+/// looks at no more than `look_at` cards. With the last card looked at, unless there are no more.
+pub(crate) fn cards_of_app_after(
+    rows: &impl Rows,
+    app: AppNumber,
+    after: Option<ContactId>,
+    most: usize,
+    look_at: usize,
+) -> Result<(Cards, Option<ContactId>), Failure> {
+    let (first, last) = cards_behind(after);
+    let mut found = Cards::new();
+    let (mut looked_at, mut stopped_at) = (0_usize, None);
+    if most == 0 || look_at == 0 || first > last {
+        return Ok((found, None));
+    }
+    let each: &mut Each<'_> = &mut |key, bytes| {
+        let (id, row) = record::decode_row::<CardRow>(&key, bytes)?;
+        if row.tokens.iter().any(|held| held.app() == app) {
+            found.push((id, row));
+        }
+        looked_at = looked_at.saturating_add(1);
+        if found.len() < most && looked_at < look_at {
+            return Ok(true);
+        }
+        stopped_at = Some(id);
+        Ok(false)
+    };
+    rows.walk(CardRow::TABLE, (&first, &last), true, each)?;
+    Ok((found, stopped_at))
+}
+
+/// The keys that contacts behind this one could have.
+fn cards_behind(after: Option<ContactId>) -> (Key, Key) {
+    let first = after.map_or(0, ContactId::value).saturating_add(1);
+    (Key::Int(first), Key::Int(u64::MAX))
 }
 
 /// At most `most` message tallies of an app behind the one named, in the byte order of their ids.

@@ -39,8 +39,8 @@ pub(crate) use self::draft::Draft;
 pub(crate) use self::engine::Engine;
 pub(crate) use self::guard::{Detached, Failure};
 pub(crate) use self::lookup::{
-    FoundCard, apps, find_card, find_subscriber, messages_after, next_contact_id,
-    subscriber_with_id, subscribers_after, was_contact_id_taken,
+    FoundCard, apps, cards_after, cards_of_app_after, find_card, find_subscriber, messages_after,
+    next_contact_id, subscriber_with_id, subscribers_after, was_contact_id_taken,
 };
 pub(crate) use self::meta::FORMAT;
 pub(crate) use self::open::{OpenAs, Place};

@@ -13,7 +13,7 @@ use bincode::{BorrowDecode, Encode};
 
 use crate::app::{AccessKey, AppId, AppName, AppNumber};
 use crate::fields::ContactFields;
-use crate::identifier::{ContactId, Email, ExternalId, Identifiers, Phone};
+use crate::identifier::{ContactId, Email, ExternalCustomerId, Identifiers, Phone};
 use crate::report::Status;
 use crate::seeded::{SeededFault, seeded};
 use crate::sequence::SequenceNumber;
@@ -272,7 +272,7 @@ impl Row for CardRow {
             external_id: self
                 .identifiers
                 .external_customer_id()
-                .map(ExternalId::as_str),
+                .map(ExternalCustomerId::as_str),
             phone: self.identifiers.phone().map(Phone::as_u64),
             email: self.identifiers.email().map(Email::as_str),
             fields: FieldRecord::of(&self.fields).count() as u64,
@@ -332,7 +332,8 @@ pub(super) fn identifiers(
 ) -> Result<Identifiers, Failure> {
     let mut identifiers = Identifiers::default();
     if let Some(id) = external_id {
-        identifiers = identifiers.with_external_customer_id(ExternalId::from_stored(id.to_owned()));
+        identifiers =
+            identifiers.with_external_customer_id(ExternalCustomerId::from_stored(id.to_owned()));
     }
     if let Some(phone) = phone {
         identifiers = identifiers.with_phone(Phone::from_u64(phone).ok_or(MALFORMED)?);
@@ -850,7 +851,7 @@ mod tests {
             created_at: Timestamp::from_millis(1_700_000_000_000),
             created_through: Some(AppNumber(3)),
             identifiers: Identifiers::new()
-                .with_external_customer_id(ExternalId::from_stored("shop-1".to_owned()))
+                .with_external_customer_id(ExternalCustomerId::from_stored("shop-1".to_owned()))
                 .with_email(Email::from_stored("ann@example.com".to_owned())),
             fields: fields(),
             tokens: vec![HeldTokenRow {

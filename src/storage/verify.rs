@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::app::{AppId, AppNumber};
-use crate::identifier::{ContactId, Email, ExternalId};
+use crate::identifier::{ContactId, Email, ExternalCustomerId};
 use crate::sequence::SequenceNumber;
 use crate::subscriber::SubscriberId;
 
@@ -345,7 +345,7 @@ impl Check<'_> {
             let canonical = check.snapshot.has_old_forms()
                 || identifiers
                     .external_customer_id()
-                    .is_none_or(|id| ExternalId::parse(id.as_str()).as_ref() == Ok(id))
+                    .is_none_or(|id| ExternalCustomerId::parse(id.as_str()).as_ref() == Ok(id))
                     && identifiers
                         .email()
                         .is_none_or(|email| Email::parse(email.as_str()).as_ref() == Ok(email));

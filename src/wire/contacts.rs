@@ -4,13 +4,14 @@
 
 use crate::error::{Error, JsonError, JsonFault};
 use crate::limits::Limits;
-use crate::rules::DedupeOn;
+use crate::rules::{DedupeOn, UpsertMode};
 use crate::upsert::{Change, ContactUpdate, Upsert};
 
 use super::json::{Value, at, may_be_shown};
 use super::request::{body_members, entries, given_contact_id, required};
 
-/// Reads the body of a request to create or update contacts, `{"contacts": [...], "dedupeOn"}`.
+/// Reads the body of a request to create or update contacts, `{"contacts": [...], "dedupeOn",
+/// "upsertMode"}`; `upsertMode` is optional: `createOrUpdate`, `updateOnly` or `createOnly`.
 ///
 /// `dedupeOn` is `contactId`, `externalCustomerId`, `phone`, `email` or `phoneThenEmail`. An item has
 /// any of `contactId`, `externalCustomerId`, `phone`, `email`, `firstName`, `lastName`,
@@ -25,29 +26,39 @@ use super::request::{body_members, entries, given_contact_id, required};
 /// [`Error::LimitExceeded`] when the body has more bytes, or more items, than a request may;
 /// [`Error::Json`] when something outside the items is wrong.
 pub fn parse_upsert(body: &[u8], limits: &Limits) -> Result<Upsert, Error> {
-    let [contacts, dedupe_on] = body_members(body, &["contacts", "dedupeOn"], limits)?;
+    let members = body_members(body, &["contacts", "dedupeOn", "upsertMode"], limits)?;
+    let [contacts, dedupe_on, mode] = members;
     let contacts = contacts.ok_or_else(|| at("")(JsonFault::Missing("contacts")))?;
-    upsert(contacts, dedupe_on, limits)
+    upsert(contacts, dedupe_on, mode, limits)
 }
 
 /// The request whose items are `contacts`.
 pub(super) fn upsert(
     contacts: Value<'_>,
     dedupe_on: Option<Value<'_>>,
+    mode: Option<Value<'_>>,
     limits: &Limits,
 ) -> Result<Upsert, Error> {
     let dedupe_on = required(dedupe_on, "", "dedupeOn")?.text();
     let dedupe_on = dedupe_on.and_then(|name| {
-        DedupeOn::parse(&name).ok_or(JsonFault::NotOneOf {
+        DedupeOn::parse(&name).map_err(|_| JsonFault::NotOneOf {
             expected: "contactId, externalCustomerId, phone, email or phoneThenEmail",
         })
     });
     let dedupe_on = dedupe_on.map_err(at("dedupeOn"))?;
+    let mode = mode.and_then(Value::given).map(upsert_mode).transpose();
+    let mode = mode.map_err(at("upsertMode"))?.unwrap_or_default();
     let contacts = entries(contacts, "contacts", limits)?;
     let updates = contacts.into_iter().enumerate().map(|(index, contact)| {
         update(contact, &format!("contacts[{index}]")).unwrap_or_else(ContactUpdate::malformed)
     });
-    Ok(Upsert::new(dedupe_on).contacts(updates))
+    Ok(Upsert::new(dedupe_on).upsert_mode(mode).contacts(updates))
+}
+
+fn upsert_mode(name: Value<'_>) -> Result<UpsertMode, JsonFault> {
+    UpsertMode::parse(&name.text()?).map_err(|_| JsonFault::NotOneOf {
+        expected: "createOrUpdate, updateOnly or createOnly",
+    })
 }
 
 const UPDATE: [&str; 9] = [

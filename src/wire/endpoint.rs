@@ -11,13 +11,18 @@ use crate::connect_app::ConnectApp;
 use crate::error::{Error, JsonFault};
 use crate::identifier::{ContactId, Identifiers};
 use crate::limits::Limits;
+use crate::remove_token::RemoveToken;
+use crate::rename_token::RenameToken;
 use crate::report::MessageId;
 use crate::rules::MatchPolicy;
 use crate::subscriber::SubscriberId;
 
 use super::fault::Refused;
 use super::json::{IntegerOrText, Value, at};
-use super::request::{app_id, body_members, canonical, required, subscriber_id, uuid};
+use super::request::{
+    app_id, body_members, canonical, contact_id, remove_token, rename_token, required,
+    subscriber_id, uuid,
+};
 
 /// Reads a request to connect an app, `{"name", "appUuid", "key"}`; only `name` is required. Gives
 /// the name besides, for the answer.
@@ -58,6 +63,28 @@ pub fn parse_contact_id(text: &str) -> Result<ContactId, Error> {
     Ok(ContactId::parse(text)?)
 }
 
+/// Reads the body of a request to take a token off one card, or off all, `{"token", "contactId"}`;
+/// `contactId` is optional (R45).
+///
+/// # Errors
+///
+/// [`Error::LimitExceeded`] when the body has more bytes than a request may; [`Error::Json`] when it
+/// is not of that form; [`Error::Field`] when the token or the contact id is invalid.
+pub fn parse_remove_token(app: AppId, body: &[u8], limits: &Limits) -> Result<RemoveToken, Error> {
+    let [token, contact] = body_members(body, &["token", "contactId"], limits)?;
+    remove_token(app, token, contact, "")
+}
+
+/// Reads the body of a request to rename a token, `{"token", "newToken"}` (R57).
+///
+/// # Errors
+///
+/// As for [`parse_remove_token`].
+pub fn parse_rename_token(app: AppId, body: &[u8], limits: &Limits) -> Result<RenameToken, Error> {
+    let [old, new] = body_members(body, &["token", "newToken"], limits)?;
+    rename_token(app, old, new, "")
+}
+
 /// Reads a look-up: any of the four identifiers, and `policy` (`cascade` or `topPriority`), for
 /// which there is `None` when it is not given.
 ///
@@ -83,7 +110,7 @@ pub fn parse_find(
 }
 
 fn policy_named(value: Value<'_>) -> Result<MatchPolicy, JsonFault> {
-    MatchPolicy::parse(&value.text()?).ok_or(JsonFault::NotOneOf {
+    MatchPolicy::parse(&value.text()?).map_err(|_| JsonFault::NotOneOf {
         expected: "cascade or topPriority",
     })
 }
@@ -102,6 +129,20 @@ pub fn parse_subscribers_page(
     let [after, limit] = page(body, limits)?;
     let after = after.map(subscriber_id).transpose();
     Ok((after.map_err(at("after"))?, rows(limit)?))
+}
+
+/// The same for a page of contacts (R56).
+///
+/// # Errors
+///
+/// As for [`parse_subscribers_page`], and [`Error::Field`] for an invalid contact id.
+pub fn parse_contacts_page(
+    body: &[u8],
+    limits: &Limits,
+) -> Result<(Option<ContactId>, Option<usize>), Error> {
+    let [after, limit] = page(body, limits)?;
+    let after = after.map(|after| contact_id(after, "after")).transpose()?;
+    Ok((after, rows(limit)?))
 }
 
 /// The same for a page of message tallies.

@@ -42,6 +42,8 @@ pub fn entry_code(error: &EntryError) -> &'static str {
         EntryError::UnknownContactId => "unknownContactId",
         EntryError::ContactIdErased(_) => "contactIdErased",
         EntryError::NothingToFindBy => "nothingToFindBy",
+        EntryError::ContactNotFound => "contactNotFound",
+        EntryError::ContactExists(_) => "contactExists",
         EntryError::Conflict { .. } => "conflict",
         EntryError::LimitExceeded(_) => "limitExceeded",
         EntryError::ContactIdsExhausted => "contactIdsExhausted",
@@ -82,6 +84,9 @@ fn field_code(error: &FieldError) -> &'static str {
         Fault::DomainLabel => "domainLabel",
         Fault::NonAsciiDomain => "nonAsciiDomain",
         Fault::Idna => "idna",
+        Fault::NotAUuid => "notAUuid",
+        Fault::NotASubscriberId => "notASubscriberId",
+        Fault::NotOneOf { .. } => "notOneOf",
     }
 }
 
@@ -115,6 +120,7 @@ fn open_code(error: &OpenError) -> &'static str {
         OpenError::OtherCanonicalForms { .. } => "otherCanonicalForms",
         OpenError::Damaged(_) => "damaged",
         OpenError::LimitTooHigh(_) => "limitTooHigh",
+        OpenError::LimitZero(_) => "limitZero",
         OpenError::Io(_) => "io",
         OpenError::Thread(_) => "noThread",
         OpenError::Random => "noRandomBytes",
@@ -150,6 +156,12 @@ pub fn error(error: &Error) -> impl Serialize {
     Refused {
         error: Box::new(form(error, None)),
     }
+}
+
+/// The same for the error of one entry, as it stands among the `results`.
+#[must_use]
+pub fn entry_error(error: &EntryError) -> impl Serialize {
+    Refused::entry(error)
 }
 
 /// The same for an error of one line of a log, counted from 1: with its `line`.
@@ -281,7 +293,7 @@ fn entry_form(error: &EntryError) -> Form {
         EntryError::Field(error) => plain.field(error),
         EntryError::Json(error) => plain.json(error),
         EntryError::LimitExceeded(error) => plain.limit(error),
-        EntryError::ContactIdErased(id) => Form {
+        EntryError::ContactIdErased(id) | EntryError::ContactExists(id) => Form {
             contact_id: Some(id.value()),
             ..plain
         },

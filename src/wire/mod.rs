@@ -58,10 +58,12 @@
 //! | `contactIdOutOfRange` | request, entry | an invalid `contactId` (R2) |
 //! | `notADigit`, `misplacedPlus`, `digitCount`, `leadingZero`, `ambiguousZero`, `ambiguousMark` | request, entry | an invalid `phone` (R4) |
 //! | `noAtSign`, `localPartLength`, `localPartWhiteSpace`, `notOneAddress`, `domainLength`, `domainLabel`, `nonAsciiDomain`, `idna` | request, entry | an invalid `email` (R5) |
+//! | `notAUuid`, `notASubscriberId` | | a text that a host hands to `parse` is not an id; in a request both are `notOneOf` |
 //! | `noIdentifier` | entry | no identifier is given (R13) |
 //! | `unknownContactId`, `contactIdErased` | entry | the contact id cannot be adopted (R18) |
 //! | `oneOfTokenAndSubscriber` | entry | a report names both or neither (R36) |
 //! | `nothingToFindBy` | entry | an item of an upsert has no identifier that could find its contact (R41) |
+//! | `contactNotFound`, `contactExists` | entry | an item of an upsert that may only update, or only create (R41) |
 //! | `conflict` | entry | an identifier that cannot be put on the card; `kind` and `contactId` say which and what is in the way (R42) |
 //! | `noRecipient`, `appWithoutNumber`, `numberWithoutApp` | request | no recipient is given (R39) |
 //! | `unknownSubscriber`, `unknownContact`, `noToken` | request | the recipient cannot be reached (R39) |
@@ -75,9 +77,10 @@
 //! | `indeterminate` | request | the commit failed (R49); in when `sequence` is reached |
 //! | `needsReopen`, `closed`, `snapshotExpired`, `answerTaken`, `closeIncomplete` | request | the store's state |
 //! | `io`, `corrupt`, `storageStopped`, `storagePanicked` | request | reading failed |
-//! | `notFound`, `alreadyExists`, `alreadyOpen`, `symbolicLink`, `notAFile`, `emptyFile`, `halfCreated`, `foreignFile`, `newerFormat`, `otherCanonicalForms`, `damaged`, `limitTooHigh`, `noThread`, `noRandomBytes` | opening | the store cannot be opened (R50, R51) |
+//! | `notFound`, `alreadyExists`, `alreadyOpen`, `symbolicLink`, `notAFile`, `emptyFile`, `halfCreated`, `foreignFile`, `newerFormat`, `otherCanonicalForms`, `damaged`, `limitTooHigh`, `limitZero`, `noThread`, `noRandomBytes` | opening | the store cannot be opened (R50, R51) |
 
 mod answer;
+mod card;
 mod contacts;
 mod endpoint;
 mod fault;
@@ -87,16 +90,18 @@ mod request;
 mod send;
 
 pub use answer::{
-    app_connected, app_disconnected, apps, card, contact_found, contacts_upserted, erased,
-    explanation, messages, messages_forgotten, recipients, reports_recorded, subscribers,
-    token_removed, tokens_added, verified,
+    app_connected, app_disconnected, apps, card, contact_found, contact_page, contact_upserted,
+    contacts, contacts_upserted, erased, explanation, messages, messages_forgotten, recipients,
+    report_recorded, reports_recorded, subscribers, token_added, token_removed, token_renamed,
+    tokens_added, verified,
 };
+pub use card::parse_card;
 pub use contacts::parse_upsert;
 pub use endpoint::{
-    host_error, parse_app_id, parse_connect_app, parse_contact_id, parse_find, parse_messages_page,
-    parse_subscribers_page,
+    host_error, parse_app_id, parse_connect_app, parse_contact_id, parse_contacts_page, parse_find,
+    parse_messages_page, parse_remove_token, parse_rename_token, parse_subscribers_page,
 };
-pub use fault::{code, entry_code, error, error_at_line};
+pub use fault::{code, entry_code, entry_error, error, error_at_line};
 pub use line::Line;
 pub use request::{check_request_size, parse_add_tokens, parse_identifiers, parse_reports};
 pub use send::parse_send_request;

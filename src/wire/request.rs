@@ -11,10 +11,13 @@ use crate::fault::Field;
 use crate::identifier::{ContactId, GivenIdentifiers, IdentifierKind, Identifiers};
 use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::record_reports::{RecordReports, Report};
+use crate::remove_token::RemoveToken;
+use crate::rename_token::RenameToken;
 use crate::report::Status;
 use crate::subscriber::SubscriberId;
 use crate::text;
 use crate::time::Timestamp;
+use crate::token::Token;
 
 use super::json::{BYTE_ORDER_MARK, IntegerOrText, Value, at};
 
@@ -232,6 +235,43 @@ pub(super) fn member_path(path: &str, member: &str) -> String {
     format!("{path}.{member}")
 }
 
+/// The request to take a token off one card, or off all; `path` is where its members stand.
+pub(super) fn remove_token(
+    app: AppId,
+    token: Option<Value<'_>>,
+    contact: Option<Value<'_>>,
+    path: &str,
+) -> Result<RemoveToken, Error> {
+    let token = token_at(token, path, "token")?;
+    Ok(match contact.and_then(Value::given) {
+        Some(contact) => {
+            let contact = contact_id(contact, &member_path(path, "contactId"))?;
+            RemoveToken::of(app, token, contact)
+        }
+        None => RemoveToken::of_all(app, token),
+    })
+}
+
+/// The request to rename a token.
+pub(super) fn rename_token(
+    app: AppId,
+    old: Option<Value<'_>>,
+    new: Option<Value<'_>>,
+    path: &str,
+) -> Result<RenameToken, Error> {
+    let old = token_at(old, path, "token")?;
+    Ok(RenameToken::new(app, old, token_at(new, path, "newToken")?))
+}
+
+pub(super) fn token_at(
+    value: Option<Value<'_>>,
+    path: &str,
+    member: &'static str,
+) -> Result<Token, Error> {
+    let token = required(value, path, member)?.text_or_integer();
+    Ok(Token::parse(token.map_err(at(member_path(path, member)))?)?)
+}
+
 pub(super) fn required<'a>(
     value: Option<Value<'a>>,
     path: &str,
@@ -294,13 +334,13 @@ fn report(index: usize, value: Value<'_>) -> Result<Report, JsonError> {
 }
 
 fn status(value: Value<'_>) -> Result<Status, JsonFault> {
-    Status::parse(&value.text()?).ok_or(JsonFault::NotOneOf {
+    Status::parse(&value.text()?).map_err(|_| JsonFault::NotOneOf {
         expected: "SENT, FAILED or CLICKED",
     })
 }
 
 pub(super) fn subscriber_id(value: Value<'_>) -> Result<SubscriberId, JsonFault> {
-    SubscriberId::parse(&value.text()?).ok_or(JsonFault::NotOneOf {
+    SubscriberId::parse(&value.text()?).map_err(|_| JsonFault::NotOneOf {
         expected: "a subscriber id: decimal digits without a leading 0",
     })
 }

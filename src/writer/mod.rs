@@ -126,15 +126,30 @@ impl Writer {
     /// The figures as they stand, whether the store takes no writes until it is reopened, and what it
     /// keeps in memory.
     pub(crate) fn figures(&self) -> Result<(Figures, bool, MemoryHeld), Error> {
-        let phase = self.shared.phase.read();
-        let (needs_reopen, snapshot) = match &*phase.unwrap_or_else(PoisonError::into_inner) {
-            Phase::Open(snapshot) => (snapshot.is_broken(), Some(Arc::clone(snapshot))),
-            Phase::Failed(snapshot) => (true, snapshot.clone()),
-            Phase::Closed => return Err(Error::Closed),
-        };
-        let memory = snapshot.map_or_else(MemoryHeld::default, |snapshot| snapshot.memory());
+        let needs_reopen = self.needs_reopen()?;
+        let memory = self.held_in_memory();
         // A copy, so that the writer does not wait while it is read.
         Ok((self.shared.figures().clone(), needs_reopen, memory))
+    }
+
+    fn held_in_memory(&self) -> MemoryHeld {
+        let phase = self.shared.phase.read();
+        let snapshot = match &*phase.unwrap_or_else(PoisonError::into_inner) {
+            Phase::Open(snapshot) => Some(Arc::clone(snapshot)),
+            Phase::Failed(snapshot) => snapshot.clone(),
+            Phase::Closed => None,
+        };
+        snapshot.map_or_else(MemoryHeld::default, |snapshot| snapshot.memory())
+    }
+
+    /// Whether the store takes no writes until it is reopened.
+    pub(crate) fn needs_reopen(&self) -> Result<bool, Error> {
+        let phase = self.shared.phase.read();
+        match &*phase.unwrap_or_else(PoisonError::into_inner) {
+            Phase::Open(snapshot) => Ok(snapshot.is_broken()),
+            Phase::Failed(_) => Ok(true),
+            Phase::Closed => Err(Error::Closed),
+        }
     }
 
     /// The last durable state.
@@ -306,7 +321,7 @@ impl Writing {
             Err(cause) => {
                 self.fail();
                 let answers = after_failure(decided, current.state().sequence, &cause);
-                self.answer(answers, Figures::commit_failed);
+                self.answer(answers, |figures| figures.commit_failed(&cause));
                 return;
             }
         };

@@ -21,15 +21,15 @@ mod upsert;
 mod view;
 
 use contact_store::{
-    AppId, AppName, Applied, BatchMode, ContactId, Email, ExternalId, FailedWithoutReason, Fault,
+    AppId, AppName, BatchMode, ContactId, Email, ExternalCustomerId, FailedWithoutReason, Fault,
     Field, GonePhrases, IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy, MessageId,
-    Options, Ownership, Phone, Placeholders, Status, Token, UnknownContactId,
+    Options, OptionsInForce, Ownership, Phone, Placeholders, Status, Token, UnknownContactId,
 };
 
 pub use question::{Question, Shown};
 pub use request::{
-    Add, Added, Answer, Choices, Entry, Given, Outcome, Place, Refusal, Refused, Reported, Reports,
-    Request, Said, Waiting,
+    Add, Added, Answer, Choices, Entry, Given, Outcome, Place, Refusal, Refused, Renamed, Reported,
+    Reports, Request, Said, Waiting,
 };
 pub use upsert::{FieldName, Item, To, Upserted, Upserts};
 pub use view::{Names, Probes};
@@ -205,6 +205,12 @@ impl Model {
                 let from = self.remove(*app, token, *contact);
                 Ok(((!from.is_empty()).into(), Outcome::Removed(from)))
             }
+            Request::Rename { app, old, new } => {
+                self.connected(*app)?;
+                let before = self.clone();
+                let renamed = self.rename(*app, old, new)?;
+                Ok(((*self != before).into(), Outcome::Renamed(renamed)))
+            }
             Request::Erase { contact } => {
                 let erased = self.erase(*contact);
                 Ok((erased.into(), Outcome::Erased(erased)))
@@ -271,13 +277,13 @@ impl Model {
         self.check_entries(add.entries.len())?;
         self.connected(add.app)?;
         let settings = &self.settings;
-        let mut applied = Applied::default();
-        applied.policy = add.policy.unwrap_or(settings.policy);
-        applied.ownership = add.ownership.unwrap_or(settings.ownership);
-        applied.invalid_identifier = add
+        let mut in_force = OptionsInForce::default();
+        in_force.policy = add.policy.unwrap_or(settings.policy);
+        in_force.ownership = add.ownership.unwrap_or(settings.ownership);
+        in_force.invalid_identifier = add
             .invalid_identifier
             .unwrap_or(settings.invalid_identifier);
-        applied.unknown_contact_id = add
+        in_force.unknown_contact_id = add
             .unknown_contact_id
             .unwrap_or(settings.unknown_contact_id);
         let at = not_after(clock, add.at.unwrap_or(clock));
@@ -285,29 +291,29 @@ impl Model {
         let mut outcomes = Vec::new();
         for (index, entry) in add.entries.iter().enumerate() {
             let before = self.clone();
-            let outcome = self.add_entry(add.app, entry, applied, at);
+            let outcome = self.add_entry(add.app, entry, in_force, at);
             changed |= *self != before;
             if let (Err(refusal), BatchMode::AllOrNothing) = (&outcome, add.mode) {
                 return Err(Refused::Entry(index, refusal.clone()));
             }
             outcomes.push(outcome);
         }
-        Ok((changed.into(), Outcome::Added(applied, outcomes)))
+        Ok((changed.into(), Outcome::Added(in_force, outcomes)))
     }
 
     fn add_entry(
         &mut self,
         app: AppId,
         entry: &Entry,
-        applied: Applied,
+        in_force: OptionsInForce,
         at: u64,
     ) -> Result<Added, Refusal> {
         let Valid {
             token,
             names,
             ignored,
-        } = self.valid(entry, applied.invalid_identifier)?;
-        let target = self.target(applied.policy, applied.unknown_contact_id, &names)?;
+        } = self.valid(entry, in_force.invalid_identifier)?;
+        let target = self.target(in_force.policy, in_force.unknown_contact_id, &names)?;
         let contact = target.contact;
         let mut card = match self.cards.iter().find(|card| card.id == contact) {
             // R15: nothing else of the contact changes.
@@ -330,7 +336,7 @@ impl Model {
             .copied()
             .filter(|id| *id != contact)
             .collect();
-        let moved = applied.ownership == Ownership::Exclusive && !others.is_empty();
+        let moved = in_force.ownership == Ownership::Exclusive && !others.is_empty();
 
         let connection = self.connection(app);
         let next = subscriber_id(connection, self.subscriber_ids[connection - 1] + 1);
@@ -463,10 +469,7 @@ impl Model {
 
     fn check_entries(&self, entries: usize) -> Result<(), Refused> {
         let most = self.settings.entries_per_request;
-        within(Limit::EntriesPerRequest, entries, most).map_err(|refusal| match refusal {
-            Refusal::Limit(limit, actual, most) => Refused::Limit(limit, actual, most),
-            other => Refused::Entry(0, other),
-        })
+        within(Limit::EntriesPerRequest, entries, most).map_err(of_request)
     }
 
     fn check_card(&self, card: &Card) -> Result<(), Refusal> {
@@ -526,6 +529,61 @@ impl Model {
         }
         self.set_holders(known.id, left);
         from
+    }
+
+    /// R57.
+    fn rename(&mut self, app: AppId, old: &str, new: &str) -> Result<Renamed, Refused> {
+        let Some(mut known) = self.by_token(app, old).cloned() else {
+            return Ok(Renamed::UnknownSubscriber);
+        };
+        let other = self.by_token(app, new).filter(|other| other.id != known.id);
+        let other = other.cloned();
+        known.token = new.to_owned();
+        if let Some(other) = &other {
+            let had = known.holders.len().max(other.holders.len());
+            let more = other
+                .holders
+                .iter()
+                .filter(|id| !known.holders.contains(id));
+            let more: Vec<u64> = more.copied().collect();
+            known.holders.extend(more);
+            if known.holders.len() > had {
+                let (now, most) = (known.holders.len(), self.settings.contacts_per_token);
+                within(Limit::ContactsPerToken, now, most).map_err(of_request)?;
+            }
+            known.counts.sent += other.counts.sent;
+            known.counts.failed += other.counts.failed;
+            known.counts.clicked += other.counts.clicked;
+            known.last_registered_at = known.last_registered_at.max(other.last_registered_at);
+            known.last_status = match (known.last_status, other.last_status) {
+                (Some(own), Some(others)) if others.1 <= own.1 => Some(own),
+                (own, others) => others.or(own),
+            };
+        }
+        let joined = other.as_ref().map(|other| other.id);
+        for holder in &known.holders {
+            let card = self.cards.iter().find(|card| card.id == *holder);
+            let mut card = card.expect("a holder has a card").clone();
+            let text = |card: &Card| card.tokens.iter().map(|it| it.token.len()).sum::<usize>();
+            let text_before = text(&card);
+            // The place of the old one is the one that is kept.
+            if card.tokens.iter().any(|held| held.subscriber == known.id) {
+                card.tokens.retain(|held| Some(held.subscriber) != joined);
+            }
+            for held in &mut card.tokens {
+                if held.subscriber == known.id || Some(held.subscriber) == joined {
+                    (held.subscriber, held.token) = (known.id, new.to_owned());
+                }
+            }
+            if text(&card) > text_before {
+                self.check_card(&card).map_err(of_request)?;
+            }
+            put(&mut self.cards, card, |card| card.id);
+        }
+        self.subscribers.retain(|is| Some(is.id) != joined);
+        let (id, holders) = (known.id, known.holders.clone());
+        put(&mut self.subscribers, known, |subscriber| subscriber.id);
+        Ok(Renamed::To(id, joined, holders))
     }
 
     /// A subscriber that nobody holds is none.
@@ -745,7 +803,7 @@ impl Model {
 
     /// R3: an external id that a request may give.
     fn external(&self, text: &str) -> Result<String, Refusal> {
-        let id = ExternalId::parse(text)?.as_str().to_owned();
+        let id = ExternalCustomerId::parse(text)?.as_str().to_owned();
         if self.is_placeholder(&id) {
             return Err(Refusal::Field(
                 Field::ExternalCustomerId,
@@ -789,6 +847,14 @@ fn within(limit: Limit, actual: usize, most: usize) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::Limit(limit, actual as u64, most as u64))
+}
+
+/// A limit that refuses the whole request.
+fn of_request(refusal: Refusal) -> Refused {
+    match refusal {
+        Refusal::Limit(limit, actual, most) => Refused::Limit(limit, actual, most),
+        other => Refused::Entry(0, other),
+    }
 }
 
 /// Puts `row` in the place of the one with its id, or at the end.

@@ -9,7 +9,7 @@ mod updates;
 #[expect(dead_code, reason = "its `main` is not run here")]
 mod example;
 
-use contact_store::{AppId, ExternalId};
+use contact_store::{AppId, ExternalCustomerId};
 use example::action::{Action, action};
 use example::deep_link::DeepLinks;
 use example::update;
@@ -34,8 +34,8 @@ fn links_of(app: AppId) -> DeepLinks {
     DeepLinks::new(app, KEY).unwrap()
 }
 
-fn customer(id: &str) -> ExternalId {
-    ExternalId::parse(id).unwrap()
+fn customer(id: &str) -> ExternalCustomerId {
+    ExternalCustomerId::parse(id).unwrap()
 }
 
 /// A sound link to the customer's card.

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use contact_store::{
-    AccessKey, AppName, BatchMode, ConnectApp, Error, GivenIdentifiers, Limits, MatchPolicy,
-    Ownership, RemoveToken, Token, UnknownContactId, wire,
+    AccessKey, AddTokens, AppName, BatchMode, ConnectApp, ContactUpdate, DedupeOn, Error,
+    GivenIdentifiers, Limits, MatchPolicy, Ownership, RecordReports, RemoveToken, Report, Status,
+    Token, TokenEntry, UnknownContactId, Upsert, wire,
 };
 
 use super::{add_body, report_body, text};
@@ -99,6 +100,185 @@ fn r26_r29_a_card_and_its_absence() {
     assert_eq!(
         text(&wire::card(&card)),
         r#"{"contactId":7,"externalCustomerId":"shop-7","phone":"380500000007","email":"ann@example.com","createdAt":1000,"createdThroughAppUuid":"00000000-0000-0000-0000-00000000000a","tokens":[]}"#
+    );
+}
+
+#[test]
+fn a_card_is_read_back_as_it_was_written() {
+    let store = filled(Ownership::Shared);
+    let limits = Limits::default();
+    let now = store.snapshot().unwrap();
+    let update = ContactUpdate::new()
+        .contact_id(7)
+        .first_name("Ann")
+        .last_name("")
+        .language_code("uk")
+        .time_zone("Europe/Kyiv")
+        .field("city", "Kyiv");
+    let request = Upsert::new(DedupeOn::ContactId).contact(update);
+    let upserted = store.upsert(request).wait().unwrap().outcome;
+    assert_eq!(
+        text(&wire::contact_upserted(upserted[0].as_ref().unwrap())),
+        r#"{"contactId":7,"contact":"updated","matchedBy":"contactId"}"#
+    );
+    let mut cards = now.contacts(None, 10).unwrap();
+    cards.extend(store.snapshot().unwrap().contacts(None, 10).unwrap());
+    assert!(cards.len() > 2);
+    for card in cards {
+        let json = text(&wire::card(&card));
+        assert_eq!(
+            wire::parse_card(json.as_bytes(), &limits).unwrap(),
+            card,
+            "{json}"
+        );
+    }
+}
+
+#[test]
+fn r52_r55_what_is_no_card_is_refused_with_its_place() {
+    let app = "00000000-0000-0000-0000-00000000000a";
+    let token = |token: &str| format!(r#"{{"contactId": 1, "createdAt": 1, "tokens": [{token}]}}"#);
+    let rows = [
+        ("[]".to_owned(), "expected object, found array"),
+        ("{}".to_owned(), "member \"contactId\" is required"),
+        (
+            r#"{"contactId": 1}"#.to_owned(),
+            "member \"createdAt\" is required",
+        ),
+        (
+            r#"{"contactId": 1, "createdAt": 1}"#.to_owned(),
+            "member \"tokens\" is required",
+        ),
+        (
+            r#"{"contactId": 0, "createdAt": 1, "tokens": []}"#.to_owned(),
+            "contactId must be an integer from 1 to 9223372036854775807",
+        ),
+        (
+            r#"{"contactId": 1, "phone": "12", "createdAt": 1, "tokens": []}"#.to_owned(),
+            "phone of 2 digits, must be 7 to 15",
+        ),
+        (
+            r#"{"contactId": 1, "fields": {"city": 7}, "createdAt": 1, "tokens": []}"#.to_owned(),
+            "fields.city: expected string, found number",
+        ),
+        (
+            r#"{"contactId": 1, "fields": {"a@example.com": 7}, "createdAt": 1, "tokens": []}"#
+                .to_owned(),
+            "fields: expected string, found number",
+        ),
+        (token("7"), "tokens[0]: expected object, found number"),
+        (token("{}"), "tokens[0]: member \"appUuid\" is required"),
+        (
+            token(&format!(
+                r#"{{"appUuid": "{app}", "token": "t", "subscriberId": 1}}"#
+            )),
+            "tokens[0].subscriberId: expected string, found number",
+        ),
+        (
+            token(&format!(
+                r#"{{"appUuid": "{app}", "token": "t", "subscriberId": "1"}}"#
+            )),
+            "tokens[0]: member \"addedAt\" is required",
+        ),
+    ];
+    for (json, expected) in rows {
+        let refused = wire::parse_card(json.as_bytes(), &Limits::default());
+        assert_eq!(refused.unwrap_err().to_string(), expected, "{json}");
+    }
+}
+
+#[test]
+fn r25_r36_one_outcome_is_written_as_it_stands_among_the_results() {
+    let store = filled(Ownership::Shared);
+    let entry = TokenEntry::new("t1").email("ann@example.com");
+    let refused = TokenEntry::new("t1");
+    let request = AddTokens::new(APP).entry(entry).entry(refused);
+    let added = store.add_tokens(request).wait().unwrap().outcome;
+    let results = format!(
+        r#"{{"results":[{},{}]}}"#,
+        text(&wire::token_added(added.entries[0].as_ref().unwrap())),
+        text(&wire::entry_error(added.entries[1].as_ref().unwrap_err())),
+    );
+    assert_eq!(results, text(&wire::tokens_added(&added)));
+    let report = Report::new(Status::Sent).token("t1");
+    let request = RecordReports::new(APP).report(report);
+    let recorded = store.record_reports(request).wait().unwrap().outcome;
+    assert_eq!(
+        text(&wire::report_recorded(recorded[0].as_ref().unwrap())),
+        r#"{"outcome":"recorded"}"#
+    );
+}
+
+#[test]
+fn r45_r57_tokens_are_removed_and_renamed() {
+    let store = filled(Ownership::Shared);
+    let limits = Limits::default();
+    let rename = |body: &[u8]| {
+        let request = wire::parse_rename_token(APP, body, &limits).unwrap();
+        text(&wire::token_renamed(
+            &store.rename_token(request).wait().unwrap().outcome,
+        ))
+    };
+    assert_eq!(
+        rename(br#"{"token": "t2", "newToken": -100}"#),
+        r#"{"outcome":"renamed","subscriberId":"2","contactIds":[1]}"#
+    );
+    assert_eq!(
+        rename(br#"{"token": "t1", "newToken": "-100"}"#),
+        r#"{"outcome":"joined","subscriberId":"1","joinedSubscriberId":"2","contactIds":[7,1]}"#
+    );
+    assert_eq!(
+        rename(br#"{"token": "t2", "newToken": "t3"}"#),
+        r#"{"outcome":"unknownSubscriber"}"#
+    );
+    let remove = |body: &[u8]| {
+        let request = wire::parse_remove_token(APP, body, &limits).unwrap();
+        text(&wire::token_removed(
+            &store.remove_token(request).wait().unwrap().outcome,
+        ))
+    };
+    assert_eq!(
+        remove(br#"{"token": -100, "contactId": "7"}"#),
+        r#"{"removedFrom":[7]}"#
+    );
+    assert_eq!(remove(br#"{"token": -100}"#), r#"{"removedFrom":[1]}"#);
+}
+
+#[test]
+fn r56_pages_of_contacts() {
+    let (store, _) = store_with(|_| {});
+    let body = br#"{"tokens": [{"token": "t1", "contactId": 1}, {"token": "t1", "contactId": 2}]}"#;
+    add_body(&store, body).unwrap();
+    let now = store.snapshot().unwrap();
+    let card = |id: u64| {
+        let app = "00000000-0000-0000-0000-00000000000a";
+        format!(
+            r#"{{"contactId":{id},"createdAt":1000,"createdThroughAppUuid":"{app}","tokens":[{{"appUuid":"{app}","token":"t1","subscriberId":"1","addedAt":1000}}]}}"#
+        )
+    };
+    assert_eq!(
+        text(&wire::contacts(&now.contacts(None, 5).unwrap())),
+        format!(r#"{{"contacts":[{},{}]}}"#, card(1), card(2))
+    );
+    let limits = Limits::default();
+    let question = |body: &[u8]| wire::parse_contacts_page(body, &limits);
+    let (after, limit) = question(br#"{"limit": "1"}"#).unwrap();
+    let page = now.contacts_of(APP, after, limit.unwrap()).unwrap();
+    assert_eq!(
+        text(&wire::contact_page(&page)),
+        format!(r#"{{"contacts":[{}],"next":1}}"#, card(1))
+    );
+    assert_eq!(question(br#"{"after": 1}"#).unwrap(), (page.next, None));
+    assert_eq!(question(br#"{"after": "1"}"#).unwrap(), (page.next, None));
+    let page = now.contacts_of(APP, page.next, 5).unwrap();
+    assert_eq!(
+        text(&wire::contact_page(&page)),
+        format!(r#"{{"contacts":[{}]}}"#, card(2))
+    );
+    let refused = question(br#"{"after": 0}"#).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "contactId must be an integer from 1 to 9223372036854775807"
     );
 }
 

@@ -61,7 +61,7 @@ fn the_sample_is_answered_as_it_says() {
         }
         assert_eq!(answers, expected);
         let summary = ended.unwrap();
-        assert_eq!(summary.lines, 71);
+        assert_eq!(summary.lines, 76);
         assert_eq!(summary.refused_lines, 19);
         assert_eq!(summary.entries, 70);
         assert_eq!(summary.refused_entries, 36);
@@ -418,7 +418,7 @@ fn every_option_of_a_store_is_a_flag() {
 
 #[test]
 fn r3_r32_placeholders_and_gone_phrases_are_extended_replaced_and_emptied_by_flags() {
-    let placeholders = |flags: &str| opened_with(flags).unwrap().placeholders;
+    let placeholders = |flags: &str| opened_with(flags).unwrap().placeholders.clone();
     let extended = Placeholders::default().word("test");
     assert_eq!(placeholders("--placeholder|test"), extended);
     assert_eq!(placeholders("--no-placeholders"), Placeholders::none());
@@ -434,7 +434,7 @@ fn r3_r32_placeholders_and_gone_phrases_are_extended_replaced_and_emptied_by_fla
         ),
         Placeholders::default().phone(phone).email(email)
     );
-    let gone = |flags: &str| opened_with(flags).unwrap().gone_phrases;
+    let gone = |flags: &str| opened_with(flags).unwrap().gone_phrases.clone();
     let extended = GonePhrases::default().phrase("NotRegistered").phrase("410");
     assert_eq!(
         gone("--gone-phrase|NotRegistered|--gone-phrase|410"),

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use contact_store::{
     BatchMode, CardChange, Change, ContactId, ContactUpdate, ContactUpserted, DedupeOn, Email,
-    EntryError, ExternalId, Fault, Field, IdentifierKind, KindSet, Phone, Timestamp,
-    UnknownContactId, Upsert,
+    ExternalCustomerId, Fault, Field, IdentifierKind, KindSet, Outcomes, Phone, Timestamp,
+    UnknownContactId, Upsert, UpsertMode,
 };
 
 use super::request::{Choices, Outcome, Refusal, Refused, choose_mode, choose_time};
@@ -23,6 +23,7 @@ pub struct Upserts {
     pub items: Vec<Item>,
     pub at: Option<u64>,
     pub unknown_contact_id: Option<UnknownContactId>,
+    pub upsert_mode: UpsertMode,
     pub mode: BatchMode,
 }
 
@@ -33,13 +34,17 @@ impl Upserts {
             items,
             at: None,
             unknown_contact_id: None,
+            upsert_mode: UpsertMode::CreateOrUpdate,
             mode: BatchMode::PerEntry,
         }
     }
 
     pub(super) fn to_request(&self) -> Upsert {
         let items = self.items.iter().map(Item::to_update);
-        let mut request = Upsert::new(self.dedupe_on).mode(self.mode).contacts(items);
+        let mut request = Upsert::new(self.dedupe_on)
+            .mode(self.mode)
+            .upsert_mode(self.upsert_mode)
+            .contacts(items);
         if let Some(at) = self.at {
             request = request.at(Timestamp::from_millis(at));
         }
@@ -228,7 +233,7 @@ impl Item {
                     }
                     at_most(field, name, 128)?;
                     // What R6 refuses is tested with the type.
-                    ExternalId::parse(name)
+                    ExternalCustomerId::parse(name)
                         .map_err(|error| Refusal::Field(field, error.fault().clone()))?;
                     Field::CustomFieldValue
                 }
@@ -259,8 +264,8 @@ pub struct Upserted {
     pub card: CardChange,
 }
 
-impl From<Vec<Result<ContactUpserted, EntryError>>> for Outcome {
-    fn from(outcomes: Vec<Result<ContactUpserted, EntryError>>) -> Self {
+impl From<Outcomes<ContactUpserted>> for Outcome {
+    fn from(outcomes: Outcomes<ContactUpserted>) -> Self {
         let one = |upserted: ContactUpserted| Upserted {
             contact: upserted.contact.value(),
             matched_by: upserted.matched_by,
@@ -307,6 +312,13 @@ impl Model {
         item.check_fields()?;
         let found = self.found_by(upserts.dedupe_on, &names)?;
         let found = found.map(|(card, kind)| (card.clone(), kind));
+        match (upserts.upsert_mode, &found) {
+            (UpsertMode::UpdateOnly, None) => return Err(Refusal::ContactNotFound),
+            (UpsertMode::CreateOnly, Some((card, _))) => {
+                return Err(Refusal::ContactExists(card.id));
+            }
+            _ => {}
+        }
         self.check_conflicts(&names, found.as_ref())?;
         let matched_by = found.as_ref().map(|(_, kind)| *kind);
         let before = found.map(|(card, _)| card);
@@ -443,6 +455,9 @@ impl Upserts {
         let mut upserts = Upserts::new(dedupe_on, items);
         upserts.at = choose_time(choices);
         upserts.mode = choose_mode(choices);
+        if choices.one_in(8) {
+            upserts.upsert_mode = choices.of(&[UpsertMode::UpdateOnly, UpsertMode::CreateOnly]);
+        }
         upserts.unknown_contact_id = choices.of(&[
             None,
             None,

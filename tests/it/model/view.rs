@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 
 use contact_store::{
-    self as store, AppId, ContactId, Decision, Email, ExternalId, IdentifierKind, Identifiers,
-    InvalidIdentifier, KindSet, MatchPolicy, MessageId, Phone, Snapshot, Status, StatusCounts,
-    SubscriberId, Token,
+    self as store, AppId, ContactId, Decision, Email, ExternalCustomerId, IdentifierKind,
+    Identifiers, InvalidIdentifier, KindSet, MatchPolicy, MessageId, Phone, Snapshot, Status,
+    StatusCounts, SubscriberId, Token,
 };
 
 use super::recipient::{Reached, Whom, resolve};
@@ -109,7 +109,7 @@ impl Names {
             identifiers = identifiers.with_contact_id(contact_id(id));
         }
         if let Some(id) = &self.external {
-            let id = ExternalId::parse(id);
+            let id = ExternalCustomerId::parse(id);
             identifiers = identifiers.with_external_customer_id(id.expect("it is canonical"));
         }
         if let Some(phone) = self.phone {
@@ -250,6 +250,13 @@ pub(super) trait Reads {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Tally>, Refused>;
+    /// Of all contacts, or those of an app.
+    fn contacts(
+        &self,
+        of: Option<AppId>,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Card>, Refused>;
     fn resolve(&self, whom: &Whom) -> Result<Vec<Reached>, Refused>;
 }
 
@@ -366,6 +373,21 @@ impl Reads for Model {
         Ok(page)
     }
 
+    fn contacts(
+        &self,
+        of: Option<AppId>,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Card>, Refused> {
+        of.map(|app| self.connected(app)).transpose()?;
+        let holds = |card: &Card| of.is_none_or(|app| card.tokens.iter().any(|it| it.app == app));
+        let mut page: Vec<Card> = self.cards.clone();
+        page.retain(|card| after.is_none_or(|after| card.id > after) && holds(card));
+        page.sort_by_key(|card| card.id);
+        page.truncate(limit);
+        Ok(page)
+    }
+
     fn resolve(&self, whom: &Whom) -> Result<Vec<Reached>, Refused> {
         self.resolve(whom)
     }
@@ -456,6 +478,20 @@ impl Reads for Snapshot {
             last_at: tally.last_at.as_millis(),
         };
         Ok(page.into_iter().map(tally).collect())
+    }
+
+    fn contacts(
+        &self,
+        of: Option<AppId>,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Card>, Refused> {
+        let after = after.map(contact_id);
+        let page = match of {
+            None => self.contacts(after, limit)?,
+            Some(app) => self.contacts_of(app, after, limit)?.contacts,
+        };
+        Ok(page.into_iter().map(Card::from).collect())
     }
 
     fn resolve(&self, whom: &Whom) -> Result<Vec<Reached>, Refused> {
@@ -640,6 +676,9 @@ impl Model {
             }
             self.compare_pages(shown, *app, probes.page)?;
         }
+        for of in probes.apps.iter().copied().map(Some).chain([None]) {
+            self.compare_contacts(shown, of, probes.page)?;
+        }
         for id in self.subscriber_ids() {
             let found = Reads::subscriber(shown, id);
             same(("subscriber", id), found, self.subscriber(id))?;
@@ -673,6 +712,25 @@ impl Model {
             same(("resolve", &whom), found, self.resolve(&whom))?;
         }
         Ok(())
+    }
+
+    /// All contacts, or those of an app, page by page.
+    fn compare_contacts(
+        &self,
+        shown: &Snapshot,
+        of: Option<AppId>,
+        limit: usize,
+    ) -> Result<(), String> {
+        let mut after = None;
+        loop {
+            let expected = Reads::contacts(self, of, after, limit);
+            let found = Reads::contacts(shown, of, after, limit);
+            same(("contacts of", of, "after", after), &found, &expected)?;
+            match expected.as_deref().unwrap_or_default().last() {
+                Some(last) => after = Some(last.id),
+                None => return Ok(()),
+            }
+        }
     }
 
     /// Both listings of an app, page by page.

@@ -216,6 +216,9 @@ pub fn faults(shown: &mut Shown) {
         shown.field_error(&MessageId::parse(invalid).unwrap_err());
         shown.field_error(&AppName::parse(invalid).unwrap_err());
         shown.field_error(&AccessKey::parse(invalid).unwrap_err());
+        shown.field_error(&AppId::parse(invalid).unwrap_err());
+        shown.field_error(&SubscriberId::parse(invalid).unwrap_err());
+        shown.field_error(&MatchPolicy::parse(invalid).unwrap_err());
     }
     let given = GivenIdentifiers::new;
     let local = format!("{WORD}{}@example.com", "x".repeat(60));

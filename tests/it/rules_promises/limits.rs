@@ -3,7 +3,8 @@
 use contact_store::limits::LimitTooHigh;
 use contact_store::{
     AddTokens, Change, ContactStore, ContactUpdate, DedupeOn, EntryError, Error, Limit,
-    LimitExceeded, OpenError, Options, RecordReports, Report, Status, TokenEntry, Upsert, WhenFull,
+    LimitExceeded, Limits, OpenError, Options, RecordReports, Report, Status, TokenEntry, Upsert,
+    WhenFull,
 };
 
 use super::{is_pending, number_and_contact, request, watched};
@@ -122,7 +123,7 @@ fn the_defaults_are_those_of_the_rules() {
     assert_eq!(
         [
             TOKEN_BYTES,
-            EXTERNAL_ID_BYTES,
+            EXTERNAL_CUSTOMER_ID_BYTES,
             APP_NAME_BYTES,
             MESSAGE_ID_BYTES,
             PAGE_ROWS
@@ -286,6 +287,45 @@ fn limits_can_be_set_only_so_high() {
 }
 
 #[test]
+fn a_limit_of_zero_is_refused_by_name() {
+    type Set = fn(&mut Limits) -> &mut usize;
+    let limits: [(&str, Set); 8] = [
+        ("tokens_per_contact", |limits| {
+            &mut limits.tokens_per_contact
+        }),
+        ("contacts_per_token", |limits| {
+            &mut limits.contacts_per_token
+        }),
+        ("entries_per_request", |limits| {
+            &mut limits.entries_per_request
+        }),
+        ("request_text_bytes", |limits| {
+            &mut limits.request_text_bytes
+        }),
+        ("custom_fields_per_contact", |limits| {
+            &mut limits.custom_fields_per_contact
+        }),
+        ("card_text_bytes", |limits| &mut limits.card_text_bytes),
+        ("waiting_requests", |limits| &mut limits.waiting_requests),
+        ("waiting_text_bytes", |limits| {
+            &mut limits.waiting_text_bytes
+        }),
+    ];
+    for (name, set) in limits {
+        let mut limits = Limits::default();
+        *set(&mut limits) = 0;
+        let open = || ContactStore::open_in_memory(Options::default().limits(limits));
+        match open() {
+            Err(Error::Open(OpenError::LimitZero(zero))) => assert_eq!(zero.name, name),
+            other => panic!("{name}: {other:?}"),
+        }
+        *set(&mut limits) = 1;
+        let open = ContactStore::open_in_memory(Options::default().limits(limits));
+        assert!(open.is_ok(), "{name}: {open:?}");
+    }
+}
+
+#[test]
 fn a_card_over_a_lowered_limit_can_be_read_and_not_added_to() {
     let (disk, store) = watched(|_| {});
     for token in ["t1", "t2", "t3"] {
@@ -310,7 +350,14 @@ fn a_card_over_a_lowered_limit_can_be_read_and_not_added_to() {
 /// One item, found by the contact id 7: the contact, or the words of why it is refused.
 fn upsert_7(store: &ContactStore, item: ContactUpdate) -> String {
     let request = Upsert::new(DedupeOn::ContactId).contact(item.contact_id(7));
-    match store.upsert(request).wait().unwrap().outcome.remove(0) {
+    match store
+        .upsert(request)
+        .wait()
+        .unwrap()
+        .outcome
+        .into_vec()
+        .remove(0)
+    {
         Ok(upserted) => format!("{:?}", upserted.card),
         Err(refused) => refused.to_string(),
     }
@@ -354,6 +401,7 @@ fn a_card_over_a_lowered_limit_may_shrink_or_change_within_its_size() {
         .unwrap()
         .outcome
         .entries
+        .into_vec()
         .remove(0);
     assert_eq!(refused.unwrap_err().to_string(), over);
     // One more field of fewer bytes in all is more fields, and so is checked.

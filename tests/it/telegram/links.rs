@@ -1,6 +1,6 @@
 //! The payload of a deep link: only what was signed, for this bot and under this key, names anybody.
 
-use contact_store::{AppId, ExternalId};
+use contact_store::{AppId, ExternalCustomerId};
 use data_encoding::{BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use proptest::collection::vec;
@@ -154,7 +154,7 @@ fn neither_the_key_nor_the_customer_is_in_debug() {
     let links = links_of(SAMPLE_APP);
     assert_eq!(format!("{links:?}"), "DeepLinks(<secret>)");
     let verified = links.verify(&link(), NOW);
-    assert_eq!(format!("{verified:?}"), "Ok(ExternalId(<6 bytes>))");
+    assert_eq!(format!("{verified:?}"), "Ok(ExternalCustomerId(<6 bytes>))");
 }
 
 #[test]
@@ -398,7 +398,7 @@ proptest! {
         changes in vec(any::<Change>(), 0..4),
     ) {
         let links = links_of(SAMPLE_APP);
-        let id = ExternalId::parse(&id).unwrap();
+        let id = ExternalCustomerId::parse(&id).unwrap();
         let payload = links.sign(&id, NOW + 1).unwrap();
         let mut text: Vec<char> = payload.chars().collect();
         for (place, new, in_front) in changes {

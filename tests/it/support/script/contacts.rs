@@ -2,7 +2,7 @@
 
 use contact_store::{
     Address, BatchMode, Card, CardChange, Change, ContactUpdate, ContactUpserted, DedupeOn,
-    GivenRecipient, RecipientError, UnknownContactId, Upsert,
+    GivenRecipient, RecipientError, UnknownContactId, Upsert, UpsertMode,
 };
 
 use super::{Words, app, millis, show_app_id, show_kind, show_subscriber_id, split, subscriber_id};
@@ -17,6 +17,8 @@ pub fn upsert(words: Words) -> Upsert {
             ("at", value) => request.at(millis(value)),
             ("unknown", "adopt") => request.unknown_contact_id(UnknownContactId::Adopt),
             ("unknown", "reject") => request.unknown_contact_id(UnknownContactId::Reject),
+            ("only", "update") => request.upsert_mode(UpsertMode::UpdateOnly),
+            ("only", "create") => request.upsert_mode(UpsertMode::CreateOnly),
             ("mode", "all") => request.mode(BatchMode::AllOrNothing),
             _ => panic!("{word}={value}?"),
         };
