@@ -213,7 +213,7 @@ fn present(name: &str) -> String {
 }
 
 /// A disk whose store is always the same.
-fn create(disk: &Arc<TestDisk>, folding: Option<(usize, usize, u64)>) -> ContactStore {
+fn create(disk: &Arc<TestDisk>, folding: Option<(usize, usize, usize, u64)>) -> ContactStore {
     let mut options = options().0;
     options.testing.random = Some([1, 2]);
     options.testing.folding = folding.unwrap_or(options.testing.folding);
@@ -253,13 +253,13 @@ fn make_the_golden_files() {
     keep(&present("open.pages"), &disk.after_power_cut());
 
     let disk = TestDisk::empty();
-    let store = create(&disk, Some((100, 1 << 20, 16)));
+    let store = create(&disk, Some((100, 1 << 20, 512, 16)));
     write_and_disconnect(&store);
     store.close().unwrap();
     keep(&present("folded.pages"), &disk.bytes());
 
     let disk = TestDisk::empty();
-    let store = create(&disk, Some((60, 500, 4)));
+    let store = create(&disk, Some((60, 500, 512, 4)));
     write_and_disconnect(&store);
     keep(&present("folding.pages"), &disk.after_power_cut());
     drop(store);

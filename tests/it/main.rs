@@ -46,6 +46,7 @@ mod rules_reports;
 mod rules_tokens;
 mod seeded;
 mod sequences;
+mod snapshots;
 mod telegram;
 #[cfg(feature = "tracing")]
 mod trace;
