@@ -341,7 +341,8 @@ fn read_format(database: &Database) -> Result<Result<FormatRow, OpenError>, Fail
         }
         Some(FormatFound::Known(format)) => format,
     };
-    if (format.canonical_version, format.idn) != (CANONICAL_VERSION, IDN) {
+    // What an earlier version took has the same form in this one, which only takes other texts.
+    if !(1..=CANONICAL_VERSION).contains(&format.canonical_version) || format.idn != IDN {
         return Ok(Err(OpenError::OtherCanonicalForms {
             found: format.canonical_version,
             found_idn: format.idn,

@@ -258,9 +258,7 @@ impl Check<'_> {
             let canonical = identifiers
                 .external_customer_id()
                 .is_none_or(|id| ExternalId::parse(id.as_str()).as_ref() == Ok(id))
-                && identifiers
-                    .email()
-                    .is_none_or(|email| Email::parse(email.as_str()).as_ref() == Ok(email));
+                && identifiers.email().is_none_or(Email::is_canonical);
             check.demand(
                 canonical,
                 HERE,

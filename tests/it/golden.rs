@@ -6,6 +6,7 @@
 //! - `open.pages`: what a power cut leaves of an open store. An app was disconnected a moment ago, and
 //!   what it left behind is removed by half.
 //! - `newer.pages`: of the format after the present one.
+//! - `older_forms.pages`: with values that an earlier version of the canonical forms took.
 //!
 //! Every table has rows in them, and rows as long as the limits allow. They are made once, with
 //! `cargo test --test it -- --ignored golden`, which replaces none that is there: the key of the
@@ -14,6 +15,7 @@
 //! number; the files of the old one stay here then, to be refused or read as that change says.
 
 mod content;
+mod older_forms;
 mod pages;
 mod shown;
 
