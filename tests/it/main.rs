@@ -24,6 +24,7 @@ mod support;
 mod concurrency;
 mod damage;
 mod failing_disk;
+mod field;
 mod figures;
 mod files;
 // A build with `idn` refuses them: they have other canonical forms (R7).
