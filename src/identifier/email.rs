@@ -100,6 +100,10 @@ const ALPHANUMERIC: u8 = 2;
 
 /// What each byte may be part of: the local part of a plain address, or a label. A table, since each
 /// byte of each email that is parsed is looked up in it.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "made by the compiler, which would not go on after a panic"
+)]
 const CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
     let mut byte = 0_u8;
