@@ -9,6 +9,7 @@
 //! - `folded.pages`: closed cleanly, with small buckets. A round of folding has ended.
 //! - `folding.pages`: what a power cut leaves in the middle of a later round of folding.
 //! - `newer.pages`: of the format after the present one.
+//! - `older_forms.pages`: with values that an earlier version of the canonical forms took.
 //!
 //! Every table has rows in them, and rows as long as the limits allow. They are made once, with
 //! `cargo test --test it -- --ignored golden`, which replaces none that is there. When a change of
@@ -16,6 +17,7 @@
 //! number; the files of the old one stay here then, to be refused or read as that change says.
 
 mod content;
+mod older_forms;
 mod pages;
 mod shown;
 

@@ -25,6 +25,7 @@ mod api;
 mod concurrency;
 mod damage;
 mod failing_disk;
+mod field;
 mod figures;
 mod files;
 // A build with `idn` refuses them: they have other canonical forms (R7).
