@@ -56,6 +56,7 @@ pub fn takes_no_more(error: &Error) -> bool {
         error,
         Error::Indeterminate { .. }
             | Error::NeedsReopen
+            | Error::FileMoved
             | Error::Closed
             | Error::SnapshotExpired
             | Error::Storage(_)

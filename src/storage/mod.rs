@@ -9,6 +9,7 @@ mod create;
 mod disk;
 mod draft;
 mod engine;
+mod file_watch;
 mod guard;
 mod hash;
 mod index;
@@ -31,6 +32,7 @@ pub use self::disk::Disk;
 pub(crate) use self::disk::MemoryDisk;
 pub(crate) use self::draft::Draft;
 pub(crate) use self::engine::Engine;
+pub(crate) use self::file_watch::FileWatch;
 pub(crate) use self::guard::{Detached, Failure};
 pub(crate) use self::lookup::{
     FoundCard, apps, find_card, find_subscriber, messages_after, next_contact_id,

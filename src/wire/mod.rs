@@ -67,6 +67,7 @@
 //! | `busy` | request | too many requests wait |
 //! | `panicked` | request | a defect of this crate; nothing was written (R48) |
 //! | `indeterminate` | request | the commit failed (R49); in when `sequence` is reached |
+//! | `fileMoved` | request | the file is no longer at its path (R69) |
 //! | `needsReopen`, `closed`, `snapshotExpired`, `answerTaken`, `closeIncomplete` | request | the store's state |
 //! | `io`, `corrupt`, `storageStopped`, `storagePanicked` | request | reading failed |
 //! | `notFound`, `alreadyExists`, `alreadyOpen`, `symbolicLink`, `notAFile`, `emptyFile`, `halfCreated`, `foreignFile`, `newerFormat`, `otherCanonicalForms`, `damaged`, `limitTooHigh`, `noThread`, `noRandomBytes` | opening | the store cannot be opened (R50, R51) |

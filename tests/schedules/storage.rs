@@ -286,6 +286,11 @@ impl Engine {
         self.broken.load(Ordering::SeqCst)
     }
 
+    /// It is in no file.
+    pub(crate) fn is_moved(&self) -> bool {
+        false
+    }
+
     pub(crate) fn commit(
         &self,
         draft: Draft<'_>,
