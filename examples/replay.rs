@@ -2,7 +2,7 @@
 //! out, in order.
 //!
 //! ```text
-//! cargo run --release --example replay -- --store contacts.redb examples/sample.jsonl
+//! cargo run --release --example replay -- --store contacts.redb --create examples/sample.jsonl
 //! ```
 //!
 //! What a line may be is told by `contact_store::wire::Line`. Lines are decided strictly in order.
@@ -15,43 +15,37 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, ErrorKind, IsTerminal, Read, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clap::Parser;
 use contact_store::wire::{self, Line};
 use contact_store::{
     AppId, AppName, ContactStore, ContactUpserted, EntryError, Erased, Error, Limits, MatchPolicy,
-    MessagesForgotten, Options, Ownership, Pending, ReportOutcome, TokenRemoved, TokensAdded,
-    WhenFull,
+    MessagesForgotten, Pending, ReportOutcome, TokenRemoved, TokensAdded, WhenFull,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 #[path = "common/causes.rs"]
 mod causes;
+#[path = "common/command_line.rs"]
+pub mod command_line;
 #[path = "common/lines.rs"]
 pub mod lines;
+#[path = "common/open_store.rs"]
+pub mod open_store;
+#[path = "common/store_options.rs"]
+pub mod store_options;
 
 use causes::WithCauses;
+use command_line::{Asked, Wrong};
 use lines::{is_blank, read_line, takes_no_more};
-
-const USAGE: &str = "\
-Replays a JSON Lines log of what a host receives into a contact store.
-
-Usage: replay --store PATH [--policy cascade|top-priority] [--ownership shared|exclusive] FILE
-
-  --store PATH    the file of the store; it is created if there is none
-  --policy        which identifiers may find a contact; cascade unless given
-  --ownership     what becomes of a token that another contact holds; shared unless given
-  --help          this text
-  FILE            the log; - is standard input
-
-For each line of the log, one JSON line of outcome goes to standard output. The exit status is 0
-when the whole log was replayed, whatever became of its lines; 1 when the log or the store failed;
-2 when the arguments are wrong.
-";
+use open_store::{CannotOpen, open_store};
+use store_options::StoreOptions;
 
 /// Lines whose answers are not printed yet, at most.
 const MOST_UNDER_WAY: usize = 1_024;
@@ -63,11 +57,16 @@ const CHUNK_BYTES: usize = 64 << 10;
 const CHUNKS_AHEAD: usize = 4;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::parse(env::args_os().skip(1)) {
-        Ok(Some(arguments)) => arguments,
-        Ok(None) => return exit(io::stdout().write_all(USAGE.as_bytes()).is_ok(), 1),
+    let arguments = match Arguments::read(env::args_os().skip(1)) {
+        Ok(Asked::Run(arguments)) => arguments,
+        Ok(Asked::Help(text)) => {
+            return match io::stdout().write_all(text.as_bytes()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            };
+        }
         Err(wrong) => {
-            say(&format!("{wrong}\n\n{USAGE}"));
+            say(&format!("{wrong}\nreplay --help says what there is"));
             return ExitCode::from(2);
         }
     };
@@ -85,26 +84,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn exit(well: bool, otherwise: u8) -> ExitCode {
-    if well {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(otherwise)
-    }
-}
-
 /// Says something to the person at the terminal. When that is not possible there is nobody to tell.
 fn say(text: &str) {
     drop(writeln!(io::stderr(), "replay: {}", text.trim_end()));
 }
 
 fn run(arguments: &Arguments) -> Result<Summary, Stop> {
-    let (input, bytes) = open_log(&arguments.log).map_err(Stop::Input)?;
-    let mut options = Options::default();
-    options.policy = arguments.policy;
-    options.ownership = arguments.ownership;
-    let limits = options.limits;
-    let store = ContactStore::open(&arguments.store, options).map_err(Stop::Store)?;
+    let (input, bytes) = open_log(&arguments.log).map_err(|error| Stop::Open {
+        log: arguments.log.clone(),
+        error,
+    })?;
+    let options = arguments.options.options();
+    let (policy, limits) = (options.policy, options.limits);
+    let store = open_store(&arguments.store, options).map_err(Stop::OpenStore)?;
 
     let bar = progress_bar(bytes);
     let output: Box<dyn Write> = if io::stdout().is_terminal() {
@@ -112,7 +104,7 @@ fn run(arguments: &Arguments) -> Result<Summary, Stop> {
     } else {
         Box::new(BufWriter::new(io::stdout()))
     };
-    let replayed = replay(&store, arguments.policy, limits, input, output, |summary| {
+    let replayed = replay(&store, policy, limits, input, output, |summary| {
         bar.set_position(summary.bytes);
     });
     bar.finish_and_clear();
@@ -168,75 +160,59 @@ impl Write for BesideBar {
     }
 }
 
-/// What the command line says.
-#[derive(Debug, PartialEq, Eq)]
+/// Replays a JSON Lines log of what a host receives into a contact store.
+///
+/// For each line of the log, one JSON line of outcome goes to standard output. Every flag is also an
+/// environment variable, CONTACT_STORE_ and its name in capitals, and a key of the TOML file that --config
+/// names. A flag goes before the variable, and that before the file.
+///
+/// The exit status is 0 when the whole log was replayed, whatever the outcomes of its lines; 1 when the
+/// log or the store failed; 2 when the arguments are wrong.
+#[derive(Clone, Debug, Default, Parser, PartialEq, Eq)]
+#[command(name = "replay")]
 pub struct Arguments {
-    /// The file of the store.
-    pub store: OsString,
-    /// How contacts are matched.
-    pub policy: MatchPolicy,
-    /// What becomes of tokens of other contacts.
-    pub ownership: Ownership,
-    /// The log, or `-`.
+    /// The file of the store
+    #[arg(long, value_name = "PATH")]
+    pub store: PathBuf,
+    /// How it is opened.
+    #[command(flatten)]
+    pub options: StoreOptions,
+    /// A TOML file with any of these flags as keys, such as cache-bytes = 268435456
+    #[arg(long, value_name = "PATH")]
+    pub config: Option<OsString>,
+    /// The log; - is standard input
+    #[arg(value_name = "FILE")]
     pub log: OsString,
 }
 
 impl Arguments {
-    /// Reads the arguments; `None` when they ask for help.
+    /// Reads the arguments, the environment and the file.
     ///
     /// # Errors
     ///
-    /// Says what is wrong, without the text of any argument that may be a path.
-    pub fn parse(given: impl IntoIterator<Item = OsString>) -> Result<Option<Self>, &'static str> {
-        let mut given = given.into_iter();
-        let (mut store, mut policy, mut ownership, mut log) = (None, None, None, None);
-        while let Some(argument) = given.next() {
-            let (known, missing) = match argument.to_str() {
-                Some("--help" | "-h") => return Ok(None),
-                Some("--store") => (&mut store, "--store needs a path"),
-                Some("--policy") => (&mut policy, "--policy needs cascade or top-priority"),
-                Some("--ownership") => (&mut ownership, "--ownership needs shared or exclusive"),
-                Some(option) if option.starts_with('-') && option != "-" => {
-                    return Err("an option is not known");
-                }
-                _ => {
-                    if log.replace(argument).is_some() {
-                        return Err("more than one FILE is given");
-                    }
-                    continue;
-                }
-            };
-            if known.replace(given.next().ok_or(missing)?).is_some() {
-                return Err("an option is given twice");
-            }
-        }
-        let policy = match policy.as_ref().map(|word| word.to_str()) {
-            None | Some(Some("cascade")) => MatchPolicy::Cascade,
-            Some(Some("top-priority")) => MatchPolicy::TopPriority,
-            Some(_) => return Err("--policy is cascade or top-priority"),
-        };
-        let ownership = match ownership.as_ref().map(|word| word.to_str()) {
-            None | Some(Some("shared")) => Ownership::Shared,
-            Some(Some("exclusive")) => Ownership::Exclusive,
-            Some(_) => return Err("--ownership is shared or exclusive"),
-        };
-        Ok(Some(Arguments {
-            store: store.ok_or("--store is required")?,
-            policy,
-            ownership,
-            log: log.ok_or("FILE is required")?,
-        }))
+    /// Says what is wrong, without any value.
+    pub fn read(given: impl IntoIterator<Item = OsString>) -> Result<Asked<Self>, Wrong> {
+        command_line::read(given)
     }
 }
 
 /// Why a replay ended before its log. No variant shows any part of the log.
 #[derive(Debug)]
 pub enum Stop {
+    /// The log cannot be opened.
+    Open {
+        /// Its path.
+        log: OsString,
+        /// What the system said.
+        error: io::Error,
+    },
     /// The log cannot be read.
     Input(io::Error),
     /// The answers cannot be written.
     Output(io::Error),
-    /// The store cannot be opened, or takes no more.
+    /// The store cannot be opened.
+    OpenStore(CannotOpen),
+    /// The store takes no more.
     Store(Error),
     /// The library knows a kind of line that this program does not.
     UnknownLine,
@@ -245,8 +221,13 @@ pub enum Stop {
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Stop::Open { log, error } => {
+                let (log, kind) = (log.display(), error.kind());
+                write!(f, "the log {log} cannot be opened for reading ({kind})")
+            }
             Stop::Input(error) => write!(f, "the log cannot be read ({})", error.kind()),
             Stop::Output(error) => write!(f, "the answers cannot be written ({})", error.kind()),
+            Stop::OpenStore(error) => write!(f, "{error}"),
             Stop::Store(error) => write!(f, "{}", WithCauses(error)),
             Stop::UnknownLine => {
                 f.write_str("the log holds a line of a kind that is not known here")

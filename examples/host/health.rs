@@ -2,6 +2,7 @@
 //!
 //! A store whose commit failed refuses writes until it is reopened (R49). It knows nothing of HTTP.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use contact_store::{ContactStore, Error};
@@ -10,7 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use super::causes::WithCauses;
-use super::log::Log;
+use super::log::HOST;
 
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -19,17 +20,24 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 pub(crate) struct Health {
     /// Kept for whoever waits for it next: a failure right behind a reopening is not forgotten.
     failed: Notify,
+    /// It was said that the file is gone from its path: once, not for each request.
+    moved: AtomicBool,
 }
 
 impl Health {
     pub(crate) fn new() -> Self {
         Health {
             failed: Notify::new(),
+            moved: AtomicBool::new(false),
         }
     }
 
-    /// Notes an error that the store gave. Some say that it may have to be reopened.
+    /// Notes an error that the store gave. Some say that it may have to be reopened; for a file that is
+    /// gone from its path (R69) only an operator can do something.
     pub(crate) fn note(&self, error: &Error) {
+        if matches!(error, Error::FileMoved) && !self.moved.swap(true, Ordering::Relaxed) {
+            tracing::error!(target: HOST, "{error}");
+        }
         if matches!(
             error,
             Error::Indeterminate { .. } | Error::NeedsReopen | Error::Storage(_)
@@ -38,10 +46,17 @@ impl Health {
         }
     }
 
+    /// Notes that the store takes writes.
+    pub(crate) fn note_well(&self) {
+        if self.moved.swap(false, Ordering::Relaxed) {
+            tracing::info!(target: HOST, "the file of the store is back at its path");
+        }
+    }
+
     /// Reopens the store whenever it failed, until it is closed. Waits longer and longer while that
     /// does not help for long: reopening may read the whole file, and a full disk does not mend in an
     /// instant.
-    pub(crate) async fn keep_open(&self, store: &ContactStore, log: &Log) {
+    pub(crate) async fn keep_open(&self, store: &ContactStore) {
         let mut wait = SHORTEST_WAIT;
         let mut tried: Option<Instant> = None;
         loop {
@@ -59,24 +74,23 @@ impl Health {
                 _ => SHORTEST_WAIT,
             };
             let millis = wait.as_millis();
-            log.say(&format!(
+            tracing::warn!(
+                target: HOST,
                 "the store takes no writes after a failure; it is reopened in {millis} ms"
-            ));
+            );
             sleep(wait).await;
             let handle = store.clone();
             let reopened = spawn_blocking(move || handle.reopen()).await;
             tried = Some(Instant::now());
             match reopened {
                 Ok(Ok(number)) => {
-                    log.say(&format!(
-                        "the store is reopened, at number {}",
-                        number.value()
-                    ));
+                    let number = number.value();
+                    tracing::info!(target: HOST, "the store is reopened, at number {number}");
                     continue;
                 }
                 Ok(Err(Error::Closed)) => return,
-                Ok(Err(error)) => log.say(&WithCauses(&error).to_string()),
-                Err(_) => log.say("reopening the store panicked"),
+                Ok(Err(error)) => tracing::error!(target: HOST, "{}", WithCauses(&error)),
+                Err(_) => tracing::error!(target: HOST, "reopening the store panicked"),
             }
             self.failed.notify_one();
         }

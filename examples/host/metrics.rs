@@ -45,6 +45,11 @@ impl Text {
             "1 while the store takes no writes after a failure.",
             u8::from(stats.needs_reopen),
         );
+        self.gauge(
+            "file_moved",
+            "1 while the file of the store is not at its path.",
+            u8::from(stats.file_moved),
+        );
     }
 
     fn queue(&mut self, stats: &Stats) {

@@ -11,7 +11,6 @@ use tokio::task::spawn_blocking;
 use super::answer::Refusal;
 use super::guard::Guard;
 use super::health::Health;
-use super::log::Log;
 use super::room::Room;
 
 /// How a host serves.
@@ -28,7 +27,6 @@ pub(crate) struct Settings {
     pub(crate) answer_time: Duration,
     /// Bytes of answers that are held at once, until their clients have taken them.
     pub(crate) answer_bytes: usize,
-    pub(crate) log: Log,
 }
 
 impl Settings {
@@ -41,7 +39,6 @@ impl Settings {
             body_bytes: 64 << 20,
             answer_time: Duration::from_secs(30),
             answer_bytes: 256 << 20,
-            log: Log::none(),
         }
     }
 }
@@ -87,22 +84,18 @@ impl Service {
 
     /// Refuses when the store takes no writes.
     pub(crate) async fn check_health(&self) -> Result<(), Refusal> {
-        self.ask(|store| match store.stats()?.needs_reopen {
-            true => Err(Error::NeedsReopen.into()),
-            false => Ok(()),
+        self.ask(|store| match store.stats()? {
+            stats if stats.needs_reopen => Err(Error::NeedsReopen.into()),
+            stats if stats.file_moved => Err(Error::FileMoved.into()),
+            _ => Ok(()),
         })
         .await
+        .inspect(|()| self.0.health.note_well())
     }
 
     /// Reopens the store whenever that is needed.
     pub(crate) async fn keep_open(self) {
-        let Inner {
-            store,
-            settings,
-            health,
-            ..
-        } = &*self.0;
-        health.keep_open(store, &settings.log).await;
+        self.0.health.keep_open(&self.0.store).await;
     }
 
     /// Awaits a write. Who goes away does not cancel it: it is queued already.

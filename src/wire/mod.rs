@@ -88,7 +88,8 @@ pub use answer::{
 };
 pub use contacts::parse_upsert;
 pub use endpoint::{
-    host_error, parse_app_id, parse_connect_app, parse_contact_id, parse_find, parse_messages_page,
+    host_error, parse_app_id, parse_connect_app, parse_contact_id, parse_find,
+    parse_forget_messages, parse_messages_page, parse_no_members, parse_remove_token,
     parse_subscribers_page,
 };
 pub use fault::{code, entry_code, error, error_at_line};

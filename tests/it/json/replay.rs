@@ -6,13 +6,17 @@ mod example;
 
 use std::ffi::OsString;
 use std::io::{self, Cursor, Read, Write};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
 use contact_store::{
     ContactStore, Disk, Error, Limits, MatchPolicy, Options, Ownership, StorageError,
 };
+use example::command_line::Asked;
 use example::lines::read_line;
+use example::open_store::open_store;
+use example::store_options::StoreOptions;
 use example::{Arguments, Stop, Summary, replay};
 
 use crate::support::{options, store};
@@ -371,54 +375,106 @@ fn r49_an_indeterminate_commit_is_answered_and_ends_the_replay() {
 
 #[test]
 fn the_arguments_are_read_as_the_help_says() {
-    let parse = |text: &str| Arguments::parse(text.split_whitespace().map(OsString::from));
+    let read = |text: &str| Arguments::read(text.split_whitespace().map(OsString::from));
     let taken = |policy, ownership, log: &str| {
-        Ok(Some(Arguments {
-            store: "s".into(),
+        let options = StoreOptions {
             policy,
             ownership,
+            ..StoreOptions::default()
+        };
+        Arguments {
+            store: "s".into(),
+            options,
+            config: None,
             log: log.into(),
-        }))
+        }
     };
     use MatchPolicy::{Cascade, TopPriority};
     use Ownership::{Exclusive, Shared};
     let rows = [
-        ("--store s f", taken(Cascade, Shared, "f")),
-        ("f --store s", taken(Cascade, Shared, "f")),
-        ("--store s -", taken(Cascade, Shared, "-")),
+        ("--store s f", taken(None, None, "f")),
+        ("f --store s", taken(None, None, "f")),
+        ("--store s -", taken(None, None, "-")),
+        ("--store s -- --f", taken(None, None, "--f")),
         (
             "--store s --policy top-priority --ownership exclusive f",
-            taken(TopPriority, Exclusive, "f"),
+            taken(Some(TopPriority), Some(Exclusive), "f"),
         ),
         (
             "--ownership shared --store s --policy cascade f",
-            taken(Cascade, Shared, "f"),
-        ),
-        ("--help", Ok(None)),
-        ("--store s f -h", Ok(None)),
-        ("", Err("--store is required")),
-        ("f", Err("--store is required")),
-        ("--store s", Err("FILE is required")),
-        ("--store", Err("--store needs a path")),
-        ("--store s --store s f", Err("an option is given twice")),
-        ("--store s f g", Err("more than one FILE is given")),
-        ("--store s --sotre s f", Err("an option is not known")),
-        (
-            "--store s f --policy",
-            Err("--policy needs cascade or top-priority"),
-        ),
-        (
-            "--store s f --policy topPriority",
-            Err("--policy is cascade or top-priority"),
-        ),
-        (
-            "--store s f --ownership mine",
-            Err("--ownership is shared or exclusive"),
+            taken(Some(Cascade), Some(Shared), "f"),
         ),
     ];
     for (text, expected) in rows {
-        assert_eq!(parse(text), expected, "{text}");
+        match read(text) {
+            Ok(Asked::Run(arguments)) => assert_eq!(arguments, expected, "{text}"),
+            other => panic!("{text}: {other:?}"),
+        }
     }
+    for text in ["--help", "--store s f -h"] {
+        assert!(matches!(read(text), Ok(Asked::Help(_))), "{text}");
+    }
+    let rows = [
+        ("", "--store and FILE are required"),
+        ("f", "--store is required"),
+        ("--store s", "FILE is required"),
+        ("--store", "--store needs a value"),
+        ("--store s --store s f", "--store is given twice"),
+        ("--store s f g", "an argument of 1 bytes is not known"),
+        ("--store s --sotre s f", "argument --sotre is not known"),
+        (
+            "--store s f --policy",
+            "--policy is one of cascade, top-priority",
+        ),
+        (
+            "--store s f --policy topPriority",
+            "--policy is one of cascade, top-priority",
+        ),
+        (
+            "--store s f --ownership mine",
+            "--ownership is one of shared, exclusive",
+        ),
+    ];
+    for (text, said) in rows {
+        match read(text) {
+            Err(wrong) => assert_eq!(wrong.to_string(), said, "{text}"),
+            Ok(other) => panic!("{text}: {other:?}"),
+        }
+    }
+}
+
+// A volume that is not mounted must not become an empty store.
+#[test]
+fn a_store_that_is_not_there_is_made_only_when_asked_for_and_else_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("contacts.redb");
+    let said = |store: &Path, create: bool| {
+        let options = StoreOptions {
+            create,
+            ..StoreOptions::default()
+        };
+        let opened = open_store(store, options.options());
+        opened.map_err(|error| error.to_string())
+    };
+    assert_eq!(
+        said(&path, false).unwrap_err(),
+        format!(
+            "the store {} cannot be opened: there is no file; with --create it is made",
+            path.display()
+        )
+    );
+    assert!(!path.exists());
+    let nowhere = directory.path().join("none").join("contacts.redb");
+    assert_eq!(
+        said(&nowhere, true).unwrap_err(),
+        format!(
+            "the store {} cannot be created: there is no directory {}",
+            nowhere.display(),
+            nowhere.parent().unwrap().display()
+        )
+    );
+    said(&path, true).unwrap().close().unwrap();
+    said(&path, false).unwrap().close().unwrap();
 }
 
 #[test]

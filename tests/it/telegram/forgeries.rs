@@ -3,7 +3,7 @@
 //!
 //! A forgery is one change to an update that registers (the last tests show that these do).
 
-use contact_store::{AppName, ConnectApp, ContactStore, Options, Phone, Timestamp, Token};
+use contact_store::{AppName, ConnectApp, ContactStore, Limits, Options, Phone, Timestamp, Token};
 use serde_json::{Value, json};
 
 use super::example::action::{Action, Proved, Reason};
@@ -38,7 +38,7 @@ fn apply(store: &ContactStore, updates: &[Value]) -> (String, Summary) {
         links: &links,
     };
     let mut answers = Vec::new();
-    let summary = bot.apply_all(|| NOW, log.as_bytes(), &mut answers);
+    let summary = bot.apply_all(|| NOW, Limits::default(), log.as_bytes(), &mut answers);
     (String::from_utf8(answers).unwrap(), summary.unwrap())
 }
 

@@ -1,8 +1,8 @@
 //! What sound updates ask for, and what the store makes of them in the orders in which they may come.
 
 use contact_store::{
-    AppName, Card, ConnectApp, ContactStore, GivenIdentifiers, Options, Phone, Timestamp, Token,
-    TokenEntry,
+    AppName, Card, ConnectApp, ContactStore, GivenIdentifiers, Limits, Options, Phone, Timestamp,
+    Token, TokenEntry,
 };
 use serde_json::{Value, json};
 
@@ -36,7 +36,8 @@ fn became(store: &ContactStore, updates: &[Value]) -> Vec<String> {
         links: &links,
     };
     let mut answers = Vec::new();
-    bot.apply_all(|| NOW, log.as_bytes(), &mut answers).unwrap();
+    bot.apply_all(|| NOW, Limits::default(), log.as_bytes(), &mut answers)
+        .unwrap();
     let answers = String::from_utf8(answers).unwrap();
     answers.lines().map(in_short).collect()
 }
