@@ -25,7 +25,8 @@ use clap::Parser;
 use contact_store::wire::{self, Line};
 use contact_store::{
     AppId, AppName, ContactStore, ContactUpserted, EntryError, Erased, Error, Limits, MatchPolicy,
-    MessagesForgotten, Pending, ReportOutcome, TokenRemoved, TokensAdded, WhenFull,
+    MessagesForgotten, Outcomes, Pending, ReportOutcome, TokenRemoved, TokenRenamed, TokensAdded,
+    WhenFull,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -43,7 +44,7 @@ pub mod store_options;
 
 use causes::WithCauses;
 use command_line::{Asked, Wrong};
-use lines::{is_blank, read_line, takes_no_more};
+use lines::{is_blank, line_of_log, read_line, takes_no_more};
 use open_store::{CannotOpen, open_store};
 use store_options::StoreOptions;
 
@@ -363,10 +364,11 @@ fn read_log(mut log: BufReader<impl Read>, limits: Limits, to_replay: &SyncSende
         };
         number = number.saturating_add(1);
         end = end.saturating_add(bytes).saturating_add(1);
+        let text = line_of_log(&text, number);
         let line = match wire::check_request_size(bytes, &limits) {
             Err(exceeded) => Err(exceeded.into()),
-            Ok(()) if is_blank(&text) => continue,
-            Ok(()) => Line::parse(&text, &limits),
+            Ok(()) if is_blank(text) => continue,
+            Ok(()) => Line::parse(text, &limits),
         };
         bytes_held = bytes_held.saturating_add(text.len());
         lines.push(Parsed {
@@ -394,9 +396,10 @@ enum Submitted {
     ConnectApp(Pending<AppId>, AppName),
     DisconnectApp(Pending<()>),
     AddTokens(Pending<TokensAdded>),
-    RecordReports(Pending<Vec<Result<ReportOutcome, EntryError>>>),
-    Upsert(Pending<Vec<Result<ContactUpserted, EntryError>>>),
+    RecordReports(Pending<Outcomes<ReportOutcome>>),
+    Upsert(Pending<Outcomes<ContactUpserted>>),
     RemoveToken(Pending<TokenRemoved>),
+    RenameToken(Pending<TokenRenamed>),
     Erase(Pending<Erased>),
     ForgetMessages(Pending<MessagesForgotten>),
 }
@@ -484,6 +487,7 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             }
             Ok(Line::Upsert(request)) => Submitted::Upsert(store.upsert(request)),
             Ok(Line::RemoveToken(request)) => Submitted::RemoveToken(store.remove_token(request)),
+            Ok(Line::RenameToken(request)) => Submitted::RenameToken(store.rename_token(request)),
             Ok(Line::Erase(contact)) => Submitted::Erase(store.erase(contact)),
             Ok(Line::ForgetMessages { app, before }) => {
                 Submitted::ForgetMessages(store.forget_messages(app, before))
@@ -546,6 +550,9 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             Submitted::RemoveToken(pending) => {
                 outcome(pending).map(|removed| put(into, &wire::token_removed(&removed)))
             }
+            Submitted::RenameToken(pending) => {
+                outcome(pending).map(|renamed| put(into, &wire::token_renamed(&renamed)))
+            }
             Submitted::Erase(pending) => {
                 outcome(pending).map(|erased| put(into, &wire::erased(erased)))
             }
@@ -573,6 +580,14 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             Line::Resolve(request) => now
                 .resolve(&request.recipient)
                 .map(|addresses| put(into, &wire::recipients(&addresses))),
+            Line::Contacts { app, after, limit } => match app {
+                None => now
+                    .contacts(*after, *limit)
+                    .map(|page| put(into, &wire::contacts(&page))),
+                Some(app) => now
+                    .contacts_of(*app, *after, *limit)
+                    .map(|page| put(into, &wire::contact_page(&page))),
+            },
             Line::Apps => now.apps().map(|apps| put(into, &wire::apps(&apps))),
             Line::Subscribers { app, after, limit } => now
                 .subscribers(*app, *after, *limit)

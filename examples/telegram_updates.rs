@@ -1,5 +1,5 @@
-//! The service between a Telegram bot and the store: it reads the bot's updates, one JSON update a
-//! line, and registers persons, reports blocked chats and removes dead tokens. No network: whatever
+//! The service between a Telegram bot and the store: it reads the bot's updates, one JSON update or one
+//! answer of `getUpdates` a line, and registers persons, reports blocked chats and removes dead tokens. No network: whatever
 //! receives the updates writes them down.
 //!
 //! ```text
@@ -30,7 +30,6 @@ use contact_store::{
     RemoveToken, Report, Status, TokenEntry, wire,
 };
 use serde::Serialize;
-use serde_json::error::Category;
 
 #[path = "telegram_updates/action.rs"]
 pub mod action;
@@ -59,9 +58,9 @@ use causes::WithCauses;
 use command_line::Asked;
 use deep_link::{CannotSign, DeepLinks, KeyTooShort};
 use key_file::{KeyFileError, read_key_file};
-use lines::{is_blank, read_line, takes_no_more};
+use lines::{is_blank, line_of_log, read_line, takes_no_more};
 use open_store::{CannotOpen, open_store};
-use update::Update;
+use update::{Unreadable, Update};
 
 /// The greatest length of the key file, in bytes: nobody means more.
 const MOST_KEY_BYTES: usize = 4_096;
@@ -143,10 +142,9 @@ pub fn run(arguments: &Arguments, mut output: impl Write) -> Result<Done, Stop> 
                 store: &store,
                 app: arguments.app,
                 links: &links,
+                limits,
             };
-            let applied = bot
-                .connect()
-                .and_then(|()| bot.apply_all(now, limits, log, output));
+            let applied = bot.connect().and_then(|()| bot.apply_all(now, log, output));
             let closed = store.close();
             let summary = applied?;
             closed?;
@@ -169,6 +167,8 @@ pub struct Bot<'a> {
     pub app: AppId,
     /// The links of this bot.
     pub links: &'a DeepLinks,
+    /// The limits of the store.
+    pub limits: Limits,
 }
 
 impl Bot<'_> {
@@ -194,63 +194,63 @@ impl Bot<'_> {
     pub fn apply_all(
         &self,
         now: impl Fn() -> u64,
-        limits: Limits,
         mut log: impl BufRead,
         mut output: impl Write,
     ) -> Result<Summary, Stop> {
+        let limits = self.limits;
         let mut summary = Summary::default();
         let (mut text, mut answer) = (Vec::new(), Vec::new());
         let mut number = 0_u64;
         loop {
             text.clear();
-            answer.clear();
             let read = read_line(&mut log, limits.request_text_bytes, &mut text);
             let Some(bytes) = read.map_err(Stop::Input)? else {
                 return Ok(summary);
             };
             number = number.saturating_add(1);
-            let applied = match wire::check_request_size(bytes, &limits) {
-                Err(exceeded) => Err(Error::from(exceeded).into()),
-                Ok(()) if is_blank(&text) => continue,
-                Ok(()) => self.apply(&text, number, now(), &mut answer),
+            let text = line_of_log(&text, number);
+            let updates = match wire::check_request_size(bytes, &limits) {
+                Err(exceeded) => vec![Err(Error::from(exceeded).into())],
+                Ok(()) if is_blank(text) => continue,
+                Ok(()) => match update::read(text) {
+                    Ok(updates) => updates.into_iter().map(Ok).collect(),
+                    Err(unreadable) => vec![Ok(Err(unreadable))],
+                },
             };
-            let mut failed = None;
-            match applied {
-                Ok(became) => summary.count(became),
-                Err(Stop::Store(error)) => {
-                    summary.count(Became::Refused);
-                    put(&mut answer, &wire::error_at_line(&error, number))?;
-                    failed = takes_no_more(&error).then_some(error);
+            for update in updates {
+                answer.clear();
+                let applied = update.and_then(|update| match update {
+                    Ok(update) => self.apply(&update, now(), &mut answer),
+                    Err(unreadable) => {
+                        put(&mut answer, &Refused::of(&unreadable, number))?;
+                        Ok(Became::Refused)
+                    }
+                });
+                let mut failed = None;
+                match applied {
+                    Ok(became) => summary.count(became),
+                    Err(Stop::Store(error)) => {
+                        summary.count(Became::Refused);
+                        put(&mut answer, &wire::error_at_line(&error, number))?;
+                        failed = takes_no_more(&error).then_some(error);
+                    }
+                    Err(stop) => return Err(stop),
                 }
-                Err(stop) => return Err(stop),
-            }
-            answer.push(b'\n');
-            output.write_all(&answer).map_err(Stop::Output)?;
-            // The next update may be long in coming.
-            output.flush().map_err(Stop::Output)?;
-            if let Some(error) = failed {
-                return Err(Stop::Store(error));
+                answer.push(b'\n');
+                output.write_all(&answer).map_err(Stop::Output)?;
+                // The next update may be long in coming.
+                output.flush().map_err(Stop::Output)?;
+                if let Some(error) = failed {
+                    return Err(Stop::Store(error));
+                }
             }
         }
     }
 
-    /// Applies one update, and puts what became of it into `answer`.
-    fn apply(
-        &self,
-        text: &[u8],
-        line: u64,
-        now: u64,
-        answer: &mut Vec<u8>,
-    ) -> Result<Became, Stop> {
-        let update: Update = match serde_json::from_slice(text) {
-            Ok(update) => update,
-            Err(error) => {
-                put(answer, &Unreadable::of(&error, line))?;
-                return Ok(Became::Refused);
-            }
-        };
+    /// Applies one update, and puts its outcome into `answer`.
+    fn apply(&self, update: &Update, now: u64, answer: &mut Vec<u8>) -> Result<Became, Stop> {
         let id = update.update_id;
-        match action::action(&update, self.links, now) {
+        match action::action(update, self.links, now) {
             Action::AddToken { token, proved, at } => {
                 let entry = TokenEntry::new(token.as_str());
                 let entry = match proved {
@@ -262,9 +262,9 @@ impl Bot<'_> {
                 put(answer, &did(id, "addTokens", wire::tokens_added(&added)))?;
                 Ok(Became::of(&added.entries))
             }
-            Action::ReportBlocked { token, at } => {
+            Action::ReportBlocked { token, reason, at } => {
                 let blocked = Report::new(Status::Failed).token(token.as_str());
-                let blocked = blocked.reason(BLOCKED).at(at);
+                let blocked = blocked.reason(reason).at(at);
                 let request = RecordReports::new(self.app).report(blocked);
                 let recorded = self.store.record_reports(request).wait()?.outcome;
                 let outcome = wire::reports_recorded(&recorded);
@@ -297,9 +297,6 @@ impl Bot<'_> {
     }
 }
 
-/// What the Bot API answers to a message for somebody who has blocked the bot.
-const BLOCKED: &str = "Forbidden: bot was blocked by the user";
-
 fn put(into: &mut Vec<u8>, answer: &impl Serialize) -> Result<(), Stop> {
     serde_json::to_writer(into, answer).map_err(|error| Stop::Output(error.into()))
 }
@@ -328,33 +325,38 @@ struct DidNothing {
     reason: &'static str,
 }
 
-/// The answer to a line that is no update, in the form of the store's own errors. What the parser
-/// says is left out, since it may quote the update.
+/// The answer to what is no update, in the form of the store's own errors.
 #[derive(Serialize)]
-struct Unreadable {
-    error: UnreadableForm,
+struct Refused<'a> {
+    error: RefusedForm<'a>,
 }
 
 #[derive(Serialize)]
-struct UnreadableForm {
+struct RefusedForm<'a> {
     code: &'static str,
     message: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
     line: u64,
 }
 
-impl Unreadable {
-    fn of(error: &serde_json::Error, line: u64) -> Self {
-        let (code, message) = match error.classify() {
-            Category::Data => ("notAnUpdate", "not an update as Telegram publishes them"),
-            Category::Syntax | Category::Eof | Category::Io => ("syntax", "not JSON"),
+impl<'a> Refused<'a> {
+    fn of(unreadable: &'a Unreadable, line: u64) -> Self {
+        let (code, message, path) = match unreadable {
+            Unreadable::NotJson => ("syntax", "not JSON", None),
+            Unreadable::NotAnUpdate { path } => (
+                "notAnUpdate",
+                "not an update as Telegram publishes them",
+                Some(path.as_str()).filter(|path| !path.is_empty()),
+            ),
         };
-        Unreadable {
-            error: UnreadableForm {
-                code,
-                message,
-                line,
-            },
-        }
+        let error = RefusedForm {
+            code,
+            message,
+            path,
+            line,
+        };
+        Refused { error }
     }
 }
 

@@ -14,6 +14,8 @@ use crate::identifier::{ContactId, GivenIdentifiers, IdentifierKind, Identifiers
 use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::matching::{self, Target};
 use crate::operation::{Operation, Size, Step};
+use crate::outcomes::Outcomes;
+use crate::placeholders::Placeholders;
 use crate::rules::{
     self, BatchMode, InvalidIdentifier, MatchPolicy, Ownership, Placement, UnknownContactId,
 };
@@ -106,13 +108,18 @@ impl TokenEntry {
 
     /// Reads the entry: token first, then the identifiers in priority order, then whether there is
     /// one (R13). Before all that comes what is wrong with the entry as a whole (R55).
-    fn parse(self, invalid: InvalidIdentifier) -> Result<ValidEntry, EntryError> {
+    fn parse(
+        mut self,
+        invalid: InvalidIdentifier,
+        placeholders: &Placeholders,
+    ) -> Result<ValidEntry, EntryError> {
         for field in [None, Some(Field::Token)] {
             if let Some(error) = self.malformed(field) {
                 return Err(error.clone().into());
             }
         }
-        let token = Token::parse(self.token.as_deref().ok_or_else(Token::missing)?)?;
+        let token = Token::parse(self.token.take().ok_or_else(Token::missing)?)?;
+        placeholders.check_token(&token)?;
         let mut identifiers = Identifiers::new();
         let mut ignored = KindSet::EMPTY;
         let mut first_fault = None;
@@ -122,9 +129,11 @@ impl TokenEntry {
             if let Some(error) = self.malformed(Some(kind.into())) {
                 return Err(error.clone().into());
             }
-            match self.identifiers.parse_kind(kind, &mut identifiers) {
+            let taken = self.identifiers.take_kind(kind, &mut identifiers);
+            match taken.and_then(|()| placeholders.check(kind, &identifiers)) {
                 Ok(()) => {}
                 Err(fault) if invalid == InvalidIdentifier::Ignore => {
+                    identifiers = identifiers.without(kind.into());
                     ignored.insert(kind);
                     first_fault.get_or_insert(fault);
                 }
@@ -172,9 +181,10 @@ struct ValidEntry {
 ///     .entry(TokenEntry::new("100200301").email("ann@example.com"))
 ///     .entry(TokenEntry::new("100200302"));
 /// let entries = store.add_tokens(request).wait()?.outcome.entries;
-/// let contact = |n: usize| entries[n].as_ref().map(|added| added.contact);
-/// assert_eq!(contact(0), contact(1)); // one card, two tokens
-/// assert_eq!(entries[2], Err(EntryError::NoIdentifier)); // and nothing of it was written
+/// assert_eq!(entries.len(), 3);
+/// assert_eq!(entries.first_refused(), Some((2, &EntryError::NoIdentifier))); // not written
+/// let contacts: Vec<_> = entries.into_iter().flatten().map(|added| added.contact).collect();
+/// assert_eq!(contacts[0], contacts[1]); // one card, two tokens
 /// # Ok(())
 /// # }
 /// ```
@@ -265,12 +275,13 @@ impl AddTokens {
     /// Parses the request: what can be wrong with it is found here, before it waits for the writer.
     pub(crate) fn prepare(
         self,
-        defaults: Applied,
+        defaults: OptionsInForce,
+        placeholders: &Placeholders,
         limits: Limits,
         clock: Timestamp,
     ) -> Result<PreparedAddTokens, LimitExceeded> {
         let size = Size::of_batch(self.entries.iter().map(TokenEntry::text_bytes), &limits)?;
-        let applied = Applied {
+        let in_force = OptionsInForce {
             policy: self.policy.unwrap_or(defaults.policy),
             ownership: self.ownership.unwrap_or(defaults.ownership),
             invalid_identifier: self
@@ -283,13 +294,13 @@ impl AddTokens {
         let entries = self
             .entries
             .into_iter()
-            .map(|entry| entry.parse(applied.invalid_identifier));
+            .map(|entry| entry.parse(in_force.invalid_identifier, placeholders));
         Ok(PreparedAddTokens {
             app: self.app,
             entries: entries.collect(),
             size,
             time: RequestTime::new(clock, self.at),
-            applied,
+            in_force,
             mode: self.mode,
             limits,
         })
@@ -299,7 +310,7 @@ impl AddTokens {
 /// The options that a request to add tokens was decided under.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Applied {
+pub struct OptionsInForce {
     /// How contacts were matched.
     pub policy: MatchPolicy,
     /// What became of tokens of other contacts.
@@ -314,10 +325,10 @@ pub struct Applied {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokensAdded {
-    /// The options that applied.
-    pub applied: Applied,
-    /// What became of each entry, in order.
-    pub entries: Vec<Result<TokenAdded, EntryError>>,
+    /// The options that the request was decided under.
+    pub in_force: OptionsInForce,
+    /// The outcome of each entry, in order.
+    pub entries: Outcomes<TokenAdded>,
 }
 
 /// What became of one accepted entry (R25).
@@ -361,7 +372,7 @@ pub(crate) struct PreparedAddTokens {
     entries: Vec<Result<ValidEntry, EntryError>>,
     size: Size,
     time: RequestTime,
-    applied: Applied,
+    in_force: OptionsInForce,
     mode: BatchMode,
     limits: Limits,
 }
@@ -387,7 +398,7 @@ impl Operation for PreparedAddTokens {
             adding.decide(draft)
         })?;
         Ok(Step::Done(TokensAdded {
-            applied: self.applied,
+            in_force: self.in_force,
             entries,
         }))
     }
@@ -419,30 +430,24 @@ struct Adding<'r> {
 }
 
 impl Adding<'_> {
-    fn decide(self, draft: &mut Draft<'_>) -> Result<Result<TokenAdded, EntryError>, Failure> {
-        let Applied {
+    fn decide(mut self, draft: &mut Draft<'_>) -> Result<Result<TokenAdded, EntryError>, Failure> {
+        let OptionsInForce {
             policy,
             unknown_contact_id,
             ..
-        } = self.request.applied;
+        } = self.request.in_force;
         let target = matching::locate(
             draft,
             policy,
             unknown_contact_id,
-            self.entry.identifiers.clone(),
+            std::mem::take(&mut self.entry.identifiers),
         )?;
         match target {
             Err(refused) => Ok(Err(refused)),
             Ok(Target::Found { found, by }) => {
-                let before = found.card.clone();
-                self.place(
-                    draft,
-                    found.id,
-                    Some(&before),
-                    found.card,
-                    Some(by),
-                    KindSet::EMPTY,
-                )
+                let card = (*found.card).clone();
+                let before = Some(&*found.card);
+                self.place(draft, found.id, before, card, Some(by), KindSet::EMPTY)
             }
             Ok(Target::Create(new)) => {
                 let id = match new.take_id(draft)? {
@@ -450,7 +455,7 @@ impl Adding<'_> {
                     Err(refused) => return Ok(Err(refused)),
                 };
                 let skipped = new.skipped;
-                let card = new.into_card(self.request.time.at(), Some(self.request.app));
+                let card = new.into_card(self.request.time.at(), Some(self.app.number));
                 self.place(draft, id, None, card, None, skipped)
             }
         }
@@ -470,11 +475,14 @@ impl Adding<'_> {
         let limits = &self.request.limits;
         let known = find_subscriber(draft, self.app.number, &self.entry.token)?;
         let holders = known.as_ref().map_or(&[][..], |(_, row)| &row.holders);
-        let placement = rules::place(self.request.applied.ownership, holders, contact);
+        let placement = rules::place(self.request.in_force.ownership, holders, contact);
 
         let (id, old) = match known {
             Some((id, row)) => (id, Some(row)),
-            None => (draft.state.take_subscriber(), None),
+            None => match draft.take_subscriber_id(self.app.number)? {
+                Ok(id) => (id, None),
+                Err(refused) => return Ok(Err(refused)),
+            },
         };
         let mut new = match &old {
             Some(row) => row.clone(),
@@ -484,7 +492,6 @@ impl Adding<'_> {
 
         let held = HeldTokenRow {
             subscriber: id,
-            app: self.app.number,
             added_at: at,
             token: self.entry.token,
         };

@@ -6,7 +6,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use crate::fault::{Field, FieldError};
+use crate::fault::{Fault, Field, FieldError};
 use crate::limits::{ACCESS_KEY_BYTES, APP_NAME_BYTES};
 use crate::text;
 use crate::time::Timestamp;
@@ -21,11 +21,11 @@ impl AppId {
     ///
     /// # Errors
     ///
-    /// [`NotAUuid`] when the text is none of these.
-    pub fn parse(text: &str) -> Result<Self, NotAUuid> {
+    /// Of the field `appUuid`, [`Fault::NotAUuid`] when the text is none of these.
+    pub fn parse(text: &str) -> Result<Self, FieldError> {
         Uuid::try_parse(text)
             .map(|uuid| AppId(uuid.as_u128()))
-            .map_err(|_| NotAUuid)
+            .map_err(|_| FieldError::new(Field::AppId, Fault::NotAUuid))
     }
 
     /// The id with these 128 bits, the first byte of the UUID being the most significant.
@@ -59,17 +59,17 @@ impl fmt::Debug for AppId {
     }
 }
 
-/// A text that was to be an [`AppId`] is not a UUID.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("appUuid is not a UUID in a text form of RFC 4122")]
-pub struct NotAUuid;
-
 /// Which connection of an app a row belongs to.
 ///
 /// Every connecting of an unknown app takes a new number, so what an earlier connection left behind
 /// is never taken for the present one's (R11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct AppNumber(pub(crate) u64);
+
+impl AppNumber {
+    /// The largest: subscriber ids have room for it, and stay below 2^63.
+    pub(crate) const MOST: u64 = (1 << 23) - 1;
+}
 
 /// The name of an app: 1 to 256 bytes, not only white space.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,6 +3,7 @@
 //! This module does not know what an entry is.
 
 use crate::error::{EntryError, Error};
+use crate::outcomes::Outcomes;
 use crate::rules::BatchMode;
 use crate::seeded::{SeededFault, seeded};
 use crate::storage::{Draft, Failure};
@@ -13,7 +14,7 @@ pub(crate) fn decide_batch<E, T>(
     mode: BatchMode,
     entries: Vec<Result<E, EntryError>>,
     mut decide: impl FnMut(&mut Draft<'_>, E) -> Result<Result<T, EntryError>, Failure>,
-) -> Result<Vec<Result<T, EntryError>>, Error> {
+) -> Result<Outcomes<T>, Error> {
     let mut outcomes = Vec::with_capacity(entries.len());
     for (index, entry) in entries.into_iter().enumerate() {
         let mark = draft.mark();
@@ -34,5 +35,5 @@ pub(crate) fn decide_batch<E, T>(
         }
         outcomes.push(outcome);
     }
-    Ok(outcomes)
+    Ok(Outcomes::new(outcomes))
 }

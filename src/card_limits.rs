@@ -4,7 +4,7 @@
 
 use crate::app::AppNumber;
 use crate::limits::{Limit, LimitExceeded, Limits};
-use crate::storage::{AppTallyRow, CardRow, Failure, Rows};
+use crate::storage::{AppPhase, CardRow, Failure, Rows};
 
 /// Checks a card that something was added to.
 pub(crate) fn check(
@@ -19,9 +19,8 @@ pub(crate) fn check(
     // Tokens of apps that were disconnected do not count, though they may not be removed yet (R11).
     let mut connected = Vec::new();
     for held in &card.tokens {
-        let tally: AppTallyRow = rows.expect_row(&held.app)?;
-        if tally.connected {
-            connected.push(held.app);
+        if rows.tally(held.app())?.phase == AppPhase::Connected {
+            connected.push(held.app());
         }
     }
     Ok(within(limits, card, |app| connected.contains(&app)))
@@ -39,7 +38,7 @@ fn within(
     card: &CardRow,
     counts: impl Fn(AppNumber) -> bool,
 ) -> Result<(), LimitExceeded> {
-    let tokens = || card.tokens.iter().filter(|held| counts(held.app));
+    let tokens = || card.tokens.iter().filter(|held| counts(held.app()));
     LimitExceeded::check(
         Limit::TokensPerContact,
         tokens().count(),

@@ -4,10 +4,11 @@ use crate::app::{AccessKey, AppId, AppName, AppNumber};
 use crate::error::Error;
 use crate::figures::{OperationKind, Tally};
 use crate::holding;
+use crate::limits::{Limit, LimitExceeded};
 use crate::operation::{Operation, Size, Step};
 use crate::rules::Removal;
 use crate::storage::{
-    AppRow, AppTallyRow, Draft, Failure, Rows as _, messages_after, subscribers_after,
+    AppPhase, AppRow, AppTallyRow, Draft, Failure, Rows as _, messages_after, subscribers_after,
 };
 use crate::time::Timestamp;
 
@@ -20,7 +21,8 @@ pub struct ConnectApp {
 }
 
 impl ConnectApp {
-    /// An app of this name, with an id that the store makes (UUID v4).
+    /// An app of this name, with an id that the store makes (UUID v4): each such request connects another
+    /// app. A host that connects its bot at each start gives it an [`id`](Self::id).
     #[must_use]
     pub fn new(name: AppName) -> Self {
         ConnectApp {
@@ -82,15 +84,17 @@ impl Operation for PreparedConnectApp {
             },
             None => {
                 let number = draft.state.take_app();
+                LimitExceeded::check_count(Limit::AppConnections, number.0, AppNumber::MOST)?;
                 let tally = AppTallyRow {
                     app: self.id,
-                    connected: true,
+                    phase: AppPhase::Connected,
+                    subscriber_ids: 0,
                     subscribers: 0,
                     contacts: 0,
                     removed_by_failed: 0,
                     removed_by_host: 0,
                 };
-                draft.write_tally(number, Some(&tally))?;
+                draft.put_tally(number, tally);
                 AppRow {
                     number,
                     name: self.name.clone(),
@@ -122,7 +126,7 @@ impl Operation for DisconnectApp {
         let app: AppRow = draft.row(&self.0)?.ok_or(Error::UnknownApp(self.0))?;
         draft.write_app(self.0, Some(&app), None)?;
         draft.change_tally(app.number, |tally| {
-            tally.connected = false;
+            tally.phase = AppPhase::Leaving;
             Ok(())
         })?;
         Ok(Step::Done(()))
@@ -149,7 +153,10 @@ pub(crate) fn sweep(draft: &mut Draft<'_>, app: AppNumber) -> Result<(), Failure
         left = left.saturating_sub(1);
     }
     if left > 0 {
-        draft.write_tally(app, None)?;
+        draft.change_tally(app, |tally| {
+            tally.phase = AppPhase::Gone;
+            Ok(())
+        })?;
     }
     Ok(())
 }

@@ -27,6 +27,13 @@ pub struct Card {
     pub tokens: Vec<HeldToken>,
 }
 
+impl Card {
+    /// Its tokens of one app, in the order in which they were added.
+    pub fn tokens_of(&self, app: AppId) -> impl Iterator<Item = &HeldToken> {
+        self.tokens.iter().filter(move |held| held.app == app)
+    }
+}
+
 /// One token on a card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

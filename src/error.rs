@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::app::AppId;
 use crate::fault::FieldError;
 use crate::identifier::{ContactId, IdentifierKind};
-use crate::limits::{LimitExceeded, LimitTooHigh};
+use crate::limits::{LimitExceeded, LimitTooHigh, LimitZero};
 use crate::recipient::RecipientError;
 use crate::sequence::SequenceNumber;
 
@@ -155,6 +155,12 @@ pub enum EntryError {
     /// The item of an upsert gives nothing that could find its contact (R41).
     #[error("neither externalCustomerId nor what dedupeOn names is given")]
     NothingToFindBy,
+    /// The item of an upsert finds nobody, and the request only updates (R41).
+    #[error("no contact has what the item is found by")]
+    ContactNotFound,
+    /// The item of an upsert finds this contact, and the request only creates (R41).
+    #[error("contact {0} has what the item is found by")]
+    ContactExists(ContactId),
     /// An identifier of an upsert's item cannot be put on the card (R42): another contact has it, or
     /// the contact found has a different one that an upsert does not replace.
     #[error("{kind} is in conflict with contact {contact}")]
@@ -176,6 +182,21 @@ pub enum EntryError {
     /// The entry is not of the published JSON form (R55).
     #[error(transparent)]
     Json(#[from] JsonError),
+}
+
+/// Why [`Outcomes::into_single`](crate::Outcomes::into_single) has no accepted entry to give.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotSingle {
+    /// The entry was refused. Nothing of it was written.
+    #[error(transparent)]
+    Refused(#[from] EntryError),
+    /// The request had another number of entries than one.
+    #[error("the request had {entries} entries, not one")]
+    Count {
+        /// How many it had.
+        entries: usize,
+    },
 }
 
 /// A JSON text, or a part of it, is not of the published form (R52, R55).
@@ -255,6 +276,9 @@ pub enum JsonFault {
         /// Length of its name.
         bytes: usize,
     },
+    /// A time below 10^11: seconds taken for milliseconds (R54).
+    #[error("expected a time in milliseconds since 1970 UTC, found seconds: below 10^11")]
+    SecondsNotMilliseconds,
     /// The value is a text, but none of those that the member may have.
     #[error("expected {expected}")]
     NotOneOf {
@@ -309,6 +333,17 @@ pub enum OpenError {
     /// A file of something else.
     #[error("the file is not a contact store")]
     Foreign,
+    /// A contact store of an older format. Opened with
+    /// [`Options::upgrade`](crate::Options::upgrade), it is upgraded. It is as it was.
+    #[error(
+        "the file has format {found}, this version works with {known}: open it with the option upgrade"
+    )]
+    OldFormat {
+        /// The format of the file.
+        found: u32,
+        /// The format that this version works with.
+        known: u32,
+    },
     /// A contact store written by a newer version of this crate.
     #[error("the file has format {found}, the newest known is {known}")]
     NewerFormat {
@@ -335,6 +370,9 @@ pub enum OpenError {
     /// The options set a limit higher than it may be.
     #[error(transparent)]
     LimitTooHigh(#[from] LimitTooHigh),
+    /// The options set a limit to zero.
+    #[error(transparent)]
+    LimitZero(#[from] LimitZero),
     /// The operating system refused something.
     #[error("input or output failed ({})", .0.kind())]
     Io(#[source] Arc<io::Error>),

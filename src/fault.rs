@@ -55,6 +55,34 @@ pub enum Field {
     AuthUser,
     /// The password of the send request's `auth`, a secret (R40).
     AuthPassword,
+    /// The id of an app (R11).
+    AppId,
+    /// What became of a message (R30).
+    Status,
+    /// A kind of identifier.
+    IdentifierKind,
+    /// [`MatchPolicy`](crate::MatchPolicy).
+    Policy,
+    /// [`Ownership`](crate::Ownership).
+    Ownership,
+    /// [`InvalidIdentifier`](crate::InvalidIdentifier).
+    InvalidIdentifier,
+    /// [`UnknownContactId`](crate::UnknownContactId).
+    UnknownContactId,
+    /// [`FailedWithoutReason`](crate::FailedWithoutReason).
+    FailedWithoutReason,
+    /// [`BatchMode`](crate::BatchMode).
+    BatchMode,
+    /// [`DedupeOn`](crate::DedupeOn).
+    DedupeOn,
+    /// [`UpsertMode`](crate::UpsertMode).
+    UpsertMode,
+    /// [`Create`](crate::Create).
+    Create,
+    /// [`Check`](crate::Check).
+    Check,
+    /// [`WhenFull`](crate::WhenFull).
+    WhenFull,
 }
 
 impl Field {
@@ -84,6 +112,20 @@ impl Field {
             Self::ButtonUrl => "buttonUrl",
             Self::AuthUser => "authUser",
             Self::AuthPassword => "authPass",
+            Self::AppId => "appUuid",
+            Self::Status => "status",
+            Self::IdentifierKind => "kind",
+            Self::Policy => "policy",
+            Self::Ownership => "ownership",
+            Self::InvalidIdentifier => "invalidIdentifier",
+            Self::UnknownContactId => "unknownContactId",
+            Self::FailedWithoutReason => "failedWithoutReason",
+            Self::BatchMode => "mode",
+            Self::DedupeOn => "dedupeOn",
+            Self::UpsertMode => "upsertMode",
+            Self::Create => "create",
+            Self::Check => "check",
+            Self::WhenFull => "whenFull",
         }
     }
 }
@@ -118,9 +160,16 @@ pub enum Fault {
     /// A character that cannot be seen, and so would make two values that look the same (R6).
     #[error("holds a control, line separator or invisible format character")]
     ForbiddenCharacter,
-    /// A phone with something else than digits, separators and one leading `+` (R4).
-    #[error("holds something else than digits, separators and one leading +")]
+    /// A value that programs write where they have none (R3): taken as an identifier, it would join
+    /// strangers on one card.
+    #[error("is a placeholder for a missing value")]
+    Placeholder,
+    /// A phone with a character other than digits, separators and one leading `+` (R4).
+    #[error("holds a character other than digits, separators and one leading +")]
     NotADigit,
+    /// A phone with a second `+`, or one that is not first (R4).
+    #[error("holds a second +, or one that is not first")]
+    MisplacedPlus,
     /// A phone with too few or too many digits (R4).
     #[error("of {digits} digits, must be 7 to 15")]
     DigitCount {
@@ -133,6 +182,13 @@ pub enum Fault {
     /// A phone with `(0)` (R4): whether that 0 belongs to the number is a guess.
     #[error("holds (0), which may or may not belong to the number")]
     AmbiguousZero,
+    /// A phone with a mark that may end the number (R4): what follows it may be another number, or no
+    /// part of one.
+    #[error("holds {mark}, and what follows it may not belong to the number")]
+    AmbiguousMark {
+        /// The kind of mark.
+        mark: PhoneMark,
+    },
     /// An email without `@` (R5).
     #[error("holds no @")]
     NoAtSign,
@@ -145,6 +201,12 @@ pub enum Fault {
     /// An email with white space before its last `@` (R5).
     #[error("has white space before the last @")]
     LocalPartWhiteSpace,
+    /// An email with a character before its last `@` that no single address has there: it is several
+    /// addresses, one with a name, or a link (R5).
+    #[error(
+        "has one of @ , ; : < > ( ) [ ] \\ \" before the last @, so it is not one plain address"
+    )]
+    NotOneAddress,
     /// An email with nothing, or too much, after its last `@` (R5).
     #[error("has a domain of {bytes} bytes, must be 1 to 253")]
     DomainLength {
@@ -160,6 +222,57 @@ pub enum Fault {
     /// An email with a non-ASCII domain that IDNA refuses (R5).
     #[error("has a non-ASCII domain that IDNA refuses")]
     Idna,
+    /// Not the id of an app (R11).
+    #[error("is not a UUID in a text form of RFC 4122")]
+    NotAUuid,
+    /// Not the text form of a subscriber id (R36).
+    #[error("must be decimal digits without a leading 0, at most 18446744073709551615")]
+    NotASubscriberId,
+    /// None of the names that there are.
+    #[error("must be {expected}")]
+    NotOneOf {
+        /// The names that there are.
+        expected: &'static str,
+    },
+}
+
+/// A kind of mark that sets out the digits of a phone (R4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PhoneMark {
+    /// `/`.
+    Slash,
+    /// `.`.
+    Dot,
+    /// `-`, another dash, or a minus sign.
+    Hyphen,
+    /// White space.
+    WhiteSpace,
+    /// `(` or `)`.
+    Parenthesis,
+}
+
+impl PhoneMark {
+    /// Every kind.
+    pub const ALL: &'static [Self] = &[
+        Self::Slash,
+        Self::Dot,
+        Self::Hyphen,
+        Self::WhiteSpace,
+        Self::Parenthesis,
+    ];
+}
+
+impl fmt::Display for PhoneMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Slash => "a /",
+            Self::Dot => "a .",
+            Self::Hyphen => "a -",
+            Self::WhiteSpace => "white space",
+            Self::Parenthesis => "a parenthesis",
+        })
+    }
 }
 
 /// A value that is refused: for what it was given, and what is wrong with it.
@@ -194,7 +307,7 @@ impl FieldError {
 mod tests {
     use std::error::Error as _;
 
-    use super::{Fault, Field, FieldError};
+    use super::{Fault, Field, FieldError, PhoneMark};
 
     #[track_caller]
     fn says(field: Field, fault: Fault, text: &str) {
@@ -229,7 +342,35 @@ mod tests {
         says(
             Field::Phone,
             Fault::NotADigit,
-            "phone holds something else than digits, separators and one leading +",
+            "phone holds a character other than digits, separators and one leading +",
+        );
+        says(
+            Field::Phone,
+            Fault::MisplacedPlus,
+            "phone holds a second +, or one that is not first",
+        );
+        for (mark, text) in [
+            (PhoneMark::Slash, "a /"),
+            (PhoneMark::Dot, "a ."),
+            (PhoneMark::Hyphen, "a -"),
+            (PhoneMark::WhiteSpace, "white space"),
+            (PhoneMark::Parenthesis, "a parenthesis"),
+        ] {
+            says(
+                Field::Phone,
+                Fault::AmbiguousMark { mark },
+                &format!("phone holds {text}, and what follows it may not belong to the number"),
+            );
+        }
+        says(
+            Field::ExternalCustomerId,
+            Fault::Placeholder,
+            "externalCustomerId is a placeholder for a missing value",
+        );
+        says(
+            Field::Email,
+            Fault::NotOneAddress,
+            "email has one of @ , ; : < > ( ) [ ] \\ \" before the last @, so it is not one plain address",
         );
         says(
             Field::Phone,
@@ -277,6 +418,23 @@ mod tests {
             Fault::Idna,
             "email has a non-ASCII domain that IDNA refuses",
         );
+        says(
+            Field::AppId,
+            Fault::NotAUuid,
+            "appUuid is not a UUID in a text form of RFC 4122",
+        );
+        says(
+            Field::SubscriberId,
+            Fault::NotASubscriberId,
+            "subscriberId must be decimal digits without a leading 0, at most 18446744073709551615",
+        );
+        says(
+            Field::Ownership,
+            Fault::NotOneOf {
+                expected: "shared or exclusive",
+            },
+            "ownership must be shared or exclusive",
+        );
     }
 
     #[test]
@@ -304,6 +462,20 @@ mod tests {
             (Field::ButtonUrl, "buttonUrl"),
             (Field::AuthUser, "authUser"),
             (Field::AuthPassword, "authPass"),
+            (Field::AppId, "appUuid"),
+            (Field::Status, "status"),
+            (Field::IdentifierKind, "kind"),
+            (Field::Policy, "policy"),
+            (Field::Ownership, "ownership"),
+            (Field::InvalidIdentifier, "invalidIdentifier"),
+            (Field::UnknownContactId, "unknownContactId"),
+            (Field::FailedWithoutReason, "failedWithoutReason"),
+            (Field::BatchMode, "mode"),
+            (Field::DedupeOn, "dedupeOn"),
+            (Field::UpsertMode, "upsertMode"),
+            (Field::Create, "create"),
+            (Field::Check, "check"),
+            (Field::WhenFull, "whenFull"),
         ];
         for (field, name) in names {
             assert_eq!(field.as_str(), name);

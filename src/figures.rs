@@ -6,8 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
-
+use crate::error::StorageError;
 use crate::sequence::SequenceNumber;
 
 /// What a store says of itself.
@@ -35,6 +34,23 @@ pub struct Stats {
     /// The most memory for cached pages, as the store was opened
     /// ([`Options::cache_bytes`](crate::Options::cache_bytes)).
     pub cache_bytes: usize,
+    /// Bytes of memory that the indexes take now ([`Options::index_memory`](crate::Options::index_memory)).
+    pub index_bytes: usize,
+    /// Whether the indexes are wholly in memory. If not, some look-ups read a bucket of the file: the
+    /// store was opened just now, or there are more entries than there is room for.
+    pub index_is_complete: bool,
+    /// Changes of the indexes that wait to be folded into their buckets, in a log.
+    pub index_pending: u64,
+    /// Bytes of memory that decoded cards take now ([`Options::card_memory`](crate::Options::card_memory)).
+    pub card_bytes: usize,
+    /// The version of this crate.
+    pub version: &'static str,
+    /// How long ago the oldest state that a [`Snapshot`](crate::Snapshot) still shows was first read,
+    /// other than the last durable one: as long as it is shown, old pages stay in the file. `None` when
+    /// there is no such snapshot.
+    pub oldest_snapshot: Option<Duration>,
+    /// What the last failed commit failed with; `None` when none failed.
+    pub last_failure: Option<String>,
     /// The permission bits of the file at opening, when others than its owner had any (R53). The
     /// store neither changes nor refuses such a file.
     pub wider_mode: Option<u32>,
@@ -56,52 +72,47 @@ pub struct Stats {
     /// Commits that failed: of each, it is known only after reopening whether it took place (R49).
     pub failed_commits: u64,
     /// How long each durable commit took: writing and making durable, without waiting and deciding.
-    pub commit_latency: Latencies,
+    pub commit_latency: Histogram<Duration>,
     /// How many requests were decided for each durable commit: all that shared it, those that
     /// changed nothing or were refused too. A request done in several commits is in each.
-    pub group_sizes: GroupSizes,
+    pub group_sizes: Histogram<u64>,
     /// What became of the requests: one for each kind of operation, always all and in this order.
     pub operations: Vec<OperationFigures>,
 }
 
-/// How long something took. All zero when it never happened.
+/// What a store keeps in memory besides pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Latencies {
-    /// How often it happened.
-    pub count: u64,
-    /// All times together.
-    pub sum: Duration,
-    /// Half took no longer, to two significant figures.
-    pub p50: Duration,
-    /// 99 in 100 took no longer, to two significant figures.
-    pub p99: Duration,
-    /// The longest.
-    pub max: Duration,
+pub(crate) struct MemoryHeld {
+    pub(crate) index_bytes: usize,
+    pub(crate) index_is_complete: bool,
+    pub(crate) index_pending: u64,
+    pub(crate) card_bytes: usize,
 }
 
-/// How many requests shared a commit. All zero when there was none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How values were spread: how many there were up to each of some bounds.
+///
+/// The bounds are the same in every store, so histograms of several can be added up; and the difference of
+/// two of one store is that of the time between.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct GroupSizes {
-    /// How many commits there were.
+pub struct Histogram<T> {
+    /// How many values there were.
     pub count: u64,
-    /// The requests of all of them together.
-    pub sum: u64,
-    /// Half of the commits had no more, to two significant figures.
-    pub p50: u64,
-    /// 99 in 100 commits had no more, to two significant figures.
-    pub p99: u64,
-    /// The most.
-    pub max: u64,
+    /// All values together.
+    pub sum: T,
+    /// The greatest; zero when there was none.
+    pub max: T,
+    /// Bounds, in ascending order, each with how many values were no greater. What was greater than the
+    /// last is in `count` alone.
+    pub buckets: Vec<(T, u64)>,
 }
 
 /// What became of the requests of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OperationFigures {
-    /// The kind: `addTokens`, `recordReports`, `upsert`, `removeToken`, `erase`, `connectApp`,
-    /// `disconnectApp` or `forgetMessages`.
+    /// The kind: `addTokens`, `recordReports`, `upsert`, `removeToken`, `renameToken`, `erase`,
+    /// `connectApp`, `disconnectApp` or `forgetMessages`.
     pub operation: &'static str,
     /// Requests answered with an outcome, each once what it changed was durable.
     pub accepted: u64,
@@ -118,6 +129,7 @@ pub struct OperationFigures {
     /// - `recordReports`: `recorded`, `removed`, `unknownSubscriber` or `refused`;
     /// - `upsert`: `created`, `updated`, `unchanged` or `refused`;
     /// - `removeToken`: `removed` or `notHeld`;
+    /// - `renameToken`: `renamed`, `joined` or `unknownSubscriber`;
     /// - `erase`: `erased` or `unknownContact`;
     /// - `forgetMessages`: `forgotten`, the tallies removed;
     /// - `connectApp`, `disconnectApp`: none.
@@ -131,6 +143,7 @@ pub(crate) enum OperationKind {
     RecordReports,
     Upsert,
     RemoveToken,
+    RenameToken,
     Erase,
     ConnectApp,
     DisconnectApp,
@@ -138,11 +151,12 @@ pub(crate) enum OperationKind {
 }
 
 impl OperationKind {
-    const ALL: [OperationKind; 8] = [
+    const ALL: [OperationKind; 9] = [
         OperationKind::AddTokens,
         OperationKind::RecordReports,
         OperationKind::Upsert,
         OperationKind::RemoveToken,
+        OperationKind::RenameToken,
         OperationKind::Erase,
         OperationKind::ConnectApp,
         OperationKind::DisconnectApp,
@@ -155,6 +169,7 @@ impl OperationKind {
             OperationKind::RecordReports => "recordReports",
             OperationKind::Upsert => "upsert",
             OperationKind::RemoveToken => "removeToken",
+            OperationKind::RenameToken => "renameToken",
             OperationKind::Erase => "erase",
             OperationKind::ConnectApp => "connectApp",
             OperationKind::DisconnectApp => "disconnectApp",
@@ -165,14 +180,16 @@ impl OperationKind {
     /// What can become of an entry.
     fn outcomes(self) -> &'static [Became] {
         use Became::{
-            Added, AlreadyHeld, Created, Erased, Forgotten, Found, Moved, NotHeld, Recorded,
-            Refused, Removed, Unchanged, UnknownContact, UnknownSubscriber, Updated,
+            Added, AlreadyHeld, Created, Erased, Forgotten, Found, Joined, Moved, NotHeld,
+            Recorded, Refused, Removed, Renamed, Unchanged, UnknownContact, UnknownSubscriber,
+            Updated,
         };
         match self {
             OperationKind::AddTokens => &[Created, Found, Added, AlreadyHeld, Moved, Refused],
             OperationKind::RecordReports => &[Recorded, Removed, UnknownSubscriber, Refused],
             OperationKind::Upsert => &[Created, Updated, Unchanged, Refused],
             OperationKind::RemoveToken => &[Removed, NotHeld],
+            OperationKind::RenameToken => &[Renamed, Joined, UnknownSubscriber],
             OperationKind::Erase => &[Erased, UnknownContact],
             OperationKind::ForgetMessages => &[Forgotten],
             OperationKind::ConnectApp | OperationKind::DisconnectApp => &[],
@@ -194,6 +211,8 @@ pub(crate) enum Became {
     Removed,
     UnknownSubscriber,
     NotHeld,
+    Renamed,
+    Joined,
     Erased,
     UnknownContact,
     Forgotten,
@@ -214,6 +233,8 @@ impl Became {
             Became::Removed => "removed",
             Became::UnknownSubscriber => "unknownSubscriber",
             Became::NotHeld => "notHeld",
+            Became::Renamed => "renamed",
+            Became::Joined => "joined",
             Became::Erased => "erased",
             Became::UnknownContact => "unknownContact",
             Became::Forgotten => "forgotten",
@@ -231,12 +252,22 @@ pub(crate) struct Held {
     pub(crate) apps: u64,
 }
 
+/// The bounds of how long commits take, in microseconds: from that of a fast disk to that of a failing one.
+const COMMIT_MICROS: [u64; 17] = [
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000, 2_500_000, 5_000_000, 10_000_000, 60_000_000,
+];
+
+/// The bounds of how many requests share a commit.
+const GROUP_SIZES: [u64; 13] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096];
+
 /// The figures while they are counted.
 #[derive(Clone)]
 pub(crate) struct Figures {
     /// Of the last durable state.
     pub(crate) held: Held,
     failed_commits: u64,
+    last_failure: Option<String>,
     commit_micros: Spread,
     group_sizes: Spread,
     operations: BTreeMap<OperationKind, Tally>,
@@ -244,15 +275,12 @@ pub(crate) struct Figures {
 
 impl Figures {
     pub(crate) fn new(held: Held) -> Self {
-        /// A commit that takes longer counts as an hour in p50 and p99.
-        const AN_HOUR: u64 = 3_600_000_000;
-        /// More wait for one commit only in a queue that is a thousand times the default.
-        const MOST_REQUESTS: u64 = 1 << 20;
         Figures {
             held,
             failed_commits: 0,
-            commit_micros: Spread::up_to(AN_HOUR),
-            group_sizes: Spread::up_to(MOST_REQUESTS),
+            last_failure: None,
+            commit_micros: Spread::up_to(&COMMIT_MICROS),
+            group_sizes: Spread::up_to(&GROUP_SIZES),
             operations: BTreeMap::new(),
         }
     }
@@ -267,8 +295,13 @@ impl Figures {
     }
 
     /// Counts a commit of which it is not known whether it took place.
-    pub(crate) fn commit_failed(&mut self) {
+    pub(crate) fn commit_failed(&mut self, cause: &StorageError) {
         self.failed_commits = self.failed_commits.saturating_add(1);
+        self.last_failure = Some(cause.to_string());
+    }
+
+    pub(crate) fn last_failure(&self) -> Option<String> {
+        self.last_failure.clone()
     }
 
     pub(crate) fn failed_commits(&self) -> u64 {
@@ -288,26 +321,12 @@ impl Figures {
         tally.refused = tally.refused.saturating_add(1);
     }
 
-    pub(crate) fn commit_latency(&self) -> Latencies {
-        let spread = &self.commit_micros;
-        Latencies {
-            count: spread.count,
-            sum: Duration::from_micros(spread.sum),
-            p50: Duration::from_micros(spread.quantile(0.5)),
-            p99: Duration::from_micros(spread.quantile(0.99)),
-            max: Duration::from_micros(spread.max),
-        }
+    pub(crate) fn commit_latency(&self) -> Histogram<Duration> {
+        self.commit_micros.histogram(Duration::from_micros)
     }
 
-    pub(crate) fn group_sizes(&self) -> GroupSizes {
-        let spread = &self.group_sizes;
-        GroupSizes {
-            count: spread.count,
-            sum: spread.sum,
-            p50: spread.quantile(0.5),
-            p99: spread.quantile(0.99),
-            max: spread.max,
-        }
+    pub(crate) fn group_sizes(&self) -> Histogram<u64> {
+        self.group_sizes.histogram(|size| size)
     }
 
     pub(crate) fn operations(&self) -> Vec<OperationFigures> {
@@ -350,25 +369,23 @@ impl Tally {
     }
 }
 
-/// How values are spread: exact count, sum and most; quantiles to two significant figures, in at most
-/// 27 KB of memory.
+/// How values are spread, while they are counted.
 #[derive(Clone)]
 struct Spread {
     count: u64,
     sum: u64,
     max: u64,
-    /// `None` never happens: the bounds are constants that it takes.
-    histogram: Option<Histogram<u64>>,
+    /// The bounds, and how many values fell between each and the one before.
+    buckets: Vec<(u64, u64)>,
 }
 
 impl Spread {
-    /// Larger values count as `highest` in quantiles.
-    fn up_to(highest: u64) -> Self {
+    fn up_to(bounds: &[u64]) -> Self {
         Spread {
             count: 0,
             sum: 0,
             max: 0,
-            histogram: Histogram::new_with_max(highest, 2).ok(),
+            buckets: bounds.iter().map(|bound| (*bound, 0)).collect(),
         }
     }
 
@@ -376,16 +393,23 @@ impl Spread {
         self.count = self.count.saturating_add(1);
         self.sum = self.sum.saturating_add(value);
         self.max = self.max.max(value);
-        if let Some(histogram) = &mut self.histogram {
-            histogram.saturating_record(value);
+        if let Some((_, count)) = self.buckets.iter_mut().find(|(bound, _)| value <= *bound) {
+            *count = count.saturating_add(1);
         }
     }
 
-    fn quantile(&self, quantile: f64) -> u64 {
-        let value = self.histogram.as_ref();
-        let value = value.map_or(0, |histogram| histogram.value_at_quantile(quantile));
-        // The histogram gives the upper end of a step.
-        value.min(self.max)
+    fn histogram<T>(&self, of: impl Fn(u64) -> T) -> Histogram<T> {
+        let mut counted = 0_u64;
+        let buckets = self.buckets.iter().map(|(bound, count)| {
+            counted = counted.saturating_add(*count);
+            (of(*bound), counted)
+        });
+        Histogram {
+            buckets: buckets.collect(),
+            count: self.count,
+            sum: of(self.sum),
+            max: of(self.max),
+        }
     }
 }
 
@@ -394,44 +418,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_are_within_one_percent_and_never_above_the_most() {
-        let mut spread = Spread::up_to(3_600_000_000);
-        assert_eq!((spread.quantile(0.5), spread.quantile(0.99)), (0, 0));
-        for value in 1..=100_000 {
+    fn a_value_counts_up_to_every_bound_that_is_no_smaller() {
+        let mut spread = Spread::up_to(&[1, 5, 10]);
+        for value in [0, 1, 2, 5, 6, 11, u64::MAX] {
             spread.count(value);
         }
-        for (quantile, exact) in [(0.5, 50_000), (0.99, 99_000)] {
-            let found = spread.quantile(quantile);
-            assert!((exact..=exact + exact / 100).contains(&found), "{found}");
-        }
-        assert_eq!((spread.count, spread.max), (100_000, 100_000));
-        assert_eq!(spread.sum, 5_000_050_000);
-        assert_eq!(spread.quantile(1.0), 100_000);
+        let found = spread.histogram(|value| value);
+        assert_eq!(found.buckets, [(1, 2), (5, 4), (10, 5)]);
+        assert_eq!((found.count, found.sum, found.max), (7, u64::MAX, u64::MAX));
     }
 
     #[test]
-    fn a_value_out_of_bounds_counts_and_is_the_most() {
-        let mut spread = Spread::up_to(1 << 20);
-        spread.count(0);
-        spread.count(u64::MAX);
-        assert_eq!((spread.count, spread.max), (2, u64::MAX));
-        assert_eq!(spread.quantile(0.5), 0);
-        assert!(spread.quantile(0.99) >= 1 << 20);
-    }
-
-    #[test]
-    fn both_spreads_fit_into_what_is_said_of_them() {
-        let figures = Figures::new(Held {
-            sequence: SequenceNumber::default(),
-            contacts: 0,
-            subscribers: 0,
-            apps: 0,
-        });
-        for spread in [figures.commit_micros, figures.group_sizes] {
-            let counts = spread
-                .histogram
-                .map_or(usize::MAX, |of| of.distinct_values());
-            assert!(counts <= 27_000 / size_of::<u64>(), "{counts}");
-        }
+    fn bounds_ascend() {
+        assert!(COMMIT_MICROS.is_sorted_by(|a, b| a < b));
+        assert!(GROUP_SIZES.is_sorted_by(|a, b| a < b));
     }
 }

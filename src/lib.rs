@@ -14,7 +14,7 @@
 //!
 //! ```
 //! use contact_store::{
-//!     AddTokens, AppName, ConnectApp, ContactStore, GivenIdentifiers, MatchPolicy, Options,
+//!     AddTokens, AppId, AppName, ConnectApp, ContactStore, GivenIdentifiers, MatchPolicy, Options,
 //!     RecordReports, Report, ReportOutcome, Status, TokenEntry,
 //! };
 //!
@@ -22,7 +22,9 @@
 //! # let directory = tempfile::tempdir()?;
 //! # let path = directory.path().join("contacts.redb");
 //! let store = ContactStore::open(path, Options::default())?;
-//! let bot = store.connect_app(ConnectApp::new(AppName::parse("Shop bot")?)).wait()?.outcome;
+//! // Under an id of its own: without one, each start would connect another app.
+//! let bot = AppId::parse("6f1c3f6e-5a54-4d2b-9d0c-0a1b2c3d4e5f")?;
+//! store.connect_app(ConnectApp::new(AppName::parse("Shop bot")?).id(bot)).wait()?;
 //!
 //! // Two requests with the same email: both tokens end up on one card.
 //! for token in ["100200300", "100200301"] {
@@ -36,7 +38,8 @@
 //! // The person blocks the bot in one of the chats.
 //! let blocked = Report::new(Status::Failed).token("100200300").reason("Forbidden");
 //! let reported = store.record_reports(RecordReports::new(bot).report(blocked)).wait()?;
-//! assert_eq!(reported.outcome[0], Ok(ReportOutcome::Removed { from: vec![found.card.id] }));
+//! let removed = ReportOutcome::Removed { from: vec![found.card.id] };
+//! assert_eq!(reported.outcome.into_single()?, removed);
 //! let card = store.snapshot()?.contact(found.card.id)?.ok_or("still there")?;
 //! assert_eq!(card.tokens.len(), 1);
 //! store.close()?;
@@ -55,12 +58,16 @@
 //! | create and update contacts | [`Upsert`] of [`ContactUpdate`]s, outcome [`ContactUpserted`] |
 //! | know where to send a message | [`Snapshot::resolve`] a [`Recipient`], outcome [`Address`]es |
 //! | erase a contact, take a token off | [`ContactStore::erase`], [`RemoveToken`] |
+//! | follow a chat that got another id | [`RenameToken`], outcome [`TokenRenamed`] |
 //! | wait for a write, or await it | [`Pending`] |
 //! | find, explain, list, verify | [`Snapshot`] |
+//! | export every contact | [`Snapshot::iter_contacts`], [`wire::card`] |
+//! | test a host with a clock | [`ManualClock`], [`ContactStore::open_in_memory`] |
 //! | bring identifiers to canonical form | [`GivenIdentifiers::parse`], [`Phone`], [`Email`] |
 //! | speak the published JSON | [`wire`] |
-//! | watch it work | [`ContactStore::stats`], outcome [`Stats`] |
-//! | know what failed and what it left | [`Error`] |
+//! | watch it work | [`ContactStore::stats`], outcome [`Stats`], [`Stats::write_prometheus`] |
+//! | know what failed and what it left | [`Error`], and what to do about it: [`Error::advice`] |
+//! | keep a store open through failures | [`ContactStore::keep_open`] |
 //!
 //! # Many threads
 //!
@@ -96,6 +103,8 @@
 //!
 //! - `idn` (off): non-ASCII email domains are taken through IDNA (strict) instead of being refused. A
 //!   file made with it opens only in a build with it, and the other way round (R7).
+//! - `serde` (off): `Serialize` and `Deserialize` for ids, times, statuses, options and counts; never for
+//!   anything of a person, whose JSON is in [`wire`].
 //! - `tracing` (off): spans for opening, reopening, commits and verifying, with nothing personal in
 //!   them (R52).
 
@@ -111,6 +120,7 @@ pub mod reliability {}
 struct Readme;
 
 mod add_tokens;
+mod advice;
 mod app;
 mod batch;
 mod card_limits;
@@ -124,19 +134,30 @@ mod figures;
 mod forget_messages;
 mod holding;
 mod identifier;
+mod keep_open;
 pub mod limits;
 mod matching;
+mod names;
 mod new_contact;
+mod opening;
 mod operation;
 mod options;
+mod outcomes;
+mod pages;
+mod pinned;
+mod placeholders;
+mod prometheus;
 mod recipient;
 mod record_reports;
 mod remove_token;
+mod rename_token;
 mod report;
 mod rules;
 mod seeded;
 mod send_request;
 mod sequence;
+#[cfg(feature = "serde")]
+mod serialized;
 mod snapshot;
 mod storage;
 mod store;
@@ -153,29 +174,37 @@ mod upsert;
 pub mod wire;
 mod writer;
 
-pub use add_tokens::{AddTokens, Applied, TokenAdded, TokenEntry, TokenPlace, TokensAdded};
-pub use app::{AccessKey, App, AppId, AppName, NotAUuid};
+pub use add_tokens::{AddTokens, OptionsInForce, TokenAdded, TokenEntry, TokenPlace, TokensAdded};
+pub use advice::Advice;
+pub use app::{AccessKey, App, AppId, AppName};
 pub use connect_app::ConnectApp;
 pub use contact::{Card, HeldToken};
 pub use erase::Erased;
-pub use error::{EntryError, Error, JsonError, JsonFault, OpenError, StorageError};
-pub use fault::{Fault, Field, FieldError};
+pub use error::{EntryError, Error, JsonError, JsonFault, NotSingle, OpenError, StorageError};
+pub use fault::{Fault, Field, FieldError, PhoneMark};
 pub use fields::ContactFields;
-pub use figures::{GroupSizes, Latencies, OperationFigures, Stats};
+pub use figures::{Histogram, OperationFigures, Stats};
 pub use forget_messages::MessagesForgotten;
 pub use identifier::{
-    ContactId, Email, ExternalId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet, Phone,
+    ContactId, Email, ExternalCustomerId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet,
+    Phone,
 };
-pub use limits::{Limit, LimitExceeded, LimitTooHigh, Limits};
+pub use keep_open::{Backoff, KeepOpen, Reopening};
+pub use limits::{Limit, LimitExceeded, LimitTooHigh, LimitZero, Limits};
 pub use matching::{Decision, Explanation};
-pub use options::{Check, Create, Options, WhenFull};
+pub use opening::{Opening, OpeningStage};
+pub use options::{Check, Create, OptionValues, Options, WhenFull};
+pub use outcomes::Outcomes;
+pub use pages::ContactPage;
+pub use placeholders::Placeholders;
 pub use recipient::{Address, GivenRecipient, Recipient, RecipientError};
 pub use record_reports::{RecordReports, Report, ReportOutcome};
 pub use remove_token::{RemoveToken, TokenRemoved};
-pub use report::{MessageId, MessageTally, Status};
+pub use rename_token::{RenameToken, TokenRenamed};
+pub use report::{GonePhrases, MessageId, MessageTally, Status};
 pub use rules::{
     BatchMode, DedupeOn, FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership,
-    UnknownContactId,
+    UnknownContactId, UpsertMode,
 };
 pub use send_request::{Auth, Button, SendRequest};
 pub use sequence::{Committed, SequenceNumber};
@@ -186,7 +215,7 @@ pub use storage::Disk;
 pub use storage::{Problem, Verified};
 pub use store::ContactStore;
 pub use subscriber::{StatusCounts, Subscriber, SubscriberId};
-pub use time::{Clock, SystemClock, Timestamp};
+pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use token::Token;
 pub use upsert::{CardChange, Change, ContactUpdate, ContactUpserted, Upsert};
 pub use writer::Pending;

@@ -9,7 +9,7 @@ use crate::seeded::{SeededFault, seeded};
 /// Longest token, in bytes (R9).
 pub const TOKEN_BYTES: usize = 4_096;
 /// Longest `externalCustomerId`, in bytes (R3).
-pub const EXTERNAL_ID_BYTES: usize = 1_024;
+pub const EXTERNAL_CUSTOMER_ID_BYTES: usize = 1_024;
 /// Longest app name, in bytes.
 pub const APP_NAME_BYTES: usize = 256;
 /// Longest access key of an app, in bytes.
@@ -22,12 +22,14 @@ pub const FIELD_NAME_BYTES: usize = 128;
 pub const FIELD_VALUE_BYTES: usize = 4_096;
 /// Most rows that one page of a listing may ask for; the fewest is 1.
 pub const PAGE_ROWS: usize = 1_000;
+/// Most cards that one page of the contacts of an app looks at (R56).
+pub const PAGE_CARDS_LOOKED_AT: usize = 10_000;
 /// A commit takes further requests until it holds this many entries; it always takes one.
 pub const COMMIT_ENTRIES: usize = 4_096;
 /// A commit takes further requests until it holds this many bytes of text; it always takes one.
 pub const COMMIT_TEXT_BYTES: usize = 4 << 20;
 
-/// The limits that a host may set when it opens a store.
+/// The limits that a host may set when it opens a store. Each is at least 1.
 ///
 /// They bound what is written from then on. A card that is already over a lowered limit stays as it
 /// is and can be read, but nothing can be added to it.
@@ -70,6 +72,23 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Refuses limits of zero, under which nothing could be done.
+    pub(crate) fn refuse_zero(&self) -> Result<(), LimitZero> {
+        let limits = [
+            ("tokens_per_contact", self.tokens_per_contact),
+            ("contacts_per_token", self.contacts_per_token),
+            ("entries_per_request", self.entries_per_request),
+            ("request_text_bytes", self.request_text_bytes),
+            ("custom_fields_per_contact", self.custom_fields_per_contact),
+            ("card_text_bytes", self.card_text_bytes),
+            ("waiting_requests", self.waiting_requests),
+            ("waiting_text_bytes", self.waiting_text_bytes),
+        ];
+        let mut zero = limits.into_iter().filter(|(_, set)| *set == 0);
+        zero.next()
+            .map_or(Ok(()), |(name, _)| Err(LimitZero { name }))
+    }
+
     /// Refuses limits beyond which a record would be too large to be read back safely.
     pub(crate) fn validate(&self) -> Result<(), LimitTooHigh> {
         let bounded = [
@@ -104,6 +123,15 @@ pub struct LimitTooHigh {
     pub most: usize,
 }
 
+/// A limit was set to zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("limit {name} is set to 0, the least is 1")]
+#[non_exhaustive]
+pub struct LimitZero {
+    /// The field of [`Limits`].
+    pub name: &'static str,
+}
+
 /// What a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -122,6 +150,11 @@ pub enum Limit {
     CardTextBytes,
     /// Rows asked for in one page.
     PageRows,
+    /// Subscriber ids that one connection of an app has given out. At most 2^40 - 1: after that the
+    /// app must be disconnected and connected again.
+    SubscribersOfApp,
+    /// Connections of apps, since the store was created. At most 2^23 - 1.
+    AppConnections,
 }
 
 impl Limit {
@@ -134,6 +167,8 @@ impl Limit {
             Limit::CustomFieldsPerContact => "custom fields on the card",
             Limit::CardTextBytes => "bytes of text on the card",
             Limit::PageRows => "rows in a page",
+            Limit::SubscribersOfApp => "subscribers that the app ever had",
+            Limit::AppConnections => "connections of apps that there ever were",
         }
     }
 }
@@ -153,15 +188,24 @@ pub struct LimitExceeded {
 impl LimitExceeded {
     /// Refuses when `actual` is over `most`.
     pub(crate) fn check(limit: Limit, actual: usize, most: usize) -> Result<(), LimitExceeded> {
-        if actual <= most || seeded(SeededFault::OffByOneLimit) && actual == most.saturating_add(1)
-        {
+        let excused = seeded(SeededFault::OffByOneLimit) && actual == most.saturating_add(1);
+        if excused {
             return Ok(());
         }
-        Err(LimitExceeded {
-            limit,
-            actual: actual as u64,
-            most: most as u64,
-        })
+        Self::check_count(limit, actual as u64, most as u64)
+    }
+
+    /// The same of what is counted through the life of a store.
+    pub(crate) fn check_count(limit: Limit, actual: u64, most: u64) -> Result<(), LimitExceeded> {
+        if actual <= most {
+            Ok(())
+        } else {
+            Err(LimitExceeded {
+                limit,
+                actual,
+                most,
+            })
+        }
     }
 }
 

@@ -5,7 +5,8 @@
 use crate::error::EntryError;
 use crate::identifier::{ContactId, IdentifierKind, Identifiers, KindSet};
 use crate::new_contact::NewContact;
-use crate::rules::{self, MatchPolicy, UnknownContactId};
+use crate::placeholders::Placeholders;
+use crate::rules::{self, InvalidIdentifier, MatchPolicy, UnknownContactId};
 use crate::storage::{Failure, FoundCard, Rows, find_card, next_contact_id};
 
 /// What a set of identifiers comes to.
@@ -104,9 +105,37 @@ pub struct Explanation {
     pub top_priority: Decision,
 }
 
+/// What add-tokens goes by, besides the policy, unless a request says otherwise.
+pub(crate) struct ExplainedBy {
+    pub(crate) unknown_contact_id: UnknownContactId,
+    pub(crate) invalid_identifier: InvalidIdentifier,
+    pub(crate) placeholders: Placeholders,
+}
+
+impl ExplainedBy {
+    /// The identifiers that count as given: under `Ignore` not those that are placeholders (R13).
+    fn given(&self, identifiers: &Identifiers) -> Result<Identifiers, EntryError> {
+        let mut given = identifiers.clone();
+        let mut first_fault = None;
+        for kind in identifiers.kinds().iter() {
+            if let Err(fault) = self.placeholders.check(kind, identifiers) {
+                if self.invalid_identifier == InvalidIdentifier::Refuse {
+                    return Err(fault.into());
+                }
+                given = given.without(kind.into());
+                first_fault.get_or_insert(fault);
+            }
+        }
+        if given.is_empty() {
+            return Err(first_fault.map_or(EntryError::NoIdentifier, EntryError::from));
+        }
+        Ok(given)
+    }
+}
+
 pub(crate) fn explain(
     rows: &impl Rows,
-    unknown_contact_id: UnknownContactId,
+    by: &ExplainedBy,
     identifiers: &Identifiers,
 ) -> Result<Explanation, Failure> {
     let mut named = Vec::new();
@@ -116,7 +145,10 @@ pub(crate) fn explain(
             find_card(rows, kind, identifiers)?.map(|found| found.id),
         ));
     }
-    let decide = |policy| decision(rows, policy, unknown_contact_id, identifiers);
+    let decide = |policy| match by.given(identifiers) {
+        Ok(given) => decision(rows, policy, by.unknown_contact_id, given),
+        Err(refused) => Ok(Decision::Refuse(refused)),
+    };
     Ok(Explanation {
         named,
         cascade: decide(MatchPolicy::Cascade)?,
@@ -128,12 +160,9 @@ fn decision(
     rows: &impl Rows,
     policy: MatchPolicy,
     unknown_contact_id: UnknownContactId,
-    identifiers: &Identifiers,
+    identifiers: Identifiers,
 ) -> Result<Decision, Failure> {
-    if identifiers.is_empty() {
-        return Ok(Decision::Refuse(EntryError::NoIdentifier));
-    }
-    let target = match locate(rows, policy, unknown_contact_id, identifiers.clone())? {
+    let target = match locate(rows, policy, unknown_contact_id, identifiers)? {
         Ok(target) => target,
         Err(refused) => return Ok(Decision::Refuse(refused)),
     };

@@ -2,7 +2,7 @@
 //!
 //! This module does not know what the contact is created for.
 
-use crate::app::AppId;
+use crate::app::AppNumber;
 use crate::error::EntryError;
 use crate::fields::ContactFields;
 use crate::identifier::{ContactId, IdentifierKind, Identifiers, KindSet};
@@ -61,7 +61,7 @@ impl NewContact {
     }
 
     /// Its card, without fields and tokens so far.
-    pub(crate) fn into_card(self, at: Timestamp, through: Option<AppId>) -> CardRow {
+    pub(crate) fn into_card(self, at: Timestamp, through: Option<AppNumber>) -> CardRow {
         CardRow {
             created_at: at,
             created_through: through,

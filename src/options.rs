@@ -1,32 +1,234 @@
 //! How a store is opened and how it behaves where the rules leave a choice.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::add_tokens::Applied;
+use crate::add_tokens::OptionsInForce;
 use crate::limits::Limits;
+use crate::names::named;
+use crate::opening::{Opening, Progress};
+use crate::placeholders::Placeholders;
+use crate::report::GonePhrases;
 use crate::rules::{
     FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership, UnknownContactId,
 };
+use crate::storage::Folding;
 use crate::time::{Clock, SystemClock};
 
 /// How a store is opened.
 ///
+/// Each option is set by the method of its name, and read as a field of [`OptionValues`], to which this
+/// dereferences.
+///
 /// ```
 /// # use contact_store::{Options, Ownership};
-/// let mut options = Options::default();
-/// options.ownership = Ownership::Exclusive;
-/// options.cache_bytes = 256 << 20;
+/// let options = Options::default()
+///     .ownership(Ownership::Exclusive)
+///     .cache_bytes(256 << 20);
+/// assert_eq!(options.ownership, Ownership::Exclusive);
 /// ```
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    values: OptionValues,
+}
+
+impl Options {
+    /// What to do when there is no file, or when there is one.
+    #[must_use]
+    pub fn create(mut self, create: Create) -> Self {
+        self.values.create = create;
+        self
+    }
+
+    /// When the pages of the file are verified at opening.
+    #[must_use]
+    pub fn check(mut self, check: Check) -> Self {
+        self.values.check = check;
+        self
+    }
+
+    /// Bytes of memory for cached pages.
+    #[must_use]
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.values.cache_bytes = bytes;
+        self
+    }
+
+    /// The most bytes of memory for the indexes; 0 keeps them in the file alone
+    /// ([`OptionValues::index_memory`]).
+    #[must_use]
+    pub fn index_memory(mut self, bytes: usize) -> Self {
+        self.values.index_memory = bytes;
+        self
+    }
+
+    /// About the most bytes of memory for decoded cards; 0 keeps none.
+    #[must_use]
+    pub fn card_memory(mut self, bytes: usize) -> Self {
+        self.values.card_memory = bytes;
+        self
+    }
+
+    /// Whether a file of an older format is upgraded ([`OptionValues::upgrade`]).
+    ///
+    /// ```no_run
+    /// # use contact_store::{ContactStore, Error, OpenError, Options};
+    /// # fn main() -> Result<(), Error> {
+    /// let store = match ContactStore::open("contacts.redb", Options::default()) {
+    ///     // The file is as it was. A copy of it is worth having before the upgrade.
+    ///     Err(Error::Open(OpenError::OldFormat { .. })) => {
+    ///         ContactStore::open("contacts.redb", Options::default().upgrade(true))?
+    ///     }
+    ///     opened => opened?,
+    /// };
+    /// # drop(store);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn upgrade(mut self, upgrade: bool) -> Self {
+        self.values.upgrade = upgrade;
+        self
+    }
+
+    /// What is told how far opening has come, from the thread that opens.
+    ///
+    /// ```
+    /// # use contact_store::{ContactStore, Error, Options};
+    /// # fn main() -> Result<(), Error> {
+    /// let options = Options::default().on_opening(|opening| {
+    ///     println!("{:?}: {} of {}", opening.stage, opening.done, opening.of);
+    /// });
+    /// let store = ContactStore::open_in_memory(options)?;
+    /// # store.close()
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_opening(mut self, told: impl Fn(Opening) + Send + Sync + 'static) -> Self {
+        self.values.on_opening = Some(Arc::new(told));
+        self
+    }
+
+    /// The limits. None may be zero, and some not be too high: opening refuses them by name.
+    ///
+    /// ```
+    /// # use contact_store::{ContactStore, Error, Limits, OpenError, Options};
+    /// let mut limits = Limits::default();
+    /// limits.tokens_per_contact = 0;
+    /// let refused = ContactStore::open_in_memory(Options::default().limits(limits));
+    /// let error = refused.err().map(|error| error.to_string());
+    /// assert_eq!(error.as_deref(), Some("limit tokens_per_contact is set to 0, the least is 1"));
+    /// ```
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.values.limits = limits;
+        self
+    }
+
+    /// How contacts are matched, where a request does not say (R14).
+    #[must_use]
+    pub fn policy(mut self, policy: MatchPolicy) -> Self {
+        self.values.policy = policy;
+        self
+    }
+
+    /// What becomes of tokens of other contacts, where a request does not say (R22).
+    #[must_use]
+    pub fn ownership(mut self, ownership: Ownership) -> Self {
+        self.values.ownership = ownership;
+        self
+    }
+
+    /// What becomes of invalid identifiers, where a request does not say (R13).
+    #[must_use]
+    pub fn invalid_identifier(mut self, option: InvalidIdentifier) -> Self {
+        self.values.invalid_identifier = option;
+        self
+    }
+
+    /// What becomes of unknown contact ids, where a request does not say (R18).
+    #[must_use]
+    pub fn unknown_contact_id(mut self, option: UnknownContactId) -> Self {
+        self.values.unknown_contact_id = option;
+        self
+    }
+
+    /// What FAILED without a reason does, where a request does not say (R32).
+    #[must_use]
+    pub fn failed_without_reason(mut self, option: FailedWithoutReason) -> Self {
+        self.values.failed_without_reason = option;
+        self
+    }
+
+    /// The reasons besides Forbidden for which FAILED removes the token, where a request does not say
+    /// (R32).
+    #[must_use]
+    pub fn gone_phrases(mut self, phrases: GonePhrases) -> Self {
+        self.values.gone_phrases = phrases;
+        self
+    }
+
+    /// The values that no request may give as an identifier or a token (R3).
+    #[must_use]
+    pub fn placeholders(mut self, placeholders: Placeholders) -> Self {
+        self.values.placeholders = placeholders;
+        self
+    }
+
+    /// What tells the time (R54): see [`ManualClock`](crate::ManualClock) for tests.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.values.clock = clock;
+        self
+    }
+}
+
+impl Deref for Options {
+    type Target = OptionValues;
+
+    fn deref(&self) -> &OptionValues {
+        &self.values
+    }
+}
+
+/// Only the crate's own tests set options in place.
+#[cfg(feature = "testing")]
+impl std::ops::DerefMut for Options {
+    fn deref_mut(&mut self) -> &mut OptionValues {
+        &mut self.values
+    }
+}
+
+/// What [`Options`] are set to.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct Options {
+pub struct OptionValues {
     /// What to do when there is no file, or when there is one.
     pub create: Create,
     /// When the pages of the file are verified at opening.
     pub check: Check,
-    /// Bytes of memory for cached pages. Default 64 MiB.
+    /// The most bytes of memory for cached pages, taken as they are needed. Default 256 MiB.
     pub cache_bytes: usize,
+    /// The most bytes of memory for the indexes, which take about 50 bytes a contact. Default 1 GiB.
+    ///
+    /// What does not fit is read from the file: look-ups then answer the same and take longer. Changes
+    /// that the indexes in the file do not have yet are in memory in any case: those of up to an eighth
+    /// of all identifiers and tokens, 30 bytes each.
+    pub index_memory: usize,
+    /// About the most bytes of memory for decoded cards, which those looked up often are kept as.
+    /// Default 64 MiB, for up to 65,536 cards; 0 keeps none.
+    pub card_memory: usize,
+    /// Whether a file of an older format is upgraded to the present one. Default: no, it is refused with
+    /// [`OpenError::OldFormat`](crate::OpenError::OldFormat).
+    ///
+    /// An upgrade is one commit: whatever cuts it off, the file is of one format or of the other. The
+    /// file grows by about its own size, which later writes use. Versions of this crate that know the
+    /// older format alone do not open it any more.
+    pub upgrade: bool,
+    /// What is told how far opening has come, from the thread that opens: a few times a second where
+    /// opening takes long.
+    pub on_opening: Option<Arc<dyn Fn(Opening) + Send + Sync>>,
     /// The limits, each with its default in [`Limits`].
     pub limits: Limits,
     /// How contacts are matched, where a request does not say (R14).
@@ -39,6 +241,11 @@ pub struct Options {
     pub unknown_contact_id: UnknownContactId,
     /// What FAILED without a reason does, where a request does not say (R32).
     pub failed_without_reason: FailedWithoutReason,
+    /// The reasons besides Forbidden for which FAILED removes the token, where a request does not say
+    /// (R32).
+    pub gone_phrases: GonePhrases,
+    /// The values that no request may give as an identifier or a token (R3).
+    pub placeholders: Placeholders,
     /// What tells the time (R54). Default: the system's clock.
     pub clock: Arc<dyn Clock>,
     /// What only the crate's own tests set.
@@ -56,6 +263,9 @@ pub struct Testing {
     pub hash_mask: u64,
     /// The format that a new file says it has.
     pub format: u32,
+    /// When and how much of the indexes is folded: a number of changes, of bytes, and of entries in a
+    /// bucket.
+    pub folding: (usize, usize, u64),
     /// What a new file takes for random, so that a test can make the same bytes again.
     pub random: Option<[u128; 2]>,
 }
@@ -66,23 +276,37 @@ impl Default for Testing {
         Testing {
             hash_mask: u64::MAX,
             format: crate::storage::FORMAT,
+            folding: {
+                let Folding {
+                    after,
+                    slice_bytes,
+                    bucket_entries,
+                } = Folding::default();
+                (after, slice_bytes, bucket_entries)
+            },
             random: None,
         }
     }
 }
 
-impl Default for Options {
+impl Default for OptionValues {
     fn default() -> Self {
-        Options {
+        OptionValues {
             create: Create::default(),
             check: Check::default(),
-            cache_bytes: 64 << 20,
+            cache_bytes: 256 << 20,
+            index_memory: 1 << 30,
+            card_memory: 64 << 20,
+            upgrade: false,
+            on_opening: None,
             limits: Limits::default(),
             policy: MatchPolicy::default(),
             ownership: Ownership::default(),
             invalid_identifier: InvalidIdentifier::default(),
             unknown_contact_id: UnknownContactId::default(),
             failed_without_reason: FailedWithoutReason::default(),
+            gone_phrases: GonePhrases::default(),
+            placeholders: Placeholders::default(),
             clock: Arc::new(SystemClock),
             #[cfg(feature = "testing")]
             testing: Testing::default(),
@@ -90,10 +314,10 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl OptionValues {
     /// What a request to add tokens is decided under unless it says otherwise.
-    pub(crate) fn applied(&self) -> Applied {
-        Applied {
+    pub(crate) fn in_force(&self) -> OptionsInForce {
+        OptionsInForce {
             policy: self.policy,
             ownership: self.ownership,
             invalid_identifier: self.invalid_identifier,
@@ -101,11 +325,29 @@ impl Options {
         }
     }
 
+    pub(crate) fn progress(&self) -> Option<Progress> {
+        self.on_opening.clone().map(Progress)
+    }
+
     pub(crate) fn hash_mask(&self) -> u64 {
         #[cfg(feature = "testing")]
         return self.testing.hash_mask;
         #[cfg(not(feature = "testing"))]
         u64::MAX
+    }
+
+    pub(crate) fn folding(&self) -> Folding {
+        #[cfg(feature = "testing")]
+        {
+            let (after, slice_bytes, bucket_entries) = self.testing.folding;
+            Folding {
+                after,
+                slice_bytes,
+                bucket_entries,
+            }
+        }
+        #[cfg(not(feature = "testing"))]
+        Folding::default()
     }
 
     pub(crate) fn format(&self) -> u32 {
@@ -124,18 +366,23 @@ impl Options {
 }
 
 // A clock need not be `Debug`.
-impl fmt::Debug for Options {
+impl fmt::Debug for OptionValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
+        f.debug_struct("OptionValues")
             .field("create", &self.create)
             .field("check", &self.check)
             .field("cache_bytes", &self.cache_bytes)
+            .field("index_memory", &self.index_memory)
+            .field("card_memory", &self.card_memory)
+            .field("upgrade", &self.upgrade)
             .field("limits", &self.limits)
             .field("policy", &self.policy)
             .field("ownership", &self.ownership)
             .field("invalid_identifier", &self.invalid_identifier)
             .field("unknown_contact_id", &self.unknown_contact_id)
             .field("failed_without_reason", &self.failed_without_reason)
+            .field("gone_phrases", &self.gone_phrases)
+            .field("placeholders", &self.placeholders)
             .finish_non_exhaustive()
     }
 }
@@ -154,6 +401,12 @@ pub enum Create {
     Always,
 }
 
+named!(Create, Create, "ifMissing, never or always", {
+    IfMissing => "ifMissing",
+    Never => "never",
+    Always => "always",
+});
+
 /// When the pages of the file are verified at opening.
 ///
 /// Verifying reads the whole file, at some 2 GB a second where the system has it in memory.
@@ -171,6 +424,11 @@ pub enum Check {
     IfUnclean,
 }
 
+named!(Check, Check, "always or ifUnclean", {
+    Always => "always",
+    IfUnclean => "ifUnclean",
+});
+
 /// What a write does when as many requests wait as may ([`Limits::waiting_requests`]).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -182,3 +440,8 @@ pub enum WhenFull {
     /// write withdraws it.
     Wait,
 }
+
+named!(WhenFull, WhenFull, "busy or wait", {
+    Busy => "busy",
+    Wait => "wait",
+});

@@ -12,11 +12,13 @@ use crate::holding;
 use crate::identifier::ContactId;
 use crate::limits::{LimitExceeded, Limits};
 use crate::operation::{Operation, Size, Step};
-use crate::report::{MessageId, Status};
+use crate::outcomes::Outcomes;
+use crate::report::{GonePhrases, MessageId, Status};
 use crate::rules::{self, BatchMode, FailedWithoutReason};
 use crate::seeded::{SeededFault, seeded};
 use crate::storage::{
     AppRow, Draft, Failure, MessageKey, MessageRow, Rows as _, SubscriberRow, find_subscriber,
+    subscriber_with_id,
 };
 use crate::subscriber::{StatusCounts, SubscriberId};
 use crate::time::{RequestTime, Timestamp};
@@ -104,6 +106,7 @@ impl Report {
         self,
         time: RequestTime,
         without_reason: FailedWithoutReason,
+        gone: &GonePhrases,
     ) -> Result<ValidReport, EntryError> {
         if let Some(error) = self.malformed {
             return Err(error.into());
@@ -116,7 +119,8 @@ impl Report {
         Ok(ValidReport {
             about,
             status: self.status,
-            forbidden: rules::is_forbidden(self.reason.as_deref(), without_reason),
+            forbidden: self.status == Status::Failed
+                && rules::is_forbidden(self.reason.as_deref(), without_reason, gone),
             message: self.message.map(MessageId::parse).transpose()?,
             at: time.of_part(self.at),
         })
@@ -160,7 +164,7 @@ struct ValidReport {
 ///     .token("100200300")
 ///     .reason("Forbidden: bot was blocked by the user");
 /// let outcomes = store.record_reports(RecordReports::new(bot).report(report)).wait()?.outcome;
-/// assert!(matches!(outcomes[0], Ok(ReportOutcome::Removed { .. })));
+/// assert!(matches!(outcomes.into_single()?, ReportOutcome::Removed { .. }));
 /// let ann = GivenIdentifiers::new().email("ann@example.com").parse()?;
 /// let found = store.snapshot()?.find(&ann, MatchPolicy::Cascade)?;
 /// assert!(found.ok_or("nobody")?.card.tokens.is_empty()); // the card stays
@@ -173,6 +177,7 @@ pub struct RecordReports {
     reports: Vec<Report>,
     at: Option<Timestamp>,
     failed_without_reason: Option<FailedWithoutReason>,
+    gone_phrases: Option<GonePhrases>,
     mode: BatchMode,
 }
 
@@ -185,6 +190,7 @@ impl RecordReports {
             reports: Vec::new(),
             at: None,
             failed_without_reason: None,
+            gone_phrases: None,
             mode: BatchMode::default(),
         }
     }
@@ -217,6 +223,13 @@ impl RecordReports {
         self
     }
 
+    /// With these phrases for a token that is dead for good, in place of the store's (R32).
+    #[must_use]
+    pub fn gone_phrases(mut self, phrases: GonePhrases) -> Self {
+        self.gone_phrases = Some(phrases);
+        self
+    }
+
     /// With this treatment of the rest when a report is refused (R23).
     #[must_use]
     pub fn mode(mut self, mode: BatchMode) -> Self {
@@ -228,18 +241,20 @@ impl RecordReports {
     pub(crate) fn prepare(
         self,
         failed_without_reason: FailedWithoutReason,
+        gone_phrases: &GonePhrases,
         limits: Limits,
         clock: Timestamp,
     ) -> Result<PreparedReports, LimitExceeded> {
         let size = Size::of_batch(self.reports.iter().map(Report::text_bytes), &limits)?;
         let time = RequestTime::new(clock, self.at);
         let without_reason = self.failed_without_reason.unwrap_or(failed_without_reason);
+        let gone = self.gone_phrases.as_ref().unwrap_or(gone_phrases);
         Ok(PreparedReports {
             app: self.app,
             reports: self
                 .reports
                 .into_iter()
-                .map(|report| report.parse(time, without_reason))
+                .map(|report| report.parse(time, without_reason, gone))
                 .collect(),
             size,
             time,
@@ -273,7 +288,7 @@ pub(crate) struct PreparedReports {
 }
 
 impl Operation for PreparedReports {
-    type Outcome = Vec<Result<ReportOutcome, EntryError>>;
+    type Outcome = Outcomes<ReportOutcome>;
 
     const KIND: OperationKind = OperationKind::RecordReports;
 
@@ -310,7 +325,7 @@ fn record(
 ) -> Result<ReportOutcome, Failure> {
     let found = match &report.about {
         About::Token(token) => find_subscriber(draft, app, token)?,
-        About::Subscriber(id) => draft.row(id)?.map(|row| (*id, row)),
+        About::Subscriber(id) => subscriber_with_id(draft, *id)?,
     };
     let Some((id, row)) = found.filter(|(_, row): &(_, SubscriberRow)| row.app == app) else {
         return Ok(ReportOutcome::UnknownSubscriber);

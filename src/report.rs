@@ -6,12 +6,13 @@ use std::fmt;
 
 use crate::fault::{Field, FieldError};
 use crate::limits::MESSAGE_ID_BYTES;
+use crate::names::named;
 use crate::subscriber::StatusCounts;
 use crate::text;
 use crate::time::Timestamp;
 
 /// What became of a message (R30).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Status {
     /// SENT.
@@ -22,29 +23,65 @@ pub enum Status {
     Clicked,
 }
 
-impl Status {
-    /// The published word: `SENT`, `FAILED` or `CLICKED`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Status::Sent => "SENT",
-            Status::Failed => "FAILED",
-            Status::Clicked => "CLICKED",
-        }
-    }
+named!(Status, Status, "SENT, FAILED or CLICKED", {
+    Sent => "SENT",
+    Failed => "FAILED",
+    Clicked => "CLICKED",
+});
 
-    /// Reads the published word.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        [Status::Sent, Status::Failed, Status::Clicked]
-            .into_iter()
-            .find(|status| status.as_str() == word)
+/// The phrases in the reason of a FAILED report that say that its token is dead for good, besides
+/// Forbidden (R32).
+///
+/// The default holds those of Telegram: `bot was blocked by the user`, `user is deactivated`, `bot was
+/// kicked`, `USER_IS_BLOCKED` and `INPUT_USER_DEACTIVATED`. A host of another channel names its own. A
+/// phrase is found anywhere in the reason, without regard to ASCII case, where it touches no letter,
+/// digit or `_`.
+///
+/// ```
+/// # use contact_store::{GonePhrases, Options};
+/// let mut options = Options::default();
+/// options.gone_phrases = GonePhrases::default().phrase("NotRegistered").phrase("410");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GonePhrases(
+    // Trimmed, none of them blank.
+    Vec<String>,
+);
+
+impl Default for GonePhrases {
+    fn default() -> Self {
+        const TELEGRAM: [&str; 5] = [
+            "bot was blocked by the user",
+            "user is deactivated",
+            "bot was kicked",
+            "USER_IS_BLOCKED",
+            "INPUT_USER_DEACTIVATED",
+        ];
+        TELEGRAM.into_iter().fold(Self::none(), Self::phrase)
     }
 }
 
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+impl GonePhrases {
+    /// No phrase: only Forbidden removes. What is added to it replaces the default.
+    #[must_use]
+    pub const fn none() -> Self {
+        GonePhrases(Vec::new())
+    }
+
+    /// With this phrase, white space around it not counted. A blank one is left out, since every
+    /// reason would hold it.
+    #[must_use]
+    pub fn phrase(mut self, phrase: impl AsRef<str>) -> Self {
+        let phrase = text::trim(phrase.as_ref());
+        if !phrase.is_empty() {
+            self.0.push(phrase.to_owned());
+        }
+        self
+    }
+
+    /// The phrases, in the order in which they were named.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
     }
 }
 

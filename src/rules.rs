@@ -4,7 +4,8 @@
 //! store holds is told to it, and what it decides is written by others.
 
 use crate::identifier::{ContactId, IdentifierKind, KindSet};
-use crate::report::Status;
+use crate::names::named;
+use crate::report::{GonePhrases, Status};
 use crate::time::Timestamp;
 
 /// Which identifiers may find a contact (R14). The two published texts differ.
@@ -19,28 +20,10 @@ pub enum MatchPolicy {
     TopPriority,
 }
 
-impl MatchPolicy {
-    /// Every one.
-    pub const ALL: &'static [Self] = &[Self::Cascade, Self::TopPriority];
-
-    /// Its name in JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Cascade => "cascade",
-            Self::TopPriority => "topPriority",
-        }
-    }
-
-    /// Reads the name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|policy| policy.as_str() == name)
-    }
-}
+named!(MatchPolicy, Policy, "cascade or topPriority", {
+    Cascade => "cascade",
+    TopPriority => "topPriority",
+});
 
 /// What becomes of a token that another contact holds already (R22).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -53,6 +36,11 @@ pub enum Ownership {
     Exclusive,
 }
 
+named!(Ownership, Ownership, "shared or exclusive", {
+    Shared => "shared",
+    Exclusive => "exclusive",
+});
+
 /// What an invalid identifier does to its entry (R13).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -63,6 +51,11 @@ pub enum InvalidIdentifier {
     /// It counts as not given, and the outcome names its kind.
     Ignore,
 }
+
+named!(InvalidIdentifier, InvalidIdentifier, "refuse or ignore", {
+    Refuse => "refuse",
+    Ignore => "ignore",
+});
 
 /// What becomes of a contact id that names no contact (R18).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -75,6 +68,11 @@ pub enum UnknownContactId {
     Reject,
 }
 
+named!(UnknownContactId, UnknownContactId, "adopt or reject", {
+    Adopt => "adopt",
+    Reject => "reject",
+});
+
 /// What a refused entry does to the rest of its request (R23).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -85,6 +83,11 @@ pub enum BatchMode {
     /// It refuses the request.
     AllOrNothing,
 }
+
+named!(BatchMode, BatchMode, "perEntry or allOrNothing", {
+    PerEntry => "perEntry",
+    AllOrNothing => "allOrNothing",
+});
 
 /// What finds the contact of an item of an upsert (R41). An external customer id in the item goes
 /// first under each.
@@ -103,34 +106,20 @@ pub enum DedupeOn {
     PhoneThenEmail,
 }
 
+named!(
+    DedupeOn,
+    DedupeOn,
+    "contactId, externalCustomerId, phone, email or phoneThenEmail",
+    {
+        ContactId => "contactId",
+        ExternalCustomerId => "externalCustomerId",
+        Phone => "phone",
+        Email => "email",
+        PhoneThenEmail => "phoneThenEmail",
+    }
+);
+
 impl DedupeOn {
-    /// Every one, in a fixed order.
-    pub const ALL: &'static [Self] = &[
-        Self::ContactId,
-        Self::ExternalCustomerId,
-        Self::Phone,
-        Self::Email,
-        Self::PhoneThenEmail,
-    ];
-
-    /// Its name in JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ContactId => "contactId",
-            Self::ExternalCustomerId => "externalCustomerId",
-            Self::Phone => "phone",
-            Self::Email => "email",
-            Self::PhoneThenEmail => "phoneThenEmail",
-        }
-    }
-
-    /// Reads the name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|on| on.as_str() == name)
-    }
-
     const fn kinds(self) -> &'static [IdentifierKind] {
         match self {
             Self::ContactId => &[IdentifierKind::ContactId],
@@ -142,6 +131,25 @@ impl DedupeOn {
     }
 }
 
+/// What an upsert may do with the contact of an item (R41).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UpsertMode {
+    /// A contact that is found is updated; otherwise one is created. The default.
+    #[default]
+    CreateOrUpdate,
+    /// An item that finds nobody is refused.
+    UpdateOnly,
+    /// An item that finds a contact is refused.
+    CreateOnly,
+}
+
+named!(UpsertMode, UpsertMode, "createOrUpdate, updateOnly or createOnly", {
+    CreateOrUpdate => "createOrUpdate",
+    UpdateOnly => "updateOnly",
+    CreateOnly => "createOnly",
+});
+
 /// What a FAILED report without a reason does (R32).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -152,6 +160,11 @@ pub enum FailedWithoutReason {
     /// It is counted and removes nothing.
     Keep,
 }
+
+named!(FailedWithoutReason, FailedWithoutReason, "remove or keep", {
+    Remove => "remove",
+    Keep => "keep",
+});
 
 /// The kinds to try, in order, until one names a contact (R14).
 pub(crate) fn kinds_to_try(
@@ -314,22 +327,46 @@ pub(crate) fn place(ownership: Ownership, holders: &[ContactId], contact: Contac
     }
 }
 
-/// Whether the reason of a FAILED report says that the person blocked the bot (R32).
-pub(crate) fn is_forbidden(reason: Option<&str>, without_reason: FailedWithoutReason) -> bool {
-    const WORD: &str = "forbidden";
+/// Whether the reason of a FAILED report says that its token is dead for good: that the person
+/// blocked the bot, mostly (R32).
+pub(crate) fn is_forbidden(
+    reason: Option<&str>,
+    without_reason: FailedWithoutReason,
+    gone: &GonePhrases,
+) -> bool {
     let reason = crate::text::trim(reason.unwrap_or_default());
     if reason.is_empty() {
         return without_reason == FailedWithoutReason::Remove;
     }
-    if reason == "403" {
+    if let Some(after) = reason.strip_prefix("403")
+        && !after.starts_with(|c: char| c.is_ascii_digit())
+    {
         return true;
     }
-    // `get` gives nothing where the cut is inside a character, and then the word is not there.
-    let Some(word) = reason.get(..WORD.len()) else {
-        return false;
-    };
-    let after = reason.chars().nth(WORD.len());
-    word.eq_ignore_ascii_case(WORD) && !after.is_some_and(char::is_alphabetic)
+    let reason = reason.to_ascii_lowercase();
+    let holds = |words: &str| holds_words(&reason, &words.to_ascii_lowercase());
+    holds("forbidden") || gone.iter().any(holds)
+}
+
+/// Whether `words` stand somewhere in `text` and touch no letter, digit or `_` there.
+fn holds_words(text: &str, words: &str) -> bool {
+    let touches = |c: char| c.is_alphanumeric() || c == '_';
+    let mut from = 0;
+    while let Some(rest) = text.get(from..) {
+        let Some((before, after)) = rest.split_once(words) else {
+            return false;
+        };
+        let place = from.saturating_add(before.len());
+        // What stands before it may be in the part that was passed over.
+        let before = text.get(..place).unwrap_or_default();
+        if !before.ends_with(touches) && !after.starts_with(touches) {
+            return true;
+        }
+        // They may stand again from the next character on.
+        let passed = text.get(place..).and_then(|rest| rest.chars().next());
+        from = place.saturating_add(passed.map_or(1, char::len_utf8));
+    }
+    false
 }
 
 /// Whether a report removes the subscriber it is about (R31).
@@ -408,35 +445,6 @@ mod tests {
             }
         }
         Ok(())
-    }
-
-    #[test]
-    fn the_names_of_policies_and_of_what_finds_an_items_contact_are_the_published_ones() {
-        let policies = [
-            (MatchPolicy::Cascade, "cascade"),
-            (MatchPolicy::TopPriority, "topPriority"),
-        ];
-        assert_eq!(policies.map(|(policy, _)| policy), MatchPolicy::ALL);
-        for (policy, name) in policies {
-            assert_eq!(policy.as_str(), name);
-            assert_eq!(MatchPolicy::parse(name), Some(policy));
-        }
-        let found_by = [
-            (DedupeOn::ContactId, "contactId"),
-            (DedupeOn::ExternalCustomerId, "externalCustomerId"),
-            (DedupeOn::Phone, "phone"),
-            (DedupeOn::Email, "email"),
-            (DedupeOn::PhoneThenEmail, "phoneThenEmail"),
-        ];
-        assert_eq!(found_by.map(|(on, _)| on), DedupeOn::ALL);
-        for (on, name) in found_by {
-            assert_eq!(on.as_str(), name);
-            assert_eq!(DedupeOn::parse(name), Some(on));
-        }
-        for unknown in ["", "Cascade", "phone "] {
-            assert_eq!(MatchPolicy::parse(unknown), None);
-            assert_eq!(DedupeOn::parse(unknown), None);
-        }
     }
 
     #[test]
@@ -542,40 +550,103 @@ mod tests {
         let forbidden = [
             "403",
             " 403\u{3000}",
+            "403 Forbidden",
+            "403x",
+            "403: Forbidden: bot was blocked by the user",
+            "403 - something",
             "forbidden",
             "FORBIDDEN",
             "\tForbidden: bot was blocked by the user",
-            "forbidden403",
-            "forbidden_",
             "forbidden\u{301}",
+            "not forbidden",
+            "[403] Forbidden",
+            "ETELEGRAM: 403 Forbidden: the group chat was deleted",
+            "Error sending message: [403] Forbidden: whatever",
+            "{\"ok\":false,\"error_code\":403,\"description\":\"Forbidden: bot was blocked\"}",
+            "xforbidden, forbiddenx, (forbidden)",
+            "forbiddenforbidden forbidden",
+            // Gone phrases, as they start.
+            "api error: bot was blocked by the user (401)",
+            "Bad Request: USER_IS_BLOCKED",
+            "input_user_deactivated",
+            "user is deactivated",
+            "Bot was kicked from the group chat",
+            "the bot was  kicked; bot was kicked",
         ];
         let other = [
             "forbiddens",
             "forbiddenß",
             "forbiddenж",
+            "жforbidden",
+            "forbidden403",
+            "forbidden_",
+            "_forbidden",
+            "CHAT_WRITE_FORBIDDEN",
             "forbidde",
             "orbidden",
-            "not forbidden",
             "4033",
-            "403 Forbidden",
+            "4030 Forbidde",
             "40",
-            // A cut after nine bytes is inside a character here.
+            "error 403",
+            "retry after 403",
             "forbiddeї",
             "їїїїїїї",
             "\u{200B}403",
+            "USER_IS_BLOCKED_BY",
+            "XUSER_IS_BLOCKED",
+            "robot was kicked",
+            "bot was blocked",
+            "user is deactivatedx",
+            "NotRegistered",
+            "410",
         ];
         let blank = ["", " ", "\r\n\u{2003}"];
+        let gone = GonePhrases::default();
         for option in [Remove, Keep] {
             for reason in forbidden {
-                assert!(is_forbidden(Some(reason), option), "{reason}");
+                assert!(is_forbidden(Some(reason), option, &gone), "{reason}");
             }
             for reason in other {
-                assert!(!is_forbidden(Some(reason), option), "{reason}");
+                assert!(!is_forbidden(Some(reason), option, &gone), "{reason}");
             }
             for reason in blank.map(Some).into_iter().chain([None]) {
-                assert_eq!(is_forbidden(reason, option), option == Remove);
+                assert_eq!(is_forbidden(reason, option, &gone), option == Remove);
             }
         }
+    }
+
+    #[test]
+    fn r32_the_gone_phrases_are_emptied_replaced_and_extended() {
+        fn is_forbidden(reason: &str, gone: &GonePhrases) -> bool {
+            super::is_forbidden(Some(reason), FailedWithoutReason::Remove, gone)
+        }
+        let none = GonePhrases::none();
+        assert!(!is_forbidden("bot was blocked by the user", &none));
+        assert!(is_forbidden(
+            "Forbidden: bot was blocked by the user",
+            &none
+        ));
+        // A blank one is none: every reason would hold it.
+        assert!(!is_forbidden(
+            "timeout",
+            &GonePhrases::none().phrase("").phrase(" \n")
+        ));
+        let replaced = GonePhrases::none().phrase(" NotRegistered ").phrase("410");
+        for reason in [
+            "notregistered",
+            "Error=NotRegistered",
+            "HTTP 410: gone",
+            "410",
+        ] {
+            assert!(is_forbidden(reason, &replaced), "{reason}");
+        }
+        for reason in ["4100", "user is deactivated", "UNREGISTERED"] {
+            assert!(!is_forbidden(reason, &replaced), "{reason}");
+        }
+        let extended = GonePhrases::default().phrase("не існує");
+        assert!(is_forbidden("чат не існує!", &extended));
+        assert!(!is_forbidden("не існуєш", &extended));
+        assert!(is_forbidden("user is deactivated", &extended));
     }
 
     #[test]

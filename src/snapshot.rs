@@ -8,16 +8,17 @@ use std::sync::Arc;
 use crate::app::{AccessKey, App, AppId, AppNumber};
 use crate::contact::{Card, HeldToken};
 use crate::error::{Error, StorageError};
-use crate::identifier::{ContactId, IdentifierKind, Identifiers};
-use crate::limits::{Limit, LimitExceeded, PAGE_ROWS};
-use crate::matching::{self, Explanation};
+use crate::identifier::{ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, Phone};
+use crate::limits::{Limit, LimitExceeded, PAGE_CARDS_LOOKED_AT, PAGE_ROWS};
+use crate::matching::{self, ExplainedBy, Explanation};
+use crate::pages::{ContactPage, Paged};
 use crate::recipient::{Address, Recipient, RecipientError};
 use crate::report::{MessageId, MessageTally};
-use crate::rules::{MatchPolicy, UnknownContactId};
+use crate::rules::MatchPolicy;
 use crate::sequence::SequenceNumber;
 use crate::storage::{
     self, AppRow, CardRow, Detached, Failure, FoundCard, Rows as _, SubscriberRow, Verified,
-    find_subscriber,
+    find_subscriber, subscriber_with_id,
 };
 use crate::subscriber::{Subscriber, SubscriberId};
 use crate::token::Token;
@@ -51,7 +52,7 @@ use crate::trace;
 #[derive(Clone)]
 pub struct Snapshot {
     tables: Arc<storage::Snapshot>,
-    unknown_contact_id: UnknownContactId,
+    explained_by: Arc<ExplainedBy>,
 }
 
 /// A contact that was found, and how (R26).
@@ -65,13 +66,10 @@ pub struct Found {
 }
 
 impl Snapshot {
-    pub(crate) fn new(
-        tables: Arc<storage::Snapshot>,
-        unknown_contact_id: UnknownContactId,
-    ) -> Self {
+    pub(crate) fn new(tables: Arc<storage::Snapshot>, explained_by: Arc<ExplainedBy>) -> Self {
         Snapshot {
             tables,
-            unknown_contact_id,
+            explained_by,
         }
     }
 
@@ -114,18 +112,228 @@ impl Snapshot {
     ///
     /// As for every read.
     pub fn contact(&self, id: ContactId) -> Result<Option<Card>, Error> {
-        let row: Option<CardRow> = self.reading(self.tables.row(&id))?;
+        let row = self.reading(self.tables.card(id))?;
         Ok(row.map(|row| self.card(id, row)))
     }
 
-    /// A subscriber by its id (R27).
+    /// The card of the contact with this external customer id (R27).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Field`] when the text is no external customer id (R3); otherwise as for every read.
+    pub fn by_external_customer_id(&self, id: &str) -> Result<Option<Card>, Error> {
+        self.by(Identifiers::new().with_external_customer_id(ExternalCustomerId::parse(id)?))
+    }
+
+    /// The card of the contact with this phone, given in any form that [`Phone::parse`] reads (R27).
+    ///
+    /// ```
+    /// # use contact_store::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = ContactStore::open_in_memory(Options::default())?;
+    /// # let ann = ContactUpdate::new().phone("380500000001").first_name("Ann");
+    /// # store.upsert(Upsert::new(DedupeOn::Phone).contact(ann)).wait()?;
+    /// let ann = store.snapshot()?.by_phone("+380 50 000 00 01")?.ok_or("nobody")?;
+    /// assert_eq!(ann.fields.first_name.as_deref(), Some("Ann"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Field`] when the text is no phone (R4); otherwise as for every read.
+    pub fn by_phone(&self, phone: &str) -> Result<Option<Card>, Error> {
+        self.by(Identifiers::new().with_phone(Phone::parse(phone)?))
+    }
+
+    /// The card of the contact with this email, given in any form that [`Email::parse`] reads (R27).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Field`] when the text is no email (R5); otherwise as for every read.
+    pub fn by_email(&self, email: &str) -> Result<Option<Card>, Error> {
+        self.by(Identifiers::new().with_email(Email::parse(email)?))
+    }
+
+    fn by(&self, identifier: Identifiers) -> Result<Option<Card>, Error> {
+        let found = self.find(&identifier, MatchPolicy::Cascade)?;
+        Ok(found.map(|found| found.card))
+    }
+
+    /// What [`find`](Snapshot::find) gives for each of several sets of identifiers, in order.
+    ///
+    /// Holds as many cards in memory as it finds.
+    ///
+    /// # Errors
+    ///
+    /// As for `find`: one set without any identifier is an error of the whole.
+    pub fn find_many(
+        &self,
+        sets: &[Identifiers],
+        policy: MatchPolicy,
+    ) -> Result<Vec<Option<Found>>, Error> {
+        sets.iter().map(|set| self.find(set, policy)).collect()
+    }
+
+    /// At most `limit` contacts in the order of their ids, after the one named in `after`, which need
+    /// not be there any more (R56). Fewer means that these are the last.
+    ///
+    /// Snapshots taken later go on where an earlier one stopped: no contact is given twice, and none
+    /// that was there all the time is left out.
+    ///
+    /// ```
+    /// # use contact_store::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = ContactStore::open_in_memory(Options::default())?;
+    /// # let update = |n| ContactUpdate::new().external_customer_id(format!("crm-{n}"));
+    /// # store.upsert(Upsert::new(DedupeOn::ExternalCustomerId).contacts((0..5).map(update))).wait()?;
+    /// let mut last = None;
+    /// loop {
+    ///     let page = store.snapshot()?.contacts(last, 2)?;
+    ///     let Some(card) = page.last() else { break };
+    ///     last = Some(card.id);
+    /// }
+    /// assert_eq!(last.map(ContactId::value), Some(5));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LimitExceeded`] when `limit` is not 1 to 1,000; otherwise as for every read.
+    pub fn contacts(&self, after: Option<ContactId>, limit: usize) -> Result<Vec<Card>, Error> {
+        check_page(limit)?;
+        let rows = self.reading(storage::cards_after(&*self.tables, after, limit))?;
+        let cards = rows
+            .into_iter()
+            .map(|(id, row)| self.card(id, Arc::new(row)));
+        Ok(cards.collect())
+    }
+
+    /// At most `limit` contacts that hold a token of an app, in the order of their ids, after the one
+    /// named in `after` (R56). The page says where the next one begins.
+    ///
+    /// Cards are looked at one after the other, whatever apps they hold tokens of, and a page ends when it
+    /// is full or has looked at 10,000: an app that few contacts use gives short or empty pages with
+    /// more to come, and no call takes longer than reading 10,000 cards. A listing from end to end reads
+    /// every card of the store.
+    ///
+    /// # Errors
+    ///
+    /// As for [`subscribers`](Snapshot::subscribers).
+    pub fn contacts_of(
+        &self,
+        app: AppId,
+        after: Option<ContactId>,
+        limit: usize,
+    ) -> Result<ContactPage, Error> {
+        let number = self.page_of(app, limit)?;
+        let (rows, next) = self.reading(storage::cards_of_app_after(
+            &*self.tables,
+            number,
+            after,
+            limit,
+            PAGE_CARDS_LOOKED_AT,
+        ))?;
+        let cards = rows
+            .into_iter()
+            .map(|(id, row)| self.card(id, Arc::new(row)));
+        Ok(ContactPage {
+            contacts: cards.collect(),
+            next,
+        })
+    }
+
+    /// All contacts in the order of their ids, read a page at a time (R56).
+    ///
+    /// All of one sequence number; the iterator keeps the snapshot, and with it old pages of the file
+    /// (see [`Snapshot`]).
+    ///
+    /// ```
+    /// # use contact_store::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = ContactStore::open_in_memory(Options::default())?;
+    /// # let update = |n| ContactUpdate::new().external_customer_id(format!("crm-{n}"));
+    /// # store.upsert(Upsert::new(DedupeOn::ExternalCustomerId).contacts((0..5).map(update))).wait()?;
+    /// for card in store.snapshot()?.iter_contacts() {
+    ///     println!("{}", serde_json::to_string(&wire::card(&card?))?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for every read: an item that is an error is the last.
+    pub fn iter_contacts(&self) -> impl Iterator<Item = Result<Card, Error>> + Send + use<> {
+        let now = self.clone();
+        Paged::new(move |after| {
+            let page = now.contacts(after, ITERATED_ROWS)?;
+            let next = after_full(&page, |card| card.id);
+            Ok((page, next))
+        })
+    }
+
+    /// All contacts that hold a token of an app, in the order of their ids, read a page at a time (R56).
+    /// Reads every card of the store.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownApp`] when the app is not connected; otherwise as for every read: an item that
+    /// is an error is the last.
+    pub fn iter_contacts_of(
+        &self,
+        app: AppId,
+    ) -> impl Iterator<Item = Result<Card, Error>> + Send + use<> {
+        let now = self.clone();
+        Paged::new(move |after| {
+            let ContactPage { contacts, next } = now.contacts_of(app, after, ITERATED_ROWS)?;
+            Ok((contacts, next))
+        })
+    }
+
+    /// All subscribers of an app in the order of their ids, read a page at a time (R38).
+    ///
+    /// # Errors
+    ///
+    /// As for [`iter_contacts_of`](Snapshot::iter_contacts_of).
+    pub fn iter_subscribers(
+        &self,
+        app: AppId,
+    ) -> impl Iterator<Item = Result<Subscriber, Error>> + Send + use<> {
+        let now = self.clone();
+        Paged::new(move |after| {
+            let page = now.subscribers(app, after, ITERATED_ROWS)?;
+            let next = after_full(&page, |subscriber| subscriber.id);
+            Ok((page, next))
+        })
+    }
+
+    /// All message tallies of an app in the byte order of their ids, read a page at a time (R30).
+    ///
+    /// # Errors
+    ///
+    /// As for [`iter_contacts_of`](Snapshot::iter_contacts_of).
+    pub fn iter_messages(
+        &self,
+        app: AppId,
+    ) -> impl Iterator<Item = Result<MessageTally, Error>> + Send + use<> {
+        let now = self.clone();
+        Paged::new(move |after: Option<MessageId>| {
+            let page = now.messages(app, after.as_ref(), ITERATED_ROWS)?;
+            let next = after_full(&page, |tally| tally.id.clone());
+            Ok((page, next))
+        })
+    }
+
+    /// A subscriber by its id (R27). An id that it had in a file of format 1 leads to it as well.
     ///
     /// # Errors
     ///
     /// As for every read.
     pub fn subscriber(&self, id: SubscriberId) -> Result<Option<Subscriber>, Error> {
-        let row: Option<SubscriberRow> = self.reading(self.tables.row(&id))?;
-        Ok(row.and_then(|row| self.shown(id, row)))
+        let found = self.reading(subscriber_with_id(&*self.tables, id))?;
+        Ok(found.and_then(|(id, row)| self.shown(id, row)))
     }
 
     /// The subscriber that a token of an app is (R27).
@@ -161,7 +369,7 @@ impl Snapshot {
                 Ok(vec![Address {
                     app: subscriber.app,
                     token: subscriber.token,
-                    subscriber: id,
+                    subscriber: subscriber.id,
                     contact,
                 }])
             }
@@ -171,11 +379,11 @@ impl Snapshot {
                     self.find(&Identifiers::new().with_phone(phone), MatchPolicy::Cascade)?;
                 let card = found.ok_or(RecipientError::UnknownContact)?.card;
                 let contact = card.id;
-                let held = card.tokens.into_iter().filter(|held| held.app == app);
-                let addresses: Vec<Address> = held
+                let addresses: Vec<Address> = card
+                    .tokens_of(app)
                     .map(|held| Address {
                         app,
-                        token: held.token,
+                        token: held.token.clone(),
                         subscriber: held.subscriber,
                         contact,
                     })
@@ -189,8 +397,8 @@ impl Snapshot {
     }
 
     /// Why the identifiers lead where they lead, under either policy, and what adding a token with
-    /// them would write (R28). Unknown contact ids are treated as the store was opened to treat
-    /// them.
+    /// them would write (R28). Unknown contact ids, placeholders and invalid identifiers are treated
+    /// as the store was opened to treat them.
     ///
     /// # Errors
     ///
@@ -201,7 +409,7 @@ impl Snapshot {
         }
         self.reading(matching::explain(
             &*self.tables,
-            self.unknown_contact_id,
+            &self.explained_by,
             identifiers,
         ))
     }
@@ -213,16 +421,34 @@ impl Snapshot {
     /// As for every read.
     pub fn apps(&self) -> Result<Vec<App>, Error> {
         let rows = self.reading(storage::apps(&*self.tables))?;
-        let app = |(id, row, tally): (AppId, AppRow, storage::AppTallyRow)| App {
-            id,
-            name: row.name,
-            connected_at: row.connected_at,
-            subscribers: tally.subscribers,
-            contacts: tally.contacts,
-            removed_by_failed: tally.removed_by_failed,
-            removed_by_host: tally.removed_by_host,
-        };
-        Ok(rows.into_iter().map(app).collect())
+        Ok(rows
+            .into_iter()
+            .map(|(id, row, tally)| listed(id, row, tally))
+            .collect())
+    }
+
+    /// A connected app, with its counts (R37).
+    ///
+    /// # Errors
+    ///
+    /// As for every read.
+    pub fn app(&self, id: AppId) -> Result<Option<App>, Error> {
+        let row: Option<AppRow> = self.reading(self.tables.row(&id))?;
+        let Some(row) = row else { return Ok(None) };
+        let tally = self.reading(self.tables.expect_row(&row.number))?;
+        Ok(Some(listed(id, row, tally)))
+    }
+
+    /// The connected app with this name, byte for byte. Names need not be unique: of several apps, the one
+    /// connected first, and of those connected at the same time the one with the smaller id.
+    ///
+    /// # Errors
+    ///
+    /// As for every read.
+    pub fn app_by_name(&self, name: &str) -> Result<Option<App>, Error> {
+        let apps = self.apps()?.into_iter();
+        let named = apps.filter(|app| app.name.as_str() == name);
+        Ok(named.min_by_key(|app| (app.connected_at, app.id)))
     }
 
     /// The access key of an app, if it was connected with one. A secret (R12).
@@ -297,16 +523,7 @@ impl Snapshot {
     }
 
     fn page_of(&self, app: AppId, limit: usize) -> Result<AppNumber, Error> {
-        if limit == 0 {
-            let most = PAGE_ROWS as u64;
-            return Err(LimitExceeded {
-                limit: Limit::PageRows,
-                actual: 0,
-                most,
-            }
-            .into());
-        }
-        LimitExceeded::check(Limit::PageRows, limit, PAGE_ROWS)?;
+        check_page(limit)?;
         Ok(self.connected(app)?.number)
     }
 
@@ -315,11 +532,12 @@ impl Snapshot {
         row.ok_or(Error::UnknownApp(app))
     }
 
-    fn card(&self, id: ContactId, row: CardRow) -> Card {
+    fn card(&self, id: ContactId, row: Arc<CardRow>) -> Card {
+        let row = Arc::unwrap_or_clone(row);
         let directory = self.tables.directory();
         let tokens = row.tokens.into_iter().filter_map(|held| {
             // Tokens of an app that was disconnected are being removed, and not shown (R11).
-            let app = directory.app(held.app)?;
+            let app = directory.app(held.app())?;
             Some(HeldToken {
                 app,
                 token: held.token,
@@ -332,7 +550,7 @@ impl Snapshot {
             tokens: tokens.collect(),
             identifiers: row.identifiers.with_contact_id(id),
             created_at: row.created_at,
-            created_through: row.created_through,
+            created_through: row.created_through.and_then(|app| directory.known_app(app)),
             fields: row.fields,
         }
     }
@@ -356,6 +574,37 @@ impl Snapshot {
             Some(Detached::Reopened) => Error::SnapshotExpired,
             None => StorageError::from(failure).into(),
         })
+    }
+}
+
+/// Rows that an iterator reads at a time: cards of the greatest size take 64 MiB together.
+const ITERATED_ROWS: usize = 256;
+
+fn check_page(limit: usize) -> Result<(), LimitExceeded> {
+    if limit == 0 {
+        return Err(LimitExceeded {
+            limit: Limit::PageRows,
+            actual: 0,
+            most: PAGE_ROWS as u64,
+        });
+    }
+    LimitExceeded::check(Limit::PageRows, limit, PAGE_ROWS)
+}
+
+/// Where to go on after a page, unless it was the last.
+fn after_full<T, K>(page: &[T], key: impl Fn(&T) -> K) -> Option<K> {
+    page.last().filter(|_| page.len() == ITERATED_ROWS).map(key)
+}
+
+fn listed(id: AppId, row: AppRow, tally: storage::AppTallyRow) -> App {
+    App {
+        id,
+        name: row.name,
+        connected_at: row.connected_at,
+        subscribers: tally.subscribers,
+        contacts: tally.contacts,
+        removed_by_failed: tally.removed_by_failed,
+        removed_by_host: tally.removed_by_host,
     }
 }
 

@@ -11,15 +11,19 @@ use crate::add_tokens::{AddTokens, TokensAdded};
 use crate::app::AppId;
 use crate::connect_app::{ConnectApp, DisconnectApp};
 use crate::erase::{Erase, Erased};
-use crate::error::{EntryError, Error, OpenError, StorageError};
+use crate::error::{Error, OpenError, StorageError};
 use crate::figures::Stats;
 use crate::forget_messages::{ForgetMessages, MessagesForgotten};
 use crate::identifier::ContactId;
 use crate::limits::LimitExceeded;
+use crate::matching::ExplainedBy;
 use crate::operation::Operation;
 use crate::options::{Check, Create, Options, WhenFull};
+use crate::outcomes::Outcomes;
+use crate::pinned::Pinned;
 use crate::record_reports::{RecordReports, ReportOutcome};
 use crate::remove_token::{RemoveToken, TokenRemoved};
+use crate::rename_token::{RenameToken, TokenRenamed};
 use crate::sequence::SequenceNumber;
 use crate::snapshot::Snapshot;
 use crate::storage::{Disk, Engine, FileWatch, MemoryDisk, OpenAs, Place};
@@ -63,9 +67,12 @@ pub struct ContactStore {
 struct Inner {
     writer: Writer,
     options: Options,
+    /// What snapshots explain by.
+    explained_by: Arc<ExplainedBy>,
     /// Weak: a handle of a closed store must not keep the file, and with it the lock.
     disk: Weak<dyn Disk>,
     wider_mode: Option<u32>,
+    pinned: Pinned,
     watch: Option<Arc<FileWatch>>,
 }
 
@@ -101,12 +108,18 @@ impl ContactStore {
     }
 
     fn open_at(place: &Place, options: Options) -> Result<Self, Error> {
+        options.limits.refuse_zero().map_err(OpenError::from)?;
         options.limits.validate().map_err(OpenError::from)?;
         let open_as = OpenAs {
             may_create: options.create != Create::Never,
             must_create: options.create == Create::Always,
             check_clean: options.check == Check::Always,
             cache_bytes: options.cache_bytes,
+            index_memory: options.index_memory,
+            card_memory: options.card_memory,
+            upgrade: options.upgrade,
+            progress: options.progress(),
+            folding: options.folding(),
             now: options.clock.now(),
             hash_mask: options.hash_mask(),
             format: options.format(),
@@ -117,11 +130,18 @@ impl ContactStore {
         let wider_mode = engine.wider_mode();
         let watch = engine.watch();
         let writer = Writer::start(engine, snapshot, &options.limits)?;
+        let explained_by = ExplainedBy {
+            unknown_contact_id: options.unknown_contact_id,
+            invalid_identifier: options.invalid_identifier,
+            placeholders: options.placeholders.clone(),
+        };
         let inner = Inner {
             writer,
             options,
+            explained_by: Arc::new(explained_by),
             disk,
             wider_mode,
+            pinned: Pinned::new(),
             watch,
         };
         Ok(ContactStore {
@@ -147,7 +167,8 @@ impl ContactStore {
     /// failed.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let tables = self.inner.writer.snapshot()?;
-        Ok(Snapshot::new(tables, self.inner.options.unknown_contact_id))
+        self.inner.pinned.note(&tables, tables.held().sequence);
+        Ok(Snapshot::new(tables, Arc::clone(&self.inner.explained_by)))
     }
 
     /// Connects an app, or changes the name or key of a connected one (R11). Gives its id.
@@ -179,7 +200,12 @@ impl ContactStore {
     /// entry is otherwise no error of the request but in its outcome.
     pub fn add_tokens(&self, request: AddTokens) -> Pending<TokensAdded> {
         let options = &self.inner.options;
-        self.submit_prepared(request.prepare(options.applied(), options.limits, self.now()))
+        self.submit_prepared(request.prepare(
+            options.in_force(),
+            &options.placeholders,
+            options.limits,
+            self.now(),
+        ))
     }
 
     /// Records delivery reports; FAILED with reason Forbidden removes the token (R30–R36).
@@ -187,13 +213,14 @@ impl ContactStore {
     /// # Errors
     ///
     /// As for [`add_tokens`](ContactStore::add_tokens).
-    pub fn record_reports(
-        &self,
-        request: RecordReports,
-    ) -> Pending<Vec<Result<ReportOutcome, EntryError>>> {
+    pub fn record_reports(&self, request: RecordReports) -> Pending<Outcomes<ReportOutcome>> {
         let options = &self.inner.options;
-        let without_reason = options.failed_without_reason;
-        self.submit_prepared(request.prepare(without_reason, options.limits, self.now()))
+        self.submit_prepared(request.prepare(
+            options.failed_without_reason,
+            &options.gone_phrases,
+            options.limits,
+            self.now(),
+        ))
     }
 
     /// Creates contacts and updates their identifiers and fields (R41–R43). Touches no token.
@@ -203,10 +230,14 @@ impl ContactStore {
     /// [`Error::LimitExceeded`]; [`Error::EntryRefused`] in the mode
     /// [`BatchMode::AllOrNothing`](crate::BatchMode::AllOrNothing); those of every write. A refused
     /// item is otherwise no error of the request but in its outcome.
-    pub fn upsert(&self, request: Upsert) -> Pending<Vec<Result<ContactUpserted, EntryError>>> {
+    pub fn upsert(&self, request: Upsert) -> Pending<Outcomes<ContactUpserted>> {
         let options = &self.inner.options;
-        let unknown_contact_id = options.unknown_contact_id;
-        self.submit_prepared(request.prepare(unknown_contact_id, options.limits, self.now()))
+        self.submit_prepared(request.prepare(
+            options.unknown_contact_id,
+            &options.placeholders,
+            options.limits,
+            self.now(),
+        ))
     }
 
     /// Takes a token off the card of one contact, or of all (R45).
@@ -216,6 +247,17 @@ impl ContactStore {
     /// [`Error::UnknownApp`]; those of every write. A token that nobody named holds is no error.
     pub fn remove_token(&self, request: RemoveToken) -> Pending<TokenRemoved> {
         self.submit(request)
+    }
+
+    /// Renames a token: a chat that migrated keeps its place on every card, its subscriber id and its
+    /// delivery state; with the subscriber that the new token may be already, it becomes one (R57).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownApp`]; [`Error::LimitExceeded`] when more contacts would hold the token, or a card
+    /// would have more text, than may be; those of every write. An unknown old token is no error.
+    pub fn rename_token(&self, request: RenameToken) -> Pending<TokenRenamed> {
+        self.submit(request.prepare(self.inner.options.limits))
     }
 
     /// Erases a contact: its identifiers, which are free again, and its tokens; a subscriber that no
@@ -287,7 +329,7 @@ impl ContactStore {
     pub fn stats(&self) -> Result<Stats, Error> {
         let inner = &self.inner;
         let load = inner.writer.load();
-        let (figures, needs_reopen) = inner.writer.figures()?;
+        let (figures, needs_reopen, memory) = inner.writer.figures()?;
         let disk = inner.disk.upgrade().ok_or(Error::Closed)?;
         let commit_latency = figures.commit_latency();
         Ok(Stats {
@@ -297,6 +339,13 @@ impl ContactStore {
             apps: figures.held.apps,
             file_bytes: disk.len().map_err(StorageError::from)?,
             cache_bytes: inner.options.cache_bytes,
+            index_bytes: memory.index_bytes,
+            index_is_complete: memory.index_is_complete,
+            index_pending: memory.index_pending,
+            card_bytes: memory.card_bytes,
+            version: env!("CARGO_PKG_VERSION"),
+            oldest_snapshot: inner.pinned.oldest(figures.held.sequence),
+            last_failure: figures.last_failure(),
             wider_mode: inner.wider_mode,
             needs_reopen,
             file_moved: inner.watch.as_ref().is_some_and(|watch| watch.is_moved()),
@@ -309,6 +358,11 @@ impl ContactStore {
             group_sizes: figures.group_sizes(),
             operations: figures.operations(),
         })
+    }
+
+    /// Whether the store takes no writes until it is reopened (R49).
+    pub(crate) fn needs_reopen(&self) -> Result<bool, Error> {
+        self.inner.writer.needs_reopen()
     }
 
     /// Queues what could be prepared.
@@ -359,7 +413,7 @@ impl Operation for Panicking {
         draft: &mut crate::storage::Draft<'_>,
     ) -> Result<crate::operation::Step<()>, Error> {
         // Something to roll back.
-        let _ = draft.state.take_subscriber();
+        let _ = draft.state.take_app();
         // Unwinding without a message, which would only clutter the output of the tests.
         std::panic::resume_unwind(Box::new(()));
     }

@@ -4,17 +4,42 @@
 
 use std::fmt;
 
-use crate::app::AppId;
+use crate::app::{AppId, AppNumber};
+use crate::fault::{Fault, Field, FieldError};
 use crate::identifier::ContactId;
 use crate::report::Status;
 use crate::time::Timestamp;
 use crate::token::Token;
 
 /// The id of a subscriber. Never reused, also not when its token comes back (R35).
+///
+/// Ids of one connection of an app are ascending and stand together: the number of the connection is
+/// in the upper 24 bits, a number of its own below. A host treats an id as opaque.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubscriberId(u64);
 
+/// The bits that number a subscriber within its app.
+const NUMBER_BITS: u32 = 40;
+
 impl SubscriberId {
+    /// How many ids an app has, through its whole life.
+    pub(crate) const MOST_OF_AN_APP: u64 = (1 << NUMBER_BITS) - 1;
+
+    /// The id of the subscriber with this number, from 1 on, within an app.
+    pub(crate) const fn of(app: AppNumber, number: u64) -> Self {
+        SubscriberId(app.0 << NUMBER_BITS | number)
+    }
+
+    /// The app that the subscriber is of. An id that was given out in format 1 says 0.
+    pub(crate) const fn app(self) -> AppNumber {
+        AppNumber(self.0 >> NUMBER_BITS)
+    }
+
+    /// The number within the app.
+    pub(crate) const fn number(self) -> u64 {
+        self.0 & Self::MOST_OF_AN_APP
+    }
+
     /// The subscriber id `id`. Whether there is such a subscriber is for the store to say.
     #[must_use]
     pub const fn new(id: u64) -> Self {
@@ -23,10 +48,17 @@ impl SubscriberId {
 
     /// Reads the decimal text form that [`Display`](fmt::Display) gives: digits without sign or
     /// leading zero.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let id = text.parse::<u64>().ok().map(SubscriberId)?;
-        (id.to_string() == text).then_some(id)
+    ///
+    /// # Errors
+    ///
+    /// Of the field `subscriberId`, [`Fault::NotASubscriberId`] when the text is anything else.
+    pub fn parse(text: &str) -> Result<Self, FieldError> {
+        let id = text.parse::<u64>().ok().map(SubscriberId);
+        id.filter(|id| id.to_string() == text)
+            .ok_or(FieldError::new(
+                Field::SubscriberId,
+                Fault::NotASubscriberId,
+            ))
     }
 
     /// The number.
@@ -61,6 +93,13 @@ pub struct StatusCounts {
 }
 
 impl StatusCounts {
+    /// Counts what the other counted, too.
+    pub(crate) fn add(&mut self, other: StatusCounts) {
+        self.sent = self.sent.saturating_add(other.sent);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.clicked = self.clicked.saturating_add(other.clicked);
+    }
+
     pub(crate) fn count(&mut self, status: Status) {
         let counter = match status {
             Status::Sent => &mut self.sent,

@@ -4,6 +4,7 @@
 //! on another `sync`, under which they choose at each step which thread goes on
 //! (`tests/schedules`).
 
+pub(crate) use std::sync::atomic;
 pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 pub(crate) use std::thread;
 pub(crate) use std::time::Instant;

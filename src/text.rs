@@ -102,6 +102,22 @@ pub(crate) fn is_forbidden(c: char) -> bool {
 /// The first of: [`Fault::Blank`]; [`Fault::TooLong`], over `limit` bytes;
 /// [`Fault::ForbiddenCharacter`].
 pub(crate) fn opaque(text: &str, limit: usize) -> Result<(), Fault> {
+    if is_plain(text) && text.len() <= limit {
+        return Ok(());
+    }
+    opaque_by_the_rule(text, limit)
+}
+
+/// Whether `text` is printable ASCII from its first character on, which is no space: no rule here
+/// refuses that but for its length. `false` says nothing.
+fn is_plain(text: &str) -> bool {
+    let text = text.as_bytes();
+    text.first().is_some_and(u8::is_ascii_graphic)
+        && text.iter().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+/// The definition, which [`is_plain`] only anticipates.
+fn opaque_by_the_rule(text: &str, limit: usize) -> Result<(), Fault> {
     if is_blank(text) {
         return Err(Fault::Blank);
     }
@@ -119,7 +135,12 @@ pub(crate) fn opaque(text: &str, limit: usize) -> Result<(), Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::{FORBIDDEN, is_blank, is_forbidden, is_white_space, opaque, trim};
+    use proptest::prelude::*;
+
+    use super::{
+        FORBIDDEN, is_blank, is_forbidden, is_plain, is_white_space, opaque, opaque_by_the_rule,
+        trim,
+    };
     use crate::fault::Fault;
 
     /// All characters that `f` holds for: how many, and the FNV-1a hash of their scalar values.
@@ -280,5 +301,38 @@ mod tests {
     #[test]
     fn opaque_values_keep_the_spaces_around_and_in_them() {
         assert_eq!(opaque(" a b ", 5), Ok(()));
+    }
+
+    #[test]
+    fn r7_the_short_way_agrees_with_the_rule_on_all_short_texts() {
+        let alphabet = [
+            "a", "~", " ", "\t", "\0", "\u{7F}", "é", "\u{A0}", "\u{200B}",
+        ];
+        let mut texts = vec![String::new()];
+        for _ in 0..5 {
+            for text in &texts {
+                for limit in [0, 1, 3, 5, 9] {
+                    assert_eq!(
+                        opaque(text, limit),
+                        opaque_by_the_rule(text, limit),
+                        "{text:?}"
+                    );
+                }
+            }
+            texts = texts
+                .iter()
+                .flat_map(|text| alphabet.iter().map(move |part| text.clone() + part))
+                .collect();
+        }
+        assert!(is_plain("crm-1 ~"));
+    }
+
+    proptest! {
+        #[test]
+        fn r7_the_short_way_agrees_with_the_rule(
+            text in prop_oneof!["[ -~]{0,40}", any::<String>()], limit in 0_usize..40
+        ) {
+            prop_assert_eq!(opaque(&text, limit), opaque_by_the_rule(&text, limit));
+        }
     }
 }

@@ -3,7 +3,8 @@
 //! Nothing here knows what a time is used for. Only the store's public face reads the clock, once
 //! for each request.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A time in milliseconds since 1970-01-01 00:00 UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +21,20 @@ impl Timestamp {
     #[must_use]
     pub const fn as_millis(self) -> u64 {
         self.0
+    }
+
+    /// The same time as the system counts; `None` when it is later than the system can say.
+    #[must_use]
+    pub fn to_system_time(self) -> Option<SystemTime> {
+        UNIX_EPOCH.checked_add(Duration::from_millis(self.0))
+    }
+}
+
+/// Whole milliseconds; a time before 1970 counts as 1970.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
@@ -38,10 +53,55 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     /// The system's time; a system whose clock stands before 1970 counts as 1970.
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
+        SystemTime::now().into()
+    }
+}
+
+/// A clock that stands where it is put: for the tests of a host.
+///
+/// ```
+/// # use contact_store::*;
+/// # use std::sync::Arc;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000)));
+/// let store = ContactStore::open_in_memory(Options::default().clock(clock.clone()))?;
+/// clock.set(Timestamp::from_millis(5_000));
+/// let ann = ContactUpdate::new().email("ann@example.com");
+/// store.upsert(Upsert::new(DedupeOn::Email).contact(ann)).wait()?;
+/// let ann = store.snapshot()?.by_email("ann@example.com")?.ok_or("nobody")?;
+/// assert_eq!(ann.created_at, clock.now());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Default)]
+pub struct ManualClock(AtomicU64);
+
+impl ManualClock {
+    /// A clock that stands at `time`.
+    #[must_use]
+    pub const fn at(time: Timestamp) -> Self {
+        ManualClock(AtomicU64::new(time.0))
+    }
+
+    /// Puts it to `time`, which may be earlier.
+    pub fn set(&self, time: Timestamp) {
+        self.0.store(time.0, Ordering::SeqCst);
+    }
+
+    /// Puts it forward.
+    pub fn advance(&self, by: Duration) {
+        let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        let later = |now: u64| Some(now.saturating_add(by));
+        // It never fails: there always is a later time.
+        self.0
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, later)
             .unwrap_or_default();
-        Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
     }
 }
 
@@ -74,5 +134,34 @@ impl RequestTime {
     /// The time of a part of the request that may name its own.
     pub(crate) fn of_part(self, at: Option<Timestamp>) -> Timestamp {
         at.map_or(self.at, |at| self.not_after_clock(at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r54_a_time_is_that_of_the_system_in_whole_milliseconds_since_1970() {
+        let later = |by| UNIX_EPOCH.checked_add(Duration::from_micros(by));
+        assert_eq!(
+            later(1_500_999).map(Timestamp::from),
+            Some(Timestamp(1_500))
+        );
+        assert_eq!(Timestamp(1_500).to_system_time(), later(1_500_000));
+        let before = UNIX_EPOCH.checked_sub(Duration::from_secs(1));
+        assert_eq!(before.map(Timestamp::from), Some(Timestamp(0)));
+    }
+
+    #[test]
+    fn a_manual_clock_stands_where_it_was_put() {
+        let clock = ManualClock::at(Timestamp(5));
+        assert_eq!(clock.now(), Timestamp(5));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(clock.now(), Timestamp(1_005));
+        clock.set(Timestamp(7));
+        assert_eq!(clock.now(), Timestamp(7));
+        clock.advance(Duration::MAX);
+        assert_eq!(clock.now(), Timestamp(u64::MAX));
     }
 }

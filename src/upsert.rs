@@ -13,14 +13,17 @@ use crate::fault::{Field, FieldError};
 use crate::fields;
 use crate::figures::{Became, OperationKind, Tally};
 use crate::identifier::{
-    ContactId, Email, ExternalId, IdentifierKind, Identifiers, KindSet, Phone,
+    ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, KindSet, Phone,
 };
 use crate::limits::{LimitExceeded, Limits};
 use crate::matching;
 use crate::new_contact::NewContact;
 use crate::operation::{Operation, Size, Step};
-use crate::rules::{self, BatchMode, DedupeOn, FoundByUpsert, UnknownContactId};
+use crate::outcomes::Outcomes;
+use crate::placeholders::Placeholders;
+use crate::rules::{self, BatchMode, DedupeOn, FoundByUpsert, UnknownContactId, UpsertMode};
 use crate::storage::{CardRow, Draft, Failure, FoundCard, find_card};
+use crate::text;
 use crate::time::{RequestTime, Timestamp};
 
 /// What becomes of one value on a card.
@@ -58,8 +61,8 @@ impl fmt::Debug for Change {
 /// One item of a request to create or update contacts, as it was given. Nothing is checked before
 /// the request is made.
 ///
-/// What is not named stays as it is on the card. Unlike in [`TokenEntry`](crate::TokenEntry), a blank
-/// identifier is not as good as none: it is refused, since it might as well be meant to take one off.
+/// What is not named stays as it is on the card. An identifier that is blank counts as not named: the
+/// empty cell of an export is no order to erase (R1). Only [`Change::Remove`] takes one off.
 ///
 /// ```
 /// # use contact_store::{Change, ContactUpdate};
@@ -193,14 +196,23 @@ impl ContactUpdate {
 
     /// Reads the item: first what is wrong with its JSON (R55), then the identifiers in priority
     /// order, then the fields, the custom ones in the byte order of their names.
-    fn parse(self) -> Result<ValidUpdate, EntryError> {
+    fn parse(self, placeholders: &Placeholders) -> Result<ValidUpdate, EntryError> {
         if let Some(error) = self.malformed {
             return Err(error.into());
         }
         let contact_id = self.contact_id.map(ContactId::try_from).transpose();
-        let external_customer_id = set_to(self.external_customer_id, |id| ExternalId::parse(&id));
-        let phone = set_to(self.phone, |phone| Phone::parse(&phone));
-        let email = set_to(self.email, |email| Email::parse(&email));
+        let external_customer_id = set_to(given(self.external_customer_id), |id| {
+            let id = ExternalCustomerId::take(id)?;
+            placeholders.check_external_id(&id).map(|()| id)
+        });
+        let phone = set_to(given(self.phone), |phone| {
+            let phone = Phone::parse(&phone)?;
+            placeholders.check_phone(phone).map(|()| phone)
+        });
+        let email = set_to(given(self.email), |email| {
+            let email = Email::take(email)?;
+            placeholders.check_email(&email).map(|()| email)
+        });
         let value = |field, change| {
             set_to(change, |value| {
                 fields::check_value(field, &value)?;
@@ -227,6 +239,11 @@ impl ContactUpdate {
                 .collect::<Result<_, FieldError>>()?,
         })
     }
+}
+
+/// What becomes of an identifier; a blank one counts as not named (R1).
+fn given(change: Option<Change>) -> Option<Change> {
+    change.filter(|change| !matches!(change, Change::Set(value) if text::is_blank(value)))
 }
 
 /// What a value on the card is to be, if it is to change: `Some(None)` takes it off.
@@ -265,7 +282,7 @@ impl fmt::Debug for ContactUpdate {
 /// # store.add_tokens(AddTokens::new(bot).entry(TokenEntry::new("100200300").email("ann@example.com"))).wait()?;
 /// let ann = ContactUpdate::new().email("ann@example.com").phone("+380 50 000 00 01").field("city", "Kyiv");
 /// let outcomes = store.upsert(Upsert::new(DedupeOn::Email).contact(ann)).wait()?.outcome;
-/// assert_eq!(outcomes[0].as_ref().map(|it| it.card), Ok(CardChange::Updated));
+/// assert_eq!(outcomes.into_single()?.card, CardChange::Updated);
 /// // The email is found first: the phone of another contact is in conflict, and nothing is written.
 /// let bob = ContactUpdate::new().email("bob@example.com").phone("380500000001");
 /// let outcomes = store.upsert(Upsert::new(DedupeOn::Email).contact(bob)).wait()?.outcome;
@@ -279,6 +296,7 @@ pub struct Upsert {
     contacts: Vec<ContactUpdate>,
     at: Option<Timestamp>,
     unknown_contact_id: Option<UnknownContactId>,
+    upsert_mode: UpsertMode,
     mode: BatchMode,
 }
 
@@ -291,6 +309,7 @@ impl Upsert {
             contacts: Vec::new(),
             at: None,
             unknown_contact_id: None,
+            upsert_mode: UpsertMode::default(),
             mode: BatchMode::default(),
         }
     }
@@ -323,6 +342,25 @@ impl Upsert {
         self
     }
 
+    /// Only creating, or only updating, contacts (R41).
+    ///
+    /// ```
+    /// # use contact_store::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = ContactStore::open_in_memory(Options::default())?;
+    /// let ann = ContactUpdate::new().email("ann@example.com").first_name("Ann");
+    /// let request = Upsert::new(DedupeOn::Email).upsert_mode(UpsertMode::UpdateOnly).contact(ann);
+    /// let outcomes = store.upsert(request).wait()?.outcome;
+    /// assert_eq!(outcomes.all(), Err(EntryError::ContactNotFound)); // and no card was made
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn upsert_mode(mut self, mode: UpsertMode) -> Self {
+        self.upsert_mode = mode;
+        self
+    }
+
     /// With this treatment of the rest when an item is refused (R23).
     #[must_use]
     pub fn mode(mut self, mode: BatchMode) -> Self {
@@ -334,6 +372,7 @@ impl Upsert {
     pub(crate) fn prepare(
         self,
         unknown_contact_id: UnknownContactId,
+        placeholders: &Placeholders,
         limits: Limits,
         clock: Timestamp,
     ) -> Result<PreparedUpsert, LimitExceeded> {
@@ -344,10 +383,11 @@ impl Upsert {
             updates: self
                 .contacts
                 .into_iter()
-                .map(ContactUpdate::parse)
+                .map(|update| update.parse(placeholders))
                 .collect(),
             time: RequestTime::new(clock, self.at),
             unknown_contact_id: self.unknown_contact_id.unwrap_or(unknown_contact_id),
+            upsert_mode: self.upsert_mode,
             mode: self.mode,
             limits,
         })
@@ -382,7 +422,7 @@ pub enum CardChange {
 /// off.
 struct ValidUpdate {
     contact_id: Option<ContactId>,
-    external_customer_id: Option<Option<ExternalId>>,
+    external_customer_id: Option<Option<ExternalCustomerId>>,
     phone: Option<Option<Phone>>,
     email: Option<Option<Email>>,
     first_name: Option<Option<String>>,
@@ -438,12 +478,13 @@ pub(crate) struct PreparedUpsert {
     size: Size,
     time: RequestTime,
     unknown_contact_id: UnknownContactId,
+    upsert_mode: UpsertMode,
     mode: BatchMode,
     limits: Limits,
 }
 
 impl Operation for PreparedUpsert {
-    type Outcome = Vec<Result<ContactUpserted, EntryError>>;
+    type Outcome = Outcomes<ContactUpserted>;
 
     const KIND: OperationKind = OperationKind::Upsert;
 
@@ -484,6 +525,13 @@ impl PreparedUpsert {
             return Ok(Err(EntryError::NothingToFindBy));
         };
         let found = matching::find_by(draft, kinds, &given)?;
+        match (self.upsert_mode, &found) {
+            (UpsertMode::UpdateOnly, None) => return Ok(Err(EntryError::ContactNotFound)),
+            (UpsertMode::CreateOnly, Some((found, _))) => {
+                return Ok(Err(EntryError::ContactExists(found.id)));
+            }
+            _ => {}
+        }
         if let Some((kind, contact)) = conflict(draft, found.as_ref(), &given)? {
             return Ok(Err(EntryError::Conflict { kind, contact }));
         }
@@ -500,7 +548,7 @@ impl PreparedUpsert {
         by: IdentifierKind,
         update: ValidUpdate,
     ) -> Result<Result<ContactUpserted, EntryError>, Failure> {
-        let mut after = found.card.clone();
+        let mut after = (*found.card).clone();
         update.change(&mut after);
         // A card over a lowered limit may shrink, or change within its size.
         let grew = card_limits::own_text(&after) > card_limits::own_text(&found.card)
@@ -508,11 +556,11 @@ impl PreparedUpsert {
         if grew && let Err(exceeded) = card_limits::check(draft, &self.limits, &after)? {
             return Ok(Err(exceeded.into()));
         }
-        draft.write_card(found.id, Some(&found.card), Some(&after))?;
+        draft.write_card(found.id, Some(&*found.card), Some(&after))?;
         Ok(Ok(ContactUpserted {
             contact: found.id,
             matched_by: Some(by),
-            card: if after == found.card {
+            card: if after == *found.card {
                 CardChange::Unchanged
             } else {
                 CardChange::Updated

@@ -133,9 +133,8 @@ impl Copied {
 }
 
 /// Opens a store that is there.
-pub fn open(path: &Path, mut options: Options) -> ContactStore {
-    options.create = contact_store::Create::Never;
-    ContactStore::open(path, options).unwrap()
+pub fn open(path: &Path, options: Options) -> ContactStore {
+    ContactStore::open(path, options.create(contact_store::Create::Never)).unwrap()
 }
 
 /// Connects `APP`.

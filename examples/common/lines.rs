@@ -43,6 +43,15 @@ pub fn read_line(
     }
 }
 
+/// A line as it is to be read: the first may begin with a byte order mark, which is no part of it.
+#[must_use]
+pub fn line_of_log(line: &[u8], number: u64) -> &[u8] {
+    match line.strip_prefix(b"\xEF\xBB\xBF") {
+        Some(line) if number == 1 => line,
+        _ => line,
+    }
+}
+
 /// Whether a line holds nothing but the white space of JSON.
 #[must_use]
 pub fn is_blank(line: &[u8]) -> bool {

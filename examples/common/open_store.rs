@@ -49,7 +49,7 @@ impl fmt::Display for CannotOpen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_there = self.path.symlink_metadata().is_ok();
         let wanted = match (&self.error, self.may_create && !is_there) {
-            (Error::Open(OpenError::LimitTooHigh(_)), _) => "opened",
+            (Error::Open(OpenError::LimitTooHigh(_) | OpenError::LimitZero(_)), _) => "opened",
             (_, true) => "created",
             (Error::Open(OpenError::Io(_)), false) => "opened for reading and writing",
             _ => "opened",
@@ -60,6 +60,10 @@ impl fmt::Display for CannotOpen {
             (Error::Open(OpenError::NotFound), None) => {
                 f.write_str("there is no file; with --create it is made")
             }
+            (Error::Open(OpenError::OldFormat { found, known }), None) => write!(
+                f,
+                "the file has format {found}, this version works with {known}; with --upgrade it is upgraded"
+            ),
             (Error::Open(OpenError::Io(error)), None) => write!(f, "{}", error.kind()),
             (error, None) => write!(f, "{}", WithCauses(error)),
         }

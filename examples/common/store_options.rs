@@ -6,8 +6,8 @@
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use contact_store::{
-    Check, Create, FailedWithoutReason, InvalidIdentifier, MatchPolicy, Options, Ownership,
-    UnknownContactId,
+    Check, Create, Email, FailedWithoutReason, GonePhrases, InvalidIdentifier, Limits, MatchPolicy,
+    Options, Ownership, Phone, Placeholders, UnknownContactId,
 };
 
 use super::command_line::is_true;
@@ -23,9 +23,19 @@ pub struct StoreOptions {
     /// When the pages of the file are verified at opening; always unless given
     #[arg(long, value_name = "WHEN", value_parser = word_of(&CHECK))]
     pub check: Option<Check>,
-    /// Bytes of memory for cached pages; 67108864 unless given
+    /// Upgrades a file of an older format. Without it that is an error: the older version of the program
+    /// does not open the file any more
+    #[arg(long, value_parser = is_true)]
+    pub upgrade: bool,
+    /// Bytes of memory for cached pages; 268435456 unless given
     #[arg(long, value_name = "BYTES", value_parser = number)]
     pub cache_bytes: Option<usize>,
+    /// Most bytes of memory for the indexes, 0 for none; 1073741824 unless given
+    #[arg(long, value_name = "BYTES", value_parser = number)]
+    pub index_memory_bytes: Option<usize>,
+    /// About the most bytes of memory for decoded cards, 0 for none; 67108864 unless given
+    #[arg(long, value_name = "BYTES", value_parser = number)]
+    pub card_memory_bytes: Option<usize>,
     /// Which identifiers may find a contact; cascade unless given
     #[arg(long, value_name = "POLICY", value_parser = word_of(&POLICY))]
     pub policy: Option<MatchPolicy>,
@@ -41,6 +51,26 @@ pub struct StoreOptions {
     /// What FAILED without a reason does to the token; remove unless given
     #[arg(long, value_name = "WHAT", value_parser = word_of(&FAILED_WITHOUT_REASON))]
     pub failed_without_reason: Option<FailedWithoutReason>,
+    /// A phrase in the reason of FAILED that removes the token, besides those of Telegram; may be given
+    /// again
+    #[arg(long, value_name = "TEXT", value_parser = not_blank)]
+    pub gone_phrase: Vec<String>,
+    /// No such phrase but those given with --gone-phrase
+    #[arg(long, value_parser = is_true)]
+    pub no_gone_phrases: bool,
+    /// A customer id or token that programs write where they have none, besides the usual ones; may be
+    /// given again
+    #[arg(long, value_name = "WORD", value_parser = not_blank)]
+    pub placeholder: Vec<String>,
+    /// Such a phone; may be given again
+    #[arg(long, value_name = "PHONE", value_parser = phone)]
+    pub placeholder_phone: Vec<Phone>,
+    /// Such an email; may be given again
+    #[arg(long, value_name = "EMAIL", value_parser = email)]
+    pub placeholder_email: Vec<Email>,
+    /// No placeholder but those given with the three flags before
+    #[arg(long, value_parser = is_true)]
+    pub no_placeholders: bool,
     /// The limits.
     #[command(flatten)]
     pub limits: StoreLimits,
@@ -102,36 +132,77 @@ impl StoreOptions {
     /// How it is opened: as the library does where nothing is given, but that no store is made unasked.
     #[must_use]
     pub fn options(&self) -> Options {
-        let mut options = Options::default();
-        options.create = match self.create {
+        let create = match self.create {
             true => Create::IfMissing,
             false => Create::Never,
         };
-        set(&mut options.check, self.check);
-        set(&mut options.cache_bytes, self.cache_bytes);
-        set(&mut options.policy, self.policy);
-        set(&mut options.ownership, self.ownership);
-        set(&mut options.invalid_identifier, self.invalid_identifier);
-        set(&mut options.unknown_contact_id, self.unknown_contact_id);
+        let options = Options::default()
+            .create(create)
+            .upgrade(self.upgrade)
+            .gone_phrases(self.gone_phrases())
+            .placeholders(self.placeholders())
+            .limits(self.limits.limits());
+        let options = with(options, self.check, Options::check);
+        let options = with(options, self.cache_bytes, Options::cache_bytes);
+        let options = with(options, self.index_memory_bytes, Options::index_memory);
+        let options = with(options, self.card_memory_bytes, Options::card_memory);
+        let options = with(options, self.policy, Options::policy);
+        let options = with(options, self.ownership, Options::ownership);
+        let invalid = self.invalid_identifier;
+        let options = with(options, invalid, Options::invalid_identifier);
+        let unknown = self.unknown_contact_id;
+        let options = with(options, unknown, Options::unknown_contact_id);
         let without_reason = self.failed_without_reason;
-        set(&mut options.failed_without_reason, without_reason);
-        let (limits, given) = (&mut options.limits, &self.limits);
-        set(&mut limits.tokens_per_contact, given.tokens_per_contact);
-        set(&mut limits.contacts_per_token, given.contacts_per_token);
-        set(&mut limits.entries_per_request, given.entries_per_request);
-        set(&mut limits.request_text_bytes, given.request_text_bytes);
-        let fields = given.custom_fields_per_contact;
-        set(&mut limits.custom_fields_per_contact, fields);
-        set(&mut limits.card_text_bytes, given.card_text_bytes);
-        set(&mut limits.waiting_requests, given.waiting_requests);
-        set(&mut limits.waiting_text_bytes, given.waiting_text_bytes);
-        options
+        with(options, without_reason, Options::failed_without_reason)
+    }
+
+    fn gone_phrases(&self) -> GonePhrases {
+        let phrases = match self.no_gone_phrases {
+            true => GonePhrases::none(),
+            false => GonePhrases::default(),
+        };
+        self.gone_phrase.iter().fold(phrases, GonePhrases::phrase)
+    }
+
+    fn placeholders(&self) -> Placeholders {
+        let values = match self.no_placeholders {
+            true => Placeholders::none(),
+            false => Placeholders::default(),
+        };
+        let values = self.placeholder.iter().fold(values, Placeholders::word);
+        let phones = self.placeholder_phone.iter().copied();
+        let values = phones.fold(values, Placeholders::phone);
+        let emails = self.placeholder_email.iter().cloned();
+        emails.fold(values, Placeholders::email)
     }
 }
 
-fn set<T>(option: &mut T, given: Option<T>) {
-    if let Some(given) = given {
-        *option = given;
+impl StoreLimits {
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        for (limit, given) in [
+            (&mut limits.tokens_per_contact, self.tokens_per_contact),
+            (&mut limits.contacts_per_token, self.contacts_per_token),
+            (&mut limits.entries_per_request, self.entries_per_request),
+            (&mut limits.request_text_bytes, self.request_text_bytes),
+            (
+                &mut limits.custom_fields_per_contact,
+                self.custom_fields_per_contact,
+            ),
+            (&mut limits.card_text_bytes, self.card_text_bytes),
+            (&mut limits.waiting_requests, self.waiting_requests),
+            (&mut limits.waiting_text_bytes, self.waiting_text_bytes),
+        ] {
+            *limit = given.unwrap_or(*limit);
+        }
+        limits
+    }
+}
+
+fn with<T>(options: Options, given: Option<T>, set: fn(Options, T) -> Options) -> Options {
+    match given {
+        Some(given) => set(options, given),
+        None => options,
     }
 }
 
@@ -152,4 +223,19 @@ fn number(text: &str) -> Result<usize, &'static str> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse().ok().filter(|_| digits);
     number.ok_or("must be a number without a sign")
+}
+
+fn not_blank(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("must not be blank"),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+fn phone(text: &str) -> Result<Phone, &'static str> {
+    Phone::parse(text).map_err(|_| "must be a phone")
+}
+
+fn email(text: &str) -> Result<Email, &'static str> {
+    Email::parse(text).map_err(|_| "must be an email")
 }

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{self, MethodRouter};
 use axum::{Extension, Router};
 use contact_store::{
-    AppId, ContactId, ContactStore, Identifiers, Limits, MatchPolicy, TokenRemoved, wire,
+    AppId, ContactId, ContactStore, Identifiers, Limits, MatchPolicy, Outcomes, TokenRemoved, wire,
 };
 use serde::Serialize;
 
@@ -214,7 +214,8 @@ async fn record_reports(
     let queue = move |store: &ContactStore, body: &[u8], limits: &Limits| {
         Ok(store.record_reports(wire::parse_reports(app, body, limits)?))
     };
-    let answer = |recorded: Vec<_>, share| Json::within(share, &wire::reports_recorded(&recorded));
+    let answer =
+        |recorded: Outcomes<_>, share| Json::within(share, &wire::reports_recorded(&recorded));
     let answer = batch::answered(&service, body, 0, queue, answer).await?;
     Ok((Extension(ThereIs::App(app)), answer))
 }
@@ -267,7 +268,8 @@ async fn upsert(State(service): State<Service>, body: JsonBody) -> Answer {
     let queue = |store: &ContactStore, body: &[u8], limits: &Limits| {
         Ok(store.upsert(wire::parse_upsert(body, limits)?))
     };
-    let answer = |upserted: Vec<_>, share| Json::within(share, &wire::contacts_upserted(&upserted));
+    let answer =
+        |upserted: Outcomes<_>, share| Json::within(share, &wire::contacts_upserted(&upserted));
     batch::answered(&service, body, 0, queue, answer).await
 }
 

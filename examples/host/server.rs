@@ -15,6 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::causes::WithCauses;
+use super::log::HOST;
 use super::routes::routes;
 use super::service::Service;
 use super::stream::Stream;
@@ -38,7 +40,10 @@ pub(crate) trait Stop {
 /// Serves until the end is asked for. Then nobody new is let in, silent connections are closed, and
 /// requests under way are answered, for at most half a minute or until the end is asked for again.
 pub(crate) async fn serve(listener: TcpListener, service: Service, stop: &mut impl Stop) {
-    let mending = tokio::spawn(service.clone().keep_open());
+    let mending = service.keep_open();
+    if let Err(error) = &mending {
+        tracing::error!(target: HOST, "{}", WithCauses(error));
+    }
     let (stopping, stopped) = watch::channel(());
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
@@ -63,7 +68,8 @@ pub(crate) async fn serve(listener: TcpListener, service: Service, stop: &mut im
         () = stop.asked() => {}
     }
     connections.shutdown().await;
-    mending.abort();
+    // It waits for a reopening that is under way.
+    drop(tokio::task::spawn_blocking(move || drop(mending)));
 }
 
 async fn accept(

@@ -5,12 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use contact_store::{ContactStore, Error, Limits, MatchPolicy, Pending, Snapshot};
+use contact_store::{ContactStore, Error, KeepOpen, Limits, MatchPolicy, Pending, Snapshot};
 use tokio::task::spawn_blocking;
 
 use super::answer::Refusal;
 use super::guard::Guard;
-use super::health::Health;
+use super::health::{self, FilePath};
 use super::room::Room;
 
 /// How a host serves.
@@ -50,7 +50,7 @@ pub(crate) struct Service(Arc<Inner>);
 struct Inner {
     store: ContactStore,
     settings: Settings,
-    health: Health,
+    file_path: FilePath,
     bodies: Room,
     answers: Room,
 }
@@ -59,7 +59,7 @@ impl Service {
     pub(crate) fn new(store: ContactStore, settings: Settings) -> Self {
         Service(Arc::new(Inner {
             store,
-            health: Health::new(),
+            file_path: FilePath::default(),
             bodies: Room::new(settings.body_bytes),
             answers: Room::new(settings.answer_bytes),
             settings,
@@ -90,12 +90,12 @@ impl Service {
             _ => Ok(()),
         })
         .await
-        .inspect(|()| self.0.health.note_well())
+        .inspect(|()| self.0.file_path.note_well())
     }
 
-    /// Reopens the store whenever that is needed.
-    pub(crate) async fn keep_open(self) {
-        self.0.health.keep_open(&self.0.store).await;
+    /// Reopens the store whenever that is needed, while what this gives is held.
+    pub(crate) fn keep_open(&self) -> Result<KeepOpen, Error> {
+        health::keep_open(self.store())
     }
 
     /// Awaits a write. Who goes away does not cancel it: it is queued already.
@@ -130,7 +130,7 @@ impl Service {
 
     fn note(&self, refusal: &Refusal) {
         if let Refusal::Store(error) = refusal {
-            self.0.health.note(error);
+            self.0.file_path.note(error);
         }
     }
 }

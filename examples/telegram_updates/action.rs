@@ -10,7 +10,7 @@
 //! the person, by hand, in the private chat with the bot. An entry names only the one identifier that
 //! was proved; what a person says about himself beside it is not even read.
 
-use contact_store::{ExternalId, Phone, Timestamp, Token};
+use contact_store::{ExternalCustomerId, Phone, Timestamp, Token};
 
 use super::deep_link::{BadLink, DeepLinks};
 use super::update::{Chat, ChatKind, MemberChanged, Message, SharedContact, Update, User};
@@ -27,10 +27,13 @@ pub enum Action {
         /// When Telegram got the message.
         at: Timestamp,
     },
-    /// Report FAILED with reason Forbidden: the person has blocked the bot (R31).
+    /// Report FAILED with a reason that removes (R31, R32): the person has blocked the bot, or somebody
+    /// has thrown it out of a group.
     ReportBlocked {
-        /// The id of the private chat.
+        /// The id of the chat.
         token: Token,
+        /// What the Bot API answers from then on to a message for the chat.
+        reason: &'static str,
         /// When. A report that comes late does not undo a later registration (R31).
         at: Timestamp,
     },
@@ -47,7 +50,7 @@ pub enum Action {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Proved {
     /// By a deep link.
-    CustomerId(ExternalId),
+    CustomerId(ExternalCustomerId),
     /// By Telegram.
     Phone(Phone),
 }
@@ -173,7 +176,8 @@ impl<'a> Claim<'a> {
     }
 }
 
-/// What stands behind `/start`, which may carry the name of the bot; `None` if it is not that command.
+/// What follows `/start`, which may carry the name of the bot; `None` if it is not that command. Case
+/// does not matter: some keyboards write the first letter of a line large.
 fn start_payload(message: &Message) -> Option<&str> {
     let text = message.text.as_deref()?;
     let mut marked = message.entities.iter();
@@ -181,7 +185,7 @@ fn start_payload(message: &Message) -> Option<&str> {
     // A command is ASCII, so UTF-16 code units and bytes are the same number.
     let (command, payload) = text.split_at_checked(command.length)?;
     let name = command.split('@').next()?;
-    (name == "/start").then(|| payload.trim())
+    name.eq_ignore_ascii_case("/start").then(|| payload.trim())
 }
 
 /// The token of the private chat that a person has with the bot, if this is it.
@@ -231,15 +235,39 @@ fn own_phone(contact: &SharedContact, senders: &Chat) -> Result<Proved, Reason> 
 
 /// In a private chat, Telegram tells the bot's standing only when the person blocks or unblocks it.
 fn member_action(changed: &MemberChanged) -> Result<Action, Reason> {
+    let kicked = changed.new_chat_member.status == "kicked";
+    if kicked && let Some(action) = thrown_out(changed) {
+        return Ok(action);
+    }
     let token = own_chat(&changed.chat, Some(&changed.from))?;
     match changed.new_chat_member.status.as_str() {
         "kicked" => Ok(Action::ReportBlocked {
             token,
+            reason: BLOCKED,
             at: time(changed.date),
         }),
         "member" => Err(Reason::Unblocked),
         _ => Err(Reason::OtherStanding),
     }
+}
+
+const BLOCKED: &str = "Forbidden: bot was blocked by the user";
+const THROWN_OUT: &str = "Forbidden: bot was kicked from the group chat";
+
+/// The report that a group or a supergroup has thrown the bot out. This program registers no groups, but
+/// others may have, in the same store; of one that nobody registered the report counts nowhere (R33). Its
+/// id is negative, so this never takes a person's token. A bot that merely left says nothing: of a group
+/// that becomes a supergroup Telegram says so too.
+fn thrown_out(changed: &MemberChanged) -> Option<Action> {
+    let is_group = matches!(changed.chat.kind, ChatKind::Group | ChatKind::Supergroup);
+    if !is_group || changed.chat.id >= 0 {
+        return None;
+    }
+    Some(Action::ReportBlocked {
+        token: token(&changed.chat)?,
+        reason: THROWN_OUT,
+        at: time(changed.date),
+    })
 }
 
 /// A group that became a supergroup has another id, and the old one reaches nobody. This program

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Parser;
-use contact_store::{AppId, ExternalId};
+use contact_store::{AppId, ExternalCustomerId};
 
 use super::command_line::{self, Asked, Wrong};
 use super::store_options::StoreOptions;
@@ -36,8 +36,8 @@ struct Given {
     now: Option<u64>,
     /// Prints the payload of a deep link for the customer with this id
     #[arg(long, value_name = "CUSTOMER_ID", value_parser = customer)]
-    #[arg(requires = "expires_in", conflicts_with_all = ["store", "log"])]
-    make_link: Option<ExternalId>,
+    #[arg(requires = "expires_in", conflicts_with_all = ["store", "log", "StoreOptions", "StoreLimits"])]
+    make_link: Option<ExternalCustomerId>,
     /// How long the link lives
     #[arg(long, value_name = "SECONDS", value_parser = lifetime)]
     #[arg(requires = "make_link", conflicts_with_all = ["store", "log"])]
@@ -45,7 +45,7 @@ struct Given {
     /// A TOML file with any of these flags as keys, such as cache-bytes = 268435456
     #[arg(long, value_name = "PATH")]
     config: Option<OsString>,
-    /// The updates, one JSON update a line; - is standard input
+    /// The updates, one JSON update or one answer of getUpdates a line; - is standard input
     #[arg(value_name = "FILE", required_unless_present = "make_link")]
     log: Option<OsString>,
     /// The file of the store
@@ -83,7 +83,7 @@ pub enum Task {
     /// Print the payload of a link.
     MakeLink {
         /// The customer whom it names.
-        customer: ExternalId,
+        customer: ExternalCustomerId,
         /// How long it lives, in seconds.
         expires_in: u64,
     },
@@ -130,8 +130,8 @@ fn app(text: &str) -> Result<AppId, &'static str> {
     AppId::parse(text).map_err(|_| "must be a UUID")
 }
 
-fn customer(text: &str) -> Result<ExternalId, &'static str> {
-    let id = ExternalId::parse(text);
+fn customer(text: &str) -> Result<ExternalCustomerId, &'static str> {
+    let id = ExternalCustomerId::parse(text);
     id.map_err(|_| "must be a customer id, not blank and without control characters")
 }
 

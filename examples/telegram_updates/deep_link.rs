@@ -8,22 +8,30 @@
 //!
 //! | bytes | what |
 //! | --- | --- |
-//! | 1 | version, 1 |
+//! | 1 | version: 1 for a text, 0x12, 0x14, 0x18 or 0x1e for a UUID in one of its writings |
 //! | 4 | when it expires, in seconds since 1970 UTC, most significant byte first |
-//! | 1 to 27 | the customer id |
+//! | 1 to 27, or 16 | the customer id: its text, or the bytes of the UUID |
 //! | 16 | the left half of HMAC-SHA256 over [`DOMAIN`], the 16 bytes of the app's UUID, and all above |
 //!
 //! All that stands before the customer id has a fixed length, so no two links sign the same bytes. The
 //! domain keeps tags apart from whatever else the key may sign, the app those of one bot from another.
-//! A host whose ids are longer than 27 bytes signs a short key of its own and looks the id up.
+//!
+//! A customer id is compared byte for byte (R3), so a UUID is packed only where its text comes back as
+//! it was: with or without hyphens, in lower or in upper case, not mixed.
+//!
+//! A host with longer ids keeps a table of its own: it makes a short random code for each link (16 random
+//! bytes, in base64url 22 characters), stores the customer id and the time of expiry under it, sends
+//! `https://t.me/BOT?start=CODE`, and looks the code up when `/start CODE` arrives, once. Such a code
+//! needs no signature, since nobody can guess it. It takes the place of [`DeepLinks::verify`], and the
+//! proof is the same: the customer id that was stored.
 //!
 //! A link is worth to its holder what it is worth to the customer: whoever opens it within its time
 //! joins the card. Let it live as short as the way to the customer allows.
 
 use std::fmt;
 
-use contact_store::{AppId, ExternalId};
-use data_encoding::BASE64URL_NOPAD;
+use contact_store::{AppId, ExternalCustomerId};
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
@@ -36,9 +44,59 @@ pub const CUSTOMER_ID_BYTES: usize = 27;
 /// The least length of a key, in bytes: a shorter one would be weaker than the tag's hash.
 pub const LEAST_KEY_BYTES: usize = 32;
 
-const VERSION: u8 = 1;
+/// The version of a link whose customer id is a text.
+const TEXT: u8 = 1;
+/// The versions of links whose customer id is a UUID, and how its text is written. No flipped bit makes
+/// one version of another.
+const WRITINGS: [(u8, Writing); 4] = [
+    (0x12, Uuid::lower_with_hyphens),
+    (0x14, Uuid::upper_with_hyphens),
+    (0x18, Uuid::lower),
+    (0x1e, Uuid::upper),
+];
 const HEADER_BYTES: usize = 5;
 const TAG_BYTES: usize = 16;
+
+/// A UUID of a customer, which is no more than 16 bytes with several texts.
+struct Uuid([u8; 16]);
+
+type Writing = fn(&Uuid) -> String;
+
+impl Uuid {
+    /// The UUID whose text this is, and the version of its link: that of the first writing which gives
+    /// the text back. `None` when it has none.
+    fn of(text: &str) -> Option<(u8, Self)> {
+        let digits = text.replace('-', "");
+        let bytes = HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()?;
+        let uuid = Uuid(bytes.try_into().ok()?);
+        let mut writings = WRITINGS.iter();
+        let (version, _) = writings.find(|(_, write)| write(&uuid) == text)?;
+        Some((*version, uuid))
+    }
+
+    fn lower(&self) -> String {
+        HEXLOWER.encode(&self.0)
+    }
+
+    fn lower_with_hyphens(&self) -> String {
+        let mut text = String::new();
+        for (place, digit) in self.lower().chars().enumerate() {
+            if matches!(place, 8 | 12 | 16 | 20) {
+                text.push('-');
+            }
+            text.push(digit);
+        }
+        text
+    }
+
+    fn upper(&self) -> String {
+        self.lower().to_ascii_uppercase()
+    }
+
+    fn upper_with_hyphens(&self) -> String {
+        self.lower_with_hyphens().to_ascii_uppercase()
+    }
+}
 
 /// Makes and verifies the links of one bot.
 #[derive(Clone)]
@@ -69,13 +127,22 @@ impl DeepLinks {
     /// # Errors
     ///
     /// [`CannotSign`]: what does not fit into 64 characters.
-    pub fn sign(&self, customer: &ExternalId, expires_at: u64) -> Result<String, CannotSign> {
-        let id = customer.as_str().as_bytes();
+    pub fn sign(
+        &self,
+        customer: &ExternalCustomerId,
+        expires_at: u64,
+    ) -> Result<String, CannotSign> {
+        let text = customer.as_str();
+        let uuid = Uuid::of(text);
+        let (version, id) = match &uuid {
+            Some((version, uuid)) => (*version, &uuid.0[..]),
+            None => (TEXT, text.as_bytes()),
+        };
         if id.len() > CUSTOMER_ID_BYTES {
             return Err(CannotSign::CustomerIdTooLong { bytes: id.len() });
         }
         let expires_at = u32::try_from(expires_at).map_err(|_| CannotSign::ExpiresTooLate)?;
-        let mut payload = vec![VERSION];
+        let mut payload = vec![version];
         payload.extend(expires_at.to_be_bytes());
         payload.extend(id);
         let tag = self.mac.clone().chain_update(&payload).finalize();
@@ -88,7 +155,7 @@ impl DeepLinks {
     /// # Errors
     ///
     /// [`BadLink`]. Nothing of a payload counts before its tag is verified, in constant time.
-    pub fn verify(&self, payload: &str, now: u64) -> Result<ExternalId, BadLink> {
+    pub fn verify(&self, payload: &str, now: u64) -> Result<ExternalCustomerId, BadLink> {
         if payload.len() > PAYLOAD_CHARS {
             return Err(BadLink::TooLong);
         }
@@ -103,7 +170,9 @@ impl DeepLinks {
             .split_first_chunk::<HEADER_BYTES>()
             .ok_or(BadLink::TooShort)?;
         let [version, expires_at @ ..] = header;
-        if *version != VERSION {
+        let mut writings = WRITINGS.iter();
+        let writing = writings.find(|(known, _)| known == version);
+        if writing.is_none() && *version != TEXT {
             return Err(BadLink::UnknownVersion);
         }
         let mac = self.mac.clone().chain_update(signed);
@@ -113,8 +182,12 @@ impl DeepLinks {
             return Err(BadLink::Expired);
         }
         // `sign` takes no other ids; whoever else has the key might.
-        let id = str::from_utf8(id).map_err(|_| BadLink::NoCustomerId)?;
-        ExternalId::parse(id).map_err(|_| BadLink::NoCustomerId)
+        let id = match writing {
+            Some((_, write)) => id.try_into().map(|id| write(&Uuid(id))).ok(),
+            None => str::from_utf8(id).map(str::to_owned).ok(),
+        };
+        ExternalCustomerId::parse(&id.ok_or(BadLink::NoCustomerId)?)
+            .map_err(|_| BadLink::NoCustomerId)
     }
 }
 

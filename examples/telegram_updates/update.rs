@@ -1,10 +1,96 @@
 //! A Telegram update, as far as it says who is who: the members of the Bot API that are read here.
 //!
 //! This module judges nothing. Members it does not name are skipped, whatever they hold; a member that
-//! it names and that is not of the published form makes the whole update unreadable.
+//! it names and that is not of the published form makes the whole update unreadable. One that need not
+//! be there may be `null` as well, as many libraries write it.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+
+/// Reads the updates in one text: one update, or an answer of `getUpdates`, `{"ok": true, "result":
+/// [...]}`, each of whose updates is read by itself.
+///
+/// # Errors
+///
+/// [`Unreadable`], of the text as a whole.
+pub fn read(text: &[u8]) -> Result<Vec<Result<Update, Unreadable>>, Unreadable> {
+    // What is wrong with a text is said of the form that it seems to be of.
+    let is_answer = serde_json::from_slice::<Form>(text)
+        .is_ok_and(|form| form.update_id.is_none() && form.ok.is_some());
+    if !is_answer {
+        let text = str::from_utf8(text).map_err(|_| Unreadable::NotJson)?;
+        return parse(text, "").map(|update| vec![Ok(update)]);
+    }
+    let text = str::from_utf8(text).map_err(|_| Unreadable::NotJson)?;
+    let answer: Answer = parse(text, "")?;
+    if !answer.ok {
+        return Err(Unreadable::NotAnUpdate {
+            path: "ok".to_owned(),
+        });
+    }
+    let updates = answer.result.iter().enumerate();
+    Ok(updates
+        .map(|(place, update)| parse(update.get(), &format!("result[{place}]")))
+        .collect())
+}
+
+/// Reads a value that stands at `place`, whose path comes before that of what is wrong.
+fn parse<T: DeserializeOwned>(text: &str, place: &str) -> Result<T, Unreadable> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        match error.inner().classify() {
+            Category::Data => {
+                let path = error.path().to_string();
+                let path = [place, path.trim_matches('.')];
+                let path: Vec<&str> = path.into_iter().filter(|part| !part.is_empty()).collect();
+                Unreadable::NotAnUpdate {
+                    path: path.join("."),
+                }
+            }
+            Category::Syntax | Category::Eof | Category::Io => Unreadable::NotJson,
+        }
+    })?;
+    json.end().map_err(|_| Unreadable::NotJson)?;
+    Ok(value)
+}
+
+/// Why a text is no update. What the parser says is left out, since it may quote the update.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// Not JSON.
+    NotJson,
+    /// JSON of another form.
+    NotAnUpdate {
+        /// The members that lead to what is wrong: those that are read here, and no others. Empty for
+        /// the text as a whole.
+        path: String,
+    },
+}
+
+/// What tells an update and an answer of `getUpdates` apart.
+#[derive(Deserialize)]
+struct Form {
+    update_id: Option<IgnoredAny>,
+    ok: Option<IgnoredAny>,
+}
+
+/// An answer of `getUpdates`.
+#[derive(Deserialize)]
+struct Answer {
+    ok: bool,
+    result: Vec<Box<RawValue>>,
+}
+
+/// Takes `null` for what is left out.
+fn null_as_absent<'de, T, D>(value: D) -> Result<T, D::Error>
+where
+    T: Default + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(value).map(Option::unwrap_or_default)
+}
 
 /// An update. Telegram sends each with one of many kinds; two of them matter here.
 #[derive(Deserialize)]
@@ -29,7 +115,7 @@ pub struct Message {
     /// Its text.
     pub text: Option<String>,
     /// What Telegram found in the text.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_absent")]
     pub entities: Vec<Entity>,
     /// A contact that it shares.
     pub contact: Option<SharedContact>,
@@ -67,7 +153,9 @@ pub enum ChatKind {
     Private,
     /// A group that may become a supergroup.
     Group,
-    /// A supergroup, a channel, or what Telegram has invented since.
+    /// A group that was one, or was made so.
+    Supergroup,
+    /// A channel, or what Telegram has invented since.
     #[serde(other)]
     Other,
 }

@@ -1,7 +1,7 @@
 //! Canonical forms: no text panics, and parsing a canonical form gives it back (R7).
 #![no_main]
 
-use contact_store::{ContactId, Email, ExternalId, GivenIdentifiers, Phone};
+use contact_store::{ContactId, Email, ExternalCustomerId, GivenIdentifiers, Phone};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -13,7 +13,7 @@ fuzz_target!(|text: &str| {
         assert!(email.as_str().len() <= 254);
         assert_eq!(Email::parse(email.as_str()), Ok(email.clone()));
     }
-    if let Ok(id) = ExternalId::parse(text) {
+    if let Ok(id) = ExternalCustomerId::parse(text) {
         assert_eq!(id.as_str(), text);
     }
     if let Ok(id) = ContactId::parse(text) {

@@ -1,7 +1,8 @@
 //! Email addresses (R5).
 //!
 //! It does not know whether an address can receive mail, nor any provider's own rules: dots and
-//! `+` tags are kept.
+//! `+` tags are kept. Nor does it know Unicode's equivalences: letters of the local part that are no
+//! ASCII letters stay as they are.
 
 use std::{borrow::Cow, fmt};
 
@@ -11,7 +12,9 @@ use crate::text;
 /// An email address in its canonical form (R5): at most 254 bytes.
 ///
 /// ASCII letters are lower-case, and the domain is ASCII without a final dot. Everything else in
-/// the local part is kept as given. `Debug` shows only its length, and there is no `Display`: it is
+/// the local part is kept as given, so these are different addresses: `jürgen@x.com` with `ü` as one
+/// character and as `u` with a combining mark; `іван@x.com` and `ІВАН@x.com`, whose letters are not
+/// ASCII. A host that wants them to be one brings them to one form first. `Debug` shows only its length, and there is no `Display`: it is
 /// personal data (R52).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Email(
@@ -31,7 +34,7 @@ impl Email {
     ///
     /// It is trimmed and split at the last `@`. A domain that is not ASCII is taken through IDNA
     /// (strict) with the cargo feature `idn`, and refused without; one that is ASCII never depends
-    /// on the feature.
+    /// on the feature. A domain of one label, such as `localhost`, is one.
     ///
     /// # Errors
     ///
@@ -41,29 +44,31 @@ impl Email {
     /// - [`Fault::NoAtSign`];
     /// - [`Fault::LocalPartLength`], not 1 to 64 bytes before the last `@`;
     /// - [`Fault::LocalPartWhiteSpace`], white space before the last `@`;
+    /// - [`Fault::NotOneAddress`], one of `@ , ; : < > ( ) [ ] \ "` before the last `@`;
     /// - [`Fault::NonAsciiDomain`] without the feature `idn`, [`Fault::Idna`] with it;
     /// - [`Fault::DomainLength`], not 1 to 253 bytes after the last `@`, one final dot not counted;
     /// - [`Fault::DomainLabel`], a label that is not 1 to 63 letters, digits and inner hyphens;
     /// - [`Fault::TooLong`], over [`Email::MAX_BYTES`] in all;
     /// - [`Fault::ForbiddenCharacter`], a control or invisible format character (R6).
     pub fn parse(text: &str) -> Result<Self, FieldError> {
-        Self::canonical(text).map_err(|fault| FieldError::new(Field::Email, fault))
+        Self::take(text)
     }
 
-    fn canonical(text: &str) -> Result<Self, Fault> {
-        let text = text::trim(text);
-        if text.is_empty() {
-            return Err(Fault::Blank);
-        }
-        let (local, domain) = text.rsplit_once('@').ok_or(Fault::NoAtSign)?;
-        check_local_part(local)?;
-        let domain = ascii_domain(domain.strip_suffix('.').unwrap_or(domain))?;
-        check_domain(&domain)?;
-
-        let mut canonical = format!("{local}@{domain}");
-        check_whole(&canonical)?;
-        canonical.make_ascii_lowercase();
-        Ok(Self(canonical))
+    /// The same. A text that is handed over becomes the address, where it is canonical but for upper
+    /// case.
+    pub(crate) fn take(text: impl AsRef<str> + Into<String>) -> Result<Self, FieldError> {
+        let canonical = match Case::of_plain(text.as_ref()) {
+            Some(Case::Lower) => Ok(text.into()),
+            Some(Case::Mixed) => {
+                let mut text: String = text.into();
+                text.make_ascii_lowercase();
+                Ok(text)
+            }
+            None => by_the_rule(text.as_ref()),
+        };
+        canonical
+            .map(Self)
+            .map_err(|fault| FieldError::new(Field::Email, fault))
     }
 
     /// An address out of a record, whose checksum vouches for it.
@@ -84,6 +89,82 @@ impl Email {
     }
 }
 
+/// Whether a text that is canonical but perhaps for upper case has upper case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Case {
+    Lower,
+    Mixed,
+}
+
+impl Case {
+    /// That of an address where it is plain to see that it is one: ASCII in one pass, without white
+    /// space around it or a final dot. `None` says nothing.
+    fn of_plain(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        if bytes.len() > Email::MAX_BYTES {
+            return None;
+        }
+        let mut upper = false;
+        let mut left = bytes.iter();
+        let mut local_bytes = 0_usize;
+        loop {
+            match left.next()? {
+                b'@' => break,
+                b'A'..=b'Z' => upper = true,
+                b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'+' => {}
+                byte if byte.is_ascii_graphic() && !is_of_several(char::from(*byte)) => {}
+                _ => return None,
+            }
+            local_bytes = local_bytes.wrapping_add(1);
+        }
+        if !(1..=LOCAL_PART_MAX_BYTES).contains(&local_bytes) {
+            return None;
+        }
+        // The domain is short enough, since the whole is.
+        let mut label_bytes = 0_usize;
+        let mut last = b'.';
+        for byte in left {
+            match byte {
+                b'a'..=b'z' | b'0'..=b'9' => {}
+                b'A'..=b'Z' => upper = true,
+                b'-' if last != b'.' => {}
+                b'.' if last != b'.' && last != b'-' => {
+                    label_bytes = 0;
+                    last = b'.';
+                    continue;
+                }
+                _ => return None,
+            }
+            last = *byte;
+            label_bytes = label_bytes.wrapping_add(1);
+            if label_bytes > LABEL_MAX_BYTES {
+                return None;
+            }
+        }
+        if matches!(last, b'.' | b'-') {
+            return None;
+        }
+        Some(if upper { Case::Mixed } else { Case::Lower })
+    }
+}
+
+/// The definition of the canonical form, which [`Case::of_plain`] only anticipates.
+fn by_the_rule(text: &str) -> Result<String, Fault> {
+    let text = text::trim(text);
+    if text.is_empty() {
+        return Err(Fault::Blank);
+    }
+    let (local, domain) = text.rsplit_once('@').ok_or(Fault::NoAtSign)?;
+    check_local_part(local)?;
+    let domain = ascii_domain(domain.strip_suffix('.').unwrap_or(domain))?;
+    check_domain(&domain)?;
+
+    let mut canonical = format!("{local}@{domain}");
+    check_whole(&canonical)?;
+    canonical.make_ascii_lowercase();
+    Ok(canonical)
+}
+
 fn check_local_part(local: &str) -> Result<(), Fault> {
     let bytes = local.len();
     if !(1..=LOCAL_PART_MAX_BYTES).contains(&bytes) {
@@ -92,7 +173,19 @@ fn check_local_part(local: &str) -> Result<(), Fault> {
     if local.chars().any(text::is_white_space) {
         return Err(Fault::LocalPartWhiteSpace);
     }
+    if local.chars().any(is_of_several) {
+        return Err(Fault::NotOneAddress);
+    }
     Ok(())
+}
+
+/// Whether `c` stands before the last `@` only where the text is not one address: in a list of them,
+/// in one with a display name or a comment, in a link.
+fn is_of_several(c: char) -> bool {
+    matches!(
+        c,
+        '@' | ',' | ';' | ':' | '<' | '>' | '(' | ')' | '[' | ']' | '\\' | '"'
+    )
 }
 
 /// The domain in ASCII, which may still be in upper case and need not be a domain.
@@ -154,19 +247,23 @@ impl fmt::Debug for Email {
 mod tests {
     use proptest::prelude::*;
 
-    use super::Email;
-    use crate::{fault::Fault, text};
+    use super::{Case, Email, by_the_rule, is_of_several};
+    use crate::fault::{Fault, Field, FieldError};
+    use crate::text;
 
     #[track_caller]
     fn taken(text: &str, canonical: &str) {
         let email = Email(canonical.to_owned());
-        assert_eq!(Email::canonical(text).as_ref(), Ok(&email), "{text}");
-        assert_eq!(Email::canonical(canonical).as_ref(), Ok(&email), "{text}");
+        assert_eq!(Email::parse(text).as_ref(), Ok(&email), "{text}");
+        assert_eq!(Email::parse(canonical).as_ref(), Ok(&email), "{text}");
+        // Handed over, it is the same.
+        assert_eq!(Email::take(text.to_owned()).as_ref(), Ok(&email), "{text}");
     }
 
     #[track_caller]
     fn refused(text: &str, fault: Fault) {
-        assert_eq!(Email::canonical(text), Err(fault), "{text}");
+        let error = FieldError::new(Field::Email, fault);
+        assert_eq!(Email::parse(text), Err(error), "{text}");
     }
 
     /// A domain of `bytes` bytes, in labels of one letter, the last of one or two.
@@ -195,7 +292,8 @@ mod tests {
             "ann+tag@gmail.com",
             ".ann.@x.com",
             "ann'o@x.com",
-            "a(b)@x.com",
+            "a..b@x.com",
+            "!#$%&*/=?^_`{|}~@x.com",
         ] {
             taken(text, text);
         }
@@ -208,17 +306,46 @@ mod tests {
         taken("E\u{301}@x.com", "e\u{301}@x.com");
     }
 
+    // K7: several addresses, one with a name, a link.
+    #[test]
+    fn r5_what_is_not_one_plain_address_is_refused() {
+        for text in [
+            "a@b.com;c@d.com",
+            "a@b.com,c@d.com",
+            "a;c@d.com",
+            "a,c@d.com",
+            "a@B@C.com",
+            "@@c.com",
+            "ann@@example.com",
+            "mailto:ann@example.com",
+            "<ann@example.com",
+            "Ann<ann@example.com",
+            "\"ann\"@example.com",
+            "ann(home)@example.com",
+            "ann[1]@example.com",
+            "an\\n@example.com",
+            "wrong()[]\",:;<>@@gmail.com",
+        ] {
+            refused(text, Fault::NotOneAddress);
+        }
+        refused("Ann <ann@example.com>", Fault::LocalPartWhiteSpace);
+        refused("a@b.com; c@d.com", Fault::LocalPartWhiteSpace);
+        refused("ann@example.com>", Fault::DomainLabel);
+        refused("ann@example.com,", Fault::DomainLabel);
+        refused("ann@example.com;bob", Fault::DomainLabel);
+        taken("test@test", "test@test");
+        taken("root@localhost", "root@localhost");
+    }
+
     #[test]
     fn r5_the_last_at_sign_splits() {
-        taken("a@B@C.com", "a@b@c.com");
-        taken("@@c.com", "@@c.com");
         refused("ann", Fault::NoAtSign);
         refused("example.com", Fault::NoAtSign);
         refused("ann\u{FF20}example.com", Fault::NoAtSign);
         refused("@", Fault::LocalPartLength { bytes: 0 });
         refused("@example.com", Fault::LocalPartLength { bytes: 0 });
         refused("ann@", Fault::DomainLength { bytes: 0 });
-        refused("ann@example.com@", Fault::DomainLength { bytes: 0 });
+        refused("ann@example.com@", Fault::NotOneAddress);
     }
 
     #[test]
@@ -245,7 +372,7 @@ mod tests {
                 format!("a{c}@x.com"),
                 format!("a@{c}b@x.com"),
             ] {
-                assert_eq!(Email::canonical(&text), Err(Fault::LocalPartWhiteSpace));
+                refused(&text, Fault::LocalPartWhiteSpace);
             }
         }
     }
@@ -344,16 +471,21 @@ mod tests {
             } else {
                 Fault::ForbiddenCharacter
             };
-            assert_eq!(Email::canonical(&format!("a{c}b@x.com")), Err(fault));
+            refused(&format!("a{c}b@x.com"), fault);
         }
     }
 
     #[test]
-    fn r5_every_other_character_of_the_local_part_is_kept() {
+    fn r5_every_character_of_one_local_part_is_kept() {
         for c in ('\0'..=char::MAX).filter(|c| !text::is_forbidden(*c) && !text::is_white_space(*c))
         {
-            let canonical = Email(format!("a{}b@x.com", c.to_ascii_lowercase()));
-            assert_eq!(Email::canonical(&format!("a{c}b@x.com")), Ok(canonical));
+            let text = format!("a{c}b@x.com");
+            if "@,;:<>()[]\\\"".contains(c) {
+                assert!(is_of_several(c));
+                refused(&text, Fault::NotOneAddress);
+            } else {
+                taken(&text, &format!("a{}b@x.com", c.to_ascii_lowercase()));
+            }
         }
     }
 
@@ -363,7 +495,8 @@ mod tests {
             &format!("{} @é..", "a".repeat(64)),
             Fault::LocalPartLength { bytes: 65 },
         );
-        refused("a b\0@é..", Fault::LocalPartWhiteSpace);
+        refused("a b,\0@é..", Fault::LocalPartWhiteSpace);
+        refused("a,\0@é..", Fault::NotOneAddress);
         refused(
             &format!("a\0@{}", "-".repeat(254)),
             Fault::DomainLength { bytes: 254 },
@@ -456,19 +589,65 @@ mod tests {
     #[test]
     fn r52_debug_shows_the_length_only() {
         assert_eq!(
-            Email::canonical("Ann@example.com")
-                .map(|email| format!("{email:?} {:#?}", Some(&email))),
+            Email::parse("Ann@example.com").map(|email| format!("{email:?} {:#?}", Some(&email))),
             Ok("Email(<15 bytes>) Some(\n    Email(<15 bytes>),\n)".to_owned())
         );
     }
 
-    fn check_idempotent(text: &str) -> Result<(), TestCaseError> {
-        if let Ok(email) = Email::canonical(text) {
-            prop_assert_eq!(Email::canonical(email.as_str()), Ok(email.clone()));
+    fn check(text: &str) -> Result<(), TestCaseError> {
+        assert_plain_agrees(text);
+        if let Ok(email) = Email::parse(text) {
+            prop_assert_eq!(Email::parse(email.as_str()), Ok(email.clone()));
+            prop_assert_eq!(Email::take(text.to_owned()), Ok(email.clone()));
             prop_assert!(email.0.len() <= 254);
             prop_assert!(!email.0.chars().any(text::is_forbidden));
         }
         Ok(())
+    }
+
+    /// What is plain to see is what the rule says.
+    #[track_caller]
+    fn assert_plain_agrees(text: &str) {
+        let canonical = match Case::of_plain(text) {
+            Some(Case::Lower) => text.to_owned(),
+            Some(Case::Mixed) => text.to_ascii_lowercase(),
+            None => return,
+        };
+        assert_eq!(by_the_rule(text), Ok(canonical), "{text:?}");
+    }
+
+    #[test]
+    fn r7_the_short_way_agrees_with_the_rule_on_all_short_texts() {
+        let alphabet = [
+            "a", "B", "0", ".", "-", "@", "+", ",", " ", "\t", "é", "\u{AD}",
+        ];
+        let long = [
+            "a".repeat(63),
+            "a".repeat(64),
+            "a@".to_owned() + &domain(250),
+        ];
+        let mut texts: Vec<String> = std::iter::once(String::new()).chain(long).collect();
+        for _ in 0..5 {
+            texts = texts
+                .iter()
+                .flat_map(|text| alphabet.iter().map(move |part| text.clone() + part))
+                .collect();
+            texts.iter().for_each(|text| assert_plain_agrees(text));
+        }
+    }
+
+    #[test]
+    fn the_short_way_is_taken_for_what_is_written_plainly() {
+        assert_eq!(Case::of_plain("ann.b+c@mail.x-y.com"), Some(Case::Lower));
+        assert_eq!(Case::of_plain("Ann@Example.com"), Some(Case::Mixed));
+        assert_eq!(
+            Case::of_plain(&format!("{}@x.com", "a".repeat(64))),
+            Some(Case::Lower)
+        );
+        assert_eq!(
+            Case::of_plain(&format!("a@{}", domain(252))),
+            Some(Case::Lower)
+        );
     }
 
     proptest! {
@@ -476,23 +655,28 @@ mod tests {
 
         #[test]
         fn r7_parsing_a_canonical_form_gives_it_back(
-            text in "[ \u{A0}]?[a-zA-Z.+@ éЇİ\u{AD}]{1,8}@[a-zA-Z0-9.-]{1,12}[.@ ]{0,2}"
+            text in "[ \u{A0}]?[a-zA-Z.+@,;(\" éЇİ\u{AD}]{1,8}@[a-zA-Z0-9.-]{1,12}[.@ ]{0,2}"
         ) {
-            check_idempotent(&text)?;
+            check(&text)?;
+        }
+
+        #[test]
+        fn r7_so_it_does_where_it_is_plain(text in "[!-~]{1,66}@[a-zA-Z0-9.-]{1,70}") {
+            check(&text)?;
         }
 
         #[test]
         fn r7_so_it_does_with_a_domain_in_any_script(
             text in "[a-z]@(xn--)?[a-z0-9éßЇ中ا\u{5D0}\u{301}\u{AD}\u{200C}\u{3002}\u{FF21}.-]{1,12}"
         ) {
-            check_idempotent(&text)?;
+            check(&text)?;
         }
 
         #[test]
         fn r7_no_text_panics(local in any::<String>(), domain in any::<String>()) {
-            check_idempotent(&domain)?;
-            check_idempotent(&format!("{local}@{domain}"))?;
-            check_idempotent(&format!("a@{domain}"))?;
+            check(&domain)?;
+            check(&format!("{local}@{domain}"))?;
+            check(&format!("a@{domain}"))?;
         }
     }
 }

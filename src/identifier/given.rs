@@ -6,7 +6,9 @@ use std::fmt;
 
 use crate::{
     fault::FieldError,
-    identifier::{ContactId, Email, ExternalId, IdentifierKind, Identifiers, KindSet, Phone},
+    identifier::{
+        ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, KindSet, Phone,
+    },
     text,
 };
 
@@ -47,7 +49,7 @@ impl GivenIdentifiers {
         self
     }
 
-    /// Gives an external id.
+    /// Gives an external customer id.
     #[must_use]
     pub fn external_customer_id(mut self, id: impl Into<String>) -> Self {
         self.external_customer_id = Some(id.into());
@@ -85,19 +87,21 @@ impl GivenIdentifiers {
     /// # Errors
     ///
     /// The fault of the first invalid one, in order of priority: see [`ContactId::parse`],
-    /// [`ExternalId::parse`], [`Phone::parse`] and [`Email::parse`].
+    /// [`ExternalCustomerId::parse`], [`Phone::parse`] and [`Email::parse`].
     pub fn parse(&self) -> Result<Identifiers, FieldError> {
-        let mut identifiers = Identifiers::new();
-        for kind in IdentifierKind::ALL.iter().copied() {
-            self.parse_kind(kind, &mut identifiers)?;
-        }
-        Ok(identifiers)
+        let external_customer_id = self.external_customer_id.as_deref();
+        Ok(Identifiers {
+            contact_id: self.contact_id.map(ContactId::try_from).transpose()?,
+            external_customer_id: parsed(external_customer_id, ExternalCustomerId::take)?,
+            phone: parsed(self.phone.as_deref(), Phone::parse)?,
+            email: parsed(self.email.as_deref(), Email::take)?,
+        })
     }
 
-    /// Puts the identifier given of one kind, or that none is given, into `identifiers`; leaves them
-    /// as they are if it is invalid.
-    pub(crate) fn parse_kind(
-        &self,
+    /// Takes the identifier given of one kind, or that none is given, into `identifiers`; leaves
+    /// them as they are if it is invalid.
+    pub(crate) fn take_kind(
+        &mut self,
         kind: IdentifierKind,
         identifiers: &mut Identifiers,
     ) -> Result<(), FieldError> {
@@ -106,14 +110,14 @@ impl GivenIdentifiers {
                 identifiers.contact_id = self.contact_id.map(ContactId::try_from).transpose()?;
             }
             IdentifierKind::ExternalCustomerId => {
-                let text = not_blank(&self.external_customer_id);
-                identifiers.external_customer_id = text.map(ExternalId::parse).transpose()?;
+                let text = self.external_customer_id.take();
+                identifiers.external_customer_id = parsed(text, ExternalCustomerId::take)?;
             }
             IdentifierKind::Phone => {
-                identifiers.phone = not_blank(&self.phone).map(Phone::parse).transpose()?;
+                identifiers.phone = parsed(self.phone.as_deref(), Phone::parse)?;
             }
             IdentifierKind::Email => {
-                identifiers.email = not_blank(&self.email).map(Email::parse).transpose()?;
+                identifiers.email = parsed(self.email.take(), Email::take)?;
             }
         }
         Ok(())
@@ -132,6 +136,15 @@ fn not_blank(text: &Option<String>) -> Option<&str> {
     text.as_deref().filter(|text| !text::is_blank(text))
 }
 
+/// The identifier that a text is, if it is given (R1).
+fn parsed<S: AsRef<str>, T>(
+    text: Option<S>,
+    parse: impl FnOnce(S) -> Result<T, FieldError>,
+) -> Result<Option<T>, FieldError> {
+    let given = text.filter(|text| !text::is_blank(text.as_ref()));
+    given.map(parse).transpose()
+}
+
 /// What was checked before is handed in as it is: a canonical form is its own (R7).
 impl From<Identifiers> for GivenIdentifiers {
     fn from(identifiers: Identifiers) -> Self {
@@ -139,7 +152,7 @@ impl From<Identifiers> for GivenIdentifiers {
             contact_id: identifiers.contact_id.map(Into::into),
             external_customer_id: identifiers
                 .external_customer_id
-                .map(ExternalId::into_string),
+                .map(ExternalCustomerId::into_string),
             phone: identifiers.phone.map(Phone::digits),
             email: identifiers.email.map(Email::into_string),
         }
@@ -160,13 +173,16 @@ mod tests {
     use super::GivenIdentifiers;
     use crate::{
         fault::{Fault, Field, FieldError},
-        identifier::{ContactId, Email, ExternalId, IdentifierKind, Identifiers, KindSet, Phone},
+        identifier::{
+            ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, KindSet, Phone,
+        },
     };
 
     /// What option `Ignore` of R13 makes of `given`.
     fn parse_leniently(given: &GivenIdentifiers) -> (Identifiers, Vec<FieldError>) {
         let mut valid = Identifiers::new();
-        let each = |kind| given.parse_kind(kind, &mut valid).err();
+        let mut given = given.clone();
+        let each = |kind| given.take_kind(kind, &mut valid).err();
         let faults = IdentifierKind::ALL
             .iter()
             .copied()
@@ -179,7 +195,7 @@ mod tests {
     fn r7_what_was_checked_is_handed_in_as_it_is() -> Result<(), FieldError> {
         let checked = Identifiers::new()
             .with_contact_id(ContactId::new(7)?)
-            .with_external_customer_id(ExternalId::parse(" Crm-1")?)
+            .with_external_customer_id(ExternalCustomerId::parse(" Crm-1")?)
             .with_phone(Phone::parse("380501234567")?)
             .with_email(Email::parse("Ann@example.com")?);
         for kinds in [
@@ -202,7 +218,7 @@ mod tests {
             .email(" Ann@Example.com. ");
         let expected = Identifiers::new()
             .with_contact_id(ContactId::new(7)?)
-            .with_external_customer_id(ExternalId::parse(" Crm-1")?)
+            .with_external_customer_id(ExternalCustomerId::parse(" Crm-1")?)
             .with_phone(Phone::parse("380501234567")?)
             .with_email(Email::parse("ann@example.com")?);
         assert_eq!(given.parse(), Ok(expected.clone()));

@@ -6,7 +6,7 @@
 
 mod contact_id;
 mod email;
-mod external_id;
+mod external_customer_id;
 mod given;
 mod phone;
 mod set;
@@ -15,16 +15,16 @@ use std::fmt;
 
 pub use contact_id::ContactId;
 pub use email::Email;
-pub use external_id::ExternalId;
+pub use external_customer_id::ExternalCustomerId;
 pub use given::GivenIdentifiers;
 pub use phone::Phone;
 pub use set::Identifiers;
 
-use crate::fault::Field;
+use crate::fault::{Fault, Field, FieldError};
 
 /// The version of the canonical forms, written into every file (R7). Whatever changes a canonical
 /// form changes this, and needs a migration of the files made before.
-pub(crate) const CANONICAL_VERSION: u32 = 1;
+pub(crate) const CANONICAL_VERSION: u32 = 2;
 
 /// A kind of identifier. The order is that of priority, highest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,6 +53,24 @@ impl IdentifierKind {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.field().as_str()
+    }
+
+    /// Reads the published name.
+    ///
+    /// # Errors
+    ///
+    /// Of the field `kind`, [`Fault::NotOneOf`] when it is none of the four.
+    pub fn parse(name: &str) -> Result<Self, FieldError> {
+        const NO_KIND: Fault = Fault::NotOneOf {
+            expected: "contactId, externalCustomerId, phone or email",
+        };
+        let mut named = Self::ALL
+            .iter()
+            .copied()
+            .filter(|kind| kind.as_str() == name);
+        named
+            .next()
+            .ok_or(FieldError::new(Field::IdentifierKind, NO_KIND))
     }
 
     const fn field(self) -> Field {

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::identifier::{ContactId, Email, ExternalId, IdentifierKind, KindSet, Phone};
+use crate::identifier::{ContactId, Email, ExternalCustomerId, IdentifierKind, KindSet, Phone};
 
 /// Identifiers in canonical form, at most one of each kind.
 ///
@@ -13,7 +13,7 @@ use crate::identifier::{ContactId, Email, ExternalId, IdentifierKind, KindSet, P
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Identifiers {
     pub(super) contact_id: Option<ContactId>,
-    pub(super) external_customer_id: Option<ExternalId>,
+    pub(super) external_customer_id: Option<ExternalCustomerId>,
     pub(super) phone: Option<Phone>,
     pub(super) email: Option<Email>,
 }
@@ -32,9 +32,9 @@ impl Identifiers {
         self
     }
 
-    /// These, with the external id `id` in place of any before.
+    /// These, with the external customer id `id` in place of any before.
     #[must_use]
-    pub fn with_external_customer_id(mut self, id: ExternalId) -> Self {
+    pub fn with_external_customer_id(mut self, id: ExternalCustomerId) -> Self {
         self.external_customer_id = Some(id);
         self
     }
@@ -73,9 +73,9 @@ impl Identifiers {
         self.contact_id
     }
 
-    /// The external id, if there is one.
+    /// The external customer id, if there is one.
     #[must_use]
-    pub const fn external_customer_id(&self) -> Option<&ExternalId> {
+    pub const fn external_customer_id(&self) -> Option<&ExternalCustomerId> {
         self.external_customer_id.as_ref()
     }
 
@@ -95,7 +95,7 @@ impl Identifiers {
         &mut self.contact_id
     }
 
-    pub(crate) const fn external_customer_id_mut(&mut self) -> &mut Option<ExternalId> {
+    pub(crate) const fn external_customer_id_mut(&mut self) -> &mut Option<ExternalCustomerId> {
         &mut self.external_customer_id
     }
 
@@ -163,13 +163,13 @@ mod tests {
     use super::Identifiers;
     use crate::{
         fault::FieldError,
-        identifier::{ContactId, Email, ExternalId, IdentifierKind, KindSet, Phone},
+        identifier::{ContactId, Email, ExternalCustomerId, IdentifierKind, KindSet, Phone},
     };
 
     fn all() -> Result<Identifiers, FieldError> {
         Ok(Identifiers::new()
             .with_contact_id(ContactId::new(7)?)
-            .with_external_customer_id(ExternalId::parse("crm-1")?)
+            .with_external_customer_id(ExternalCustomerId::parse("crm-1")?)
             .with_phone(Phone::parse("+380501234567")?)
             .with_email(Email::parse("ann@example.com")?))
     }
@@ -179,7 +179,7 @@ mod tests {
         let all = all()?;
         assert_eq!(all.contact_id(), Some(ContactId::new(7)?));
         assert_eq!(
-            all.external_customer_id().map(ExternalId::as_str),
+            all.external_customer_id().map(ExternalCustomerId::as_str),
             Some("crm-1")
         );
         assert_eq!(all.phone().map(Phone::as_u64), Some(380_501_234_567));
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(
             format!("{:?}", all()?),
             "Identifiers { contact_id: Some(<a number>), \
-             external_customer_id: Some(ExternalId(<5 bytes>)), \
+             external_customer_id: Some(ExternalCustomerId(<5 bytes>)), \
              phone: Some(Phone(<12 digits>)), email: Some(Email(<15 bytes>)) }"
         );
         Ok(())

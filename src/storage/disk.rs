@@ -180,7 +180,6 @@ pub(super) struct Attached {
     // file once another one may write to it. It also gives up this opening's share in the lock: a
     // snapshot that outlives the store must not keep the file locked.
     file: RwLock<Option<Shared>>,
-    failed: Mutex<Option<io::Error>>,
 }
 
 #[derive(Debug)]
@@ -193,21 +192,11 @@ impl Attached {
     pub(super) fn new(disk: Arc<dyn Disk>, lock: Option<Arc<FileLock>>) -> Arc<Self> {
         Arc::new(Attached {
             file: RwLock::new(Some(Shared { disk, lock })),
-            failed: Mutex::default(),
         })
     }
 
     pub(super) fn detach(&self) {
         *self.file.write().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    /// The first write that failed. redb reports failures of its commits, but swallows those of
-    /// its closing.
-    pub(super) fn take_failure(&self) -> Option<io::Error> {
-        self.failed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
     }
 
     fn with<T>(&self, call: impl FnOnce(&dyn Disk) -> io::Result<T>) -> io::Result<T> {
@@ -216,20 +205,6 @@ impl Attached {
             Some(shared) => call(&*shared.disk),
             None => Err(io::ErrorKind::NotConnected.into()),
         }
-    }
-
-    fn writing<T>(&self, call: impl FnOnce(&dyn Disk) -> io::Result<T>) -> io::Result<T> {
-        let written = self.with(call);
-        if let Err(error) = &written {
-            let copy = error
-                .raw_os_error()
-                .map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
-            self.failed
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .get_or_insert(copy);
-        }
-        written
     }
 }
 
@@ -255,18 +230,18 @@ impl StorageBackend for Backend {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.writing(|disk| disk.set_len(len))
+        self.0.with(|disk| disk.set_len(len))
     }
 
     fn sync_data(&self) -> io::Result<()> {
         if seeded(SeededFault::SkipSync) {
             return Ok(());
         }
-        self.0.writing(|disk| disk.sync_data())
+        self.0.with(|disk| disk.sync_data())
     }
 
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.0.writing(|disk| disk.write(offset, bytes))
+        self.0.with(|disk| disk.write(offset, bytes))
     }
 
     fn close(&self) -> io::Result<()> {

@@ -4,27 +4,128 @@
 //! back; the rest is written to the file at once, in the order of tables and keys. A draft does not
 //! know how or when it reaches the file.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::collections::hash_map::Entry as MapEntry;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::ops::{Bound, Range};
+use std::sync::Arc;
+
+use crate::app::AppNumber;
+use crate::identifier::ContactId;
 
 use super::guard::Failure;
 use super::hash::IndexHasher;
 use super::meta::State;
 use super::record;
-use super::rows::{Each, Index, IndexRow, Row, RowKey, Rows};
+use super::rows::{AppTallyRow, CardRow, Each, Row, RowKey, Rows};
 use super::snapshot::Snapshot;
-use super::tables::{Key, Table};
+use super::tables::{Key, Table, Write};
+use super::unique::{Entry, Index, IndexChange, IndexHash, Place};
 
-type Place = (Table, Key);
-/// The new bytes of a row, or that it is removed.
-type Change = Option<Box<[u8]>>;
+/// What happens to a row. Its bytes are among those of the draft.
+#[derive(Clone)]
+enum Change {
+    /// It is new, which its key alone says: such a key is never used twice.
+    Insert(Range<usize>),
+    Put(Range<usize>),
+    Remove,
+}
+
+/// Changed rows of all tables.
+struct ChangedRows {
+    /// In the order of [`Table::ALL`].
+    tables: [BTreeMap<Key, Change>; Table::ALL.len()],
+    bytes: Vec<u8>,
+}
+
+impl ChangedRows {
+    fn of(&self, table: Table) -> Option<&BTreeMap<Key, Change>> {
+        self.tables.get(table.position())
+    }
+
+    /// Puts a change at a place. Gives back the one before.
+    fn put(&mut self, table: Table, key: Key, change: Change) -> Option<Change> {
+        self.tables.get_mut(table.position())?.insert(key, change)
+    }
+
+    fn restore(&mut self, table: Table, key: Key, change: Option<Change>) {
+        if let Some(rows) = self.tables.get_mut(table.position()) {
+            match change {
+                Some(change) => drop(rows.insert(key, change)),
+                None => drop(rows.remove(&key)),
+            }
+        }
+    }
+
+    fn bytes(&self, change: &Change) -> Option<&[u8]> {
+        match change {
+            Change::Insert(at) | Change::Put(at) => self.bytes.get(at.clone()),
+            Change::Remove => None,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.tables.iter().map(BTreeMap::len).sum()
+    }
+}
+
+/// Where an entry of an index is looked for.
+#[derive(PartialEq, Eq)]
+struct Wanted(Index, IndexHash);
+
+impl Hash for Wanted {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u64(self.1.0);
+    }
+}
+
+/// Takes a hash for what it is. Index hashes are keyed: nobody can choose them.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+/// The ids of entries with one hash: nearly always one.
+struct Ids {
+    first: u64,
+    more: Vec<u64>,
+}
+
+/// What a step of a draft did, for rolling back.
+enum Undo {
+    /// What stood at a place.
+    Row(Table, Key, Option<Change>),
+    Tally(AppNumber, Option<AppTallyRow>),
+    /// An entry of an index was added.
+    Added(Index, IndexHash),
+    /// An entry of an index was removed.
+    Removed,
+}
 
 /// Changes over a snapshot.
 pub(crate) struct Draft<'s> {
     base: &'s Snapshot,
-    changes: BTreeMap<Place, Change>,
-    /// What stood in `changes` before each step, for rolling back.
-    undo: Vec<(Place, Option<Change>)>,
+    rows: ChangedRows,
+    /// Counts of apps, which change with nearly every entry: encoded once, at the end.
+    tallies: BTreeMap<AppNumber, AppTallyRow>,
+    index_changes: Vec<IndexChange>,
+    /// The entries added to the indexes. One that was removed again stays: the row tells.
+    added: HashMap<Wanted, Ids, BuildHasherDefault<AsItIs>>,
+    undo: Vec<Undo>,
     /// The counters, with all changes counted.
     pub(crate) state: State,
 }
@@ -40,7 +141,13 @@ impl<'s> Draft<'s> {
     pub(crate) fn new(base: &'s Snapshot) -> Self {
         Draft {
             base,
-            changes: BTreeMap::new(),
+            rows: ChangedRows {
+                tables: std::array::from_fn(|_| BTreeMap::new()),
+                bytes: Vec::new(),
+            },
+            tallies: BTreeMap::new(),
+            index_changes: Vec::new(),
+            added: HashMap::default(),
             undo: Vec::new(),
             state: base.state(),
         }
@@ -62,8 +169,24 @@ impl<'s> Draft<'s> {
     pub(crate) fn roll_back_to(&mut self, mark: Mark) {
         while self.undo.len() > mark.steps {
             match self.undo.pop() {
-                Some((place, Some(before))) => drop(self.changes.insert(place, before)),
-                Some((place, None)) => drop(self.changes.remove(&place)),
+                Some(Undo::Row(table, key, before)) => self.rows.restore(table, key, before),
+                Some(Undo::Tally(app, Some(before))) => {
+                    self.tallies.insert(app, before);
+                }
+                Some(Undo::Tally(app, None)) => {
+                    self.tallies.remove(&app);
+                }
+                Some(Undo::Added(index, hash)) => {
+                    self.index_changes.pop();
+                    if let MapEntry::Occupied(mut ids) = self.added.entry(Wanted(index, hash))
+                        && ids.get_mut().more.pop().is_none()
+                    {
+                        ids.remove();
+                    }
+                }
+                Some(Undo::Removed) => {
+                    self.index_changes.pop();
+                }
                 None => break,
             }
         }
@@ -73,75 +196,168 @@ impl<'s> Draft<'s> {
     /// How many rows finishing would change.
     pub(crate) fn changed_rows(&self) -> usize {
         let counters = usize::from(self.state != self.base.state());
-        self.changes.len().saturating_add(counters)
+        self.rows
+            .len()
+            .saturating_add(self.tallies.len())
+            .saturating_add(counters)
     }
 
     /// Ends the draft: the changes in the order of tables and keys, and the counters after them.
     /// `None` when there is nothing to write.
-    pub(super) fn finish(mut self) -> Result<Option<Changes>, Failure> {
-        if self.state != self.base.state() {
-            let state = self.state;
-            self.put(&record::STATE_KEY, Some(&state))?;
-        }
-        if self.changes.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(Changes {
-            rows: self.changes,
+    pub(super) fn finish(self) -> Result<Option<Changes>, Failure> {
+        let state_changed = self.state != self.base.state();
+        let mut changes = Changes {
+            rows: self.rows,
+            index: self.index_changes,
+            tallies: self.tallies,
             state: self.state,
-        }))
+        };
+        let tallies = std::mem::take(&mut changes.tallies);
+        for (app, tally) in &tallies {
+            changes.put(app, tally)?;
+        }
+        changes.tallies = tallies;
+        if state_changed {
+            let state = changes.state;
+            changes.put(&record::STATE_KEY, &state)?;
+        }
+        Ok((changes.rows.len() > 0).then_some(changes))
     }
 
     /// Puts or removes a row.
     pub(super) fn put<R: Row>(&mut self, key: &R::Key, row: Option<&R>) -> Result<(), Failure> {
         let key = key.to_key();
-        let bytes = row.map(|row| record::encode(&key, row)).transpose()?;
-        self.stage((R::TABLE, key), bytes);
-        Ok(())
-    }
-
-    /// Puts a row of an index; an empty one is removed.
-    pub(super) fn put_index(
-        &mut self,
-        index: Index,
-        key: u64,
-        row: &IndexRow,
-    ) -> Result<(), Failure> {
-        let key = Key::Int(key);
-        let table = index.table();
-        let bytes = if row.is_empty() {
-            None
-        } else {
-            Some(record::encode_index(table, &key, row)?)
+        let change = match row {
+            Some(row) => Change::Put(record::encode(&mut self.rows.bytes, &key, row)?),
+            None => Change::Remove,
         };
-        self.stage((table, key), bytes);
+        self.stage(R::TABLE, key, change);
         Ok(())
     }
 
-    fn stage(&mut self, place: Place, change: Change) {
-        let before = self.changes.insert(place.clone(), change);
-        self.undo.push((place, before));
+    /// Puts or removes a row; one that is `new` has a key that no row ever had.
+    pub(super) fn put_or_insert<R: Row>(
+        &mut self,
+        key: &R::Key,
+        new: bool,
+        row: Option<&R>,
+    ) -> Result<(), Failure> {
+        let Some(row) = row.filter(|_| new) else {
+            return self.put(key, row);
+        };
+        let key = key.to_key();
+        let change = Change::Insert(record::encode(&mut self.rows.bytes, &key, row)?);
+        self.stage(R::TABLE, key, change);
+        Ok(())
+    }
+
+    /// Puts the counts of an app.
+    pub(crate) fn put_tally(&mut self, app: AppNumber, tally: AppTallyRow) {
+        let before = self.tallies.insert(app, tally);
+        self.undo.push(Undo::Tally(app, before));
+    }
+
+    /// Adds an entry to an index.
+    pub(super) fn add_to_index(&mut self, index: Index, hash: IndexHash, id: u64) {
+        self.index_changes.push(IndexChange {
+            place: Place::of(index, hash),
+            entry: Entry::new(hash, id),
+            removed: false,
+        });
+        match self.added.entry(Wanted(index, hash)) {
+            MapEntry::Occupied(mut ids) => ids.get_mut().more.push(id),
+            MapEntry::Vacant(place) => {
+                let more = Vec::new();
+                place.insert(Ids { first: id, more });
+            }
+        }
+        self.undo.push(Undo::Added(index, hash));
+    }
+
+    /// Removes an entry from an index.
+    pub(super) fn remove_from_index(&mut self, index: Index, hash: IndexHash, id: u64) {
+        self.index_changes.push(IndexChange {
+            place: Place::of(index, hash),
+            entry: Entry::new(hash, id),
+            removed: true,
+        });
+        self.undo.push(Undo::Removed);
+    }
+
+    fn stage(&mut self, table: Table, key: Key, change: Change) {
+        let before = self.rows.put(table, key.clone(), change);
+        // A row that is new to the file stays so when it changes again before it gets there.
+        if let Some(Change::Insert(_)) = before
+            && let Some(rows) = self.rows.tables.get_mut(table.position())
+            && let Some(now) = rows.get_mut(&key)
+            && let Change::Put(at) = now
+        {
+            *now = Change::Insert(at.clone());
+        }
+        self.undo.push(Undo::Row(table, key, before));
     }
 }
 
 /// What a finished draft writes.
 pub(crate) struct Changes {
-    rows: BTreeMap<Place, Change>,
+    rows: ChangedRows,
+    /// The entries that came to the indexes and went, in order.
+    pub(super) index: Vec<IndexChange>,
+    /// The counts of apps that changed. They are among the rows as well.
+    pub(super) tallies: BTreeMap<AppNumber, AppTallyRow>,
     pub(super) state: State,
 }
 
 impl Changes {
     /// The changes of one table, in key order.
-    pub(super) fn of(&self, table: Table) -> impl Iterator<Item = (&Key, Option<&[u8]>)> {
-        self.rows
-            .range((table, Key::Int(0))..)
-            .take_while(move |((of, _), _)| *of == table)
-            .map(|((_, key), change)| (key, change.as_deref()))
+    pub(super) fn of(&self, table: Table) -> impl Iterator<Item = (&Key, Write<'_>)> {
+        let changes = self.rows.of(table).into_iter().flatten();
+        changes.map(|(key, change)| {
+            let bytes = self.rows.bytes(change).unwrap_or_default();
+            let write = match change {
+                Change::Insert(_) => Write::Insert(bytes),
+                Change::Put(_) => Write::Put(bytes),
+                Change::Remove => Write::Remove,
+            };
+            (key, write)
+        })
+    }
+
+    /// The contacts whose cards change.
+    pub(super) fn contacts(&self) -> impl Iterator<Item = ContactId> {
+        let rows = self.rows.of(Table::Contacts).into_iter().flatten();
+        rows.filter_map(|(key, _)| ContactId::from_key(key).ok())
     }
 
     /// Whether a row of `table` changes.
     pub(super) fn touch(&self, table: Table) -> bool {
-        self.of(table).next().is_some()
+        self.rows.of(table).is_some_and(|rows| !rows.is_empty())
+    }
+
+    /// Puts a row that no request asked for.
+    pub(super) fn put<R: Row>(&mut self, key: &R::Key, row: &R) -> Result<(), Failure> {
+        let key = key.to_key();
+        let at = record::encode(&mut self.rows.bytes, &key, row)?;
+        self.rows.put(R::TABLE, key, Change::Put(at));
+        Ok(())
+    }
+
+    /// Inserts a new row that no request asked for, with this payload.
+    pub(super) fn insert_bytes(
+        &mut self,
+        table: Table,
+        key: u64,
+        payload: &[u8],
+    ) -> Result<(), Failure> {
+        let key = Key::Int(key);
+        let at = record::encode_bytes(&mut self.rows.bytes, table, &key, payload)?;
+        self.rows.put(table, key, Change::Insert(at));
+        Ok(())
+    }
+
+    /// Removes a row that no request asked to be removed.
+    pub(super) fn remove(&mut self, table: Table, key: u64) {
+        self.rows.put(table, Key::Int(key), Change::Remove);
     }
 }
 
@@ -152,11 +368,26 @@ impl Rows for Draft<'_> {
         key: &Key,
         read: impl FnOnce(&[u8]) -> Result<T, Failure>,
     ) -> Result<Option<T>, Failure> {
-        match self.changes.get(&(table, key.clone())) {
-            Some(Some(bytes)) => read(bytes).map(Some),
-            Some(None) => Ok(None),
+        match self.rows.of(table).and_then(|rows| rows.get(key)) {
+            Some(change) => self.rows.bytes(change).map(read).transpose(),
             None => self.base.read(table, key, read),
         }
+    }
+
+    fn candidates(
+        &self,
+        index: Index,
+        hash: IndexHash,
+        each: &mut dyn FnMut(u64) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
+        if let Some(added) = self.added.get(&Wanted(index, hash)) {
+            for id in std::iter::once(&added.first).chain(&added.more) {
+                if !each(*id)? {
+                    return Ok(());
+                }
+            }
+        }
+        self.base.candidates(index, hash, each)
     }
 
     fn walk(
@@ -166,14 +397,9 @@ impl Rows for Draft<'_> {
         upwards: bool,
         each: &mut Each<'_>,
     ) -> Result<(), Failure> {
-        let span = (
-            Bound::Included((table, first.clone())),
-            Bound::Included((table, last.clone())),
-        );
-        let mut changed = self
-            .changes
-            .range(span)
-            .map(|((_, key), change)| (key, change));
+        let span = (Bound::Included(first), Bound::Included(last));
+        let none = BTreeMap::new();
+        let mut changed = self.rows.of(table).unwrap_or(&none).range::<Key, _>(span);
         let mut next = || {
             if upwards {
                 changed.next()
@@ -196,7 +422,7 @@ impl Rows for Draft<'_> {
                     && comes_first(changed_key, &key)
                 {
                     pending = next();
-                    if let Some(bytes) = change {
+                    if let Some(bytes) = self.rows.bytes(change) {
                         go_on = each(changed_key.clone(), bytes)?;
                     }
                     if !go_on {
@@ -206,7 +432,7 @@ impl Rows for Draft<'_> {
                 match pending {
                     Some((changed_key, change)) if *changed_key == key => {
                         pending = next();
-                        if let Some(bytes) = change {
+                        if let Some(bytes) = self.rows.bytes(change) {
                             go_on = each(key, bytes)?;
                         }
                     }
@@ -216,7 +442,7 @@ impl Rows for Draft<'_> {
             })?;
         while go_on && let Some((key, change)) = pending {
             pending = next();
-            if let Some(bytes) = change {
+            if let Some(bytes) = self.rows.bytes(change) {
                 go_on = each(key.clone(), bytes)?;
             }
         }
@@ -229,5 +455,20 @@ impl Rows for Draft<'_> {
 
     fn state(&self) -> State {
         self.state
+    }
+
+    fn card(&self, id: ContactId) -> Result<Option<Arc<CardRow>>, Failure> {
+        let changed = self.rows.of(Table::Contacts);
+        if changed.is_some_and(|rows| rows.contains_key(&id.to_key())) {
+            return Ok(self.row(&id)?.map(Arc::new));
+        }
+        self.base.card(id)
+    }
+
+    fn tally(&self, app: AppNumber) -> Result<AppTallyRow, Failure> {
+        match self.tallies.get(&app) {
+            Some(tally) => Ok(*tally),
+            None => self.base.tally(app),
+        }
     }
 }

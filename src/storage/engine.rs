@@ -6,20 +6,21 @@ use std::sync::{Arc, Weak};
 
 use redb::Database;
 
-use crate::app::AppNumber;
 use crate::error::{OpenError, StorageError};
 use crate::seeded::{SeededFault, seeded};
 use crate::trace::{self, Span};
 
+use super::cards::Cards;
 use super::disk::{Attached, Disk};
 use super::draft::{Changes, Draft};
 use super::file_watch::FileWatch;
 use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
 use super::hash::IndexHasher;
 use super::open::{self, Claimed, OpenAs, Opened, Place};
-use super::rows::{RowKey as _, Rows as _};
-use super::snapshot::{SameApps, Snapshot};
+use super::rows::Rows as _;
+use super::snapshot::Snapshot;
 use super::tables::{Table, write};
+use super::unique::Keeper;
 
 /// The open file.
 pub(crate) struct Engine {
@@ -34,28 +35,16 @@ struct Open {
     database: Database,
     attached: Arc<Attached>,
     attachment: Arc<Attachment>,
-    hasher: IndexHasher,
+    indexes: Keeper,
 }
 
 impl Open {
-    fn snapshot(&self, as_before: Option<SameApps<'_>>) -> Result<Snapshot, Failure> {
-        Snapshot::take(
-            &self.database,
-            self.hasher,
-            Arc::clone(&self.attachment),
-            as_before,
-        )
-    }
-
     /// Ends this opening. No snapshot of it reads from the file any more.
     fn end(self, why: Detached) -> Result<(), StorageError> {
         self.attachment.detach(why);
-        drop_guarded(self.database);
+        let closed = guarded(|| Ok(self.database.close()?));
         self.attached.detach();
-        match self.attached.take_failure() {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
-        }
+        Ok(closed?)
     }
 }
 
@@ -108,25 +97,47 @@ impl Engine {
     /// it; `None` when it changed nothing. After an error it is not known whether the commit took
     /// place, and the file must be reopened.
     pub(crate) fn commit(
-        &self,
+        &mut self,
         draft: Draft<'_>,
         before: &Snapshot,
     ) -> Result<Option<Snapshot>, StorageError> {
-        let Some(open) = &self.open else {
+        let Some(open) = &mut self.open else {
             return Err(StorageError::Stopped);
         };
-        let Some(changes) = draft.finish()? else {
+        let Some(mut changes) = draft.finish()? else {
             return Ok(None);
         };
-        let same_apps = same_apps(before, &changes)?;
+        let step = open.indexes.plan(before, &mut changes)?;
         guarded(|| commit(&open.database, &changes))?;
-        let snapshot = open.snapshot(same_apps)?;
+        // Memory has the new entries before anybody can see the state that they belong to.
+        let indexes = step.map(|step| {
+            open.indexes.apply(step);
+            open.indexes.view()
+        });
+        let indexes = indexes.unwrap_or_else(|| before.shared_indexes());
+        let snapshot = before.after(&open.database, &changes, indexes)?;
         if snapshot.state() != changes.state {
             return Err(StorageError::Corrupt(
                 "the counters read are not those just written",
             ));
         }
         Ok(Some(snapshot))
+    }
+
+    /// Whether look-ups become faster by [`fill_indexes`](Self::fill_indexes).
+    pub(crate) fn has_to_fill_indexes(&self) -> bool {
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.indexes.has_to_fill())
+    }
+
+    /// Takes a part of the persisted indexes into memory. Gives the same state with it.
+    pub(crate) fn fill_indexes(&mut self, now: &Snapshot) -> Result<Snapshot, StorageError> {
+        /// Some hundreds of microseconds.
+        const BYTES: usize = 256 << 10;
+        let open = self.open.as_mut().ok_or(StorageError::Stopped)?;
+        open.indexes.fill(now, BYTES)?;
+        Ok(now.with_indexes(open.indexes.view()))
     }
 
     /// Opens the file again after a failure. On an error, this can be tried again.
@@ -166,22 +177,6 @@ impl Drop for Engine {
     }
 }
 
-/// What of the apps is after `changes` as it was before. Only a change of the `apps` table, or the
-/// removal of a tally, changes which apps there are.
-fn same_apps<'s>(before: &'s Snapshot, changes: &Changes) -> Result<Option<SameApps<'s>>, Failure> {
-    if changes.touch(Table::Apps) {
-        return Ok(None);
-    }
-    let mut recounted = Vec::new();
-    for (key, row) in changes.of(Table::AppTallies) {
-        if row.is_none() {
-            return Ok(None);
-        }
-        recounted.push(AppNumber::from_key(key)?);
-    }
-    Ok(Some(SameApps { before, recounted }))
-}
-
 fn open_now(
     claimed: &Claimed,
     open_as: &OpenAs,
@@ -193,20 +188,37 @@ fn open_now(
         format,
         pages_verified,
     } = open::open_checked(claimed, open_as)?;
-    let open = Open {
-        database,
-        attached,
-        attachment: Arc::default(),
-        hasher: IndexHasher::new(format.index_key, open_as.hash_mask),
-    };
-    match open.snapshot(None) {
-        Ok(snapshot) => {
+    let hasher = IndexHasher::new(format.index_key, open_as.hash_mask);
+    let attachment = Arc::<Attachment>::default();
+    let cards = Arc::new(Cards::new(open_as.card_memory));
+    let loaded = Snapshot::open(
+        &database,
+        hasher,
+        Arc::clone(&attachment),
+        cards,
+        format.upgraded_from > 0,
+    )
+    .and_then(|(snapshot, state)| {
+        let indexes = Keeper::load(&snapshot, state, open_as.index_memory, open_as.folding)?;
+        let snapshot = snapshot.with_indexes(indexes.view());
+        Ok((snapshot, indexes))
+    });
+    match loaded {
+        Ok((snapshot, indexes)) => {
             let bytes = claimed.disk.len().unwrap_or_default();
             span.opened(bytes, pages_verified, snapshot.state().sequence);
+            let open = Open {
+                database,
+                attached,
+                attachment,
+                indexes,
+            };
             Ok((open, snapshot))
         }
         Err(failure) => {
-            drop(open.end(Detached::Reopened));
+            attachment.detach(Detached::Reopened);
+            drop_guarded(database);
+            attached.detach();
             Err(StorageError::from(failure).into())
         }
     }

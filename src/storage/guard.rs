@@ -66,6 +66,15 @@ impl From<redb::TableError> for Failure {
     }
 }
 
+impl From<redb::CursorError> for Failure {
+    fn from(error: redb::CursorError) -> Self {
+        match error {
+            redb::CursorError::Storage(error) => error.into(),
+            _ => Failure::Corrupt("a new row that is there already"),
+        }
+    }
+}
+
 impl From<redb::TransactionError> for Failure {
     fn from(error: redb::TransactionError) -> Self {
         match error {

@@ -1,14 +1,17 @@
-//! The two hashes of the file: keyed index keys, and the checksum of a record.
+//! The hashes of the file: keyed ones for the indexes, and the checksums of records.
 //!
-//! Both are SipHash, whose algorithm is fixed, unlike that of std's hasher. This module does not
-//! know what is hashed.
+//! An index key is SipHash, since whoever chooses identifiers must not choose where they go; a
+//! checksum is XXH3, which is against damage alone. Both algorithms are fixed, unlike that of std's
+//! hasher. This module does not know what is hashed.
 
 use std::fmt;
 use std::hash::Hasher as _;
 
 use siphasher::sip::{SipHasher13, SipHasher24};
+use twox_hash::XxHash3_64;
 
 use super::tables::{Key, Table};
+use super::unique::IndexHash;
 
 /// Makes the index keys of one store.
 ///
@@ -38,48 +41,69 @@ impl IndexHasher {
         }
     }
 
-    fn hash(&self, kind: u8, parts: [&[u8]; 2]) -> u64 {
+    fn hash(&self, kind: u8, parts: [&[u8]; 2]) -> IndexHash {
         let mut hasher = SipHasher24::new_with_keys(self.key.0, self.key.1);
         hasher.write_u8(kind);
         for part in parts {
             hasher.write(part);
         }
-        hasher.finish() & self.mask
+        IndexHash(hasher.finish() & self.mask)
     }
 
-    pub(super) fn external_id(&self, id: &str) -> u64 {
+    pub(super) fn external_id(&self, id: &str) -> IndexHash {
         self.hash(1, [id.as_bytes(), &[]])
     }
 
-    pub(super) fn email(&self, email: &str) -> u64 {
+    pub(super) fn email(&self, email: &str) -> IndexHash {
         self.hash(2, [email.as_bytes(), &[]])
     }
 
-    pub(super) fn token(&self, app_number: u64, token: &str) -> u64 {
+    pub(super) fn token(&self, app_number: u64, token: &str) -> IndexHash {
         self.hash(3, [&app_number.to_le_bytes(), token.as_bytes()])
+    }
+
+    pub(super) fn phone(&self, phone: u64) -> IndexHash {
+        self.hash(4, [&phone.to_le_bytes(), &[]])
     }
 }
 
 /// The checksum of a record: over its table, its key and its payload, so that a row that ended up
 /// under another key is found out as well as a changed byte.
 pub(super) fn checksum(table: Table, key: &Key, payload: &[u8]) -> u32 {
+    // An odd factor keeps all keys apart; the table is added where no key of a real store reaches.
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let key = match key {
+        Key::Int(key) => *key,
+        Key::Wide(key) => XxHash3_64::oneshot(&key.to_le_bytes()),
+        Key::Bytes(key) => XxHash3_64::oneshot(key),
+    };
+    let seed = key.wrapping_mul(ODD) ^ (table as u64) << 56;
+    low_half(XxHash3_64::oneshot_with_seed(seed, payload))
+}
+
+/// The checksum of the records of format 1, and of the row that says which format a file has, in
+/// every format.
+pub(super) fn checksum_of_format_1(table: u64, key: &Key, payload: &[u8]) -> u32 {
     let hasher = match key {
-        Key::Int(key) => SipHasher13::new_with_keys(table as u64, *key),
+        Key::Int(key) => SipHasher13::new_with_keys(table, *key),
         Key::Wide(key) => {
-            let mut hasher = SipHasher13::new_with_keys(table as u64, u64::MAX);
+            let mut hasher = SipHasher13::new_with_keys(table, u64::MAX);
             hasher.write(&key.to_le_bytes());
             hasher
         }
         Key::Bytes(key) => {
-            let mut hasher = SipHasher13::new_with_keys(table as u64, key.len() as u64);
+            let mut hasher = SipHasher13::new_with_keys(table, key.len() as u64);
             hasher.write(key);
             hasher
         }
     };
     // In one go, which is what `write` and `finish` give, and faster.
-    let hash = hasher.hash(payload);
-    // Half of the hash is plenty against damage, and every row carries it.
-    u32::try_from(hash >> 32).unwrap_or_default()
+    low_half(hasher.hash(payload).rotate_left(32))
+}
+
+/// Half of a hash is plenty against damage, and every row carries it.
+fn low_half(hash: u64) -> u32 {
+    u32::try_from(hash & u64::from(u32::MAX)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -92,20 +116,22 @@ mod tests {
         let mut reference =
             SipHasher24::new_with_keys(0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908);
         reference.write(b"\x02ann@example.com");
-        assert_eq!(hasher.email("ann@example.com"), reference.finish());
-        assert_eq!(hasher.email("ann@example.com"), GOLDEN_EMAIL);
-        assert_eq!(hasher.external_id("shop-1"), GOLDEN_EXTERNAL_ID);
-        assert_eq!(hasher.token(7, "100200300"), GOLDEN_TOKEN);
+        assert_eq!(hasher.email("ann@example.com").0, reference.finish());
+        assert_eq!(hasher.email("ann@example.com").0, GOLDEN_EMAIL);
+        assert_eq!(hasher.external_id("shop-1").0, GOLDEN_EXTERNAL_ID);
+        assert_eq!(hasher.token(7, "100200300").0, GOLDEN_TOKEN);
+        assert_eq!(hasher.phone(380_500_000_001).0, GOLDEN_PHONE);
     }
 
     const GOLDEN_EMAIL: u64 = 14_847_632_080_873_804_308;
     const GOLDEN_EXTERNAL_ID: u64 = 15_855_546_842_276_927_371;
+    const GOLDEN_PHONE: u64 = 845_305_901_120_132_691;
     const GOLDEN_TOKEN: u64 = 4_318_546_314_786_891_487;
 
     #[test]
     fn a_checksum_tells_tables_and_keys_apart() {
         let sum = checksum(Table::Contacts, &Key::Int(1), b"payload");
-        assert_ne!(sum, checksum(Table::Phones, &Key::Int(1), b"payload"));
+        assert_ne!(sum, checksum(Table::Subscribers, &Key::Int(1), b"payload"));
         assert_ne!(sum, checksum(Table::Contacts, &Key::Int(2), b"payload"));
         assert_ne!(sum, checksum(Table::Contacts, &Key::Int(1), b"payloae"));
         assert_ne!(

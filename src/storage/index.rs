@@ -6,15 +6,19 @@
 use std::collections::BTreeSet;
 
 use crate::app::{AppId, AppNumber};
-use crate::identifier::{ContactId, Email, ExternalId, Phone};
+use crate::error::EntryError;
+use crate::identifier::{ContactId, Email, ExternalCustomerId, Identifiers, Phone};
+use crate::limits::{Limit, LimitExceeded};
 use crate::seeded::{SeededFault, seeded};
 use crate::subscriber::SubscriberId;
 
 use super::draft::Draft;
 use super::guard::Failure;
+use super::hash::IndexHasher;
 use super::rows::{
-    AppRow, AppTallyRow, CardRow, Index, ListedRow, MessageKey, MessageRow, Rows, SubscriberRow,
+    AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageKey, MessageRow, Rows, SubscriberRow,
 };
+use super::unique::{Index, IndexHash};
 
 /// What is said where counting would go below zero, which no code path does.
 const MISCOUNTED: Failure = Failure::Corrupt("a count that does not fit the rows it counts");
@@ -39,45 +43,21 @@ impl Draft<'_> {
         if before == after {
             return Ok(());
         }
-        self.put(&id, after)?;
+        self.put_or_insert(&id, before.is_none(), after)?;
         let hasher = self.hasher();
-        let keys = |card: Option<&CardRow>| {
-            let identifiers = card.map(|card| &card.identifiers);
-            [
-                (
-                    Index::ExternalIds,
-                    identifiers
-                        .and_then(|of| of.external_customer_id())
-                        .map(|external| hasher.external_id(ExternalId::as_str(external))),
-                ),
-                (
-                    Index::Phones,
-                    identifiers.and_then(|of| of.phone()).map(Phone::as_u64),
-                ),
-                (
-                    Index::Emails,
-                    identifiers
-                        .and_then(|of| of.email())
-                        .map(|email| hasher.email(Email::as_str(email))),
-                ),
-            ]
+        let hashes = |card: Option<&CardRow>| {
+            card.map_or([None; 3], |card| {
+                identifier_hashes(hasher, &card.identifiers)
+            })
         };
-        for ((index, old), (_, new)) in keys(before).into_iter().zip(keys(after)) {
-            self.move_index_entry(index, old, new, id.value())?;
+        let moves = hashes(before).into_iter().zip(hashes(after));
+        for (index, (old, new)) in IDENTIFIERS.into_iter().zip(moves) {
+            self.move_index_entry(index, old, new, id.value());
         }
 
-        let apps = |card: Option<&CardRow>| -> BTreeSet<AppNumber> {
-            card.map(|card| card.tokens.iter().map(|held| held.app).collect())
-                .unwrap_or_default()
-        };
-        let (old, new) = (apps(before), apps(after));
-        for app in old.symmetric_difference(&new) {
-            let (up, down) = if new.contains(app) { (1, 0) } else { (0, 1) };
-            self.change_tally(*app, |tally| {
-                tally.contacts = moved(tally.contacts, up, down)?;
-                Ok(())
-            })?;
-        }
+        let (old, new) = (tokens_of(before), tokens_of(after));
+        self.count_contact(new, old, |contacts| moved(contacts, 1, 0))?;
+        self.count_contact(old, new, |contacts| moved(contacts, 0, 1))?;
 
         match (before, after) {
             (None, Some(_)) => self.state.contacts = moved(self.state.contacts, 1, 0)?,
@@ -94,8 +74,52 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Writes, creates or removes a subscriber with its index row, its place in the listing and
-    /// its app's count. App and token of a subscriber never change.
+    /// Changes the count of contacts of each app that has a token among `these`, and none among
+    /// `those`.
+    fn count_contact(
+        &mut self,
+        these: &[HeldTokenRow],
+        those: &[HeldTokenRow],
+        change: impl Fn(u64) -> Result<u64, Failure>,
+    ) -> Result<(), Failure> {
+        let mut seen = BTreeSet::new();
+        let mut last = None;
+        for app in these.iter().map(HeldTokenRow::app) {
+            // Nearly all cards have tokens of one app.
+            if last == Some(app) || last.is_some() && seen.contains(&app) {
+                continue;
+            }
+            seen.extend(last.replace(app));
+            if !those.iter().any(|held| held.app() == app) {
+                self.change_tally(app, |tally| {
+                    tally.contacts = change(tally.contacts)?;
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the next subscriber id of an app. 2^40 of them do not happen to an app that is connected
+    /// anew from time to time.
+    pub(crate) fn take_subscriber_id(
+        &mut self,
+        app: AppNumber,
+    ) -> Result<Result<SubscriberId, EntryError>, Failure> {
+        let mut tally = self.tally(app)?;
+        tally.subscriber_ids = tally.subscriber_ids.saturating_add(1);
+        let most = SubscriberId::MOST_OF_AN_APP;
+        if let Err(exceeded) =
+            LimitExceeded::check_count(Limit::SubscribersOfApp, tally.subscriber_ids, most)
+        {
+            return Ok(Err(exceeded.into()));
+        }
+        self.put_tally(app, tally);
+        Ok(Ok(SubscriberId::of(app, tally.subscriber_ids)))
+    }
+
+    /// Writes, creates or removes a subscriber with its index entry and its app's count. The app
+    /// of a subscriber never changes.
     pub(crate) fn write_subscriber(
         &mut self,
         id: SubscriberId,
@@ -105,20 +129,15 @@ impl Draft<'_> {
         if before == after {
             return Ok(());
         }
-        self.put(&id, after)?;
+        self.put_or_insert(&id, before.is_none(), after)?;
+        let hasher = self.hasher();
+        let hash = |row: &SubscriberRow| hasher.token(row.app.0, row.token.as_str());
+        self.move_index_entry(Index::Tokens, before.map(hash), after.map(hash), id.value());
         let (row, appears) = match (before, after) {
             (None, Some(row)) => (row, true),
             (Some(row), None) => (row, false),
             _ => return Ok(()),
         };
-        let key = self.hasher().token(row.app.0, row.token.as_str());
-        let (old, new) = if appears {
-            (None, Some(key))
-        } else {
-            (Some(key), None)
-        };
-        self.move_index_entry(Index::Tokens, old, new, id.value())?;
-        self.put(&(row.app, id), appears.then_some(&ListedRow))?;
         self.change_tally(row.app, |tally| {
             tally.subscribers = moved(tally.subscribers, u64::from(appears), u64::from(!appears))?;
             Ok(())
@@ -131,9 +150,10 @@ impl Draft<'_> {
         app: AppNumber,
         change: impl FnOnce(&mut AppTallyRow) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let mut tally: AppTallyRow = self.expect_row(&app)?;
+        let mut tally = self.tally(app)?;
         change(&mut tally)?;
-        self.put(&app, Some(&tally))
+        self.put_tally(app, tally);
+        Ok(())
     }
 
     /// Writes, creates or removes an app.
@@ -150,15 +170,6 @@ impl Draft<'_> {
         }
     }
 
-    /// Creates or removes the counts of an app.
-    pub(crate) fn write_tally(
-        &mut self,
-        app: AppNumber,
-        tally: Option<&AppTallyRow>,
-    ) -> Result<(), Failure> {
-        self.put(&app, tally)
-    }
-
     /// Writes, creates or removes the tally of a message.
     pub(crate) fn write_message(
         &mut self,
@@ -171,23 +182,44 @@ impl Draft<'_> {
     fn move_index_entry(
         &mut self,
         index: Index,
-        old: Option<u64>,
-        new: Option<u64>,
+        old: Option<IndexHash>,
+        new: Option<IndexHash>,
         id: u64,
-    ) -> Result<(), Failure> {
+    ) {
         if old == new {
-            return Ok(());
+            return;
         }
-        if let Some(key) = old
+        if let Some(hash) = old
             && (new.is_none() || !seeded(SeededFault::ForgetIndexDelete))
         {
-            let row = self.index_row(index, key)?.without(id);
-            self.put_index(index, key, &row)?;
+            self.remove_from_index(index, hash, id);
         }
-        if let Some(key) = new {
-            let row = self.index_row(index, key)?.with(id);
-            self.put_index(index, key, &row)?;
+        if let Some(hash) = new {
+            self.add_to_index(index, hash, id);
         }
-        Ok(())
     }
+}
+
+fn tokens_of(card: Option<&CardRow>) -> &[HeldTokenRow] {
+    card.map_or(&[], |card| &card.tokens)
+}
+
+/// The indexes of a card, in the order of [`identifier_hashes`].
+pub(super) const IDENTIFIERS: [Index; 3] = [Index::ExternalIds, Index::Phones, Index::Emails];
+
+/// Where the identifiers of a card stand in the [`IDENTIFIERS`] indexes.
+pub(super) fn identifier_hashes(
+    hasher: IndexHasher,
+    identifiers: &Identifiers,
+) -> [Option<IndexHash>; 3] {
+    let external = identifiers
+        .external_customer_id()
+        .map(ExternalCustomerId::as_str);
+    let phone = identifiers.phone().map(Phone::as_u64);
+    let email = identifiers.email().map(Email::as_str);
+    [
+        external.map(|id| hasher.external_id(id)),
+        phone.map(|phone| hasher.phone(phone)),
+        email.map(|email| hasher.email(email)),
+    ]
 }

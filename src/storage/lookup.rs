@@ -1,10 +1,12 @@
 //! Direct look-ups, by identifier and by (app, token) (R27), and listings in key order (R38).
 //!
-//! An index row says which ids share a hash; the card or subscriber itself says which one is meant.
-//! This module does not know which look-up decides.
+//! An index says which rows may have a value; the card or subscriber itself says whether it has. This
+//! module does not know which look-up decides.
+
+use std::sync::Arc;
 
 use crate::app::{AppId, AppNumber};
-use crate::identifier::{ContactId, Email, ExternalId, IdentifierKind, Identifiers};
+use crate::identifier::{ContactId, IdentifierKind, Identifiers};
 use crate::report::MessageId;
 use crate::seeded::{SeededFault, seeded};
 use crate::subscriber::SubscriberId;
@@ -12,18 +14,19 @@ use crate::token::Token;
 
 use super::contact_ids;
 use super::guard::Failure;
+use super::record;
 use super::rows::{
-    AppRow, AppTallyRow, CardRow, Index, ListedRow, MessageKey, MessageRow, RowKey as _, Rows,
-    SubscriberRow,
+    AppRow, AppTallyRow, CardRow, Each, FormerIdRow, MessageKey, MessageRow, Row as _, RowKey as _,
+    Rows, SubscriberRow,
 };
+use super::tables::Key;
+use super::unique::{Index, IndexHash};
 
 /// A card and the contact it is of.
 pub(crate) struct FoundCard {
     pub(crate) id: ContactId,
-    pub(crate) card: CardRow,
+    pub(crate) card: Arc<CardRow>,
 }
-
-const STRANGE: Failure = Failure::Corrupt("an index row names a row that does not belong there");
 
 /// The contact that the identifier of `kind` names. `None` also when no such identifier is given.
 pub(crate) fn find_card(
@@ -37,73 +40,52 @@ pub(crate) fn find_card(
             let Some(id) = identifiers.contact_id() else {
                 return Ok(None);
             };
-            Ok(rows.row(&id)?.map(|card| FoundCard { id, card }))
+            Ok(rows.card(id)?.map(|card| FoundCard { id, card }))
         }
         IdentifierKind::ExternalCustomerId => {
             let Some(wanted) = identifiers.external_customer_id() else {
                 return Ok(None);
             };
-            let key = |id: &ExternalId| hasher.external_id(id.as_str());
-            find_by(rows, Index::ExternalIds, key(wanted), |card| {
-                let id = card.identifiers.external_customer_id()?;
-                Some(same_or(id == wanted, || key(id)))
+            let hash = hasher.external_id(wanted.as_str());
+            find_by(rows, Index::ExternalIds, hash, |of| {
+                of.external_customer_id() == Some(wanted)
             })
         }
         IdentifierKind::Phone => {
             let Some(wanted) = identifiers.phone() else {
                 return Ok(None);
             };
-            find_by(rows, Index::Phones, wanted.as_u64(), |card| {
-                let phone = card.identifiers.phone()?;
-                Some(same_or(phone == wanted, || phone.as_u64()))
-            })
+            let hash = hasher.phone(wanted.as_u64());
+            find_by(rows, Index::Phones, hash, |of| of.phone() == Some(wanted))
         }
         IdentifierKind::Email => {
             let Some(wanted) = identifiers.email() else {
                 return Ok(None);
             };
-            let key = |email: &Email| hasher.email(email.as_str());
-            find_by(rows, Index::Emails, key(wanted), |card| {
-                let email = card.identifiers.email()?;
-                Some(same_or(email == wanted, || key(email)))
-            })
+            let hash = hasher.email(wanted.as_str());
+            find_by(rows, Index::Emails, hash, |of| of.email() == Some(wanted))
         }
     }
 }
 
-/// What a card has where an index row led to it.
-enum Has {
-    TheWanted,
-    /// Another value, with this index key.
-    Another(u64),
-}
-
-fn same_or(same: bool, key: impl FnOnce() -> u64) -> Has {
-    if same || seeded(SeededFault::TrustTheHash) {
-        Has::TheWanted
-    } else {
-        Has::Another(key())
-    }
-}
-
-/// The contact under `key` whose card has the wanted value. `on` says what a card has.
+/// The contact whose identifiers `has` accepts, among those that an index leads to. The index may
+/// lead to one that is gone, or has another value by now: that is no match.
 fn find_by(
     rows: &impl Rows,
     index: Index,
-    key: u64,
-    on: impl Fn(&CardRow) -> Option<Has>,
+    hash: IndexHash,
+    has: impl Fn(&Identifiers) -> bool,
 ) -> Result<Option<FoundCard>, Failure> {
-    for id in rows.index_row(index, key)?.ids() {
-        let id = ContactId::new(id).map_err(|_| STRANGE)?;
-        let card: CardRow = rows.expect_row(&id)?;
-        match on(&card) {
-            Some(Has::TheWanted) => return Ok(Some(FoundCard { id, card })),
-            // Another value with the same key: rare, and as it should be.
-            Some(Has::Another(its_key)) if its_key == key => {}
-            _ => return Err(STRANGE),
-        }
-    }
-    Ok(None)
+    let mut found = None;
+    rows.candidates(index, hash, &mut |id| {
+        let id = ContactId::new(id).map_err(|_| Failure::Corrupt("an index with an id of 0"))?;
+        found = rows
+            .card(id)?
+            .filter(|card| has(&card.identifiers) || seeded(SeededFault::TrustTheHash))
+            .map(|card| FoundCard { id, card });
+        Ok(found.is_none())
+    })?;
+    Ok(found)
 }
 
 /// The subscriber that (app, token) is.
@@ -112,19 +94,35 @@ pub(crate) fn find_subscriber(
     app: AppNumber,
     token: &Token,
 ) -> Result<Option<(SubscriberId, SubscriberRow)>, Failure> {
-    let hasher = rows.hasher();
-    let wanted_key = hasher.token(app.0, token.as_str());
-    for id in rows.index_row(Index::Tokens, wanted_key)?.ids() {
+    let hash = rows.hasher().token(app.0, token.as_str());
+    let mut found = None;
+    rows.candidates(Index::Tokens, hash, &mut |id| {
         let id = SubscriberId::new(id);
-        let row: SubscriberRow = rows.expect_row(&id)?;
-        if row.app == app && row.token == *token {
-            return Ok(Some((id, row)));
-        }
-        if hasher.token(row.app.0, row.token.as_str()) != wanted_key {
-            return Err(STRANGE);
-        }
+        let row: Option<SubscriberRow> = rows.row(&id)?;
+        found = row
+            .filter(|row| row.app == app && row.token == *token)
+            .map(|row| (id, row));
+        Ok(found.is_none())
+    })?;
+    Ok(found)
+}
+
+/// The subscriber with this id, or that had it in format 1.
+pub(crate) fn subscriber_with_id(
+    rows: &impl Rows,
+    id: SubscriberId,
+) -> Result<Option<(SubscriberId, SubscriberRow)>, Failure> {
+    let id = present_id(rows, id)?;
+    Ok(rows.row(&id)?.map(|row| (id, row)))
+}
+
+/// The id that a subscriber has now.
+fn present_id(rows: &impl Rows, id: SubscriberId) -> Result<SubscriberId, Failure> {
+    if id.app() != AppNumber(0) {
+        return Ok(id);
     }
-    Ok(None)
+    let former: Option<FormerIdRow> = rows.row(&id)?;
+    Ok(former.map_or(id, |former| former.now))
 }
 
 /// Whether `id` is that of a contact there is or was (R18). An id that names no contact and is
@@ -146,19 +144,65 @@ pub(crate) fn subscribers_after(
     after: Option<SubscriberId>,
     most: usize,
 ) -> Result<Vec<(SubscriberId, SubscriberRow)>, Failure> {
-    let first = match after {
-        None => 0,
-        Some(after) => match after.value().checked_add(1) {
-            Some(first) => first,
-            None => return Ok(Vec::new()),
-        },
+    let last = SubscriberId::of(app, SubscriberId::MOST_OF_AN_APP);
+    let mut first = SubscriberId::of(app, 0);
+    if let Some(after) = after {
+        let after = present_id(rows, after)?;
+        if after >= last {
+            return Ok(Vec::new());
+        }
+        first = first.max(SubscriberId::new(after.value().saturating_add(1)));
+    }
+    rows.rows(&first.to_key(), &last.to_key(), most)
+}
+
+type Cards = Vec<(ContactId, CardRow)>;
+
+/// At most `most` cards behind the contact named, in order of contact ids (R56).
+pub(crate) fn cards_after(
+    rows: &impl Rows,
+    after: Option<ContactId>,
+    most: usize,
+) -> Result<Cards, Failure> {
+    let (first, last) = cards_behind(after);
+    rows.rows(&first, &last, most)
+}
+
+/// At most `most` cards behind the contact named that hold a token of an app, in order of contact ids;
+/// looks at no more than `look_at` cards. With the last card looked at, unless there are no more.
+pub(crate) fn cards_of_app_after(
+    rows: &impl Rows,
+    app: AppNumber,
+    after: Option<ContactId>,
+    most: usize,
+    look_at: usize,
+) -> Result<(Cards, Option<ContactId>), Failure> {
+    let (first, last) = cards_behind(after);
+    let mut found = Cards::new();
+    let (mut looked_at, mut stopped_at) = (0_usize, None);
+    if most == 0 || look_at == 0 || first > last {
+        return Ok((found, None));
+    }
+    let each: &mut Each<'_> = &mut |key, bytes| {
+        let (id, row) = record::decode_row::<CardRow>(&key, bytes)?;
+        if row.tokens.iter().any(|held| held.app() == app) {
+            found.push((id, row));
+        }
+        looked_at = looked_at.saturating_add(1);
+        if found.len() < most && looked_at < look_at {
+            return Ok(true);
+        }
+        stopped_at = Some(id);
+        Ok(false)
     };
-    let span = [first, u64::MAX].map(|id| (app, SubscriberId::new(id)).to_key());
-    let listed: Vec<(_, ListedRow)> = rows.rows(&span[0], &span[1], most)?;
-    listed
-        .into_iter()
-        .map(|((_, id), _)| Ok((id, rows.expect_row(&id)?)))
-        .collect()
+    rows.walk(CardRow::TABLE, (&first, &last), true, each)?;
+    Ok((found, stopped_at))
+}
+
+/// The keys that contacts behind this one could have.
+fn cards_behind(after: Option<ContactId>) -> (Key, Key) {
+    let first = after.map_or(0, ContactId::value).saturating_add(1);
+    (Key::Int(first), Key::Int(u64::MAX))
 }
 
 /// At most `most` message tallies of an app behind the one named, in the byte order of their ids.
@@ -183,6 +227,6 @@ pub(crate) fn apps(rows: &impl Rows) -> Result<Vec<(AppId, AppRow, AppTallyRow)>
     );
     let apps: Vec<(AppId, AppRow)> = rows.rows(&first, &last, usize::MAX)?;
     apps.into_iter()
-        .map(|(id, app)| Ok((id, app.clone(), rows.expect_row(&app.number)?)))
+        .map(|(id, app)| Ok((id, app.clone(), rows.tally(app.number)?)))
         .collect()
 }

@@ -1,13 +1,12 @@
-//! The two rows of the `meta` table: what the file is, and where its counters stand.
+//! Two rows of the `meta` table: what the file is, and where its counters stand.
 
 use crate::app::AppNumber;
 use crate::identifier::{CANONICAL_VERSION, ContactId};
 use crate::sequence::SequenceNumber;
-use crate::subscriber::SubscriberId;
 use crate::time::Timestamp;
 
 /// The format that this version writes, and the newest that it reads.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// What a file of this crate says of itself first, whatever its format.
 pub(super) const APPLICATION: [u8; 16] = *b"contact-store\0\0\0";
@@ -31,9 +30,23 @@ pub(crate) struct FormatRow {
     /// The version of this crate that created the file.
     pub(crate) created_by: String,
     pub(crate) created_at: Timestamp,
+    /// The format that it had first; 0 when it has always been this one. Values in an upgraded file may
+    /// be in older canonical forms.
+    pub(crate) upgraded_from: u32,
 }
 
 impl FormatRow {
+    /// What the file is once it is upgraded to this format.
+    pub(super) fn upgraded(&self) -> Self {
+        FormatRow {
+            read_format: FORMAT,
+            write_format: FORMAT,
+            canonical_version: CANONICAL_VERSION,
+            upgraded_from: self.read_format,
+            ..self.clone()
+        }
+    }
+
     /// What a file created now is. `random` holds the random bits that it needs.
     pub(super) fn new(format: u32, random: [u128; 2], created_at: Timestamp) -> Self {
         let [store, index_key] = random;
@@ -46,6 +59,7 @@ impl FormatRow {
             index_key,
             created_by: env!("CARGO_PKG_VERSION").to_owned(),
             created_at,
+            upgraded_from: 0,
         }
     }
 }
@@ -57,7 +71,6 @@ pub(crate) struct State {
     /// The smallest contact id that was never assigned and never passed over (R19): every id below
     /// is in use or was erased.
     pub(crate) next_contact: u64,
-    pub(crate) next_subscriber: u64,
     pub(crate) next_app: u64,
     /// Contacts there are.
     pub(crate) contacts: u64,
@@ -70,21 +83,13 @@ impl State {
         State {
             sequence: SequenceNumber::default(),
             next_contact: 1,
-            next_subscriber: 1,
             next_app: 1,
             contacts: 0,
             erased: 0,
         }
     }
 
-    /// Takes the next subscriber id. 2^64 of them do not happen.
-    pub(crate) fn take_subscriber(&mut self) -> SubscriberId {
-        let id = SubscriberId::new(self.next_subscriber);
-        self.next_subscriber = self.next_subscriber.saturating_add(1);
-        id
-    }
-
-    /// Takes the next app number. 2^64 of them do not happen.
+    /// Takes the next app number.
     pub(crate) fn take_app(&mut self) -> AppNumber {
         let number = AppNumber(self.next_app);
         self.next_app = self.next_app.saturating_add(1);

@@ -4,12 +4,15 @@
 //! The only module that names redb. It knows how rows and their indexes hang together and what a
 //! damaged file looks like; it does not know the rules that decide what is written.
 
+mod cards;
 mod contact_ids;
 mod create;
 mod disk;
 mod draft;
 mod engine;
 mod file_watch;
+mod format_1;
+mod gather;
 mod guard;
 mod hash;
 mod index;
@@ -22,6 +25,9 @@ mod rows;
 mod slot;
 mod snapshot;
 mod tables;
+mod told;
+mod unique;
+mod upgrade;
 mod verify;
 mod witness;
 
@@ -35,16 +41,18 @@ pub(crate) use self::engine::Engine;
 pub(crate) use self::file_watch::FileWatch;
 pub(crate) use self::guard::{Detached, Failure};
 pub(crate) use self::lookup::{
-    FoundCard, apps, find_card, find_subscriber, messages_after, next_contact_id,
-    subscribers_after, was_contact_id_taken,
+    FoundCard, apps, cards_after, cards_of_app_after, find_card, find_subscriber, messages_after,
+    next_contact_id, subscriber_with_id, subscribers_after, was_contact_id_taken,
 };
 pub(crate) use self::meta::FORMAT;
 pub(crate) use self::open::{OpenAs, Place};
 #[cfg(feature = "testing")]
 pub use self::record::decode_records;
 pub(crate) use self::rows::{
-    AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageKey, MessageRow, Rows, SubscriberRow,
+    AppPhase, AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageKey, MessageRow, Rows,
+    SubscriberRow,
 };
 pub(crate) use self::snapshot::Snapshot;
+pub(crate) use self::unique::Folding;
 pub(crate) use self::verify::verify;
 pub use self::verify::{Problem, Verified};

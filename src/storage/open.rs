@@ -13,19 +13,25 @@ use redb::{Builder, Database, ReadableDatabase, TableError};
 
 use crate::error::OpenError;
 use crate::identifier::CANONICAL_VERSION;
+use crate::opening::{OpeningStage, Progress};
 use crate::seeded::{SeededFault, seeded};
 use crate::time::Timestamp;
 
 use super::create::{self, Unpublished};
 use super::disk::{Attached, Backend, Disk, FileDisk, FileLock};
 use super::file_watch::FileWatch;
+use super::gather::Gather;
 use super::guard::{CHANGED, ENDS_EARLY, Failure, drop_guarded, guarded};
+use super::hash::IndexHasher;
 use super::meta::{FORMAT, FormatRow, IDN, State};
 use super::overlay::Overlay;
 use super::record::{self, FormatFound};
 use super::rows::{Row as _, RowKey as _};
 use super::slot;
-use super::tables::{Key, OpenTable, Table, create_all, write};
+use super::tables::{Key, OpenTable, Table, Write, create_all, write};
+use super::told::Told;
+use super::unique::{Folding, IndexState};
+use super::upgrade::upgrade;
 use super::witness::Witness;
 
 /// Where a store is.
@@ -36,7 +42,7 @@ pub(crate) enum Place {
 }
 
 /// How a store is opened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct OpenAs {
     /// Whether to create one where there is none.
     pub(crate) may_create: bool,
@@ -49,6 +55,15 @@ pub(crate) struct OpenAs {
     pub(crate) now: Timestamp,
     /// All ones, but for tests that want index rows to be shared.
     pub(crate) hash_mask: u64,
+    /// The most bytes of memory for the indexes.
+    pub(crate) index_memory: usize,
+    /// About the most bytes of memory for decoded cards.
+    pub(crate) card_memory: usize,
+    /// Whether a file of an older format is upgraded.
+    pub(crate) upgrade: bool,
+    pub(crate) progress: Option<Progress>,
+    /// When and how much of the indexes is folded.
+    pub(crate) folding: Folding,
     /// [`FORMAT`], but for tests that want a file of the future.
     pub(crate) format: u32,
     /// The random bits of a new file, for tests that make one again: the system's if not given.
@@ -170,18 +185,22 @@ fn initialize(claimed: &Claimed, open_as: &OpenAs) -> Result<(), OpenError> {
         let format_key = record::FORMAT_KEY.to_key();
         let state_key = record::STATE_KEY.to_key();
         let format = record::encode_format(&format_key, &format)?;
-        let state = record::encode(&state_key, &State::new())?;
-        let rows = [(&format_key, Some(&*format)), (&state_key, Some(&*state))];
+        let (mut state, mut index_state) = (Vec::new(), Vec::new());
+        record::encode(&mut state, &state_key, &State::new())?;
+        let index_state_key = record::INDEX_STATE_KEY.to_key();
+        record::encode(&mut index_state, &index_state_key, &IndexState::default())?;
+        let rows = [
+            (&format_key, Write::Put(&format)),
+            (&state_key, Write::Put(&state)),
+            (&index_state_key, Write::Put(&index_state)),
+        ];
         write(&transaction, Table::Meta, rows.into_iter())?;
         Ok(transaction.commit()?)
     });
-    drop_guarded(database);
+    let closed = guarded(|| Ok(database.close()?));
     attached.detach();
-    written.map_err(open_failure)?;
-    match attached.take_failure() {
-        Some(error) => Err(error.into()),
-        None => Ok(claimed.disk.sync_data()?),
-    }
+    written.and(closed).map_err(open_failure)?;
+    Ok(claimed.disk.sync_data()?)
 }
 
 fn random_bits() -> Result<[u128; 2], OpenError> {
@@ -196,7 +215,17 @@ fn random_bits() -> Result<[u128; 2], OpenError> {
 pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened, OpenError> {
     claimed.disk.forget();
     let header = read_header(&*claimed.disk)?;
-    let checked = check(claimed, open_as, Overlay::new(claimed.disk.clone())?)?;
+    let disk: Arc<dyn Disk> = match &open_as.progress {
+        Some(progress) => Arc::new(Told::new(claimed.disk.clone(), progress.clone())?),
+        None => claimed.disk.clone(),
+    };
+    let checked = check(claimed, open_as, Overlay::new(disk)?)?;
+    if checked.format.read_format < FORMAT && !open_as.upgrade {
+        return Err(OpenError::OldFormat {
+            found: checked.format.read_format,
+            known: FORMAT,
+        });
+    }
     if let Some(flags) = slot::flags_for_newer_slot(&header)
         && is_newer_slot_whole(claimed, open_as, &header, flags)?
     {
@@ -205,9 +234,9 @@ pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened
         claimed.disk.sync_data()?;
     }
 
-    let attached = claimed.attach(claimed.disk.clone());
+    let attached = claimed.attach(Arc::new(Gather::new(claimed.disk.clone())));
     let database = build(&attached, open_as.cache_bytes)?;
-    match guarded(|| read_format(&database)) {
+    match guarded(|| upgraded(&database, open_as)) {
         Ok(Ok(format)) => Ok(Opened {
             database,
             attached,
@@ -223,6 +252,24 @@ pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened
             Err(open_failure(failure))
         }
     }
+}
+
+/// What the file says it is, once it is of the present format.
+fn upgraded(
+    database: &Database,
+    open_as: &OpenAs,
+) -> Result<Result<FormatRow, OpenError>, Failure> {
+    let format = match read_format(database)? {
+        Ok(format) if format.read_format < FORMAT => format,
+        read => return Ok(read),
+    };
+    let hasher = IndexHasher::new(format.index_key, open_as.hash_mask);
+    upgrade(database, &format, hasher, |done, of| {
+        if let Some(progress) = &open_as.progress {
+            progress.tell(OpeningStage::Upgrading, done, of);
+        }
+    })?;
+    read_format(database)
 }
 
 /// The first bytes of the file, if they are such as redb writes.
@@ -279,6 +326,7 @@ fn is_newer_slot_whole(
 
 /// What was found by checking.
 struct Checked {
+    format: FormatRow,
     /// The number of the newest commit once redb has opened it.
     newest: u64,
     pages_verified: bool,
@@ -300,8 +348,9 @@ fn check(claimed: &Claimed, open_as: &OpenAs, overlay: Overlay) -> Result<Checke
     });
     drop_guarded(database);
     attached.detach();
-    checked.map_err(open_failure)??;
+    let format = checked.map_err(open_failure)??;
     Ok(Checked {
+        format,
         newest: newest?,
         pages_verified,
     })
@@ -347,7 +396,11 @@ fn read_format(database: &Database) -> Result<Result<FormatRow, OpenError>, Fail
         }
         Some(FormatFound::Known(format)) => format,
     };
-    if (format.canonical_version, format.idn) != (CANONICAL_VERSION, IDN) {
+    let is_old = format.read_format < FORMAT;
+    // An upgrade leaves the values as they are, and counts them as older forms.
+    let known_forms = format.canonical_version == CANONICAL_VERSION
+        || is_old && format.canonical_version < CANONICAL_VERSION;
+    if !known_forms || format.idn != IDN {
         return Ok(Err(OpenError::OtherCanonicalForms {
             found: format.canonical_version,
             found_idn: format.idn,
@@ -355,12 +408,17 @@ fn read_format(database: &Database) -> Result<Result<FormatRow, OpenError>, Fail
             known_idn: IDN,
         }));
     }
+    if is_old {
+        return Ok(Ok(format));
+    }
     for table in Table::ALL {
         OpenTable::open(&transaction, table)?;
     }
     let key = Key::Int(record::STATE_KEY);
     let state = meta.get(&key, |bytes| {
-        record::open(Table::Meta, &key, bytes, State::decode)
+        record::open(Table::Meta, &key, bytes, |payload| {
+            State::decode(&record::STATE_KEY, payload)
+        })
     })?;
     if state.is_none() {
         return Err(Failure::Corrupt("the row of counters is missing"));

@@ -2,6 +2,8 @@
 //!
 //! This module knows neither the bytes of a row (that is `record`) nor when rows reach the file.
 
+use std::sync::Arc;
+
 use crate::app::{AccessKey, AppId, AppName, AppNumber};
 use crate::fields::ContactFields;
 use crate::identifier::{ContactId, Identifiers};
@@ -15,6 +17,7 @@ use super::hash::IndexHasher;
 use super::meta::State;
 use super::record;
 use super::tables::{Key, Table};
+use super::unique::{Index, IndexHash};
 
 /// A row of one of the tables that are not indexes.
 pub(crate) trait Row: Sized {
@@ -24,8 +27,8 @@ pub(crate) trait Row: Sized {
     /// Appends the payload of the row's record.
     fn encode(&self, to: &mut record::Payload) -> Result<(), Failure>;
 
-    /// Reads the payload of a record whose checksum holds.
-    fn decode(payload: &[u8]) -> Result<Self, Failure>;
+    /// Reads the payload of a record whose checksum holds. What the key says is not repeated there.
+    fn decode(key: &Self::Key, payload: &[u8]) -> Result<Self, Failure>;
 }
 
 /// The typed key of a table.
@@ -69,13 +72,17 @@ impl RowKey for SubscriberId {
     }
 }
 
+/// The counts of apps are in the table `meta`, from this key on.
+const FIRST_TALLY: u64 = 1 << 32;
+
 impl RowKey for AppNumber {
     fn to_key(&self) -> Key {
-        Key::Int(self.0)
+        Key::Int(FIRST_TALLY.saturating_add(self.0))
     }
 
     fn from_key(key: &Key) -> Result<Self, Failure> {
-        u64::from_key(key).map(AppNumber)
+        let number = u64::from_key(key)?.checked_sub(FIRST_TALLY);
+        number.map(AppNumber).ok_or(WRONG_KEY)
     }
 }
 
@@ -89,21 +96,6 @@ impl RowKey for AppId {
             Key::Wide(key) => Ok(AppId::from_u128(*key)),
             _ => Err(WRONG_KEY),
         }
-    }
-}
-
-impl RowKey for (AppNumber, SubscriberId) {
-    fn to_key(&self) -> Key {
-        Key::Wide(u128::from(self.0.0) << 64 | u128::from(self.1.value()))
-    }
-
-    fn from_key(key: &Key) -> Result<Self, Failure> {
-        let Key::Wide(key) = key else {
-            return Err(WRONG_KEY);
-        };
-        let number = u64::try_from(key >> 64).map_err(|_| WRONG_KEY)?;
-        let subscriber = u64::try_from(key & u128::from(u64::MAX)).map_err(|_| WRONG_KEY)?;
-        Ok((AppNumber(number), SubscriberId::new(subscriber)))
     }
 }
 
@@ -160,7 +152,7 @@ impl RowKey for MessageKey {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct CardRow {
     pub(crate) created_at: Timestamp,
-    pub(crate) created_through: Option<AppId>,
+    pub(crate) created_through: Option<AppNumber>,
     /// Without the contact id.
     pub(crate) identifiers: Identifiers,
     pub(crate) fields: ContactFields,
@@ -171,9 +163,14 @@ pub(crate) struct CardRow {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct HeldTokenRow {
     pub(crate) subscriber: SubscriberId,
-    pub(crate) app: AppNumber,
     pub(crate) added_at: Timestamp,
     pub(crate) token: Token,
+}
+
+impl HeldTokenRow {
+    pub(crate) fn app(&self) -> AppNumber {
+        self.subscriber.app()
+    }
 }
 
 /// A connected app. Its id is the key.
@@ -185,12 +182,23 @@ pub(crate) struct AppRow {
     pub(crate) connected_at: Timestamp,
 }
 
+/// How far the life of a connection of an app has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AppPhase {
+    Connected,
+    /// Disconnected: what is left of it is being removed.
+    Leaving,
+    /// Nothing is left but its id, which cards may name as what they were created through.
+    Gone,
+}
+
 /// The counts of one connection of an app. Its number is the key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AppTallyRow {
     pub(crate) app: AppId,
-    /// Whether it is still connected; if not, what is left of it is being removed.
-    pub(crate) connected: bool,
+    pub(crate) phase: AppPhase,
+    /// How many subscriber ids it has given out.
+    pub(crate) subscriber_ids: u64,
     pub(crate) subscribers: u64,
     pub(crate) contacts: u64,
     pub(crate) removed_by_failed: u64,
@@ -200,6 +208,7 @@ pub(crate) struct AppTallyRow {
 /// A subscriber. Its id is the key.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct SubscriberRow {
+    /// As its id says.
     pub(crate) app: AppNumber,
     pub(crate) token: Token,
     /// The contacts that hold it, in the order in which they came to. Never empty.
@@ -208,10 +217,6 @@ pub(crate) struct SubscriberRow {
     pub(crate) last_status: Option<(Status, Timestamp)>,
     pub(crate) counts: StatusCounts,
 }
-
-/// That a subscriber is listed under its app.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ListedRow;
 
 /// The tally of one message.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -226,61 +231,10 @@ pub(crate) struct TakenRow {
     pub(crate) last: u64,
 }
 
-/// One of the four unique indexes.
+/// Where a subscriber is that had another id in format 1. That id is the key.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Index {
-    ExternalIds,
-    Phones,
-    Emails,
-    Tokens,
-}
-
-impl Index {
-    pub(crate) const fn table(self) -> Table {
-        match self {
-            Index::ExternalIds => Table::ExternalIds,
-            Index::Phones => Table::Phones,
-            Index::Emails => Table::Emails,
-            Index::Tokens => Table::Tokens,
-        }
-    }
-}
-
-/// A row of an index: the ids that share its key, in order. Nearly always there is one.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub(crate) struct IndexRow {
-    // One id without an allocation: this row is read in every look-up.
-    first: Option<u64>,
-    more: Vec<u64>,
-}
-
-impl IndexRow {
-    pub(crate) fn ids(&self) -> impl Iterator<Item = u64> {
-        self.first.iter().chain(&self.more).copied()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.first.is_none()
-    }
-
-    pub(crate) fn from_ids(ids: impl IntoIterator<Item = u64>) -> Self {
-        let mut ids = ids.into_iter();
-        IndexRow {
-            first: ids.next(),
-            more: ids.collect(),
-        }
-    }
-
-    pub(crate) fn with(&self, id: u64) -> Self {
-        let mut ids: Vec<u64> = self.ids().filter(|other| *other != id).collect();
-        ids.push(id);
-        ids.sort_unstable();
-        IndexRow::from_ids(ids)
-    }
-
-    pub(crate) fn without(&self, id: u64) -> Self {
-        IndexRow::from_ids(self.ids().filter(|other| *other != id))
-    }
+pub(crate) struct FormerIdRow {
+    pub(crate) now: SubscriberId,
 }
 
 /// What is handed the rows of a walk, until it answers `false`.
@@ -310,11 +264,22 @@ pub(crate) trait Rows {
 
     fn state(&self) -> State;
 
+    /// Hands to `each` the ids of the rows that may have the value with this hash in an index, until
+    /// it answers `false`. A row of such an id may be missing or have another value.
+    fn candidates(
+        &self,
+        index: Index,
+        hash: IndexHash,
+        each: &mut dyn FnMut(u64) -> Result<bool, Failure>,
+    ) -> Result<(), Failure>;
+
     /// The row under `key`.
     fn row<R: Row>(&self, key: &R::Key) -> Result<Option<R>, Failure> {
-        let key = key.to_key();
-        self.read(R::TABLE, &key, |bytes| {
-            record::open(R::TABLE, &key, bytes, R::decode)
+        let table_key = key.to_key();
+        self.read(R::TABLE, &table_key, |bytes| {
+            record::open(R::TABLE, &table_key, bytes, |payload| {
+                R::decode(key, payload)
+            })
         })
     }
 
@@ -324,14 +289,14 @@ pub(crate) trait Rows {
             .ok_or(Failure::Corrupt("a row that another row names is missing"))
     }
 
-    /// The ids under `key` in an index.
-    fn index_row(&self, index: Index, key: u64) -> Result<IndexRow, Failure> {
-        let key = Key::Int(key);
-        let table = index.table();
-        let row = self.read(table, &key, |bytes| {
-            record::open(table, &key, bytes, record::decode_index)
-        })?;
-        Ok(row.unwrap_or_default())
+    /// The card of a contact, which may be kept decoded.
+    fn card(&self, id: ContactId) -> Result<Option<Arc<CardRow>>, Failure> {
+        Ok(self.row(&id)?.map(Arc::new))
+    }
+
+    /// The counts of a connection of an app.
+    fn tally(&self, app: AppNumber) -> Result<AppTallyRow, Failure> {
+        self.expect_row(&app)
     }
 
     /// At most `most` rows with keys from `first` to `last`, upwards.
@@ -346,8 +311,7 @@ pub(crate) trait Rows {
             return Ok(found);
         }
         self.walk(R::TABLE, (first, last), true, &mut |key, bytes| {
-            let row = record::open(R::TABLE, &key, bytes, R::decode)?;
-            found.push((R::Key::from_key(&key)?, row));
+            found.push(record::decode_row::<R>(&key, bytes)?);
             Ok(found.len() < most)
         })?;
         Ok(found)
@@ -357,8 +321,7 @@ pub(crate) trait Rows {
     fn last_row<R: Row>(&self, first: &Key, last: &Key) -> Result<Option<(R::Key, R)>, Failure> {
         let mut found = None;
         self.walk(R::TABLE, (first, last), false, &mut |key, bytes| {
-            let row = record::open(R::TABLE, &key, bytes, R::decode)?;
-            found = Some((R::Key::from_key(&key)?, row));
+            found = Some(record::decode_row::<R>(&key, bytes)?);
             Ok(false)
         })?;
         Ok(found)

@@ -8,45 +8,93 @@ use std::sync::Arc;
 use redb::{Database, ReadableDatabase};
 
 use crate::app::{AppId, AppNumber};
-use crate::figures::Held;
+use crate::figures::{Held, MemoryHeld};
+use crate::identifier::ContactId;
 
+use super::cards::Cards;
+use super::draft::Changes;
 use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
 use super::hash::IndexHasher;
 use super::meta::State;
 use super::record;
-use super::rows::{AppTallyRow, Each, RowKey, Rows};
+use super::rows::{AppPhase, AppTallyRow, CardRow, Each, RowKey, Rows};
 use super::tables::{Key, OpenTable, Table};
+use super::unique::{self, Index, IndexHash, IndexState, Memory, View};
 
 /// The tables at one sequence number.
+#[derive(Clone)]
 pub(crate) struct Snapshot {
-    /// In the order of [`Table::ALL`]. Emptied when dropped.
-    tables: Vec<OpenTable>,
+    tables: Arc<Tables>,
     state: State,
     /// Of all connected apps together.
     subscribers: u64,
     directory: Arc<Directory>,
+    indexes: Arc<View>,
+    cards: Arc<Cards>,
+    /// Counts the commits since the file was opened.
+    version: u64,
+    /// Whether values may be in older canonical forms, since the file was upgraded.
+    has_old_forms: bool,
     hasher: IndexHasher,
     attachment: Arc<Attachment>,
 }
 
-/// An earlier snapshot of the same apps.
-pub(super) struct SameApps<'s> {
-    pub(super) before: &'s Snapshot,
-    /// Those whose tallies changed since.
-    pub(super) recounted: Vec<AppNumber>,
+/// The tables of one read transaction, in the order of [`Table::ALL`]. Emptied when dropped.
+struct Tables(Vec<OpenTable>);
+
+impl Tables {
+    fn open(database: &Database) -> Result<Self, Failure> {
+        guarded(|| {
+            let transaction = database.begin_read()?;
+            let tables = Table::ALL
+                .iter()
+                .map(|table| OpenTable::open(&transaction, *table));
+            Ok(Tables(tables.collect::<Result<_, _>>()?))
+        })
+    }
+}
+
+impl Drop for Tables {
+    fn drop(&mut self) {
+        drop_guarded(std::mem::take(&mut self.0));
+    }
 }
 
 /// Which apps there are. Small, and needed for every token shown, so it is kept in memory.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Directory {
-    connected: BTreeMap<AppNumber, AppId>,
+    /// All that ever were.
+    known: BTreeMap<AppNumber, AppId>,
+    connected: BTreeSet<AppNumber>,
     leaving: BTreeSet<AppNumber>,
 }
 
 impl Directory {
     /// The id of a connected app.
     pub(crate) fn app(&self, number: AppNumber) -> Option<AppId> {
-        self.connected.get(&number).copied()
+        self.connected
+            .contains(&number)
+            .then(|| self.known_app(number))
+            .flatten()
+    }
+
+    /// The id of an app that is or was connected.
+    pub(crate) fn known_app(&self, number: AppNumber) -> Option<AppId> {
+        self.known.get(&number).copied()
+    }
+
+    fn note(&mut self, number: AppNumber, tally: &AppTallyRow) {
+        self.known.insert(number, tally.app);
+        for (phase, apps) in [
+            (AppPhase::Connected, &mut self.connected),
+            (AppPhase::Leaving, &mut self.leaving),
+        ] {
+            if tally.phase == phase {
+                apps.insert(number);
+            } else {
+                apps.remove(&number);
+            }
+        }
     }
 
     /// An app that was disconnected and whose rows are not all removed yet.
@@ -56,71 +104,113 @@ impl Directory {
 }
 
 impl Snapshot {
-    /// Opens the tables as last committed. With `as_before`, only what changed of the apps is read.
-    pub(super) fn take(
+    /// Opens the tables as last committed, and gives where their indexes stand.
+    pub(super) fn open(
         database: &Database,
         hasher: IndexHasher,
         attachment: Arc<Attachment>,
-        as_before: Option<SameApps<'_>>,
-    ) -> Result<Self, Failure> {
-        let tables = guarded(|| {
-            let transaction = database.begin_read()?;
-            let tables: Result<Vec<_>, _> = Table::ALL
-                .iter()
-                .map(|table| OpenTable::open(&transaction, *table))
-                .collect();
-            Ok(tables?)
-        })?;
+        cards: Arc<Cards>,
+        has_old_forms: bool,
+    ) -> Result<(Self, IndexState), Failure> {
         let mut snapshot = Snapshot {
-            tables,
+            tables: Arc::new(Tables::open(database)?),
             state: State::new(),
             subscribers: 0,
             directory: Arc::default(),
+            indexes: Arc::new(View::new(unique::layout::Layout::default())),
+            cards,
+            version: 0,
+            has_old_forms,
             hasher,
             attachment,
         };
-        snapshot.state = snapshot
-            .row(&record::STATE_KEY)?
-            .ok_or(Failure::Corrupt("the row of counters is missing"))?;
-        match as_before {
-            Some(as_before) => {
-                snapshot.directory = Arc::clone(&as_before.before.directory);
-                snapshot.subscribers = snapshot.recount(&as_before)?;
-            }
-            None => snapshot.read_apps()?,
-        }
-        Ok(snapshot)
+        snapshot.state = snapshot.read_state()?;
+        let indexes: Option<IndexState> = snapshot.row(&record::INDEX_STATE_KEY)?;
+        let indexes = indexes.ok_or(Failure::Corrupt("the row of the indexes is missing"))?;
+        snapshot.read_apps()?;
+        Ok((snapshot, indexes))
     }
 
-    /// The subscribers of all connected apps, counted on from `before`.
-    fn recount(&self, SameApps { before, recounted }: &SameApps<'_>) -> Result<u64, Failure> {
-        let mut subscribers = before.subscribers;
-        for number in recounted {
-            if self.directory.app(*number).is_none() {
-                continue;
+    fn read_state(&self) -> Result<State, Failure> {
+        self.row(&record::STATE_KEY)?
+            .ok_or(Failure::Corrupt("the row of counters is missing"))
+    }
+
+    /// Opens the tables after a commit of `changes` to what this snapshot shows. Of the apps nothing
+    /// is read again.
+    pub(super) fn after(
+        &self,
+        database: &Database,
+        changes: &Changes,
+        indexes: Arc<View>,
+    ) -> Result<Self, Failure> {
+        let mut after = Snapshot {
+            tables: Arc::new(Tables::open(database)?),
+            indexes,
+            version: self.version.saturating_add(1),
+            ..self.clone()
+        };
+        after.state = after.read_state()?;
+        for (number, tally) in &changes.tallies {
+            let before: Option<AppTallyRow> = self.row(number)?;
+            let of = |tally: &AppTallyRow| match tally.phase {
+                AppPhase::Connected => tally.subscribers,
+                AppPhase::Leaving | AppPhase::Gone => 0,
+            };
+            after.subscribers = after
+                .subscribers
+                .saturating_sub(before.as_ref().map_or(0, of))
+                .saturating_add(of(tally));
+            if before.is_none_or(|before| before.phase != tally.phase) {
+                Arc::make_mut(&mut after.directory).note(*number, tally);
             }
-            let then: AppTallyRow = before.expect_row(number)?;
-            let now: AppTallyRow = self.expect_row(number)?;
-            subscribers = subscribers
-                .saturating_sub(then.subscribers)
-                .saturating_add(now.subscribers);
         }
-        Ok(subscribers)
+        after.cards.advance(after.version, changes.contacts());
+        Ok(after)
+    }
+
+    /// The same state, with other shards in memory.
+    pub(super) fn with_indexes(&self, indexes: Arc<View>) -> Self {
+        Snapshot {
+            indexes,
+            ..self.clone()
+        }
     }
 
     fn read_apps(&mut self) -> Result<(), Failure> {
         let mut directory = Directory::default();
-        let all = (AppNumber(0).to_key(), AppNumber(u64::MAX).to_key());
-        for (number, tally) in self.rows::<AppTallyRow>(&all.0, &all.1, usize::MAX)? {
-            if tally.connected {
+        let (first, last) = (AppNumber(0).to_key(), Key::Int(u64::MAX));
+        for (number, tally) in self.rows::<AppTallyRow>(&first, &last, usize::MAX)? {
+            directory.note(number, &tally);
+            if tally.phase == AppPhase::Connected {
                 self.subscribers = self.subscribers.saturating_add(tally.subscribers);
-                directory.connected.insert(number, tally.app);
-            } else {
-                directory.leaving.insert(number);
             }
         }
         self.directory = Arc::new(directory);
         Ok(())
+    }
+
+    pub(super) fn has_old_forms(&self) -> bool {
+        self.has_old_forms
+    }
+
+    pub(super) fn indexes(&self) -> &View {
+        &self.indexes
+    }
+
+    pub(super) fn shared_indexes(&self) -> Arc<View> {
+        Arc::clone(&self.indexes)
+    }
+
+    /// What is kept in memory besides pages.
+    pub(crate) fn memory(&self) -> MemoryHeld {
+        let Memory { bytes, is_complete } = self.indexes.memory();
+        MemoryHeld {
+            index_bytes: bytes,
+            index_is_complete: is_complete,
+            index_pending: self.indexes.unfolded as u64,
+            card_bytes: self.cards.bytes(),
+        }
     }
 
     pub(crate) fn directory(&self) -> &Arc<Directory> {
@@ -151,10 +241,7 @@ impl Snapshot {
         if self.attachment.detached().is_some() {
             return Err(Failure::Stopped);
         }
-        let position = usize::from(table as u8).checked_sub(1);
-        position
-            .and_then(|position| self.tables.get(position))
-            .ok_or(Failure::Stopped)
+        self.tables.0.get(table.position()).ok_or(Failure::Stopped)
     }
 
     fn noted<T>(&self, read: Result<T, Failure>) -> Result<T, Failure> {
@@ -187,17 +274,55 @@ impl Rows for Snapshot {
         self.noted(guarded(|| table.walk(first, last, upwards, each)))
     }
 
+    fn candidates(
+        &self,
+        index: Index,
+        hash: IndexHash,
+        each: &mut dyn FnMut(u64) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
+        let place = unique::Place::of(index, hash);
+        let short = unique::entry::short(hash);
+        if let Some(shard) = self.indexes.shard(place)
+            && (!shard.visit(short, &mut *each)? || shard.is_complete())
+        {
+            return Ok(());
+        }
+        let Some(key) = self.indexes.layout.bucket(place, short) else {
+            return Ok(());
+        };
+        let key = Key::Int(key);
+        let ids = self.read(Table::Index, &key, |bytes| {
+            record::open(Table::Index, &key, bytes, |payload| {
+                unique::bucket::ids(index, short, payload)
+            })
+        })?;
+        for id in ids.unwrap_or_default() {
+            if !each(id)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn card(&self, id: ContactId) -> Result<Option<Arc<CardRow>>, Failure> {
+        if self.attachment.detached().is_some() {
+            return Err(Failure::Stopped);
+        }
+        if let Some(card) = self.cards.get(id, self.version) {
+            return Ok(Some(card));
+        }
+        let card = self.row(&id)?.map(Arc::new);
+        if let Some(card) = &card {
+            self.cards.put(id, self.version, card);
+        }
+        Ok(card)
+    }
+
     fn hasher(&self) -> IndexHasher {
         self.hasher
     }
 
     fn state(&self) -> State {
         self.state
-    }
-}
-
-impl Drop for Snapshot {
-    fn drop(&mut self) {
-        drop_guarded(std::mem::take(&mut self.tables));
     }
 }

@@ -5,21 +5,27 @@
 //!
 //! | table | key | row |
 //! | --- | --- | --- |
-//! | `meta` | 0, 1 | 0: [`FormatRow`](super::meta::FormatRow), written once; 1: [`State`](super::meta::State), counters, in every commit |
+//! | `meta` | 0 | [`FormatRow`](super::meta::FormatRow), written once |
+//! | | 1 | [`State`](super::meta::State), counters, in every commit |
+//! | | 2 | [`IndexState`](super::unique::IndexState), where the indexes stand |
+//! | | 2^32 + app number | [`AppTallyRow`](super::rows::AppTallyRow): the counts of an app, and its id for ever |
 //! | `contacts` | contact id | [`CardRow`](super::rows::CardRow) |
-//! | `external_ids` | hash of the external id | ids of the contacts whose external id has this hash |
-//! | `phones` | the phone's digits as a number | ids of the contacts with it: one |
-//! | `emails` | hash of the email | as `external_ids` |
+//! | `subscribers` | subscriber id, which begins with the app number | [`SubscriberRow`](super::rows::SubscriberRow); those of an app in the order of the listing (R38) |
 //! | `taken_ids` | first id of a run | last id: a maximal run of ids at or above the counter that were adopted (R19) |
 //! | `apps` | app id | [`AppRow`](super::rows::AppRow) of a connected app |
-//! | `app_tallies` | app number | [`AppTallyRow`](super::rows::AppTallyRow), until the last trace of that connection is gone |
-//! | `subscribers` | subscriber id | [`SubscriberRow`](super::rows::SubscriberRow) |
-//! | `tokens` | hash of app number and token | ids of the subscribers with this hash |
-//! | `app_subscribers` | app number, subscriber id | nothing: the order of the listing (R38) |
 //! | `messages` | app number, message id | [`MessageRow`](super::rows::MessageRow) |
+//! | `index` | generation, place, bucket | a [`bucket`](super::unique) of entries of one of the four unique indexes |
+//! | `index_log` | number | changes of the indexes that no bucket has yet |
+//! | `former_ids` | subscriber id in format 1 | the id that the subscriber has now |
+//!
+//! What changes with every request shares pages: counters, counts and the end of the log are one
+//! small table. Rows of contacts, subscribers, buckets and log are appended.
+
+use std::ops::Bound;
 
 use redb::{
-    ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition, TableError, WriteTransaction,
+    CursorError, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata as _,
+    TableDefinition, TableError, WriteTransaction,
 };
 
 use super::guard::Failure;
@@ -29,32 +35,26 @@ use super::guard::Failure;
 pub(crate) enum Table {
     Meta = 1,
     Contacts = 2,
-    ExternalIds = 3,
-    Phones = 4,
-    Emails = 5,
     TakenIds = 6,
     Apps = 7,
-    AppTallies = 8,
     Subscribers = 9,
-    Tokens = 10,
-    AppSubscribers = 11,
     Messages = 12,
+    Index = 13,
+    IndexLog = 14,
+    FormerIds = 15,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 12] = [
+    pub(super) const ALL: [Table; 9] = [
         Table::Meta,
         Table::Contacts,
-        Table::ExternalIds,
-        Table::Phones,
-        Table::Emails,
         Table::TakenIds,
         Table::Apps,
-        Table::AppTallies,
         Table::Subscribers,
-        Table::Tokens,
-        Table::AppSubscribers,
         Table::Messages,
+        Table::Index,
+        Table::IndexLog,
+        Table::FormerIds,
     ];
 
     /// The name in the file, and in what `verify` reports.
@@ -62,29 +62,43 @@ impl Table {
         match self {
             Table::Meta => "meta",
             Table::Contacts => "contacts",
-            Table::ExternalIds => "external_ids",
-            Table::Phones => "phones",
-            Table::Emails => "emails",
             Table::TakenIds => "taken_ids",
             Table::Apps => "apps",
-            Table::AppTallies => "app_tallies",
             Table::Subscribers => "subscribers",
-            Table::Tokens => "tokens",
-            Table::AppSubscribers => "app_subscribers",
             Table::Messages => "messages",
+            Table::Index => "index",
+            Table::IndexLog => "index_log",
+            Table::FormerIds => "former_ids",
+        }
+    }
+
+    /// Where the table is in [`Table::ALL`].
+    pub(super) fn position(self) -> usize {
+        match self {
+            Table::Meta => 0,
+            Table::Contacts => 1,
+            Table::TakenIds => 2,
+            Table::Apps => 3,
+            Table::Subscribers => 4,
+            Table::Messages => 5,
+            Table::Index => 6,
+            Table::IndexLog => 7,
+            Table::FormerIds => 8,
         }
     }
 
     fn width(self) -> Width {
         match self {
-            Table::Apps | Table::AppSubscribers => Width::Wide,
+            Table::Apps => Width::Wide,
             Table::Messages => Width::Bytes,
             _ => Width::Int,
         }
     }
 }
 
-enum Width {
+/// What the keys of a table are.
+#[derive(Clone, Copy)]
+pub(super) enum Width {
     Int,
     Wide,
     Bytes,
@@ -99,19 +113,19 @@ pub(crate) enum Key {
     Bytes(Box<[u8]>),
 }
 
-type IntTable = TableDefinition<'static, u64, &'static [u8]>;
-type WideTable = TableDefinition<'static, u128, &'static [u8]>;
-type BytesTable = TableDefinition<'static, &'static [u8], &'static [u8]>;
+type IntTable<'n> = TableDefinition<'n, u64, &'static [u8]>;
+type WideTable<'n> = TableDefinition<'n, u128, &'static [u8]>;
+type BytesTable<'n> = TableDefinition<'n, &'static [u8], &'static [u8]>;
 
-const fn int(name: &'static str) -> IntTable {
+fn int(name: &str) -> IntTable<'_> {
     TableDefinition::new(name)
 }
 
-fn wide(table: Table) -> WideTable {
+fn wide(table: Table) -> WideTable<'static> {
     TableDefinition::new(table.name())
 }
 
-fn bytes(table: Table) -> BytesTable {
+fn bytes(table: Table) -> BytesTable<'static> {
     TableDefinition::new(table.name())
 }
 
@@ -200,23 +214,138 @@ pub(super) fn create_all(transaction: &WriteTransaction) -> Result<(), Failure> 
     Ok(())
 }
 
+/// Renames a table in a file that is upgraded.
+pub(super) fn rename(
+    transaction: &WriteTransaction,
+    width: Width,
+    from: &str,
+    to: &str,
+) -> Result<(), Failure> {
+    match width {
+        Width::Int => transaction.rename_table(IntTable::new(from), IntTable::new(to))?,
+        Width::Wide => transaction.rename_table(WideTable::new(from), WideTable::new(to))?,
+        Width::Bytes => transaction.rename_table(BytesTable::new(from), BytesTable::new(to))?,
+    }
+    Ok(())
+}
+
+/// Deletes a table in a file that is upgraded.
+pub(super) fn delete(
+    transaction: &WriteTransaction,
+    width: Width,
+    name: &str,
+) -> Result<(), Failure> {
+    match width {
+        Width::Int => transaction.delete_table(IntTable::new(name))?,
+        Width::Wide => transaction.delete_table(WideTable::new(name))?,
+        Width::Bytes => transaction.delete_table(BytesTable::new(name))?,
+    };
+    Ok(())
+}
+
+/// How many rows a table with keys that are integers has.
+pub(super) fn rows_in(transaction: &WriteTransaction, name: &str) -> Result<u64, Failure> {
+    Ok(transaction.open_table(IntTable::new(name))?.len()?)
+}
+
+/// Hands a row of a table with keys that are integers to `read`.
+pub(super) fn read_one<T>(
+    transaction: &WriteTransaction,
+    name: &str,
+    key: &Key,
+    read: impl FnOnce(&[u8]) -> Result<T, Failure>,
+) -> Result<Option<T>, Failure> {
+    let Key::Int(key) = key else {
+        return Err(WRONG_WIDTH);
+    };
+    let table = transaction.open_table(IntTable::new(name))?;
+    let row = ReadableTable::get(&table, key)?;
+    row.map(|row| read(row.value())).transpose()
+}
+
+/// At most `most` rows of a table after a key, in order.
+pub(super) fn read_chunk(
+    transaction: &WriteTransaction,
+    name: &str,
+    width: Width,
+    after: Option<&Key>,
+    most: usize,
+) -> Result<Vec<(Key, Vec<u8>)>, Failure> {
+    let mut rows = Vec::new();
+    // The arms differ in the key's type alone, which redb's ranges carry.
+    macro_rules! read {
+        ($definition:expr, $type:ty, $variant:path, $after:ident => $borrowed:expr, $key:expr) => {{
+            let table = transaction.open_table($definition)?;
+            let first: Bound<$type> = match after {
+                Some($variant($after)) => Bound::Excluded($borrowed),
+                Some(_) => return Err(WRONG_WIDTH),
+                None => Bound::Unbounded,
+            };
+            for row in ReadableTable::range::<$type>(&table, (first, Bound::Unbounded))?.take(most)
+            {
+                let (key, value) = row?;
+                rows.push(($key(key.value()), value.value().to_vec()));
+            }
+        }};
+    }
+    match width {
+        Width::Int => read!(IntTable::new(name), u64, Key::Int, key => *key, Key::Int),
+        Width::Wide => read!(WideTable::new(name), u128, Key::Wide, key => *key, Key::Wide),
+        Width::Bytes => {
+            read!(BytesTable::new(name), &[u8], Key::Bytes, key => &**key, |key: &[u8]| {
+                Key::Bytes(key.into())
+            })
+        }
+    }
+    Ok(rows)
+}
+
+/// What happens to a row.
+#[derive(Clone, Copy)]
+pub(super) enum Write<'a> {
+    /// It is new: no row has this key.
+    Insert(&'a [u8]),
+    Put(&'a [u8]),
+    Remove,
+}
+
 /// Writes changes of one table, which must come in key order: neighbours share pages.
+///
+/// Runs of new rows go in through a cursor, which fills pages wholly where single insertions leave
+/// them half empty.
 pub(super) fn write<'a>(
     transaction: &WriteTransaction,
     table: Table,
-    changes: impl Iterator<Item = (&'a Key, Option<&'a [u8]>)>,
+    changes: impl Iterator<Item = (&'a Key, Write<'a>)>,
 ) -> Result<(), Failure> {
     // The arms differ in the key's type alone, which redb's tables carry.
     macro_rules! write {
         ($definition:expr, $variant:path, $key:ident => $borrowed:expr) => {{
             let mut open = transaction.open_table($definition)?;
-            for (key, value) in changes {
+            let mut changes = changes.peekable();
+            while let Some((key, change)) = changes.next() {
                 let $variant($key) = key else {
                     return Err(WRONG_WIDTH);
                 };
-                match value {
-                    Some(value) => drop(open.insert($borrowed, value)?),
-                    None => drop(open.remove($borrowed)?),
+                match change {
+                    Write::Put(value) => drop(open.insert($borrowed, value)?),
+                    Write::Remove => drop(open.remove($borrowed)?),
+                    Write::Insert(value) => {
+                        let mut cursor = open.upper_bound_mut(Bound::Excluded($borrowed))?;
+                        cursor.insert_before($borrowed, value)?;
+                        while let Some((next, Write::Insert(value))) = changes.peek() {
+                            let $variant($key) = next else {
+                                return Err(WRONG_WIDTH);
+                            };
+                            match cursor.insert_before($borrowed, *value) {
+                                Ok(()) => drop(changes.next()),
+                                // Another row comes first: the next run begins after it.
+                                Err(CursorError::UnorderedKey) => break,
+                                Err(error) => return Err(error.into()),
+                            }
+                        }
+                        cursor.close()?;
+                    }
                 }
             }
         }};

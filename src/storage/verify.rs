@@ -3,21 +3,25 @@
 //! Reads nothing but one snapshot, so it runs while others write. It does not repair, and it does
 //! not look at pages: those are verified at opening.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::app::{AppId, AppNumber};
-use crate::identifier::{ContactId, Email, ExternalId, Phone};
+use crate::identifier::{ContactId, Email, ExternalCustomerId};
 use crate::sequence::SequenceNumber;
 use crate::subscriber::SubscriberId;
 
 use super::guard::Failure;
+use super::index::{IDENTIFIERS, identifier_hashes};
 use super::record;
 use super::rows::{
-    AppRow, AppTallyRow, CardRow, Index, ListedRow, MessageKey, MessageRow, Row, RowKey, Rows,
+    AppPhase, AppRow, AppTallyRow, CardRow, FormerIdRow, MessageKey, MessageRow, Row, RowKey, Rows,
     SubscriberRow, TakenRow,
 };
 use super::snapshot::Snapshot;
 use super::tables::{Key, Table};
+use super::unique::{
+    Entry, Index, IndexHash, IndexState, Place, Unfolded, bucket, layout, read_buckets, read_log,
+};
 
 /// No more problems than this are listed; all are counted.
 const LISTED_PROBLEMS: usize = 1_000;
@@ -30,6 +34,13 @@ pub struct Verified {
     pub sequence: SequenceNumber,
     /// Rows read, of all tables.
     pub rows: u64,
+    /// Entries of the four indexes: one for each external id, phone, email and token.
+    pub index_entries: u64,
+    /// Changes of the indexes that their buckets do not have yet. They are in a log, which is read
+    /// with the buckets: nothing is wrong with them.
+    pub index_pending: u64,
+    /// Entries of buckets that the log removes. They wait for being folded away.
+    pub index_stale: u64,
     /// What is wrong, the first 1,000.
     pub problems: Vec<Problem>,
     /// How many things are wrong.
@@ -64,37 +75,27 @@ pub(crate) fn verify(snapshot: &Snapshot) -> Result<Verified, Failure> {
     let mut check = Check {
         snapshot,
         seen: Seen::default(),
+        state: IndexState::default(),
+        pending: HashMap::new(),
         found: Verified {
             sequence: snapshot.state().sequence,
             rows: 0,
+            index_entries: 0,
+            index_pending: 0,
+            index_stale: 0,
             problems: Vec::new(),
             problem_count: 0,
         },
     };
+    check.index_log()?;
     check.contacts()?;
-    check.identifier_index(Index::ExternalIds, |card, key| {
-        let id = card.identifiers.external_customer_id();
-        id.filter(|id| snapshot.hasher().external_id(id.as_str()) == key)
-            .map(|id| id.as_str().to_owned())
-    })?;
-    check.identifier_index(Index::Phones, |card, key| {
-        card.identifiers
-            .phone()
-            .filter(|phone| phone.as_u64() == key)
-            .map(|phone| phone.digits())
-    })?;
-    check.identifier_index(Index::Emails, |card, key| {
-        let email = card.identifiers.email();
-        email
-            .filter(|email| snapshot.hasher().email(email.as_str()) == key)
-            .map(|email| email.as_str().to_owned())
-    })?;
     check.subscribers()?;
-    check.token_index()?;
-    check.listing()?;
+    check.indexes()?;
+    check.buckets()?;
     check.apps()?;
     check.messages()?;
     check.taken_ids()?;
+    check.former_ids()?;
     check.counters();
     Ok(check.found)
 }
@@ -103,21 +104,34 @@ pub(crate) fn verify(snapshot: &Snapshot) -> Result<Verified, Failure> {
 #[derive(Default)]
 struct Seen {
     contacts: u64,
-    last_subscriber: u64,
-    /// Contacts with a token, and subscribers, of each app.
-    of_app: BTreeMap<AppNumber, (u64, u64)>,
+    of_app: BTreeMap<AppNumber, OfApp>,
+    /// Apps that cards were created through.
+    created_through: BTreeSet<AppNumber>,
+}
+
+/// What there is of one app.
+#[derive(Default)]
+struct OfApp {
+    /// Contacts with a token.
+    contacts: u64,
+    subscribers: u64,
+    /// The largest number of a subscriber.
+    last_number: u64,
 }
 
 struct Check<'s> {
     snapshot: &'s Snapshot,
     seen: Seen,
+    state: IndexState,
+    /// The changes of the indexes that are in the log.
+    pending: HashMap<Place, Unfolded>,
     found: Verified,
 }
 
 /// Every key of a table, in the type of its keys.
 fn span(table: Table) -> (Key, Key) {
     match table {
-        Table::Apps | Table::AppSubscribers => (Key::Wide(0), Key::Wide(u128::MAX)),
+        Table::Apps => (Key::Wide(0), Key::Wide(u128::MAX)),
         // A message id is at most 256 bytes of UTF-8, which has no byte 255.
         Table::Messages => (
             Key::Bytes(Box::default()),
@@ -128,14 +142,9 @@ fn span(table: Table) -> (Key, Key) {
 }
 
 /// How a key is named in a problem.
-fn shown(table: Table, key: &Key) -> Option<u64> {
-    match (table, key) {
-        // The key of `phones` is the phone.
-        (Table::Phones, _) => None,
-        (_, Key::Int(key)) => Some(*key),
-        (Table::AppSubscribers, key) => <(AppNumber, SubscriberId)>::from_key(key)
-            .ok()
-            .map(|(_, subscriber)| subscriber.value()),
+fn shown(key: &Key) -> Option<u64> {
+    match key {
+        Key::Int(key) => Some(*key),
         _ => None,
     }
 }
@@ -171,11 +180,11 @@ impl Check<'_> {
     fn each<T>(
         &mut self,
         table: Table,
+        (mut first, last): (Key, Key),
         decode: impl Fn(&Key, &[u8]) -> Result<T, Failure>,
         mut each: impl FnMut(&mut Self, &Key, T) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         const RUN: usize = 512;
-        let (mut first, last) = span(table);
         let mut skip_first = false;
         loop {
             let mut run: Vec<(Key, Result<T, &'static str>)> = Vec::with_capacity(RUN);
@@ -199,7 +208,7 @@ impl Check<'_> {
                 self.found.rows = self.found.rows.saturating_add(1);
                 match row {
                     Ok(row) => each(self, &key, row)?,
-                    Err(what) => self.problem(table, shown(table, &key), what),
+                    Err(what) => self.problem(table, shown(&key), what),
                 }
             }
         }
@@ -209,13 +218,107 @@ impl Check<'_> {
         &mut self,
         mut each: impl FnMut(&mut Self, R::Key, R) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let decode = |key: &Key, bytes: &[u8]| {
-            let row = record::open(R::TABLE, key, bytes, R::decode)?;
-            Ok((R::Key::from_key(key)?, row))
+        self.each(
+            R::TABLE,
+            span(R::TABLE),
+            record::decode_row::<R>,
+            |check, _, (key, row)| each(check, key, row),
+        )
+    }
+
+    /// The state of the indexes, and what their log holds.
+    fn index_log(&mut self) -> Result<(), Failure> {
+        let state: Option<IndexState> =
+            absent_if_corrupt(self.snapshot.row(&record::INDEX_STATE_KEY))?;
+        let Some(state) = state else {
+            self.problem(
+                Table::Meta,
+                Some(record::INDEX_STATE_KEY),
+                "where the indexes stand cannot be read",
+            );
+            return Ok(());
         };
-        self.each(R::TABLE, decode, |check, _, (key, row)| {
-            each(check, key, row)
-        })
+        let (mut pending, mut count) = (HashMap::<Place, Unfolded>::new(), 0_u64);
+        let read = read_log(self.snapshot, &state, |change| {
+            count = count.saturating_add(1);
+            pending.entry(change.place).or_default().note(&change);
+        });
+        match read {
+            Ok(()) => {}
+            Err(Failure::Corrupt(what)) => self.problem(Table::IndexLog, None, what),
+            Err(failure) => return Err(failure),
+        }
+        self.found.index_pending = count;
+        self.demand(
+            state.layout == self.snapshot.indexes().layout,
+            Table::Meta,
+            Some(record::INDEX_STATE_KEY),
+            "the buckets are not those that look-ups read",
+        );
+        self.pending = pending;
+        let (first, last) = (state.log_first, state.log_next);
+        self.state = state;
+        let whole = span(Table::IndexLog);
+        self.each(
+            Table::IndexLog,
+            whole,
+            |_, _| Ok(()),
+            |check, key, ()| {
+                let number = u64::from_key(key)?;
+                let known = (first..last).contains(&number);
+                check.demand(
+                    known,
+                    Table::IndexLog,
+                    Some(number),
+                    "the row is outside of the log",
+                );
+                Ok(())
+            },
+        )
+    }
+
+    /// Demands that an index leads from a value to the row that has it: in the file, and in memory
+    /// as a reader looks it up.
+    fn leads_to(
+        &mut self,
+        (index, hash): (Index, IndexHash),
+        id: u64,
+        here: Table,
+        missing: &'static str,
+    ) -> Result<(), Failure> {
+        let persisted = absent_if_corrupt(self.has_entry(index, hash, id).map(Some))?;
+        self.demand(persisted == Some(true), here, Some(id), missing);
+        let mut found = false;
+        let read = self.snapshot.candidates(index, hash, &mut |other| {
+            found = other == id;
+            Ok(!found)
+        });
+        absent_if_corrupt(read.map(Some))?;
+        self.demand(found, here, Some(id), "a look-up does not find the row");
+        Ok(())
+    }
+
+    /// Whether the persisted index has an entry.
+    fn has_entry(&self, index: Index, hash: IndexHash, id: u64) -> Result<bool, Failure> {
+        let (place, wanted) = (Place::of(index, hash), Entry::new(hash, id));
+        if let Some(pending) = self.pending.get(&place) {
+            if pending.removed.contains(&wanted) {
+                return Ok(false);
+            }
+            if pending.added.contains(&wanted) {
+                return Ok(true);
+            }
+        }
+        let Some(key) = self.state.layout.bucket(place, wanted.short) else {
+            return Ok(false);
+        };
+        let key = Key::Int(key);
+        let ids = self.snapshot.read(Table::Index, &key, |bytes| {
+            record::open(Table::Index, &key, bytes, |payload| {
+                bucket::ids(index, wanted.short, payload)
+            })
+        })?;
+        Ok(ids.is_some_and(|ids| ids.contains(&id)))
     }
 
     fn contacts(&mut self) -> Result<(), Failure> {
@@ -224,7 +327,6 @@ impl Check<'_> {
             let row = Some(id.value());
             check.seen.contacts = check.seen.contacts.saturating_add(1);
 
-            let hasher = check.snapshot.hasher();
             let identifiers = &card.identifiers;
             check.demand(
                 identifiers.contact_id().is_none(),
@@ -232,35 +334,21 @@ impl Check<'_> {
                 row,
                 "the card repeats its id",
             );
-            let keys = [
-                (
-                    Index::ExternalIds,
-                    identifiers
-                        .external_customer_id()
-                        .map(|id| hasher.external_id(id.as_str())),
-                ),
-                (Index::Phones, identifiers.phone().map(Phone::as_u64)),
-                (
-                    Index::Emails,
-                    identifiers
-                        .email()
-                        .map(|email| hasher.email(email.as_str())),
-                ),
-            ];
-            for (index, key) in keys {
-                if let Some(key) = key {
-                    let listed = absent_if_corrupt(check.snapshot.index_row(index, key).map(Some))?;
-                    let listed =
-                        listed.is_some_and(|index| index.ids().any(|listed| listed == id.value()));
-                    check.demand(listed, HERE, row, "an identifier is missing in its index");
+            let hashes = identifier_hashes(check.snapshot.hasher(), identifiers);
+            for (index, hash) in IDENTIFIERS.into_iter().zip(hashes) {
+                if let Some(hash) = hash {
+                    const MISSING: &str = "an identifier is missing in its index";
+                    check.leads_to((index, hash), id.value(), HERE, MISSING)?;
                 }
             }
-            let canonical = identifiers
-                .external_customer_id()
-                .is_none_or(|id| ExternalId::parse(id.as_str()).as_ref() == Ok(id))
-                && identifiers
-                    .email()
-                    .is_none_or(|email| Email::parse(email.as_str()).as_ref() == Ok(email));
+            check.seen.created_through.extend(card.created_through);
+            let canonical = check.snapshot.has_old_forms()
+                || identifiers
+                    .external_customer_id()
+                    .is_none_or(|id| ExternalCustomerId::parse(id.as_str()).as_ref() == Ok(id))
+                    && identifiers
+                        .email()
+                        .is_none_or(|email| Email::parse(email.as_str()).as_ref() == Ok(email));
             check.demand(
                 canonical,
                 HERE,
@@ -271,7 +359,7 @@ impl Check<'_> {
             let mut held = BTreeSet::new();
             let mut apps = BTreeSet::new();
             for token in &card.tokens {
-                apps.insert(token.app);
+                apps.insert(token.app());
                 check.demand(
                     held.insert(token.subscriber),
                     HERE,
@@ -280,7 +368,7 @@ impl Check<'_> {
                 );
                 let subscriber: Option<SubscriberRow> = check.named(&token.subscriber)?;
                 let agrees = subscriber.is_some_and(|subscriber| {
-                    subscriber.app == token.app
+                    subscriber.app == token.app()
                         && subscriber.token == token.token
                         && subscriber.holders.contains(&id)
                 });
@@ -292,8 +380,8 @@ impl Check<'_> {
                 );
             }
             for app in apps {
-                let counts = check.seen.of_app.entry(app).or_default();
-                counts.0 = counts.0.saturating_add(1);
+                let of_app = check.seen.of_app.entry(app).or_default();
+                of_app.contacts = of_app.contacts.saturating_add(1);
             }
             let taken = check.snapshot.state().passed(id)
                 || absent_if_corrupt(super::contact_ids::run_with(check.snapshot, id.value()))?
@@ -303,69 +391,18 @@ impl Check<'_> {
         })
     }
 
-    /// `value_at` gives the value of a card whose index key is the given one.
-    fn identifier_index(
-        &mut self,
-        index: Index,
-        value_at: impl Fn(&CardRow, u64) -> Option<String>,
-    ) -> Result<(), Failure> {
-        let table = index.table();
-        let decode =
-            |key: &Key, bytes: &[u8]| record::open(table, key, bytes, record::decode_index);
-        self.each(table, decode, |check, key, ids| {
-            let row = shown(table, key);
-            let key = u64::from_key(key)?;
-            let mut values = BTreeSet::new();
-            check.demand(!ids.is_empty(), table, row, "the row names no contact");
-            check.demand(
-                ids.ids().is_sorted_by(|a, b| a < b),
-                table,
-                row,
-                "the ids are not in order",
-            );
-            for id in ids.ids() {
-                let card = match ContactId::new(id) {
-                    Ok(id) => check.named::<CardRow>(&id)?,
-                    Err(_) => None,
-                };
-                match card.and_then(|card| value_at(&card, key)) {
-                    Some(value) => check.demand(
-                        values.insert(value),
-                        table,
-                        row,
-                        "two contacts have the same value",
-                    ),
-                    None => {
-                        check.problem(table, row, "the row names a contact without such a value")
-                    }
-                }
-            }
-            Ok(())
-        })
-    }
-
     fn subscribers(&mut self) -> Result<(), Failure> {
         self.each_row::<SubscriberRow>(|check, id, subscriber| {
             const HERE: Table = Table::Subscribers;
             let row = Some(id.value());
-            check.seen.last_subscriber = id.value();
-            let counts = check.seen.of_app.entry(subscriber.app).or_default();
-            counts.1 = counts.1.saturating_add(1);
+            let of_app = check.seen.of_app.entry(subscriber.app).or_default();
+            of_app.subscribers = of_app.subscribers.saturating_add(1);
+            of_app.last_number = id.number();
 
-            let key = check
-                .snapshot
-                .hasher()
-                .token(subscriber.app.0, subscriber.token.as_str());
-            let listed = absent_if_corrupt(check.snapshot.index_row(Index::Tokens, key).map(Some))?;
-            let listed = listed.is_some_and(|index| index.ids().any(|listed| listed == id.value()));
-            check.demand(listed, HERE, row, "the token is missing in its index");
-            let listed: Option<ListedRow> = check.named(&(subscriber.app, id))?;
-            check.demand(
-                listed.is_some(),
-                HERE,
-                row,
-                "the subscriber is missing in its app's listing",
-            );
+            let hasher = check.snapshot.hasher();
+            let hash = hasher.token(subscriber.app.0, subscriber.token.as_str());
+            const MISSING: &str = "the token is missing in its index";
+            check.leads_to((Index::Tokens, hash), id.value(), HERE, MISSING)?;
 
             let holders: BTreeSet<_> = subscriber.holders.iter().collect();
             check.demand(!holders.is_empty(), HERE, row, "no contact holds the token");
@@ -390,50 +427,132 @@ impl Check<'_> {
         })
     }
 
-    fn token_index(&mut self) -> Result<(), Failure> {
-        const HERE: Table = Table::Tokens;
-        let decode = |key: &Key, bytes: &[u8]| record::open(HERE, key, bytes, record::decode_index);
-        self.each(HERE, decode, |check, key, ids| {
-            let row = shown(HERE, key);
-            let key = u64::from_key(key)?;
-            let mut values = BTreeSet::new();
-            check.demand(!ids.is_empty(), HERE, row, "the row names no subscriber");
-            check.demand(
-                ids.ids().is_sorted_by(|a, b| a < b),
-                HERE,
-                row,
-                "the ids are not in order",
-            );
-            for id in ids.ids() {
-                let subscriber: Option<SubscriberRow> = check.named(&SubscriberId::new(id))?;
-                let hasher = check.snapshot.hasher();
-                match subscriber.filter(|it| hasher.token(it.app.0, it.token.as_str()) == key) {
-                    Some(it) => {
-                        check.demand(
-                            values.insert((it.app, it.token)),
-                            HERE,
-                            row,
-                            "two subscribers have the same token",
-                        );
-                    }
-                    None => {
-                        check.problem(HERE, row, "the row names a subscriber without such a token")
-                    }
-                }
+    /// Every entry leads to a row with such a value, no value stands twice, and no entry is missing
+    /// in the counts.
+    fn indexes(&mut self) -> Result<(), Failure> {
+        let mut counts = [0_u64; 4];
+        for place in Place::all() {
+            let mut old = Vec::new();
+            let read = read_buckets(self.snapshot, &self.state.layout, place, &mut old, |_| {});
+            // Damage is reported where the table itself is read.
+            absent_if_corrupt(read.map(Some))?;
+            let pending = self.pending.remove(&place).unwrap_or_default();
+            let is_stale = |entry: &Entry| pending.removed.contains(entry);
+            let stale = if pending.removed.is_empty() {
+                0
+            } else {
+                old.iter().copied().filter(is_stale).count()
+            };
+            self.found.index_stale = self.found.index_stale.saturating_add(stale as u64);
+            let entries = pending.fold_into(old);
+            if let Some(count) = counts.get_mut(place.index().number()) {
+                *count = count.saturating_add(entries.len() as u64);
             }
+            for same_bits in entries.chunk_by(|a, b| a.short == b.short) {
+                self.entries(place, same_bits)?;
+            }
+        }
+        self.found.index_entries = counts.iter().copied().fold(0, u64::saturating_add);
+        self.demand(
+            counts == self.state.entries,
+            Table::Meta,
+            Some(record::INDEX_STATE_KEY),
+            "the entries of the indexes are miscounted",
+        );
+        Ok(())
+    }
+
+    /// Entries with the same bits of their hashes.
+    fn entries(&mut self, place: Place, entries: &[Entry]) -> Result<(), Failure> {
+        let mut values = BTreeSet::new();
+        for entry in entries {
+            match self.value_at(place, *entry)? {
+                Some(value) => self.demand(
+                    values.insert(value),
+                    Table::Index,
+                    Some(entry.id),
+                    "two rows have the same value",
+                ),
+                None => self.problem(
+                    Table::Index,
+                    Some(entry.id),
+                    "an entry leads to a row without such a value",
+                ),
+            }
+        }
+        Ok(())
+    }
+
+    /// The value in the row that an entry leads to, if its hash is that of the entry.
+    fn value_at(&self, place: Place, entry: Entry) -> Result<Option<String>, Failure> {
+        let hasher = self.snapshot.hasher();
+        let index = place.index();
+        let is_here = |hash: IndexHash| {
+            Place::of(index, hash) == place && Entry::new(hash, entry.id) == entry
+        };
+        if index == Index::Tokens {
+            let row: Option<SubscriberRow> = self.named(&SubscriberId::new(entry.id))?;
+            let here = row.filter(|row| is_here(hasher.token(row.app.0, row.token.as_str())));
+            return Ok(here.map(|row| format!("{} {}", row.app.0, row.token.as_str())));
+        }
+        let Ok(id) = ContactId::new(entry.id) else {
+            return Ok(None);
+        };
+        let Some(card) = self.named::<CardRow>(&id)? else {
+            return Ok(None);
+        };
+        let of = &card.identifiers;
+        let hash = identifier_hashes(hasher, of).get(index.number()).copied();
+        if !hash.flatten().is_some_and(is_here) {
+            return Ok(None);
+        }
+        Ok(match index {
+            Index::ExternalIds => of.external_customer_id().map(|id| id.as_str().to_owned()),
+            Index::Phones => of.phone().map(|phone| phone.digits()),
+            _ => of.email().map(|email| email.as_str().to_owned()),
+        })
+    }
+
+    /// Every bucket is one that look-ups read, and its entries are in order and in the right bucket.
+    fn buckets(&mut self) -> Result<(), Failure> {
+        const HERE: Table = Table::Index;
+        let current = self.state.layout;
+        let decode = |key: &Key, bytes: &[u8]| {
+            let key_number = u64::from_key(key)?;
+            let place = layout::of_key(key_number).map(|(_, place)| place);
+            let place = place.ok_or(Failure::Corrupt("a bucket of no index"))?;
+            let mut entries = Vec::new();
+            record::open(HERE, key, bytes, |payload| {
+                bucket::decode(place.index(), payload, &mut entries)
+            })?;
+            Ok((place, entries))
+        };
+        self.each(HERE, span(HERE), decode, |check, key, (place, entries)| {
+            let key = u64::from_key(key)?;
+            let right = entries
+                .iter()
+                .all(|entry| current.bucket(place, entry.short) == Some(key));
+            check.demand(
+                right,
+                HERE,
+                Some(key),
+                "the bucket is not where look-ups read it",
+            );
+            check.demand(!entries.is_empty(), HERE, Some(key), "the bucket is empty");
             Ok(())
         })
     }
 
-    fn listing(&mut self) -> Result<(), Failure> {
-        self.each_row::<ListedRow>(|check, (app, id), _| {
-            let subscriber: Option<SubscriberRow> = check.named(&id)?;
-            let agrees = subscriber.is_some_and(|subscriber| subscriber.app == app);
+    fn former_ids(&mut self) -> Result<(), Failure> {
+        self.each_row::<FormerIdRow>(|check, former, row| {
+            let tally: Option<AppTallyRow> = check.named(&row.now.app())?;
+            let right = former.app() == AppNumber(0)
+                && tally.is_some_and(|tally| row.now.number() <= tally.subscriber_ids);
             check.demand(
-                agrees,
-                Table::AppSubscribers,
-                Some(id.value()),
-                "the listing names no subscriber of the app",
+                right,
+                Table::FormerIds,
+                Some(former.value()),
+                "the former id leads to an id that was not given out",
             );
             Ok(())
         })
@@ -458,13 +577,15 @@ impl Check<'_> {
             Ok(())
         })?;
         let mut tallied = BTreeSet::new();
-        self.each_row::<AppTallyRow>(|check, number, tally| {
-            const HERE: Table = Table::AppTallies;
+        let tallies = (AppNumber(0).to_key(), Key::Int(u64::MAX));
+        let decode = record::decode_row::<AppTallyRow>;
+        self.each(Table::Meta, tallies, decode, |check, _, (number, tally)| {
+            const HERE: Table = Table::Meta;
             let row = Some(number.0);
             tallied.insert(number);
             let of_app = connected.get(&number).copied();
             check.demand(
-                tally.connected == of_app.is_some(),
+                (tally.phase == AppPhase::Connected) == of_app.is_some(),
                 HERE,
                 row,
                 "connected or not, the apps say otherwise",
@@ -481,18 +602,31 @@ impl Check<'_> {
                 row,
                 "the number was not given out yet",
             );
-            let (contacts, subscribers) = check.seen.of_app.remove(&number).unwrap_or_default();
+            let there = check.seen.of_app.remove(&number).unwrap_or_default();
             check.demand(
-                tally.contacts == contacts,
+                tally.contacts == there.contacts,
                 HERE,
                 row,
                 "the contacts are miscounted",
             );
             check.demand(
-                tally.subscribers == subscribers,
+                tally.subscribers == there.subscribers,
                 HERE,
                 row,
                 "the subscribers are miscounted",
+            );
+            check.demand(
+                there.last_number <= tally.subscriber_ids,
+                HERE,
+                row,
+                "a subscriber id was not given out yet",
+            );
+            let nothing_left = (there.contacts, there.subscribers) == (0, 0);
+            check.demand(
+                tally.phase != AppPhase::Gone || nothing_left,
+                HERE,
+                row,
+                "the app is gone, and tokens of it are left",
             );
             Ok(())
         })?;
@@ -500,11 +634,12 @@ impl Check<'_> {
             self.problem(Table::Apps, Some(number.0), "the app has no tally");
         }
         for number in std::mem::take(&mut self.seen.of_app).into_keys() {
-            self.problem(
-                Table::AppTallies,
-                Some(number.0),
-                "tokens are of an app that has no tally",
-            );
+            let what = "tokens are of an app that has no tally";
+            self.problem(Table::Meta, Some(number.0), what);
+        }
+        for number in std::mem::take(&mut self.seen.created_through) {
+            let what = "contacts were created through an app that has no tally";
+            self.demand(tallied.contains(&number), Table::Meta, Some(number.0), what);
         }
         Ok(())
     }
@@ -568,13 +703,6 @@ impl Check<'_> {
             Table::Meta,
             None,
             "the contacts are miscounted",
-        );
-        let past = self.seen.last_subscriber < state.next_subscriber;
-        self.demand(
-            past,
-            Table::Meta,
-            None,
-            "a subscriber id was not given out yet",
         );
     }
 }

@@ -16,9 +16,11 @@ use crate::error::EntryError;
 use crate::forget_messages::MessagesForgotten;
 use crate::identifier::{ContactId, IdentifierKind, KindSet, Phone};
 use crate::matching::{Decision, Explanation};
+use crate::pages::ContactPage;
 use crate::recipient::Address;
 use crate::record_reports::ReportOutcome;
 use crate::remove_token::TokenRemoved;
+use crate::rename_token::TokenRenamed;
 use crate::report::{MessageTally, Status};
 use crate::snapshot::Found;
 use crate::storage::Verified;
@@ -43,13 +45,7 @@ pub fn tokens_added(outcome: &TokensAdded) -> impl Serialize {
 pub fn reports_recorded(outcomes: &[Result<ReportOutcome, EntryError>]) -> impl Serialize {
     Results {
         results: List::of(outcomes, |outcome| match outcome {
-            Ok(outcome) => OrRefused::Accepted(Recorded {
-                outcome: match outcome {
-                    ReportOutcome::Recorded => "recorded",
-                    ReportOutcome::Removed { .. } => "removed",
-                    ReportOutcome::UnknownSubscriber => "unknownSubscriber",
-                },
-            }),
+            Ok(outcome) => OrRefused::Accepted(Recorded::from(outcome)),
             Err(error) => OrRefused::Refused(Refused::entry(error)),
         }),
     }
@@ -65,6 +61,25 @@ pub fn contacts_upserted(outcomes: &[Result<ContactUpserted, EntryError>]) -> im
             Err(error) => OrRefused::Refused(Refused::entry(error)),
         }),
     }
+}
+
+/// One accepted entry of add-tokens, as it stands among the `results` (R25); a refused one is
+/// [`entry_error`](super::entry_error).
+#[must_use]
+pub fn token_added(added: &TokenAdded) -> impl Serialize {
+    Added::from(added)
+}
+
+/// One accepted report, as it stands among the `results` (R36).
+#[must_use]
+pub fn report_recorded(outcome: &ReportOutcome) -> impl Serialize {
+    Recorded::from(outcome)
+}
+
+/// One accepted item of an upsert, as it stands among the `results` (R41).
+#[must_use]
+pub fn contact_upserted(upserted: &ContactUpserted) -> impl Serialize {
+    UpsertedForm::from(upserted)
 }
 
 /// `{"recipients": [{"appUuid", "token", "subscriberId", "contactId"}, ...]}` (R39).
@@ -95,6 +110,25 @@ pub fn contact_found(found: Option<&Found>) -> impl Serialize {
 #[must_use]
 pub fn card(card: &Card) -> impl Serialize {
     CardForm::from(card)
+}
+
+/// `{"contacts": [card, ...]}` (R56). A host that pages gives the last `contactId` as the next `after`.
+#[must_use]
+pub fn contacts(page: &[Card]) -> impl Serialize {
+    Contacts {
+        contacts: List::of(page, CardForm::from),
+        next: None,
+    }
+}
+
+/// `{"contacts": [card, ...], "next"}`: `next` is the `after` of the next page, left out when there are no
+/// more contacts (R56).
+#[must_use]
+pub fn contact_page(page: &ContactPage) -> impl Serialize {
+    Contacts {
+        contacts: List::of(&page.contacts, CardForm::from),
+        next: page.next.map(ContactId::value),
+    }
 }
 
 /// `{"named": {kind: contact id or null, ...}, "cascade": {...}, "topPriority": {...}}` (R28).
@@ -169,6 +203,30 @@ pub fn messages_forgotten(outcome: MessagesForgotten) -> impl Serialize {
 pub fn token_removed(outcome: &TokenRemoved) -> impl Serialize {
     Removed {
         removed_from: ContactIds(&outcome.from),
+    }
+}
+
+/// `{"outcome", "subscriberId", "joinedSubscriberId", "contactIds"}`; `outcome` is `renamed`, `joined` or
+/// `unknownSubscriber` (R57).
+#[must_use]
+pub fn token_renamed(outcome: &TokenRenamed) -> impl Serialize {
+    let (outcome, subscriber, joined, contacts) = match outcome {
+        TokenRenamed::Renamed {
+            subscriber,
+            contacts,
+        } => ("renamed", Some(subscriber), None, Some(contacts)),
+        TokenRenamed::Joined {
+            subscriber,
+            joined,
+            contacts,
+        } => ("joined", Some(subscriber), Some(joined), Some(contacts)),
+        TokenRenamed::UnknownSubscriber => ("unknownSubscriber", None, None, None),
+    };
+    Renamed {
+        outcome,
+        subscriber_id: subscriber.map(|id| Shown(id.value())),
+        joined_subscriber_id: joined.map(|id| Shown(id.value())),
+        contact_ids: contacts.map(|ids| ContactIds(ids)),
     }
 }
 
@@ -315,6 +373,18 @@ struct Recorded {
     outcome: &'static str,
 }
 
+impl From<&ReportOutcome> for Recorded {
+    fn from(outcome: &ReportOutcome) -> Self {
+        Recorded {
+            outcome: match outcome {
+                ReportOutcome::Recorded => "recorded",
+                ReportOutcome::Removed { .. } => "removed",
+                ReportOutcome::UnknownSubscriber => "unknownSubscriber",
+            },
+        }
+    }
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct UpsertedForm {
@@ -358,6 +428,13 @@ struct ContactFound<'a> {
     contact: Option<CardForm<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     matched_by: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Contacts<L> {
+    contacts: L,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -587,6 +664,18 @@ struct Forgotten {
 #[serde(rename_all = "camelCase")]
 struct Removed<'a> {
     removed_from: ContactIds<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Renamed<'a> {
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscriber_id: Option<Shown<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    joined_subscriber_id: Option<Shown<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact_ids: Option<ContactIds<'a>>,
 }
 
 #[derive(Serialize)]

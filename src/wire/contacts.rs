@@ -4,18 +4,20 @@
 
 use crate::error::{Error, JsonError, JsonFault};
 use crate::limits::Limits;
-use crate::rules::DedupeOn;
+use crate::rules::{DedupeOn, UpsertMode};
 use crate::upsert::{Change, ContactUpdate, Upsert};
 
-use super::json::{IntegerOrText, Value, at, may_be_shown};
-use super::request::{body_members, decimal, entries, required};
+use super::json::{Value, at, may_be_shown};
+use super::request::{body_members, entries, given_contact_id, required};
 
-/// Reads the body of a request to create or update contacts, `{"contacts": [...], "dedupeOn"}`.
+/// Reads the body of a request to create or update contacts, `{"contacts": [...], "dedupeOn",
+/// "upsertMode"}`; `upsertMode` is optional: `createOrUpdate`, `updateOnly` or `createOnly`.
 ///
 /// `dedupeOn` is `contactId`, `externalCustomerId`, `phone`, `email` or `phoneThenEmail`. An item has
 /// any of `contactId`, `externalCustomerId`, `phone`, `email`, `firstName`, `lastName`,
-/// `languageCode`, `timeZone` and `fields`, an object of custom fields by name. What is `null` is
-/// taken off the card; `contactId` and `fields` themselves are then as good as not there.
+/// `languageCode`, `timeZone` and `fields`, an object of custom fields by name, whose values may be
+/// booleans and integers too (R43). What is `null` is taken off the card; `contactId` and `fields`
+/// themselves are then treated as absent, and so is an identifier that is blank (R1).
 ///
 /// An item that is not of the published form is kept as one that will be refused (R55).
 ///
@@ -24,29 +26,39 @@ use super::request::{body_members, decimal, entries, required};
 /// [`Error::LimitExceeded`] when the body has more bytes, or more items, than a request may;
 /// [`Error::Json`] when something outside the items is wrong.
 pub fn parse_upsert(body: &[u8], limits: &Limits) -> Result<Upsert, Error> {
-    let [contacts, dedupe_on] = body_members(body, &["contacts", "dedupeOn"], limits)?;
+    let members = body_members(body, &["contacts", "dedupeOn", "upsertMode"], limits)?;
+    let [contacts, dedupe_on, mode] = members;
     let contacts = contacts.ok_or_else(|| at("")(JsonFault::Missing("contacts")))?;
-    upsert(contacts, dedupe_on, limits)
+    upsert(contacts, dedupe_on, mode, limits)
 }
 
 /// The request whose items are `contacts`.
 pub(super) fn upsert(
     contacts: Value<'_>,
     dedupe_on: Option<Value<'_>>,
+    mode: Option<Value<'_>>,
     limits: &Limits,
 ) -> Result<Upsert, Error> {
     let dedupe_on = required(dedupe_on, "", "dedupeOn")?.text();
     let dedupe_on = dedupe_on.and_then(|name| {
-        DedupeOn::parse(&name).ok_or(JsonFault::NotOneOf {
+        DedupeOn::parse(&name).map_err(|_| JsonFault::NotOneOf {
             expected: "contactId, externalCustomerId, phone, email or phoneThenEmail",
         })
     });
     let dedupe_on = dedupe_on.map_err(at("dedupeOn"))?;
+    let mode = mode.and_then(Value::given).map(upsert_mode).transpose();
+    let mode = mode.map_err(at("upsertMode"))?.unwrap_or_default();
     let contacts = entries(contacts, "contacts", limits)?;
     let updates = contacts.into_iter().enumerate().map(|(index, contact)| {
         update(contact, &format!("contacts[{index}]")).unwrap_or_else(ContactUpdate::malformed)
     });
-    Ok(Upsert::new(dedupe_on).contacts(updates))
+    Ok(Upsert::new(dedupe_on).upsert_mode(mode).contacts(updates))
+}
+
+fn upsert_mode(name: Value<'_>) -> Result<UpsertMode, JsonFault> {
+    UpsertMode::parse(&name.text()?).map_err(|_| JsonFault::NotOneOf {
+        expected: "createOrUpdate, updateOnly or createOnly",
+    })
 }
 
 const UPDATE: [&str; 9] = [
@@ -68,9 +80,14 @@ fn update(contact: Value<'_>, path: &str) -> Result<ContactUpdate, JsonError> {
         let Some(value) = value else { continue };
         let wrong = |fault| at(format!("{path}.{name}"))(fault);
         update = match name {
-            "contactId" => match value.given() {
-                Some(id) => update.contact_id(contact_id(id).map_err(wrong)?),
-                None => update,
+            "contactId" => match value
+                .given()
+                .map(given_contact_id)
+                .transpose()
+                .map_err(wrong)?
+            {
+                Some(Some(id)) => update.contact_id(id),
+                _ => update,
             },
             "externalCustomerId" => {
                 update.external_customer_id(changed(value, Value::text_or_integer).map_err(wrong)?)
@@ -96,7 +113,7 @@ fn custom(
         return Ok(update);
     };
     for (name, value) in fields.entries().map_err(at(path))? {
-        let change = changed(value, Value::text).map_err(|fault| {
+        let change = changed(value, Value::text_or_integer_or_boolean).map_err(|fault| {
             let shown = may_be_shown(name.as_bytes());
             let path = if shown {
                 format!("{path}.{name}")
@@ -118,11 +135,4 @@ fn changed<'a>(
     value
         .given()
         .map_or(Ok(Change::Remove), |value| read(value).map(Change::Set))
-}
-
-fn contact_id(value: Value<'_>) -> Result<i128, JsonFault> {
-    Ok(match value.integer_or_text()? {
-        IntegerOrText::Integer(id) => id,
-        IntegerOrText::Text(text) => decimal(&text),
-    })
 }

@@ -1,5 +1,5 @@
-//! The requests and questions of an HTTP API that are no batches: connecting an app, removing a token,
-//! forgetting messages, finding a contact, asking for a page.
+//! The requests and questions of an HTTP API that are no batches: connecting an app, removing or renaming
+//! a token, forgetting messages, finding a contact, asking for a page.
 //!
 //! It does not know HTTP. A host that gets a question in the query of a URL hands it in as an object
 //! of texts, so that both ways of asking are one form with one set of errors.
@@ -12,16 +12,17 @@ use crate::error::{Error, JsonFault};
 use crate::identifier::{ContactId, Identifiers};
 use crate::limits::Limits;
 use crate::remove_token::RemoveToken;
+use crate::rename_token::RenameToken;
 use crate::report::MessageId;
 use crate::rules::MatchPolicy;
 use crate::subscriber::SubscriberId;
 use crate::time::Timestamp;
-use crate::token::Token;
 
 use super::fault::Refused;
 use super::json::{IntegerOrText, Value, at};
 use super::request::{
-    app_id, body_members, canonical, contact_id, required, subscriber_id, timestamp, uuid,
+    app_id, body_members, canonical, contact_id, remove_token, rename_token, required,
+    subscriber_id, timestamp, uuid,
 };
 
 /// Reads a request to connect an app, `{"name", "appUuid", "key"}`; only `name` is required. Gives
@@ -63,6 +64,34 @@ pub fn parse_contact_id(text: &str) -> Result<ContactId, Error> {
     Ok(ContactId::parse(text)?)
 }
 
+/// Reads the body of a request to take a token off one card, or off all, `{"token", "contactId"}`;
+/// `contactId` is optional (R45).
+///
+/// ```
+/// # use contact_store::{AppId, Limits, wire};
+/// let body = br#"{"token": 100200300, "contactId": 7}"#;
+/// assert!(wire::parse_remove_token(AppId::from_u128(1), body, &Limits::default()).is_ok());
+/// ```
+///
+/// # Errors
+///
+/// [`Error::LimitExceeded`] when the body has more bytes than a request may; [`Error::Json`] when it
+/// is not of that form; [`Error::Field`] when the token or the contact id is invalid.
+pub fn parse_remove_token(app: AppId, body: &[u8], limits: &Limits) -> Result<RemoveToken, Error> {
+    let [token, contact] = body_members(body, &["token", "contactId"], limits)?;
+    remove_token(app, token, contact, "")
+}
+
+/// Reads the body of a request to rename a token, `{"token", "newToken"}` (R57).
+///
+/// # Errors
+///
+/// As for [`parse_remove_token`].
+pub fn parse_rename_token(app: AppId, body: &[u8], limits: &Limits) -> Result<RenameToken, Error> {
+    let [old, new] = body_members(body, &["token", "newToken"], limits)?;
+    rename_token(app, old, new, "")
+}
+
 /// Reads a look-up: any of the four identifiers, and `policy` (`cascade` or `topPriority`), for
 /// which there is `None` when it is not given.
 ///
@@ -88,31 +117,8 @@ pub fn parse_find(
 }
 
 fn policy_named(value: Value<'_>) -> Result<MatchPolicy, JsonFault> {
-    MatchPolicy::parse(&value.text()?).ok_or(JsonFault::NotOneOf {
+    MatchPolicy::parse(&value.text()?).map_err(|_| JsonFault::NotOneOf {
         expected: "cascade or topPriority",
-    })
-}
-
-/// Reads a request to take a token off the card of one contact, or of all, `{"token", "contactId"}`, for
-/// an app; only `token` is required (R45).
-///
-/// ```
-/// # use contact_store::{AppId, Limits, wire};
-/// let body = br#"{"token": 100200300, "contactId": 7}"#;
-/// assert!(wire::parse_remove_token(AppId::from_u128(1), body, &Limits::default()).is_ok());
-/// ```
-///
-/// # Errors
-///
-/// [`Error::LimitExceeded`] when the body has more bytes than a request may; [`Error::Json`] when it
-/// is not of that form; [`Error::Field`] when the token or the contact id is invalid.
-pub fn parse_remove_token(app: AppId, body: &[u8], limits: &Limits) -> Result<RemoveToken, Error> {
-    let [token, contact] = body_members(body, &["token", "contactId"], limits)?;
-    let token = required(token, "", "token")?.text_or_integer();
-    let token = Token::parse(token.map_err(at("token"))?)?;
-    Ok(match contact.and_then(Value::given) {
-        Some(contact) => RemoveToken::of(app, token, contact_id(contact, "contactId")?),
-        None => RemoveToken::of_all(app, token),
     })
 }
 
@@ -167,6 +173,20 @@ pub fn parse_subscribers_page(
     let [after, limit] = page(body, limits)?;
     let after = after.map(subscriber_id).transpose();
     Ok((after.map_err(at("after"))?, rows(limit)?))
+}
+
+/// The same for a page of contacts (R56).
+///
+/// # Errors
+///
+/// As for [`parse_subscribers_page`], and [`Error::Field`] for an invalid contact id.
+pub fn parse_contacts_page(
+    body: &[u8],
+    limits: &Limits,
+) -> Result<(Option<ContactId>, Option<usize>), Error> {
+    let [after, limit] = page(body, limits)?;
+    let after = after.map(|after| contact_id(after, "after")).transpose()?;
+    Ok((after, rows(limit)?))
 }
 
 /// The same for a page of message tallies.

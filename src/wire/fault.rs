@@ -43,6 +43,8 @@ pub fn entry_code(error: &EntryError) -> &'static str {
         EntryError::UnknownContactId => "unknownContactId",
         EntryError::ContactIdErased(_) => "contactIdErased",
         EntryError::NothingToFindBy => "nothingToFindBy",
+        EntryError::ContactNotFound => "contactNotFound",
+        EntryError::ContactExists(_) => "contactExists",
         EntryError::Conflict { .. } => "conflict",
         EntryError::LimitExceeded(_) => "limitExceeded",
         EntryError::ContactIdsExhausted => "contactIdsExhausted",
@@ -68,17 +70,24 @@ fn field_code(error: &FieldError) -> &'static str {
         Fault::TooLong { .. } => "tooLong",
         Fault::ContactIdOutOfRange => "contactIdOutOfRange",
         Fault::ForbiddenCharacter => "forbiddenCharacter",
+        Fault::Placeholder => "placeholder",
         Fault::NotADigit => "notADigit",
+        Fault::MisplacedPlus => "misplacedPlus",
+        Fault::AmbiguousMark { .. } => "ambiguousMark",
         Fault::DigitCount { .. } => "digitCount",
         Fault::LeadingZero => "leadingZero",
         Fault::AmbiguousZero => "ambiguousZero",
         Fault::NoAtSign => "noAtSign",
         Fault::LocalPartLength { .. } => "localPartLength",
         Fault::LocalPartWhiteSpace => "localPartWhiteSpace",
+        Fault::NotOneAddress => "notOneAddress",
         Fault::DomainLength { .. } => "domainLength",
         Fault::DomainLabel => "domainLabel",
         Fault::NonAsciiDomain => "nonAsciiDomain",
         Fault::Idna => "idna",
+        Fault::NotAUuid => "notAUuid",
+        Fault::NotASubscriberId => "notASubscriberId",
+        Fault::NotOneOf { .. } => "notOneOf",
     }
 }
 
@@ -92,6 +101,7 @@ fn json_code(error: &JsonError) -> &'static str {
         JsonFault::Missing(_) => "missingMember",
         JsonFault::Repeated(_) | JsonFault::RepeatedUnnamed { .. } => "repeatedMember",
         JsonFault::Unknown(_) | JsonFault::UnknownUnnamed { .. } => "unknownMember",
+        JsonFault::SecondsNotMilliseconds => "secondsNotMilliseconds",
         JsonFault::NotOneOf { .. } => "notOneOf",
     }
 }
@@ -106,10 +116,12 @@ fn open_code(error: &OpenError) -> &'static str {
         OpenError::Empty => "emptyFile",
         OpenError::HalfCreated => "halfCreated",
         OpenError::Foreign => "foreignFile",
+        OpenError::OldFormat { .. } => "oldFormat",
         OpenError::NewerFormat { .. } => "newerFormat",
         OpenError::OtherCanonicalForms { .. } => "otherCanonicalForms",
         OpenError::Damaged(_) => "damaged",
         OpenError::LimitTooHigh(_) => "limitTooHigh",
+        OpenError::LimitZero(_) => "limitZero",
         OpenError::Io(_) => "io",
         OpenError::Thread(_) => "noThread",
         OpenError::Random => "noRandomBytes",
@@ -133,6 +145,8 @@ fn limit_name(limit: Limit) -> &'static str {
         Limit::RequestTextBytes => "requestTextBytes",
         Limit::CustomFieldsPerContact => "customFieldsPerContact",
         Limit::CardTextBytes => "cardTextBytes",
+        Limit::SubscribersOfApp => "subscribersOfApp",
+        Limit::AppConnections => "appConnections",
         Limit::PageRows => "pageRows",
     }
 }
@@ -143,6 +157,12 @@ pub fn error(error: &Error) -> impl Serialize {
     Refused {
         error: Box::new(form(error, None)),
     }
+}
+
+/// The same for the error of one entry, as it stands among the `results`.
+#[must_use]
+pub fn entry_error(error: &EntryError) -> impl Serialize {
+    Refused::entry(error)
 }
 
 /// The same for an error of one line of a log, counted from 1: with its `line`.
@@ -274,7 +294,7 @@ fn entry_form(error: &EntryError) -> Form {
         EntryError::Field(error) => plain.field(error),
         EntryError::Json(error) => plain.json(error),
         EntryError::LimitExceeded(error) => plain.limit(error),
-        EntryError::ContactIdErased(id) => Form {
+        EntryError::ContactIdErased(id) | EntryError::ContactExists(id) => Form {
             contact_id: Some(id.value()),
             ..plain
         },

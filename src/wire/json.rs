@@ -12,6 +12,9 @@ use serde_json::value::RawValue;
 
 use crate::error::{JsonError, JsonFault};
 
+/// The byte order mark, in UTF-8.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// One JSON value: its text, which is known to be JSON.
 ///
 /// Nothing here goes down into values by recursion, so no depth of nesting exhausts the stack.
@@ -27,7 +30,7 @@ pub(super) fn at(path: impl Into<String>) -> impl FnOnce(JsonFault) -> JsonError
 impl<'a> Value<'a> {
     /// Reads one value out of bytes that hold nothing else.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, JsonFault> {
-        if bytes.starts_with(b"\xEF\xBB\xBF") {
+        if bytes.starts_with(BYTE_ORDER_MARK) {
             return Err(JsonFault::ByteOrderMark);
         }
         let text = std::str::from_utf8(bytes).map_err(|error| JsonFault::NotUtf8 {
@@ -69,12 +72,23 @@ impl<'a> Value<'a> {
 
     /// A string; an integer from -2^63 to 2^64-1 counts as its decimal text (R55).
     pub(super) fn text_or_integer(self) -> Result<String, JsonFault> {
-        const EXPECTED: &str = "string or integer from -2^63 to 2^64-1";
+        self.text_or_integer_as("string or integer from -2^63 to 2^64-1")
+    }
+
+    /// The same; `true` and `false` count as these words (R43).
+    pub(super) fn text_or_integer_or_boolean(self) -> Result<String, JsonFault> {
+        if self.kind() == "boolean" {
+            return Ok(self.0.get().to_owned());
+        }
+        self.text_or_integer_as("string, boolean or integer from -2^63 to 2^64-1")
+    }
+
+    fn text_or_integer_as(self, expected: &'static str) -> Result<String, JsonFault> {
         const RANGE: std::ops::RangeInclusive<i128> = i64::MIN as i128..=u64::MAX as i128;
         match self.integer() {
             Some(Ok(integer)) if RANGE.contains(&integer) => Ok(integer.to_string()),
-            Some(_) => Err(self.wrong_type(EXPECTED)),
-            None => self.string(EXPECTED),
+            Some(_) => Err(self.wrong_type(expected)),
+            None => self.string(expected),
         }
     }
 

@@ -10,18 +10,18 @@ use crate::identifier::{ContactId, Identifiers};
 use crate::limits::{Limits, PAGE_ROWS};
 use crate::record_reports::RecordReports;
 use crate::remove_token::RemoveToken;
+use crate::rename_token::RenameToken;
 use crate::report::MessageId;
 use crate::send_request::SendRequest;
 use crate::subscriber::SubscriberId;
 use crate::time::Timestamp;
-use crate::token::Token;
 use crate::upsert::Upsert;
 
 use super::contacts::upsert;
 use super::json::{Value, at};
 use super::request::{
-    check_request_size, contact_id, identifiers, member_path, report_entries, required,
-    subscriber_id, timestamp, token_entries, uuid,
+    check_request_size, contact_id, identifiers, member_path, remove_token, rename_token,
+    report_entries, required, subscriber_id, timestamp, token_entries, uuid,
 };
 use super::send::send_request;
 
@@ -33,11 +33,13 @@ use super::send::send_request;
 /// | `{"disconnectApp": {"appUuid"}}` | [`Line::DisconnectApp`] |
 /// | `{"appUuid", "tokens": [...], "at"}` | [`Line::AddTokens`]; `at` is optional |
 /// | `{"appUuid", "statuses": [...], "at"}` | [`Line::RecordReports`]; `at` is optional, here and in each report |
-/// | `{"contacts": [...], "dedupeOn", "at"}` | [`Line::Upsert`]; `at` is optional |
+/// | `{"contacts": [...], "dedupeOn", "upsertMode", "at"}` | [`Line::Upsert`]; `upsertMode` and `at` are optional |
 /// | `{"find": {...}}`, `{"explain": {...}}` | [`Line::Find`], [`Line::Explain`]: any of the four identifiers |
 /// | `{"resolve": {...}}` | [`Line::Resolve`]: the request to send a message |
 /// | `{"erase": {"contactId"}}` | [`Line::Erase`] |
 /// | `{"removeToken": {"appUuid", "token", "contactId"}}` | [`Line::RemoveToken`]; `contactId` is optional |
+/// | `{"renameToken": {"appUuid", "token", "newToken"}}` | [`Line::RenameToken`] |
+/// | `{"listContacts": {"appUuid", "after", "limit"}}` | [`Line::Contacts`]; none is required |
 /// | `{"apps": {}}` | [`Line::Apps`] |
 /// | `{"subscribers": {"appUuid", "after", "limit"}}` | [`Line::Subscribers`]; only `appUuid` is required |
 /// | `{"messages": {"appUuid", "after", "limit"}}` | [`Line::Messages`]; only `appUuid` is required |
@@ -45,8 +47,7 @@ use super::send::send_request;
 /// | `{"verify": {}}` | [`Line::Verify`] |
 ///
 /// A member that is `null` counts as absent, `tokens`, `statuses`, `contacts` and what stands in
-/// `contacts` excepted. Times are milliseconds
-/// since 1970 UTC.
+/// `contacts` excepted. Times are milliseconds since 1970 UTC (R54).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Line {
@@ -75,6 +76,17 @@ pub enum Line {
     Erase(ContactId),
     /// Take a token off one card, or off all.
     RemoveToken(RemoveToken),
+    /// Rename a token.
+    RenameToken(RenameToken),
+    /// List contacts: all, or those of an app.
+    Contacts {
+        /// The app, if it is only about its contacts.
+        app: Option<AppId>,
+        /// After which contact the page begins.
+        after: Option<ContactId>,
+        /// How many at most; without `limit` in the line, as many as a page may have.
+        limit: usize,
+    },
     /// List the connected apps.
     Apps,
     /// List subscribers of an app.
@@ -106,10 +118,11 @@ pub enum Line {
     Verify,
 }
 
-const MEMBERS: [&str; 18] = [
+const MEMBERS: [&str; 21] = [
     "appUuid",
     "at",
     "dedupeOn",
+    "upsertMode",
     "tokens",
     "statuses",
     "contacts",
@@ -120,6 +133,8 @@ const MEMBERS: [&str; 18] = [
     "resolve",
     "erase",
     "removeToken",
+    "renameToken",
+    "listContacts",
     "apps",
     "subscribers",
     "messages",
@@ -129,11 +144,12 @@ const MEMBERS: [&str; 18] = [
 
 const ONE_KIND: JsonFault = JsonFault::NotOneOf {
     expected: "one of tokens, statuses, contacts, connectApp, disconnectApp, find, explain, resolve, \
-               erase, removeToken, apps, subscribers, messages, forgetMessages and verify",
+               erase, removeToken, renameToken, listContacts, apps, subscribers, messages, forgetMessages and verify",
 };
 
 impl Line {
-    /// Reads a line.
+    /// Reads a line. The byte order mark that a log may begin with is no part of its first line: pass
+    /// over it before.
     ///
     /// An entry of `tokens`, `statuses` or `contacts` that is not of the published form is kept as one that will
     /// be refused (R55).
@@ -146,10 +162,10 @@ impl Line {
     pub fn parse(line: &[u8], limits: &Limits) -> Result<Self, Error> {
         check_request_size(line.len() as u64, limits)?;
         let members = Value::parse(line).and_then(|value| value.members(&MEMBERS));
-        let [app, time, dedupe_on, kinds @ ..] = members.map_err(at(""))?;
+        let [app, time, dedupe_on, upsert_mode, kinds @ ..] = members.map_err(at(""))?;
         let mut present = MEMBERS
             .into_iter()
-            .skip(3)
+            .skip(4)
             .zip(kinds)
             .filter_map(|(name, value)| Some((name, value?)));
         let (Some((name, value)), None) = (present.next(), present.next()) else {
@@ -158,10 +174,15 @@ impl Line {
         // What may stand beside the kinds of line that are a published body.
         let beside: &[&str] = match name {
             "tokens" | "statuses" => &["appUuid", "at"],
-            "contacts" => &["dedupeOn", "at"],
+            "contacts" => &["dedupeOn", "upsertMode", "at"],
             _ => &[],
         };
-        for (outer, value) in [("appUuid", app), ("at", time), ("dedupeOn", dedupe_on)] {
+        for (outer, value) in [
+            ("appUuid", app),
+            ("at", time),
+            ("dedupeOn", dedupe_on),
+            ("upsertMode", upsert_mode),
+        ] {
             if value.is_some() && !beside.contains(&outer) {
                 return Err(at("")(JsonFault::Unknown(outer.to_owned())).into());
             }
@@ -169,7 +190,7 @@ impl Line {
         match name {
             "tokens" => Self::add_tokens(value, app, time, limits),
             "statuses" => Self::record_reports(value, app, time, limits),
-            "contacts" => Self::upsert(value, dedupe_on, time, limits),
+            "contacts" => Self::upsert(value, [dedupe_on, upsert_mode], time, limits),
             "connectApp" => Self::connect_app(value),
             "disconnectApp" => Self::disconnect_app(value),
             "find" => identifiers(value, "find").map(Line::Find),
@@ -177,6 +198,8 @@ impl Line {
             "resolve" => send_request(value, "resolve", limits).map(Line::Resolve),
             "erase" => Self::erase(value),
             "removeToken" => Self::remove_token(value),
+            "renameToken" => Self::rename_token(value),
+            "listContacts" => Self::contacts(value),
             "apps" => nothing_in(value, "apps").map(|()| Line::Apps),
             "subscribers" => Self::subscribers(value),
             "messages" => Self::messages(value),
@@ -218,12 +241,12 @@ impl Line {
 
     fn upsert(
         value: Value<'_>,
-        dedupe_on: Option<Value<'_>>,
+        [dedupe_on, upsert_mode]: [Option<Value<'_>>; 2],
         time: Option<Value<'_>>,
         limits: &Limits,
     ) -> Result<Self, Error> {
         let time = made_at(time)?;
-        let request = upsert(value, dedupe_on, limits)?;
+        let request = upsert(value, dedupe_on, upsert_mode, limits)?;
         Ok(Line::Upsert(match time {
             Some(time) => request.at(time),
             None => request,
@@ -253,15 +276,28 @@ impl Line {
         const PATH: &str = "removeToken";
         let members = value.members(&["appUuid", "token", "contactId"]);
         let [app, token, contact] = members.map_err(at(PATH))?;
-        let app = app_uuid(app, PATH)?;
-        let token = required(token, PATH, "token")?.text_or_integer();
-        let token = Token::parse(token.map_err(at("removeToken.token"))?)?;
-        Ok(Line::RemoveToken(match contact.and_then(Value::given) {
-            Some(contact) => {
-                RemoveToken::of(app, token, contact_id(contact, "removeToken.contactId")?)
-            }
-            None => RemoveToken::of_all(app, token),
-        }))
+        remove_token(app_uuid(app, PATH)?, token, contact, PATH).map(Line::RemoveToken)
+    }
+
+    fn rename_token(value: Value<'_>) -> Result<Self, Error> {
+        const PATH: &str = "renameToken";
+        let members = value.members(&["appUuid", "token", "newToken"]);
+        let [app, old, new] = members.map_err(at(PATH))?;
+        rename_token(app_uuid(app, PATH)?, old, new, PATH).map(Line::RenameToken)
+    }
+
+    fn contacts(value: Value<'_>) -> Result<Self, Error> {
+        const PATH: &str = "listContacts";
+        let [app, after, limit] = value.members(&PAGE).map_err(at(PATH))?;
+        let app = app.and_then(Value::given);
+        let after = after.and_then(Value::given);
+        Ok(Line::Contacts {
+            app: app.map(|app| app_uuid(Some(app), PATH)).transpose()?,
+            after: after
+                .map(|after| contact_id(after, "listContacts.after"))
+                .transpose()?,
+            limit: page_rows(limit, "listContacts.limit")?,
+        })
     }
 
     fn subscribers(value: Value<'_>) -> Result<Self, Error> {

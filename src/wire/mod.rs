@@ -20,16 +20,20 @@
 //!
 //! # What is taken
 //!
-//! - UTF-8 without a byte order mark, within the limit on the text of one request.
+//! - UTF-8 within the limit on the text of one request. A byte order mark before the first byte of a
+//!   body is passed over.
 //! - Anything wrong inside one entry of `tokens`, `statuses` or `contacts` refuses that entry alone; what is
 //!   wrong outside them refuses the request (R55). A text that is not JSON at all is refused whole.
-//! - `token`, `externalCustomerId`, `phone` and `number`: a string, or an integer from -2^63 to 2^64-1, which
-//!   counts as its decimal text (`-0` as `0`). Any other number is a wrong type.
-//! - `contactId`: an integer, or a string of decimal digits. `subscriberId`: a string.
-//! - `at`: an integer from 0 to 2^64-1, milliseconds since 1970 UTC.
+//! - `token`, `externalCustomerId`, `phone`, `number` and `reason`: a string, or an integer from -2^63 to
+//!   2^64-1, which counts as its decimal text (`-0` as `0`). Any other number is a wrong type. The value of
+//!   a custom field may also be `true` or `false`, which count as these words (R43).
+//! - `contactId`: an integer, or a string of decimal digits. `subscriberId`: a string. In answers
+//!   `contactId` is an integer up to 2^63-1, as published: a reader whose numbers are doubles, such as
+//!   `JSON.parse`, must read it as a big integer, or two ids above 2^53 become one.
+//! - `at` and `before`: an integer from 10^11 to 2^64-1, milliseconds since 1970 UTC. Below it, it is
+//!   seconds taken for milliseconds, and refused (R54).
 //! - A member that is `null` counts as absent, but in an item of `contacts`, where it takes a value off
-//!   the card (R42); an identifier that is empty or only white space, too
-//!   (R1). A member that is not known or stands there twice is an error.
+//!   the card (R42); an identifier that is empty or only white space, too, also there (R1). A member that is not known or stands there twice is an error.
 //! - An identifier of a wrong type refuses its entry, also where invalid identifiers are ignored
 //!   (R13).
 //!
@@ -47,15 +51,19 @@
 //! | --- | --- | --- |
 //! | `syntax`, `notUtf8`, `byteOrderMark` | request | the text is not JSON |
 //! | `wrongType`, `missingMember`, `repeatedMember`, `unknownMember`, `notOneOf` | request, entry | JSON, and not of the published form |
+//! | `secondsNotMilliseconds` | request, entry | a time below 10^11 (R54) |
 //! | `loneSurrogate` | request, entry | a string with one half of a surrogate pair |
 //! | `blank`, `tooLong`, `forbiddenCharacter` | request, entry | an invalid text; `field` says which |
+//! | `placeholder` | entry | a value that programs write where they have none (R3); `field` says for what |
 //! | `contactIdOutOfRange` | request, entry | an invalid `contactId` (R2) |
-//! | `notADigit`, `digitCount`, `leadingZero`, `ambiguousZero` | request, entry | an invalid `phone` (R4) |
-//! | `noAtSign`, `localPartLength`, `localPartWhiteSpace`, `domainLength`, `domainLabel`, `nonAsciiDomain`, `idna` | request, entry | an invalid `email` (R5) |
+//! | `notADigit`, `misplacedPlus`, `digitCount`, `leadingZero`, `ambiguousZero`, `ambiguousMark` | request, entry | an invalid `phone` (R4) |
+//! | `noAtSign`, `localPartLength`, `localPartWhiteSpace`, `notOneAddress`, `domainLength`, `domainLabel`, `nonAsciiDomain`, `idna` | request, entry | an invalid `email` (R5) |
+//! | `notAUuid`, `notASubscriberId` | | a text that a host hands to `parse` is not an id; in a request both are `notOneOf` |
 //! | `noIdentifier` | entry | no identifier is given (R13) |
 //! | `unknownContactId`, `contactIdErased` | entry | the contact id cannot be adopted (R18) |
 //! | `oneOfTokenAndSubscriber` | entry | a report names both or neither (R36) |
 //! | `nothingToFindBy` | entry | an item of an upsert has no identifier that could find its contact (R41) |
+//! | `contactNotFound`, `contactExists` | entry | an item of an upsert that may only update, or only create (R41) |
 //! | `conflict` | entry | an identifier that cannot be put on the card; `kind` and `contactId` say which and what is in the way (R42) |
 //! | `noRecipient`, `appWithoutNumber`, `numberWithoutApp` | request | no recipient is given (R39) |
 //! | `unknownSubscriber`, `unknownContact`, `noToken` | request | the recipient cannot be reached (R39) |
@@ -70,9 +78,10 @@
 //! | `fileMoved` | request | the file is no longer at its path (R69) |
 //! | `needsReopen`, `closed`, `snapshotExpired`, `answerTaken`, `closeIncomplete` | request | the store's state |
 //! | `io`, `corrupt`, `storageStopped`, `storagePanicked` | request | reading failed |
-//! | `notFound`, `alreadyExists`, `alreadyOpen`, `symbolicLink`, `notAFile`, `emptyFile`, `halfCreated`, `foreignFile`, `newerFormat`, `otherCanonicalForms`, `damaged`, `limitTooHigh`, `noThread`, `noRandomBytes` | opening | the store cannot be opened (R50, R51) |
+//! | `notFound`, `alreadyExists`, `alreadyOpen`, `symbolicLink`, `notAFile`, `emptyFile`, `halfCreated`, `foreignFile`, `newerFormat`, `otherCanonicalForms`, `damaged`, `limitTooHigh`, `limitZero`, `noThread`, `noRandomBytes` | opening | the store cannot be opened (R50, R51) |
 
 mod answer;
+mod card;
 mod contacts;
 mod endpoint;
 mod fault;
@@ -82,17 +91,19 @@ mod request;
 mod send;
 
 pub use answer::{
-    app_connected, app_disconnected, apps, card, contact_found, contacts_upserted, erased,
-    explanation, messages, messages_forgotten, recipients, reports_recorded, subscribers,
-    token_removed, tokens_added, verified,
+    app_connected, app_disconnected, apps, card, contact_found, contact_page, contact_upserted,
+    contacts, contacts_upserted, erased, explanation, messages, messages_forgotten, recipients,
+    report_recorded, reports_recorded, subscribers, token_added, token_removed, token_renamed,
+    tokens_added, verified,
 };
+pub use card::parse_card;
 pub use contacts::parse_upsert;
 pub use endpoint::{
-    host_error, parse_app_id, parse_connect_app, parse_contact_id, parse_find,
+    host_error, parse_app_id, parse_connect_app, parse_contact_id, parse_contacts_page, parse_find,
     parse_forget_messages, parse_messages_page, parse_no_members, parse_remove_token,
-    parse_subscribers_page,
+    parse_rename_token, parse_subscribers_page,
 };
-pub use fault::{code, entry_code, error, error_at_line};
+pub use fault::{code, entry_code, entry_error, error, error_at_line};
 pub use line::Line;
 pub use request::{check_request_size, parse_add_tokens, parse_identifiers, parse_reports};
 pub use send::parse_send_request;

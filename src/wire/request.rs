@@ -11,12 +11,15 @@ use crate::fault::Field;
 use crate::identifier::{ContactId, GivenIdentifiers, IdentifierKind, Identifiers};
 use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::record_reports::{RecordReports, Report};
+use crate::remove_token::RemoveToken;
+use crate::rename_token::RenameToken;
 use crate::report::Status;
 use crate::subscriber::SubscriberId;
 use crate::text;
 use crate::time::Timestamp;
+use crate::token::Token;
 
-use super::json::{IntegerOrText, Value, at};
+use super::json::{BYTE_ORDER_MARK, IntegerOrText, Value, at};
 
 /// Reads the body of a published add-tokens request, `{"tokens": [...]}`, for an app.
 ///
@@ -73,7 +76,9 @@ pub fn check_request_size(bytes: u64, limits: &Limits) -> Result<(), LimitExceed
 /// The one value that a body holds.
 pub(super) fn body_value<'a>(body: &'a [u8], limits: &Limits) -> Result<Value<'a>, Error> {
     check_request_size(body.len() as u64, limits)?;
-    Ok(Value::parse(body).map_err(at(""))?)
+    // Some editors and libraries write a mark before a text.
+    let text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    Ok(Value::parse(text).map_err(at(""))?)
 }
 
 pub(super) fn body_members<'a, const N: usize>(
@@ -139,41 +144,67 @@ fn token_entry(index: usize, value: Value<'_>) -> TokenEntry {
     let mut given = GivenIdentifiers::new();
     let values = [contact_id, external_customer_id, phone, email];
     for (kind, value) in IdentifierKind::ALL.iter().copied().zip(values) {
-        match give(given.clone(), kind, value) {
-            Ok(more) => given = more,
+        given = match read_kind(kind, value) {
+            Ok(read) => read.give(given),
             Err(fault) => {
                 let error = at(format!("{}.{kind}", place()))(fault);
                 entry.note_malformed(Some(kind.into()), error);
+                given
             }
-        }
+        };
     }
     entry.identifiers(given)
 }
 
-/// Gives the identifier of one kind that stands in `value`, if any does.
-fn give(
-    given: GivenIdentifiers,
-    kind: IdentifierKind,
-    value: Option<Value<'_>>,
-) -> Result<GivenIdentifiers, JsonFault> {
+/// The identifier of one kind, as it stands in JSON.
+enum ReadKind {
+    NotGiven,
+    ContactId(i128),
+    ExternalCustomerId(String),
+    Phone(String),
+    Email(String),
+}
+
+impl ReadKind {
+    fn give(self, given: GivenIdentifiers) -> GivenIdentifiers {
+        match self {
+            ReadKind::NotGiven => given,
+            ReadKind::ContactId(id) => given.contact_id(id),
+            ReadKind::ExternalCustomerId(id) => given.external_customer_id(id),
+            ReadKind::Phone(phone) => given.phone(phone),
+            ReadKind::Email(email) => given.email(email),
+        }
+    }
+}
+
+fn read_kind(kind: IdentifierKind, value: Option<Value<'_>>) -> Result<ReadKind, JsonFault> {
     let Some(value) = value.and_then(Value::given) else {
-        return Ok(given);
+        return Ok(ReadKind::NotGiven);
     };
     Ok(match kind {
-        IdentifierKind::ContactId => match value.integer_or_text()? {
-            IntegerOrText::Integer(id) => given.contact_id(id),
-            IntegerOrText::Text(text) if text::is_blank(&text) => given,
-            IntegerOrText::Text(text) => given.contact_id(decimal(&text)),
-        },
-        IdentifierKind::ExternalCustomerId => given.external_customer_id(value.text_or_integer()?),
-        IdentifierKind::Phone => given.phone(value.text_or_integer()?),
-        IdentifierKind::Email => given.email(value.text()?),
+        IdentifierKind::ContactId => {
+            given_contact_id(value)?.map_or(ReadKind::NotGiven, ReadKind::ContactId)
+        }
+        IdentifierKind::ExternalCustomerId => {
+            ReadKind::ExternalCustomerId(value.text_or_integer()?)
+        }
+        IdentifierKind::Phone => ReadKind::Phone(value.text_or_integer()?),
+        IdentifierKind::Email => ReadKind::Email(value.text()?),
+    })
+}
+
+/// A contact id among identifiers; `None` for a blank text, which counts as not given (R1).
+pub(super) fn given_contact_id(value: Value<'_>) -> Result<Option<i128>, JsonFault> {
+    Ok(match value.integer_or_text()? {
+        IntegerOrText::Integer(id) => Some(id),
+        IntegerOrText::Text(text) if text::is_blank(&text) => None,
+        IntegerOrText::Text(text) => Some(decimal(&text)),
     })
 }
 
 /// The contact id that a decimal string is; 0, which is none, when it is no contact id. An invalid
 /// one is thus met where identifiers are checked, at its place in the order of R13.
-pub(super) fn decimal(text: &str) -> i128 {
+fn decimal(text: &str) -> i128 {
     ContactId::parse(text).map_or(0, |id| id.value().into())
 }
 
@@ -189,9 +220,10 @@ pub(super) fn identifiers(value: Value<'_>, path: &str) -> Result<Identifiers, E
 pub(super) fn canonical(members: [Option<Value<'_>>; 4], path: &str) -> Result<Identifiers, Error> {
     let mut identifiers = Identifiers::new();
     for (kind, member) in IdentifierKind::ALL.iter().copied().zip(members) {
-        let given = give(GivenIdentifiers::new(), kind, member)
-            .map_err(|fault| at(member_path(path, kind.as_str()))(fault))?;
-        given.parse_kind(kind, &mut identifiers)?;
+        let read =
+            read_kind(kind, member).map_err(|fault| at(member_path(path, kind.as_str()))(fault))?;
+        let mut given = read.give(GivenIdentifiers::new());
+        given.take_kind(kind, &mut identifiers)?;
     }
     Ok(identifiers)
 }
@@ -201,6 +233,43 @@ pub(super) fn member_path(path: &str, member: &str) -> String {
         return member.to_owned();
     }
     format!("{path}.{member}")
+}
+
+/// The request to take a token off one card, or off all; `path` is where its members stand.
+pub(super) fn remove_token(
+    app: AppId,
+    token: Option<Value<'_>>,
+    contact: Option<Value<'_>>,
+    path: &str,
+) -> Result<RemoveToken, Error> {
+    let token = token_at(token, path, "token")?;
+    Ok(match contact.and_then(Value::given) {
+        Some(contact) => {
+            let contact = contact_id(contact, &member_path(path, "contactId"))?;
+            RemoveToken::of(app, token, contact)
+        }
+        None => RemoveToken::of_all(app, token),
+    })
+}
+
+/// The request to rename a token.
+pub(super) fn rename_token(
+    app: AppId,
+    old: Option<Value<'_>>,
+    new: Option<Value<'_>>,
+    path: &str,
+) -> Result<RenameToken, Error> {
+    let old = token_at(old, path, "token")?;
+    Ok(RenameToken::new(app, old, token_at(new, path, "newToken")?))
+}
+
+pub(super) fn token_at(
+    value: Option<Value<'_>>,
+    path: &str,
+    member: &'static str,
+) -> Result<Token, Error> {
+    let token = required(value, path, member)?.text_or_integer();
+    Ok(Token::parse(token.map_err(at(member_path(path, member)))?)?)
 }
 
 pub(super) fn required<'a>(
@@ -253,7 +322,7 @@ fn report(index: usize, value: Value<'_>) -> Result<Report, JsonError> {
         report = report.subscriber(id);
     }
     if let Some(reason) = reason {
-        report = report.reason(reason.text().map_err(of("reason"))?);
+        report = report.reason(reason.text_or_integer().map_err(of("reason"))?);
     }
     if let Some(message) = message {
         report = report.message(message.text().map_err(of("messageId"))?);
@@ -265,13 +334,13 @@ fn report(index: usize, value: Value<'_>) -> Result<Report, JsonError> {
 }
 
 fn status(value: Value<'_>) -> Result<Status, JsonFault> {
-    Status::parse(&value.text()?).ok_or(JsonFault::NotOneOf {
+    Status::parse(&value.text()?).map_err(|_| JsonFault::NotOneOf {
         expected: "SENT, FAILED or CLICKED",
     })
 }
 
 pub(super) fn subscriber_id(value: Value<'_>) -> Result<SubscriberId, JsonFault> {
-    SubscriberId::parse(&value.text()?).ok_or(JsonFault::NotOneOf {
+    SubscriberId::parse(&value.text()?).map_err(|_| JsonFault::NotOneOf {
         expected: "a subscriber id: decimal digits without a leading 0",
     })
 }
@@ -286,6 +355,12 @@ pub(super) fn app_id(text: &str) -> Result<AppId, JsonFault> {
     })
 }
 
+/// A time (R54). One before March 1973 is seconds taken for milliseconds, and would make every report
+/// late.
 pub(super) fn timestamp(value: Value<'_>) -> Result<Timestamp, JsonFault> {
-    value.count().map(Timestamp::from_millis)
+    const LEAST: u64 = 100_000_000_000;
+    match value.count()? {
+        0..LEAST => Err(JsonFault::SecondsNotMilliseconds),
+        millis => Ok(Timestamp::from_millis(millis)),
+    }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::connect_app;
 use crate::error::{Error, OpenError, StorageError};
-use crate::figures::Figures;
+use crate::figures::{Figures, MemoryHeld};
 use crate::limits::Limits;
 use crate::operation::Operation;
 use crate::options::WhenFull;
@@ -87,6 +87,7 @@ impl Writer {
             moved: false,
             found: None,
             sweep_stopped: false,
+            fill_stopped: false,
         };
         let thread = thread::Builder::new()
             .name("contact-store-writer".to_owned())
@@ -123,16 +124,33 @@ impl Writer {
         self.shared.queue.load()
     }
 
-    /// The figures as they stand, and whether the store takes no writes until it is reopened.
-    pub(crate) fn figures(&self) -> Result<(Figures, bool), Error> {
-        let phase = self.shared.phase.read();
-        let needs_reopen = match &*phase.unwrap_or_else(PoisonError::into_inner) {
-            Phase::Open(snapshot) => snapshot.is_broken(),
-            Phase::Failed(_) => true,
-            Phase::Closed => return Err(Error::Closed),
-        };
+    /// The figures as they stand, whether the store takes no writes until it is reopened, and what it
+    /// keeps in memory.
+    pub(crate) fn figures(&self) -> Result<(Figures, bool, MemoryHeld), Error> {
+        let needs_reopen = self.needs_reopen()?;
+        let memory = self.held_in_memory();
         // A copy, so that the writer does not wait while it is read.
-        Ok((self.shared.figures().clone(), needs_reopen))
+        Ok((self.shared.figures().clone(), needs_reopen, memory))
+    }
+
+    fn held_in_memory(&self) -> MemoryHeld {
+        let phase = self.shared.phase.read();
+        let snapshot = match &*phase.unwrap_or_else(PoisonError::into_inner) {
+            Phase::Open(snapshot) => Some(Arc::clone(snapshot)),
+            Phase::Failed(snapshot) => snapshot.clone(),
+            Phase::Closed => None,
+        };
+        snapshot.map_or_else(MemoryHeld::default, |snapshot| snapshot.memory())
+    }
+
+    /// Whether the store takes no writes until it is reopened.
+    pub(crate) fn needs_reopen(&self) -> Result<bool, Error> {
+        let phase = self.shared.phase.read();
+        match &*phase.unwrap_or_else(PoisonError::into_inner) {
+            Phase::Open(snapshot) => Ok(snapshot.is_broken()),
+            Phase::Failed(_) => Ok(true),
+            Phase::Closed => Err(Error::Closed),
+        }
     }
 
     /// The last durable state.
@@ -207,6 +225,8 @@ struct Writing {
     found: Option<SequenceNumber>,
     /// Sweeping failed: not tried again before the file is reopened.
     sweep_stopped: bool,
+    /// The same of taking the indexes into memory.
+    fill_stopped: bool,
 }
 
 impl Writing {
@@ -230,12 +250,33 @@ impl Writing {
 
     fn serve(&mut self) {
         loop {
-            let idle = self.carried.is_empty() && !self.has_to_sweep();
+            let idle = self.carried.is_empty() && !self.has_to_sweep() && !self.has_to_fill();
             match self.shared.queue.next(idle) {
                 Next::Jobs(jobs) => self.serve_group(jobs),
                 Next::Reopen(reply) => drop(reply.send(self.reopen())),
                 Next::End => return,
             }
+            self.fill();
+        }
+    }
+
+    fn has_to_fill(&self) -> bool {
+        !self.failed && !self.fill_stopped && self.engine.has_to_fill_indexes()
+    }
+
+    /// Takes a part of the persisted indexes into memory, so that look-ups need not read them.
+    fn fill(&mut self) {
+        if !self.has_to_fill() {
+            return;
+        }
+        match self.engine.fill_indexes(&self.current) {
+            Ok(snapshot) => {
+                self.current = Arc::new(snapshot);
+                self.shared
+                    .set_phase(Phase::Open(Arc::clone(&self.current)));
+            }
+            // Nobody waits for it. Look-ups go on reading what is damaged, and say so.
+            Err(_) => self.fill_stopped = true,
         }
     }
 
@@ -292,7 +333,7 @@ impl Writing {
             Err(cause) => {
                 self.fail();
                 let answers = after_failure(decided, current.state().sequence, &cause);
-                self.answer(answers, Figures::commit_failed);
+                self.answer(answers, |figures| figures.commit_failed(&cause));
                 return;
             }
         };
@@ -316,7 +357,7 @@ impl Writing {
 
     /// Commits what a group changed. Gives the state after it and how long it took, if anything did.
     fn commit(
-        &self,
+        &mut self,
         draft: Draft<'_>,
         requests: usize,
     ) -> Result<Option<(Snapshot, Duration)>, StorageError> {
@@ -379,6 +420,7 @@ impl Writing {
         self.failed = false;
         self.shared.figures().held = self.current.held();
         self.sweep_stopped = false;
+        self.fill_stopped = false;
         self.shared
             .set_phase(Phase::Open(Arc::clone(&self.current)));
         let found = self.current.state().sequence;

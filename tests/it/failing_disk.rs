@@ -11,10 +11,11 @@ pub mod play;
 pub mod script;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use contact_store::{
-    AddTokens, AppId, ContactStore, Error, OpenError, RecordReports, Report, Status, StorageError,
-    TokenEntry,
+    AddTokens, AppId, Backoff, ContactStore, Error, OpenError, RecordReports, Reopening, Report,
+    Status, StorageError, TokenEntry,
 };
 
 use crate::support::cases::{HANG, watched};
@@ -67,6 +68,42 @@ fn a_store_that_could_not_read_is_restored_by_reopening() {
     store.add_tokens(one_more(1)).wait().unwrap();
     assert_sound(&store);
     store.close().unwrap();
+}
+
+/// R49: a store that is kept open takes writes again, and says what happened to it.
+#[test]
+fn a_store_that_is_kept_open_is_reopened_until_it_is_closed() {
+    let (disk, store) = small_store("100");
+    let (told, heard) = std::sync::mpsc::channel();
+    let short = Duration::from_millis(5);
+    let keeping = store.keep_open(Backoff::new(short, short), move |event| {
+        let shown = match event {
+            Reopening::Waiting { .. } => "waiting".to_owned(),
+            Reopening::Reopened { found } => format!("reopened at {found}"),
+            other => format!("{other:?}"),
+        };
+        drop(told.send(shown));
+    });
+    let keeping = keeping.unwrap();
+    let now = store.snapshot().unwrap();
+    let found = now.sequence();
+    disk.fail(Fault {
+        at: disk.calls() + 1,
+        kind: FaultKind::Once,
+    });
+    assert!(matches!(
+        now.contact(id(1)),
+        Err(Error::Storage(StorageError::Io(_)))
+    ));
+    let next = || heard.recv_timeout(HANG).unwrap();
+    assert_eq!(next(), "waiting");
+    assert_eq!(next(), format!("reopened at {found}"));
+    store.add_tokens(one_more(1)).wait().unwrap();
+    assert_sound(&store);
+    // Closed, it ends by itself; dropped, it is a handle less.
+    store.close().unwrap();
+    drop(keeping);
+    assert!(heard.try_recv().is_err());
 }
 
 /// R49: closing reports.

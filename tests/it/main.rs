@@ -21,6 +21,7 @@
 
 mod support;
 
+mod api;
 mod concurrency;
 mod damage;
 mod failing_disk;

@@ -21,15 +21,15 @@ mod upsert;
 mod view;
 
 use contact_store::{
-    AppId, AppName, Applied, BatchMode, ContactId, Email, ExternalId, FailedWithoutReason,
-    IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy, MessageId, Options, Ownership,
-    Phone, Status, Token, UnknownContactId,
+    AppId, AppName, BatchMode, ContactId, Email, ExternalCustomerId, FailedWithoutReason, Fault,
+    Field, GonePhrases, IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy, MessageId,
+    Options, OptionsInForce, Ownership, Phone, Placeholders, Status, Token, UnknownContactId,
 };
 
 pub use question::{Question, Shown};
 pub use request::{
-    Add, Added, Answer, Choices, Entry, Given, Outcome, Place, Refusal, Refused, Reported, Reports,
-    Request, Said, Waiting,
+    Add, Added, Answer, Choices, Entry, Given, Outcome, Place, Refusal, Refused, Renamed, Reported,
+    Reports, Request, Said, Waiting,
 };
 pub use upsert::{FieldName, Item, To, Upserted, Upserts};
 pub use view::{Names, Probes};
@@ -48,6 +48,10 @@ pub struct Settings {
     pub invalid_identifier: InvalidIdentifier,
     pub unknown_contact_id: UnknownContactId,
     pub failed_without_reason: FailedWithoutReason,
+    /// Whether placeholders are those of R3, or none.
+    pub placeholders: bool,
+    /// Whether the gone phrases are those of R32, or none.
+    pub gone_phrases: bool,
     pub tokens_per_contact: usize,
     pub contacts_per_token: usize,
     pub card_text_bytes: usize,
@@ -64,6 +68,8 @@ impl Settings {
             invalid_identifier: options.invalid_identifier,
             unknown_contact_id: options.unknown_contact_id,
             failed_without_reason: options.failed_without_reason,
+            placeholders: options.placeholders == Placeholders::default(),
+            gone_phrases: options.gone_phrases == GonePhrases::default(),
             tokens_per_contact: options.limits.tokens_per_contact,
             contacts_per_token: options.limits.contacts_per_token,
             card_text_bytes: options.limits.card_text_bytes,
@@ -79,6 +85,14 @@ impl Settings {
         options.invalid_identifier = self.invalid_identifier;
         options.unknown_contact_id = self.unknown_contact_id;
         options.failed_without_reason = self.failed_without_reason;
+        options.placeholders = match self.placeholders {
+            true => Placeholders::default(),
+            false => Placeholders::none(),
+        };
+        options.gone_phrases = match self.gone_phrases {
+            true => GonePhrases::default(),
+            false => GonePhrases::none(),
+        };
         options.limits.tokens_per_contact = self.tokens_per_contact;
         options.limits.contacts_per_token = self.contacts_per_token;
         options.limits.card_text_bytes = self.card_text_bytes;
@@ -91,6 +105,8 @@ impl Settings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Connected {
     id: AppId,
+    /// Which connection it is, of all there ever were, from 1 on.
+    number: usize,
     name: String,
     key: Option<String>,
     connected_at: u64,
@@ -105,7 +121,8 @@ pub struct Model {
     sequence: u64,
     /// The counter of R19.
     next_contact: u64,
-    next_subscriber: u64,
+    /// How many subscriber ids each connection of an app has given out, in the order of connecting.
+    subscriber_ids: Vec<u64>,
     erased: Vec<u64>,
     apps: Vec<Connected>,
     cards: Vec<Card>,
@@ -134,7 +151,7 @@ impl Model {
             settings,
             sequence: 0,
             next_contact: 1,
-            next_subscriber: 1,
+            subscriber_ids: Vec::new(),
             erased: Vec::new(),
             apps: Vec::new(),
             cards: Vec::new(),
@@ -188,6 +205,12 @@ impl Model {
                 let from = self.remove(*app, token, *contact);
                 Ok(((!from.is_empty()).into(), Outcome::Removed(from)))
             }
+            Request::Rename { app, old, new } => {
+                self.connected(*app)?;
+                let before = self.clone();
+                let renamed = self.rename(*app, old, new)?;
+                Ok(((*self != before).into(), Outcome::Renamed(renamed)))
+            }
             Request::Erase { contact } => {
                 let erased = self.erase(*contact);
                 Ok((erased.into(), Outcome::Erased(erased)))
@@ -224,8 +247,10 @@ impl Model {
                 *app != before
             }
             None => {
+                self.subscriber_ids.push(0);
                 self.apps.push(Connected {
                     id,
+                    number: self.subscriber_ids.len(),
                     name,
                     key,
                     connected_at: clock,
@@ -252,13 +277,13 @@ impl Model {
         self.check_entries(add.entries.len())?;
         self.connected(add.app)?;
         let settings = &self.settings;
-        let mut applied = Applied::default();
-        applied.policy = add.policy.unwrap_or(settings.policy);
-        applied.ownership = add.ownership.unwrap_or(settings.ownership);
-        applied.invalid_identifier = add
+        let mut in_force = OptionsInForce::default();
+        in_force.policy = add.policy.unwrap_or(settings.policy);
+        in_force.ownership = add.ownership.unwrap_or(settings.ownership);
+        in_force.invalid_identifier = add
             .invalid_identifier
             .unwrap_or(settings.invalid_identifier);
-        applied.unknown_contact_id = add
+        in_force.unknown_contact_id = add
             .unknown_contact_id
             .unwrap_or(settings.unknown_contact_id);
         let at = not_after(clock, add.at.unwrap_or(clock));
@@ -266,29 +291,29 @@ impl Model {
         let mut outcomes = Vec::new();
         for (index, entry) in add.entries.iter().enumerate() {
             let before = self.clone();
-            let outcome = self.add_entry(add.app, entry, applied, at);
+            let outcome = self.add_entry(add.app, entry, in_force, at);
             changed |= *self != before;
             if let (Err(refusal), BatchMode::AllOrNothing) = (&outcome, add.mode) {
                 return Err(Refused::Entry(index, refusal.clone()));
             }
             outcomes.push(outcome);
         }
-        Ok((changed.into(), Outcome::Added(applied, outcomes)))
+        Ok((changed.into(), Outcome::Added(in_force, outcomes)))
     }
 
     fn add_entry(
         &mut self,
         app: AppId,
         entry: &Entry,
-        applied: Applied,
+        in_force: OptionsInForce,
         at: u64,
     ) -> Result<Added, Refusal> {
         let Valid {
             token,
             names,
             ignored,
-        } = valid(entry, applied.invalid_identifier)?;
-        let target = self.target(applied.policy, applied.unknown_contact_id, &names)?;
+        } = self.valid(entry, in_force.invalid_identifier)?;
+        let target = self.target(in_force.policy, in_force.unknown_contact_id, &names)?;
         let contact = target.contact;
         let mut card = match self.cards.iter().find(|card| card.id == contact) {
             // R15: nothing else of the contact changes.
@@ -311,11 +336,11 @@ impl Model {
             .copied()
             .filter(|id| *id != contact)
             .collect();
-        let moved = applied.ownership == Ownership::Exclusive && !others.is_empty();
+        let moved = in_force.ownership == Ownership::Exclusive && !others.is_empty();
 
-        let subscriber = known
-            .as_ref()
-            .map_or(self.next_subscriber, |known| known.id);
+        let connection = self.connection(app);
+        let next = subscriber_id(connection, self.subscriber_ids[connection - 1] + 1);
+        let subscriber = known.as_ref().map_or(next, |known| known.id);
         if moved || !held {
             if !moved {
                 let most = self.settings.contacts_per_token;
@@ -354,7 +379,9 @@ impl Model {
         if target.matched_by.is_none() && names.contact_id.is_none() {
             self.next_contact = contact + 1;
         }
-        self.next_subscriber = self.next_subscriber.max(subscriber + 1);
+        if subscriber == next {
+            self.subscriber_ids[connection - 1] += 1;
+        }
         put(&mut self.cards, card, |card| card.id);
         put(&mut self.subscribers, after, |subscriber| subscriber.id);
         Ok(Added {
@@ -442,10 +469,7 @@ impl Model {
 
     fn check_entries(&self, entries: usize) -> Result<(), Refused> {
         let most = self.settings.entries_per_request;
-        within(Limit::EntriesPerRequest, entries, most).map_err(|refusal| match refusal {
-            Refusal::Limit(limit, actual, most) => Refused::Limit(limit, actual, most),
-            other => Refused::Entry(0, other),
-        })
+        within(Limit::EntriesPerRequest, entries, most).map_err(of_request)
     }
 
     fn check_card(&self, card: &Card) -> Result<(), Refusal> {
@@ -460,6 +484,24 @@ impl Model {
     }
 
     // Subscribers, and what removes them.
+
+    /// Which connection an app is, of all there ever were.
+    fn connection(&self, app: AppId) -> usize {
+        let connected = self.apps.iter().find(|connected| connected.id == app);
+        connected.expect("the app was looked up before").number
+    }
+
+    /// Every subscriber id there ever was, and for each connection of an app one before and one after
+    /// them.
+    fn subscriber_ids(&self) -> Vec<u64> {
+        let connections = self.subscriber_ids.iter().enumerate();
+        connections
+            .flat_map(|(at, given_out)| {
+                (0..=given_out + 1).map(move |number| subscriber_id(at + 1, number))
+            })
+            .chain([0, 1])
+            .collect()
+    }
 
     fn by_token(&self, app: AppId, token: &str) -> Option<&Subscriber> {
         let is = |subscriber: &&Subscriber| subscriber.app == app && subscriber.token == token;
@@ -487,6 +529,61 @@ impl Model {
         }
         self.set_holders(known.id, left);
         from
+    }
+
+    /// R57.
+    fn rename(&mut self, app: AppId, old: &str, new: &str) -> Result<Renamed, Refused> {
+        let Some(mut known) = self.by_token(app, old).cloned() else {
+            return Ok(Renamed::UnknownSubscriber);
+        };
+        let other = self.by_token(app, new).filter(|other| other.id != known.id);
+        let other = other.cloned();
+        known.token = new.to_owned();
+        if let Some(other) = &other {
+            let had = known.holders.len().max(other.holders.len());
+            let more = other
+                .holders
+                .iter()
+                .filter(|id| !known.holders.contains(id));
+            let more: Vec<u64> = more.copied().collect();
+            known.holders.extend(more);
+            if known.holders.len() > had {
+                let (now, most) = (known.holders.len(), self.settings.contacts_per_token);
+                within(Limit::ContactsPerToken, now, most).map_err(of_request)?;
+            }
+            known.counts.sent += other.counts.sent;
+            known.counts.failed += other.counts.failed;
+            known.counts.clicked += other.counts.clicked;
+            known.last_registered_at = known.last_registered_at.max(other.last_registered_at);
+            known.last_status = match (known.last_status, other.last_status) {
+                (Some(own), Some(others)) if others.1 <= own.1 => Some(own),
+                (own, others) => others.or(own),
+            };
+        }
+        let joined = other.as_ref().map(|other| other.id);
+        for holder in &known.holders {
+            let card = self.cards.iter().find(|card| card.id == *holder);
+            let mut card = card.expect("a holder has a card").clone();
+            let text = |card: &Card| card.tokens.iter().map(|it| it.token.len()).sum::<usize>();
+            let text_before = text(&card);
+            // The place of the old one is the one that is kept.
+            if card.tokens.iter().any(|held| held.subscriber == known.id) {
+                card.tokens.retain(|held| Some(held.subscriber) != joined);
+            }
+            for held in &mut card.tokens {
+                if held.subscriber == known.id || Some(held.subscriber) == joined {
+                    (held.subscriber, held.token) = (known.id, new.to_owned());
+                }
+            }
+            if text(&card) > text_before {
+                self.check_card(&card).map_err(of_request)?;
+            }
+            put(&mut self.cards, card, |card| card.id);
+        }
+        self.subscribers.retain(|is| Some(is.id) != joined);
+        let (id, holders) = (known.id, known.holders.clone());
+        put(&mut self.subscribers, known, |subscriber| subscriber.id);
+        Ok(Renamed::To(id, joined, holders))
     }
 
     /// A subscriber that nobody holds is none.
@@ -571,7 +668,7 @@ impl Model {
         if let Some(message) = &report.message {
             self.count_message(app, message, report.status, at);
         }
-        let forbidden = is_forbidden(report.reason.as_deref(), without_reason);
+        let forbidden = self.is_forbidden(report.reason.as_deref(), without_reason);
         let registered_at = not_after(clock, known.last_registered_at);
         if report.status == Status::Failed && forbidden && at >= registered_at {
             self.take_off(&known.holders, known.id);
@@ -631,49 +728,6 @@ fn not_after(clock: u64, time: u64) -> u64 {
     time.min(clock)
 }
 
-/// R13: the token, then the identifiers by priority, then whether there is one.
-fn valid(entry: &Entry, option: InvalidIdentifier) -> Result<Valid, Refusal> {
-    let token = entry.token.as_deref().unwrap_or_default();
-    let token = Token::parse(token)?.as_str().to_owned();
-    let given = &entry.given;
-    let mut names = Names::default();
-    let mut faults = Vec::new();
-    if let Some(id) = given.contact_id {
-        match ContactId::try_from(id) {
-            Ok(id) => names.contact_id = Some(id.value()),
-            Err(error) => faults.push((IdentifierKind::ContactId, error)),
-        }
-    }
-    if let Some(text) = not_blank(&given.external) {
-        match ExternalId::parse(text) {
-            Ok(id) => names.external = Some(id.as_str().to_owned()),
-            Err(error) => faults.push((IdentifierKind::ExternalCustomerId, error)),
-        }
-    }
-    if let Some(text) = not_blank(&given.phone) {
-        match Phone::parse(text) {
-            Ok(phone) => names.phone = Some(phone.as_u64()),
-            Err(error) => faults.push((IdentifierKind::Phone, error)),
-        }
-    }
-    if let Some(text) = not_blank(&given.email) {
-        match Email::parse(text) {
-            Ok(email) => names.email = Some(email.as_str().to_owned()),
-            Err(error) => faults.push((IdentifierKind::Email, error)),
-        }
-    }
-    let refuses = option == InvalidIdentifier::Refuse || names == Names::default();
-    match faults.first() {
-        Some((_, error)) if refuses => Err(error.clone().into()),
-        None if names == Names::default() => Err(Refusal::NoIdentifier),
-        _ => Ok(Valid {
-            token,
-            names,
-            ignored: faults.iter().map(|(kind, _)| *kind).collect(),
-        }),
-    }
-}
-
 /// The white space of RULES section 2.
 fn is_white_space(c: char) -> bool {
     "\t\n\u{B}\u{C}\r \u{85}\u{A0}\u{1680}\u{2000}\u{2001}\u{2002}\u{2003}\u{2004}\u{2005}\u{2006}\
@@ -687,16 +741,104 @@ fn not_blank(text: &Option<String>) -> Option<&str> {
     text.as_deref().filter(|text| !is_blank(text))
 }
 
-/// R32.
-fn is_forbidden(reason: Option<&str>, without_reason: FailedWithoutReason) -> bool {
-    let reason = reason.unwrap_or_default().trim_matches(is_white_space);
-    let reason = reason.to_ascii_lowercase();
-    if reason.is_empty() {
-        return without_reason == FailedWithoutReason::Remove;
+/// The placeholders of R3, but for those of nothing but `0` and `-`.
+const PLACEHOLDERS: &str =
+    "null|undefined|none|nil|nan|n/a|na|unknown|anonymous|guest|[object object]|true|false|0|-1";
+
+/// The gone phrases of R32, in lower case.
+const GONE: [&str; 5] = [
+    "bot was blocked by the user",
+    "user is deactivated",
+    "bot was kicked",
+    "user_is_blocked",
+    "input_user_deactivated",
+];
+
+impl Model {
+    /// R13: the token, then the identifiers by priority, then whether there is one.
+    fn valid(&self, entry: &Entry, option: InvalidIdentifier) -> Result<Valid, Refusal> {
+        let token = entry.token.as_deref().unwrap_or_default();
+        let token = Token::parse(token)?.as_str().to_owned();
+        if self.is_placeholder(&token) {
+            return Err(Refusal::Field(Field::Token, Fault::Placeholder));
+        }
+        let given = &entry.given;
+        let mut names = Names::default();
+        let mut faults: Vec<(IdentifierKind, Refusal)> = Vec::new();
+        if let Some(id) = given.contact_id {
+            match ContactId::try_from(id) {
+                Ok(id) => names.contact_id = Some(id.value()),
+                Err(error) => faults.push((IdentifierKind::ContactId, error.into())),
+            }
+        }
+        if let Some(text) = not_blank(&given.external) {
+            match self.external(text) {
+                Ok(id) => names.external = Some(id),
+                Err(error) => faults.push((IdentifierKind::ExternalCustomerId, error)),
+            }
+        }
+        if let Some(text) = not_blank(&given.phone) {
+            match Phone::parse(text) {
+                Ok(phone) => names.phone = Some(phone.as_u64()),
+                Err(error) => faults.push((IdentifierKind::Phone, error.into())),
+            }
+        }
+        if let Some(text) = not_blank(&given.email) {
+            match Email::parse(text) {
+                Ok(email) => names.email = Some(email.as_str().to_owned()),
+                Err(error) => faults.push((IdentifierKind::Email, error.into())),
+            }
+        }
+        let refuses = option == InvalidIdentifier::Refuse || names == Names::default();
+        match faults.first() {
+            Some((_, error)) if refuses => Err(error.clone()),
+            None if names == Names::default() => Err(Refusal::NoIdentifier),
+            _ => Ok(Valid {
+                token,
+                names,
+                ignored: faults.iter().map(|(kind, _)| *kind).collect(),
+            }),
+        }
     }
-    match reason.strip_prefix("forbidden") {
-        Some(rest) => !rest.starts_with(char::is_alphabetic),
-        None => reason == "403",
+
+    /// R3: an external id that a request may give.
+    fn external(&self, text: &str) -> Result<String, Refusal> {
+        let id = ExternalCustomerId::parse(text)?.as_str().to_owned();
+        if self.is_placeholder(&id) {
+            return Err(Refusal::Field(
+                Field::ExternalCustomerId,
+                Fault::Placeholder,
+            ));
+        }
+        Ok(id)
+    }
+
+    /// R3.
+    fn is_placeholder(&self, text: &str) -> bool {
+        let text = text.trim_matches(is_white_space).to_ascii_lowercase();
+        let named = PLACEHOLDERS.split('|').any(|word| word == text);
+        self.settings.placeholders && (named || text.trim_matches(['0', '-']).is_empty())
+    }
+
+    /// R32.
+    fn is_forbidden(&self, reason: Option<&str>, without_reason: FailedWithoutReason) -> bool {
+        let reason = reason.unwrap_or_default().trim_matches(is_white_space);
+        let reason = reason.to_ascii_lowercase();
+        if reason.is_empty() {
+            return without_reason == FailedWithoutReason::Remove;
+        }
+        let in_a_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+        let holds = |words: &str| {
+            reason.match_indices(words).any(|(place, _)| {
+                let before = reason[..place].chars().next_back();
+                let after = reason[place + words.len()..].chars().next();
+                !in_a_word(before) && !in_a_word(after)
+            })
+        };
+        let code = reason.strip_prefix("403");
+        code.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+            || holds("forbidden")
+            || self.settings.gone_phrases && GONE.iter().any(|phrase| holds(phrase))
     }
 }
 
@@ -705,6 +847,14 @@ fn within(limit: Limit, actual: usize, most: usize) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::Limit(limit, actual as u64, most as u64))
+}
+
+/// A limit that refuses the whole request.
+fn of_request(refusal: Refusal) -> Refused {
+    match refusal {
+        Refusal::Limit(limit, actual, most) => Refused::Limit(limit, actual, most),
+        other => Refused::Entry(0, other),
+    }
 }
 
 /// Puts `row` in the place of the one with its id, or at the end.
@@ -719,4 +869,9 @@ impl From<contact_store::FieldError> for Refusal {
     fn from(error: contact_store::FieldError) -> Self {
         Refusal::Field(error.field(), error.fault().clone())
     }
+}
+
+/// The subscriber id with this number, from 1 on, of a connection of an app.
+fn subscriber_id(connection: usize, number: u64) -> u64 {
+    (connection as u64) << 40 | number
 }

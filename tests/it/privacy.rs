@@ -14,11 +14,12 @@ use std::env;
 use std::process::Command;
 
 use contact_store::{
-    AccessKey, AddTokens, AppId, AppName, BatchMode, Check, ConnectApp, ContactId, ContactStore,
-    Create, Email, ExternalId, FailedWithoutReason, GivenIdentifiers, IdentifierKind,
-    InvalidIdentifier, MatchPolicy, MessageId, Options, Ownership, Phone, RecordReports,
-    RemoveToken, Report, Status, SubscriberId, SystemClock, Timestamp, Token, TokenEntry,
-    TokenPlace, UnknownContactId, WhenFull, wire,
+    AccessKey, AddTokens, Advice, AppId, AppName, Backoff, BatchMode, Check, ConnectApp, ContactId,
+    ContactStore, Create, Email, Error, ExternalCustomerId, FailedWithoutReason, GivenIdentifiers,
+    GonePhrases, IdentifierKind, InvalidIdentifier, ManualClock, MatchPolicy, MessageId, Options,
+    Ownership, Phone, PhoneMark, Placeholders, RecordReports, RemoveToken, RenameToken, Reopening,
+    Report, Status, SubscriberId, SystemClock, Timestamp, Token, TokenEntry, TokenPlace,
+    UnknownContactId, UpsertMode, WhenFull, wire,
 };
 
 use crate::layering::source::{Source, all};
@@ -55,7 +56,7 @@ fn entry() -> TokenEntry {
 fn report() -> Report {
     Report::new(Status::Failed)
         .token(token("first"))
-        .reason(format!("not forbidden: {WORD}"))
+        .reason(format!("timeout: {WORD}"))
         .message(token("message"))
 }
 
@@ -74,7 +75,7 @@ fn fill(store: &ContactStore) {
 fn values(shown: &mut Shown) {
     shown.displayed(&id(1));
     shown.value(&Token::parse(token("first")).unwrap());
-    shown.value(&ExternalId::parse(&external_id()).unwrap());
+    shown.value(&ExternalCustomerId::parse(&external_id()).unwrap());
     shown.value(&Phone::parse(&phone()).unwrap());
     shown.value(&Email::parse(&email()).unwrap());
     shown.value(&MessageId::parse(token("message")).unwrap());
@@ -96,9 +97,11 @@ fn values(shown: &mut Shown) {
 
     let (mut options, _) = options();
     shown.value(&options.limits);
+    shown.value(&*options);
     options.clock = std::sync::Arc::new(SystemClock);
     shown.value(&options);
     shown.value(&SystemClock);
+    shown.value(&ManualClock::default());
     shown.value(&Timestamp::from_millis(1));
     shown.value(&(Create::Never));
     shown.value(&Check::Always);
@@ -109,6 +112,15 @@ fn values(shown: &mut Shown) {
     shown.value(&Ownership::Shared);
     shown.value(&BatchMode::PerEntry);
     shown.value(&FailedWithoutReason::Keep);
+    shown.value(&GonePhrases::default());
+    shown.value(&Placeholders::default());
+    PhoneMark::ALL.iter().for_each(|mark| shown.value(mark));
+    shown.value(&UpsertMode::UpdateOnly);
+    shown.value(&Advice::Stop);
+    shown.value(&store.stats().unwrap().group_sizes);
+    shown.value(&Backoff::default());
+    shown.value(&store.keep_open(Backoff::default(), |_| {}).unwrap());
+    shown.value(&Reopening::Failed(Error::NeedsReopen));
     shown.value(&Options::default());
 }
 
@@ -131,7 +143,17 @@ fn requests(shown: &mut Shown, store: &ContactStore) {
     shown.value(&added);
     shown.displayed(&added.sequence);
     shown.value(&added.outcome);
-    shown.value(&added.outcome.applied);
+    shown.value(&added.outcome.in_force);
+    shown.value(&added.outcome.entries);
+    let two = added.outcome.entries.clone().into_single().unwrap_err();
+    shown.displayed(&two);
+    let page = store
+        .snapshot()
+        .unwrap()
+        .contacts_of(APP, None, 10)
+        .unwrap();
+    assert_eq!(page.contacts.len(), 1);
+    shown.value(&page);
     shown.json(&wire::tokens_added(&added.outcome));
     for entry in &added.outcome.entries {
         let added = entry.as_ref().unwrap();
@@ -153,6 +175,12 @@ fn requests(shown: &mut Shown, store: &ContactStore) {
     let removed = store.remove_token(remove).wait().unwrap();
     shown.value(&removed.outcome);
     shown.json(&wire::token_removed(&removed.outcome));
+    let [old, new] = ["old", "new"].map(|name| Token::parse(token(name)).unwrap());
+    let rename = RenameToken::new(APP, old, new);
+    shown.value(&rename);
+    let renamed = store.rename_token(rename).wait().unwrap();
+    shown.value(&renamed.outcome);
+    shown.json(&wire::token_renamed(&renamed.outcome));
     let erased = store.erase(ContactId::new(99).unwrap()).wait().unwrap();
     shown.value(&erased.outcome);
     let before = Timestamp::from_millis(1);

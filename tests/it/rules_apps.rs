@@ -2,13 +2,14 @@
 
 use contact_store::{
     AccessKey, AddTokens, AppId, AppName, ConnectApp, ContactStore, Error, Fault, Field,
-    FieldError, NotAUuid, RecordReports, RemoveToken, Report, ReportOutcome, Status, SubscriberId,
-    Token, TokenEntry,
+    FieldError, RecordReports, RemoveToken, Report, ReportOutcome, Status, Token, TokenEntry,
 };
 
 use crate::support::script::script;
 use crate::support::watched_disk::WatchedDisk;
-use crate::support::{APP, OTHER_APP, add, assert_sound, at, connect, id, options, store};
+use crate::support::{
+    APP, OTHER_APP, add, assert_sound, at, connect, id, options, store, subscriber,
+};
 
 fn name(text: &str) -> AppName {
     AppName::parse(text).unwrap()
@@ -28,7 +29,7 @@ fn r11_connecting_again_replaces_what_is_given() {
               | B \"Second bot\" since 1000 subscribers 0 contacts 0 failed 0 host 0
               | C \"Shop bot\" since 2000 subscribers 0 contacts 0 failed 0 host 0
         key C => k1
-        add C : t ext=c1 => 1 created added #1
+        add C : t ext=c1 => 1 created added #3.1
         clock 3000
         // The same again changes nothing: R47 is checked behind every line.
         connect C name=\"Shop bot\" key=k1 => C
@@ -89,17 +90,18 @@ fn r11_every_text_form_of_a_uuid_is_taken_and_one_given_back() {
         "6f9619ff-8b86-d011-b42d-00cf4fc964fg",
         "6f9619ff-8b86-d011-b42d-00cf4fc964ff0",
     ] {
-        assert_eq!(AppId::parse(text), Err(NotAUuid), "{text}");
+        refused(AppId::parse(text), Field::AppId, &Fault::NotAUuid);
     }
+}
+
+#[track_caller]
+fn refused<T>(parsed: Result<T, FieldError>, field: Field, fault: &Fault) {
+    let error = parsed.err().expect("a refusal");
+    assert_eq!((error.field(), error.fault()), (field, fault));
 }
 
 #[test]
 fn r11_names_and_keys_have_their_bounds() {
-    #[track_caller]
-    fn refused<T>(parsed: Result<T, FieldError>, field: Field, fault: &Fault) {
-        let error = parsed.err().expect("a refusal");
-        assert_eq!((error.field(), error.fault()), (field, fault));
-    }
     assert_eq!(name(&"ї".repeat(128)).as_str().len(), 256);
     assert_eq!(key(&"k".repeat(4_096)).reveal().len(), 4_096);
     assert_eq!(name(" Kept as it is ").as_str(), " Kept as it is ");
@@ -127,7 +129,7 @@ fn r11_a_disconnected_app_is_unknown_at_once() {
         "
         connect A name=\"First bot\" key=k => A
         add A : t ext=c1 | u ext=c1 | t ext=c2 => 1 created added #1 | 1 by ext added #2 | 2 created added #1 also=1
-        add B : t ext=c1                 => 1 by ext added #3
+        add B : t ext=c1                 => 1 by ext added #2.1
         report A : t SENT msg=m          => recorded
         disconnect A                     => done
         // In requests.
@@ -144,7 +146,7 @@ fn r11_a_disconnected_app_is_unknown_at_once() {
         messages A                       => error UnknownApp A
         key A                            => error UnknownApp A
         // On cards and in look-ups.
-        card 1 => 1 ext=c1 created 1000 via A [B:t#3@1000]
+        card 1 => 1 ext=c1 created 1000 via A [B:t#2.1@1000]
         card 2 => 2 ext=c2 created 1000 via A []
         subscriber A t                   => error UnknownApp A
         subscriber #1                    => none
@@ -183,7 +185,7 @@ fn r11_a_disconnected_app_is_unknown_before_anything_is_swept() {
     let ids = |apps: Vec<contact_store::App>| apps.iter().map(|app| app.id).collect::<Vec<_>>();
     assert_eq!(ids(now.apps().unwrap()), [OTHER_APP]);
     assert_eq!(now.contact(id(7)).unwrap().unwrap().tokens, []);
-    for subscriber in [1, 2].map(SubscriberId::new) {
+    for subscriber in [1, 2].map(subscriber) {
         assert_eq!(now.subscriber(subscriber).unwrap(), None);
     }
     let token = Token::parse("t").unwrap();
@@ -216,11 +218,11 @@ fn r11_connecting_a_disconnected_app_starts_empty() {
         apps => A \"Again\" since 2000 subscribers 0 contacts 0 failed 0 host 0
               | B \"Second bot\" since 1000 subscribers 0 contacts 0 failed 0 host 0
         report A : #2 SENT     => unknown
-        add A : t ext=c1       => 1 by ext added #3
-        card 1 => 1 ext=c1 created 1000 via A [A:t#3@2000]
+        add A : t ext=c1       => 1 by ext added #3.1
+        card 1 => 1 ext=c1 created 1000 via A [A:t#3.1@2000]
         disconnect A           => done
         connect A              => A
-        add A : t ext=c2       => 2 created added #4
+        add A : t ext=c2       => 2 created added #4.1
         apps => A \"Bot\" since 2000 subscribers 1 contacts 1 failed 0 host 0
               | B \"Second bot\" since 1000 subscribers 0 contacts 0 failed 0 host 0
     ",
@@ -360,7 +362,7 @@ fn r11_an_app_that_is_connected_again_is_not_swept() {
     let disconnected = store.disconnect_app(APP);
     let refused = store.add_tokens(AddTokens::new(APP).entry(TokenEntry::new("t1").contact_id(7)));
     let again = store.connect_app(ConnectApp::new(name("Again")).id(APP));
-    let old = Report::new(Status::Failed).subscriber(SubscriberId::new(1));
+    let old = Report::new(Status::Failed).subscriber(subscriber(1));
     let reported = store.record_reports(RecordReports::new(APP).report(old));
     let token = Token::parse("t1").unwrap();
     let removed = store.remove_token(RemoveToken::of_all(APP, token));
@@ -393,7 +395,8 @@ fn r11_an_app_that_is_connected_again_is_not_swept() {
             .map(|held| (held.token.as_str(), held.subscriber.value()))
             .collect();
         assert_eq!(held, [("t2", subscribers[0]), ("t3", subscribers[1])]);
-        assert_eq!(subscribers, [4, 5], "new ones");
+        let new_ones = [3 << 40 | 1, 3 << 40 | 2];
+        assert_eq!(subscribers, new_ones, "of the third connection");
         one_step(&store);
         assert_sound(&store);
     }
@@ -429,7 +432,7 @@ fn r37_apps_are_listed_with_exact_counts() {
         apps => A \"First bot\" since 1000 subscribers 2 contacts 1 failed 0 host 1
               | B \"Second bot\" since 1000 subscribers 0 contacts 0 failed 0 host 0
         report A : t2 FAILED => removed from 3
-        add B : t2 ext=c3 => 3 by ext added #4
+        add B : t2 ext=c3 => 3 by ext added #2.1
         apps => A \"First bot\" since 1000 subscribers 1 contacts 1 failed 1 host 1
               | B \"Second bot\" since 1000 subscribers 1 contacts 1 failed 0 host 0
         erase 3 => true

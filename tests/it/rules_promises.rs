@@ -20,7 +20,9 @@ use contact_store::{
 };
 
 use crate::support::watched_disk::WatchedDisk;
-use crate::support::{APP, OTHER_APP, add, assert_sound, connect, find, id, options, store};
+use crate::support::{
+    APP, OTHER_APP, add, assert_sound, connect, find, id, options, store, subscriber,
+};
 
 /// A store with both apps on a disk that can be held, and how often a commit makes that disk
 /// durable.
@@ -210,7 +212,7 @@ fn r48_requests_of_one_commit_stay_independent() {
     match &partly.outcome.entries[..] {
         // It sees what the good one of its own group wrote.
         [Ok(added), Err(EntryError::NoIdentifier)] => {
-            assert_eq!((added.contact, added.subscriber.value()), (id(2), 4));
+            assert_eq!((added.contact, added.subscriber), (id(2), subscriber(4)));
         }
         other => panic!("{other:?}"),
     }
@@ -260,11 +262,11 @@ fn r49_closing_answers_everyone_and_then_everything_is_closed() {
     }
     let given = GivenIdentifiers::new().contact_id(1).parse().unwrap();
     let token = contact_store::Token::parse("first").unwrap();
-    let subscriber = contact_store::SubscriberId::new(1);
+    let first = subscriber(1);
     let reads: [Result<(), Error>; 10] = [
         snapshot.find(&given, MatchPolicy::Cascade).map(drop),
         snapshot.contact(id(1)).map(drop),
-        snapshot.subscriber(subscriber).map(drop),
+        snapshot.subscriber(first).map(drop),
         snapshot.subscriber_by_token(APP, &token).map(drop),
         snapshot.explain(&given).map(drop),
         snapshot.apps().map(drop),

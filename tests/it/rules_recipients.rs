@@ -1,18 +1,18 @@
 //! Recipients and the request to send, clause by clause: R39, R40.
 
-use contact_store::{Limits, Recipient, SubscriberId, TokenEntry, wire};
+use contact_store::{Limits, Recipient, TokenEntry, wire};
 
 use crate::support::script::{app, script};
-use crate::support::{APP, add, id, store};
+use crate::support::{APP, add, id, store, subscriber};
 
 #[test]
 fn r39_a_recipient_is_a_subscriber() {
     script(
         "
         add A : t1 phone=380500000001 => 1 created added #1
-        add B : t1 phone=380500000001 => 1 by phone added #2
+        add B : t1 phone=380500000001 => 1 by phone added #2.1
         resolve sub=#1                => A:t1 #1 of 1
-        resolve sub=#2                => B:t1 #2 of 1
+        resolve sub=#2.1                => B:t1 #2.1 of 1
         resolve sub=#3                => error UnknownSubscriber #3
         resolve sub=#0                => error UnknownSubscriber #0
     ",
@@ -24,7 +24,7 @@ fn r39_with_a_subscriber_the_app_and_the_number_are_ignored() {
     script(
         "
         add A : t1 phone=380500000001            => 1 created added #1
-        add B : t2 phone=380500000002            => 2 created added #2
+        add B : t2 phone=380500000002            => 2 created added #2.1
         resolve sub=#1 app=B                     => A:t1 #1 of 1
         resolve sub=#1 number=380500000002       => A:t1 #1 of 1
         resolve sub=#1 app=B number=380500000002 => A:t1 #1 of 1
@@ -43,21 +43,21 @@ fn r39_an_app_with_a_number_is_each_token_of_that_contact_in_that_app() {
     script(
         r#"
         add A : t2 phone=380500000001 email=a@example.com => 1 created added #1
-        add B : t0 phone=380500000001                     => 1 by phone added #2
-        add A : t1 email=a@example.com                    => 1 by email added #3
-        add A : t3 phone=380500000002                     => 2 created added #4
+        add B : t0 phone=380500000001                     => 1 by phone added #2.1
+        add A : t1 email=a@example.com                    => 1 by email added #2
+        add A : t3 phone=380500000002                     => 2 created added #3
         // In the order added.
-        resolve app=A number=380500000001                 => A:t2 #1 of 1 | A:t1 #3 of 1
-        resolve app=B number=380500000001                 => B:t0 #2 of 1
-        resolve app=A number=380500000002                 => A:t3 #4 of 2
+        resolve app=A number=380500000001                 => A:t2 #1 of 1 | A:t1 #2 of 1
+        resolve app=B number=380500000001                 => B:t0 #2.1 of 1
+        resolve app=A number=380500000002                 => A:t3 #3 of 2
         // In any form that R4 reads.
-        resolve app=A number="+380 (50) 000-00-02"        => A:t3 #4 of 2
-        resolve app=A number=00380500000002               => A:t3 #4 of 2
+        resolve app=A number="+380 (50) 000-00-02"        => A:t3 #3 of 2
+        resolve app=A number=00380500000002               => A:t3 #3 of 2
         // A token that moved has a new place.
         add A : t2 phone=380500000002                     => 2 by phone added #1 also=1
         add A ownership=exclusive : t2 phone=380500000001 => 1 by phone moved from 2 #1
-        resolve app=A number=380500000001                 => A:t1 #3 of 1 | A:t2 #1 of 1
-        resolve app=A number=380500000002                 => A:t3 #4 of 2
+        resolve app=A number=380500000001                 => A:t1 #2 of 1 | A:t2 #1 of 1
+        resolve app=A number=380500000002                 => A:t3 #3 of 2
     "#,
     );
 }
@@ -87,7 +87,7 @@ fn r39_an_unknown_app_an_unknown_contact_and_one_without_a_token_are_three_error
     script(
         "
         add A : t1 phone=380500000001     => 1 created added #1
-        add B : t2 phone=380500000002     => 2 created added #2
+        add B : t2 phone=380500000002     => 2 created added #2.1
         upsert phone : phone=380500000003 => 3 created
         resolve app=C number=380500000001 => error UnknownApp C
         resolve app=C number=380500000009 => error UnknownApp C
@@ -105,24 +105,24 @@ fn r39_a_token_that_is_gone_is_no_address() {
         "
         add A : t1 phone=380500000001 | t2 phone=380500000001 | t3 phone=380500000001
             => 1 created added #1 | 1 by phone added #2 | 1 by phone added #3
-        add B : t4 phone=380500000001     => 1 by phone added #4
+        add B : t4 phone=380500000001     => 1 by phone added #2.1
         report A : t1 FAILED              => removed from 1
         resolve app=A number=380500000001 => A:t2 #2 of 1 | A:t3 #3 of 1
         resolve sub=#1                    => error UnknownSubscriber #1
         remove A t2                       => from 1
         resolve app=A number=380500000001 => A:t3 #3 of 1
         // R35: added again, it is another subscriber, and the last.
-        add A : t1 phone=380500000001     => 1 by phone added #5
-        resolve app=A number=380500000001 => A:t3 #3 of 1 | A:t1 #5 of 1
+        add A : t1 phone=380500000001     => 1 by phone added #4
+        resolve app=A number=380500000001 => A:t3 #3 of 1 | A:t1 #4 of 1
         disconnect A                      => done
         resolve app=A number=380500000001 => error UnknownApp A
         resolve sub=#3                    => error UnknownSubscriber #3
         connect A                         => A
         resolve app=A number=380500000001 => error NoToken 1 A
-        resolve app=B number=380500000001 => B:t4 #4 of 1
+        resolve app=B number=380500000001 => B:t4 #2.1 of 1
         erase 1                           => true
         resolve app=B number=380500000001 => error UnknownContact
-        resolve sub=#4                    => error UnknownSubscriber #4
+        resolve sub=#2.1                    => error UnknownSubscriber #2.1
     ",
     );
 }
@@ -192,7 +192,7 @@ fn r40_a_send_request_is_read_and_its_recipient_resolved() {
     assert_eq!((address.app, address.token.as_str()), (app("A"), "chat-1"));
     assert_eq!(
         (address.subscriber, address.contact),
-        (SubscriberId::new(1), id(1))
+        (subscriber(1), id(1))
     );
     // And the same by the subscriber that the address names.
     let again = now

@@ -1,12 +1,12 @@
 //! Delivery reports, and what else takes tokens off cards: R30 to R36, R44, R45.
 
 use contact_store::{
-    FailedWithoutReason, MessageId, MessageTally, RecordReports, Report, ReportOutcome, Status,
-    TokenEntry,
+    FailedWithoutReason, GonePhrases, MessageId, MessageTally, RecordReports, Report,
+    ReportOutcome, Status, TokenEntry,
 };
 
 use crate::support::script::{script, script_with};
-use crate::support::{APP, add, assert_sound, at, report, store, store_with};
+use crate::support::{APP, add, assert_sound, at, id, report, store, store_with};
 
 #[test]
 fn r30_statuses_are_counted_per_subscriber() {
@@ -28,7 +28,7 @@ fn r30_statuses_are_counted_per_message() {
     script(
         "
         add A : t ext=c1 | u ext=c2 => 1 created added #1 | 2 created added #2
-        add B : t ext=c1            => 1 by ext added #3
+        add B : t ext=c1            => 1 by ext added #2.1
         report A : t SENT msg=m1 at=100 | u SENT msg=m1 at=300 | t CLICKED msg=m1 at=200 | t SENT msg=M1
             => recorded | recorded | recorded | recorded
         report B : t SENT msg=m1 at=50 => recorded
@@ -53,7 +53,7 @@ fn r30_old_tallies_are_forgotten() {
     script(
         "
         add A : t ext=c1 => 1 created added #1
-        add B : t ext=c1 => 1 by ext added #2
+        add B : t ext=c1 => 1 by ext added #2.1
         report A : t SENT msg=m1 at=100 | t SENT msg=m2 at=200 | t SENT msg=m3 at=300 | t SENT msg=m1 at=250
             => recorded | recorded | recorded | recorded
         report B : t SENT msg=m1 at=100 => recorded
@@ -106,15 +106,15 @@ fn r31_failed_with_forbidden_removes_the_subscriber_from_every_card() {
         "
         add A : t phone=380500000001 | t phone=380500000002 | u phone=380500000002
             => 1 created added #1 | 2 created added #1 also=1 | 2 by phone added #2
-        add B : t phone=380500000001 => 1 by phone added #3
+        add B : t phone=380500000001 => 1 by phone added #2.1
         report A : t FAILED reason=Forbidden => removed from 1,2
         // Only that app's token; the contacts stay with the rest, even with nothing.
-        card 1 => 1 phone=380500000001 created 1000 via A [B:t#3@1000]
+        card 1 => 1 phone=380500000001 created 1000 via A [B:t#2.1@1000]
         card 2 => 2 phone=380500000002 created 1000 via A [A:u#2@1000]
         subscriber A t => none
         subscriber #1  => none
         subscribers A  => #2 A:u of 2 registered 1000 sent 0 failed 0 clicked 0 last -
-        report B : #3 FAILED => removed from 1
+        report B : #2.1 FAILED => removed from 1
         card 1 => 1 phone=380500000001 created 1000 via A []
         find phone=380500000001 => 1 by phone
         apps => A \"First bot\" since 1000 subscribers 1 contacts 1 failed 1 host 0
@@ -156,8 +156,10 @@ fn r32_which_reasons_mean_forbidden() {
         (Some("Forbidden"), true),
         (Some("Forbidden: bot was blocked by the user"), true),
         (Some("forbidden"), true),
-        (Some("FORBIDDEN_BY_USER"), true),
-        (Some("Forbidden403"), true),
+        (Some("FORBIDDEN: whatever"), true),
+        (Some("FORBIDDEN_BY_USER"), false),
+        (Some("CHAT_WRITE_FORBIDDEN"), false),
+        (Some("Forbidden403"), false),
         (Some("  forbidden \t"), true),
         (Some("\u{A0}Forbidden\u{3000}"), true),
         (Some("403"), true),
@@ -166,10 +168,26 @@ fn r32_which_reasons_mean_forbidden() {
         (Some("forbiddenё"), false),
         (Some("forbidde"), false),
         (Some("Forbıdden"), false),
-        (Some("is forbidden"), false),
+        (Some("is forbidden"), true),
         (Some("4030"), false),
-        (Some("403 Forbidden"), false),
+        (Some("403 Forbidden"), true),
+        (Some("403: Forbidden: bot was blocked by the user"), true),
+        (Some("[403] Forbidden"), true),
+        (
+            Some("ETELEGRAM: 403 Forbidden: the group chat was deleted"),
+            true,
+        ),
+        (Some("403 whatever"), true),
         (Some("error 403"), false),
+        (Some("retry after 403"), false),
+        // The gone phrases, as they start.
+        (Some("api error: Bot was blocked by the user (401)"), true),
+        (Some("user is deactivated"), true),
+        (Some("bot was kicked from the group chat"), true),
+        (Some("Bad Request: USER_IS_BLOCKED"), true),
+        (Some("INPUT_USER_DEACTIVATED"), true),
+        (Some("USER_IS_BLOCKED_TODAY"), false),
+        (Some("NotRegistered"), false),
         (Some("Bad Request: chat not found"), false),
         (Some("429"), false),
         (Some("-"), false),
@@ -194,6 +212,39 @@ fn r32_which_reasons_mean_forbidden() {
             ReportOutcome::Recorded
         };
         assert_eq!(report(&store, failed), expected, "{reason:?}");
+    }
+}
+
+#[test]
+fn r32_the_host_names_the_gone_phrases_for_the_store_or_for_a_request() {
+    let gone = GonePhrases::none().phrase("NotRegistered").phrase("410");
+    let failed = |reason: &str| Report::new(Status::Failed).token("t").reason(reason);
+    let rows = [
+        ("NotRegistered", true),
+        ("Error 410 (Gone)", true),
+        ("4100", false),
+        ("USER_IS_BLOCKED", false),
+        ("Forbidden", true),
+    ];
+    for (reason, removes) in rows {
+        // As the store was opened.
+        let (store, _) = store_with(|options| options.gone_phrases = gone.clone());
+        add(&store, TokenEntry::new("t").contact_id(1));
+        let removed = ReportOutcome::Removed { from: vec![id(1)] };
+        let expected = if removes {
+            removed
+        } else {
+            ReportOutcome::Recorded
+        };
+        assert_eq!(report(&store, failed(reason)), expected, "{reason}");
+        // As the request says.
+        let (store, _) = store_with(|_| {});
+        add(&store, TokenEntry::new("t").contact_id(1));
+        let request = RecordReports::new(APP)
+            .report(failed(reason))
+            .gone_phrases(gone.clone());
+        let outcome = store.record_reports(request).wait().unwrap().outcome;
+        assert_eq!(outcome, [Ok(expected)], "{reason}");
     }
 }
 
@@ -273,7 +324,7 @@ fn r35_a_removed_token_that_comes_back_is_a_new_subscriber() {
         add A : t ext=c1 => 2 created added #4
         disconnect A     => done
         connect A        => A
-        add A : t ext=c1 => 2 by ext added #5
+        add A : t ext=c1 => 2 by ext added #3.1
     ",
     );
 }
@@ -283,9 +334,9 @@ fn r36_reports_come_in_batches() {
     script(
         "
         add A : t ext=c1 => 1 created added #1
-        add B : x ext=c1 => 1 by ext added #2
+        add B : x ext=c1 => 1 by ext added #2.1
         // In order, each seeing the ones before it.
-        report A : t SENT | t FAILED | t SENT | SENT | t #1 SENT | #2 SENT | \"\" SENT | t SENT msg=
+        report A : t SENT | t FAILED | t SENT | SENT | t #1 SENT | #2.1 SENT | \"\" SENT | t SENT msg=
             => recorded
              | removed from 1
              | unknown
@@ -294,16 +345,16 @@ fn r36_reports_come_in_batches() {
              | unknown
              | refused token Blank
              | refused messageId Blank
-        subscriber #2 => #2 B:x of 1 registered 1000 sent 0 failed 0 clicked 0 last -
+        subscriber #2.1 => #2.1 B:x of 1 registered 1000 sent 0 failed 0 clicked 0 last -
         // All or nothing.
-        add A : t ext=c1 => 1 by ext added #3
+        add A : t ext=c1 => 1 by ext added #2
         report A mode=all : t SENT msg=m | t FAILED | SENT => error EntryRefused 2: OneOfTokenAndSubscriber
         report A mode=all : t SENT | #9 SENT               => recorded | unknown
         // Repeating counts again.
         report A : t SENT msg=m => recorded
         report A : t SENT msg=m => recorded
         messages A => m sent 2 failed 0 clicked 0 last 1000
-        subscriber #3 => #3 A:t of 1 registered 1000 sent 3 failed 0 clicked 0 last SENT@1000
+        subscriber #2 => #2 A:t of 1 registered 1000 sent 3 failed 0 clicked 0 last SENT@1000
     ",
     );
 }
@@ -348,7 +399,7 @@ fn r44_erasing_frees_the_identifiers_and_takes_the_tokens_along() {
         "
         add A : t ext=c1 phone=380500000001 email=e1@example.com => 1 created added #1
         add A : t phone=380500000002 | u ext=c1 => 2 created added #1 also=1 | 1 by ext added #2
-        add B : x ext=c1 => 1 by ext added #3
+        add B : x ext=c1 => 1 by ext added #2.1
         erase 1 => true
         card 1  => none
         // A subscriber that another contact holds stays, without this one.
@@ -360,8 +411,8 @@ fn r44_erasing_frees_the_identifiers_and_takes_the_tokens_along() {
               | B \"Second bot\" since 1000 subscribers 0 contacts 0 failed 0 host 0
         find ext=c1 phone=380500000001 email=e1@example.com => none
         // The values name somebody else from now on.
-        add A : v ext=c1 => 3 created added #4
-        add A : w phone=380500000001 => 4 created added #5
+        add A : v ext=c1 => 3 created added #3
+        add A : w phone=380500000001 => 4 created added #4
         // Unknown, erased and never seen: no error.
         erase 1 => false
         erase 77 => false
@@ -378,7 +429,7 @@ fn r45_the_host_takes_a_token_off_one_card_or_all() {
         "
         add A : t ext=c1 | t ext=c2 | t ext=c3 => 1 created added #1
              | 2 created added #1 also=1 | 3 created added #1 also=1,2
-        add B : t ext=c1   => 1 by ext added #2
+        add B : t ext=c1   => 1 by ext added #2.1
         remove A t of=2    => from 2
         subscriber A t     => #1 A:t of 1,3 registered 1000 sent 0 failed 0 clicked 0 last -
         card 2             => 2 ext=c2 created 1000 via A []
@@ -391,7 +442,7 @@ fn r45_the_host_takes_a_token_off_one_card_or_all() {
         remove C t         => error UnknownApp C
         remove A t         => from 1,3
         subscriber A t     => none
-        card 1             => 1 ext=c1 created 1000 via A [B:t#2@1000]
+        card 1             => 1 ext=c1 created 1000 via A [B:t#2.1@1000]
         // Counted apart from FAILED.
         apps => A \"First bot\" since 1000 subscribers 0 contacts 0 failed 0 host 1
               | B \"Second bot\" since 1000 subscribers 1 contacts 1 failed 0 host 0
@@ -399,7 +450,7 @@ fn r45_the_host_takes_a_token_off_one_card_or_all() {
         apps => A \"First bot\" since 1000 subscribers 0 contacts 0 failed 0 host 1
               | B \"Second bot\" since 1000 subscribers 0 contacts 0 failed 0 host 1
         // R35 applies.
-        add A : t ext=c1   => 1 by ext added #3
+        add A : t ext=c1   => 1 by ext added #2
     ",
     );
 }

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use contact_store::{
     AddTokens, AppId, AppName, Clock, ConnectApp, ContactId, ContactStore, Error, Found,
-    GivenIdentifiers, MatchPolicy, Options, RecordReports, Report, ReportOutcome, Timestamp,
-    TokenAdded, TokenEntry,
+    GivenIdentifiers, MatchPolicy, Options, RecordReports, Report, ReportOutcome, SubscriberId,
+    Timestamp, TokenAdded, TokenEntry,
 };
 
 /// A clock that a test moves.
@@ -41,6 +41,11 @@ pub const OTHER_APP: AppId = AppId::from_u128(0xb);
 
 pub fn id(id: u64) -> ContactId {
     ContactId::new(id).unwrap()
+}
+
+/// The subscriber with this number, from 1 on, of the app that was connected first.
+pub fn subscriber(number: u64) -> SubscriberId {
+    SubscriberId::new(1 << 40 | number)
 }
 
 pub fn at(millis: u64) -> Timestamp {

@@ -9,9 +9,10 @@ mod updates;
 #[expect(dead_code, reason = "its `main` is not run here")]
 mod example;
 
-use contact_store::{AppId, ExternalId};
+use contact_store::{AppId, ExternalCustomerId};
 use example::action::{Action, action};
 use example::deep_link::DeepLinks;
+use example::update;
 use serde_json::{Value, json};
 
 /// The key of the recorded sample.
@@ -33,8 +34,8 @@ fn links_of(app: AppId) -> DeepLinks {
     DeepLinks::new(app, KEY).unwrap()
 }
 
-fn customer(id: &str) -> ExternalId {
-    ExternalId::parse(id).unwrap()
+fn customer(id: &str) -> ExternalCustomerId {
+    ExternalCustomerId::parse(id).unwrap()
 }
 
 /// A sound link to the customer's card.
@@ -106,6 +107,7 @@ fn without(mut update: Value, pointer: &str) -> Value {
 /// What an update asks for.
 #[track_caller]
 fn asks(update: Value) -> Action {
-    let update = serde_json::from_value(update).unwrap();
+    let mut updates = update::read(update.to_string().as_bytes()).unwrap();
+    let update = updates.remove(0).unwrap();
     action(&update, &links_of(SAMPLE_APP), NOW)
 }

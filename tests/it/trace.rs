@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use contact_store::{
     AccessKey, AddTokens, AppName, Check, ConnectApp, ContactStore, ContactUpdate, DedupeOn, Error,
-    RecordReports, RemoveToken, Report, Status, Token, TokenEntry, Upsert,
+    RecordReports, RemoveToken, RenameToken, Report, Status, Token, TokenEntry, Upsert,
 };
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -288,6 +288,8 @@ fn run_every_operation() {
     assert!(store.forget_messages(APP, at(5_000)).wait().is_ok());
     assert!(store.panic_while_deciding().wait().is_err());
     let token = Token::parse(token).unwrap();
+    let rename = RenameToken::new(APP, token.clone(), token.clone());
+    assert!(store.rename_token(rename).wait().is_ok());
     assert!(
         store
             .remove_token(RemoveToken::of_all(APP, token))

@@ -43,7 +43,7 @@ fn r46_to_r48_callers_are_answered_in_one_order_and_read_what_is_durable() {
 }
 
 fn count_shared(world: &World, met: &Cases) {
-    let (figures, needs_reopen) = world.writer.figures().unwrap();
+    let (figures, needs_reopen, _) = world.writer.figures().unwrap();
     assert!(!needs_reopen);
     // A request is counted before it is answered.
     let operations = figures.operations();

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{OpenError, StorageError};
-use crate::figures::Held;
+use crate::figures::{Held, MemoryHeld};
 use crate::sequence::SequenceNumber;
 use crate::sync::{Arc, Condvar, Mutex};
 
@@ -179,6 +179,10 @@ impl Snapshot {
         &self.directory
     }
 
+    pub(crate) fn memory(&self) -> MemoryHeld {
+        MemoryHeld::default()
+    }
+
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::SeqCst)
     }
@@ -265,6 +269,8 @@ impl From<Failure> for StorageError {
 pub(crate) struct Engine {
     disk: Arc<Disk>,
     broken: Arc<AtomicBool>,
+    /// Parts of the indexes that are not in memory yet.
+    to_fill: usize,
 }
 
 impl Engine {
@@ -272,6 +278,7 @@ impl Engine {
         let engine = Engine {
             disk: Arc::clone(disk),
             broken: Arc::default(),
+            to_fill: 2,
         };
         let snapshot = engine.snapshot();
         (engine, snapshot)
@@ -291,8 +298,19 @@ impl Engine {
         false
     }
 
+    pub(crate) fn has_to_fill_indexes(&self) -> bool {
+        self.to_fill > 0
+    }
+
+    pub(crate) fn fill_indexes(&mut self, now: &Snapshot) -> Result<Snapshot, StorageError> {
+        self.to_fill -= 1;
+        let snapshot = self.snapshot();
+        assert_eq!(snapshot.state, now.state, "filled from another state");
+        Ok(snapshot)
+    }
+
     pub(crate) fn commit(
-        &self,
+        &mut self,
         draft: Draft<'_>,
         before: &Snapshot,
     ) -> Result<Option<Snapshot>, StorageError> {

@@ -16,7 +16,7 @@ use contact_store::{
 };
 
 use crate::sequences::memory_disk::{Gate, MemoryDisk};
-use crate::support::{APP, connect, id};
+use crate::support::{APP, connect, id, subscriber};
 
 /// A store on a disk that can be shut.
 struct Shuttable {
@@ -184,7 +184,7 @@ fn r48_a_refused_and_a_panicking_request_leave_their_neighbours_in_the_commit_al
         let added = added.wait().unwrap();
         assert_eq!(added.sequence.value(), CONNECTED + at);
         let entry = added.outcome.entries[0].as_ref().unwrap();
-        assert_eq!((entry.contact.value(), entry.subscriber.value()), (at, at));
+        assert_eq!((entry.contact, entry.subscriber), (id(at), subscriber(at)));
     }
     let panicked = panicking.wait();
     assert!(matches!(panicked, Err(Error::Panicked)), "{panicked:?}");

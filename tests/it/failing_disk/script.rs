@@ -264,8 +264,9 @@ pub fn ask(now: &Snapshot) -> Vec<Result<Seen, Error>> {
             answers.push(found.map(|found| Seen::or_nothing(found, Seen::Subscriber)));
         }
     }
-    for n in 1..=60 {
-        let found = now.subscriber(SubscriberId::new(n));
+    let of_apps = [1, 2].map(|app| (1..=60).map(move |n| SubscriberId::new(app << 40 | n)));
+    for subscriber in of_apps.into_iter().flatten() {
+        let found = now.subscriber(subscriber);
         answers.push(found.map(|found| Seen::or_nothing(found, Seen::Subscriber)));
     }
     for answer in &mut answers {

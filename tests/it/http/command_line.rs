@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::Stdio;
 
 use contact_store::{
-    Check, Create, FailedWithoutReason, InvalidIdentifier, MatchPolicy, Options, Ownership,
-    UnknownContactId,
+    Check, Create, Email, FailedWithoutReason, GonePhrases, InvalidIdentifier, Limits, MatchPolicy,
+    Options, Ownership, Phone, Placeholders, UnknownContactId,
 };
 use tempfile::TempDir;
 
@@ -65,14 +65,23 @@ fn config(text: &str) -> (TempDir, String) {
 }
 
 /// Every flag but those that say where something is, with a value that is not its default.
-const SET: [(&str, &str); 15] = [
+const SET: [(&str, &str); 24] = [
     ("check", "if-unclean"),
+    ("upgrade", "true"),
     ("cache-bytes", "1000000"),
+    ("index-memory-bytes", "1000001"),
+    ("card-memory-bytes", "1000002"),
     ("policy", "top-priority"),
     ("ownership", "exclusive"),
     ("invalid-identifier", "ignore"),
     ("unknown-contact-id", "reject"),
     ("failed-without-reason", "keep"),
+    ("gone-phrase", "NotRegistered"),
+    ("no-gone-phrases", "true"),
+    ("placeholder", "test"),
+    ("placeholder-phone", "+380 00 000 00 00"),
+    ("placeholder-email", "noreply@example.com"),
+    ("no-placeholders", "true"),
     ("tokens-per-contact", "11"),
     ("contacts-per-token", "12"),
     ("entries-per-request", "13"),
@@ -86,16 +95,7 @@ const SET: [(&str, &str); 15] = [
 /// The options that [`SET`] is.
 #[track_caller]
 fn assert_all_set(arguments: &Arguments) {
-    let mut expected = Options::default();
-    expected.create = Create::IfMissing;
-    expected.check = Check::IfUnclean;
-    expected.cache_bytes = 1_000_000;
-    expected.policy = MatchPolicy::TopPriority;
-    expected.ownership = Ownership::Exclusive;
-    expected.invalid_identifier = InvalidIdentifier::Ignore;
-    expected.unknown_contact_id = UnknownContactId::Reject;
-    expected.failed_without_reason = FailedWithoutReason::Keep;
-    let limits = &mut expected.limits;
+    let mut limits = Limits::default();
     limits.tokens_per_contact = 11;
     limits.contacts_per_token = 12;
     limits.entries_per_request = 13;
@@ -104,16 +104,53 @@ fn assert_all_set(arguments: &Arguments) {
     limits.card_text_bytes = 16;
     limits.waiting_requests = 17;
     limits.waiting_text_bytes = 18;
+    let placeholders = Placeholders::none()
+        .word("test")
+        .phone(Phone::parse("380000000000").unwrap())
+        .email(Email::parse("noreply@example.com").unwrap());
+    let expected = Options::default()
+        .create(Create::IfMissing)
+        .check(Check::IfUnclean)
+        .upgrade(true)
+        .cache_bytes(1_000_000)
+        .index_memory(1_000_001)
+        .card_memory(1_000_002)
+        .policy(MatchPolicy::TopPriority)
+        .ownership(Ownership::Exclusive)
+        .invalid_identifier(InvalidIdentifier::Ignore)
+        .unknown_contact_id(UnknownContactId::Reject)
+        .failed_without_reason(FailedWithoutReason::Keep)
+        .gone_phrases(GonePhrases::none().phrase("NotRegistered"))
+        .placeholders(placeholders)
+        .limits(limits);
     let options = arguments.options.options();
     // It shows every option but the clock.
     assert_eq!(format!("{options:?}"), format!("{expected:?}"));
+    assert_eq!(options.gone_phrases, expected.gone_phrases);
+    assert_eq!(options.placeholders, expected.placeholders);
+}
+
+/// One of [`SET`] on the command line.
+fn as_flag((flag, value): (&str, &str)) -> String {
+    match value {
+        "true" => format!("--{flag}"),
+        _ => format!("--{flag}={value}"),
+    }
+}
+
+/// One of [`SET`] in a configuration file.
+fn as_key((key, value): (&str, &str)) -> String {
+    match value.parse::<u64>() {
+        Ok(number) => format!("{key} = {number}\n"),
+        Err(_) if value == "true" => format!("{key} = true\n"),
+        Err(_) => format!("{key} = \"{value}\"\n"),
+    }
 }
 
 #[test]
 fn without_arguments_all_is_as_the_library_has_it_and_no_store_is_made() {
     let arguments = taken(&["--store", "s"]);
-    let mut options = Options::default();
-    options.create = Create::Never;
+    let options = Options::default().create(Create::Never);
     let read = arguments.options.options();
     assert_eq!(format!("{read:?}"), format!("{options:?}"));
     assert_eq!(arguments.store, Path::new("s"));
@@ -132,15 +169,12 @@ fn without_arguments_all_is_as_the_library_has_it_and_no_store_is_made() {
 // K18.
 #[test]
 fn every_option_limit_and_cache_is_a_flag_and_a_key_of_the_file() {
-    let flags = SET.map(|(flag, value)| format!("--{flag}={value}"));
+    let flags = SET.map(as_flag);
     let mut given = vec!["--store", "s", "--create"];
     given.extend(flags.iter().map(String::as_str));
     assert_all_set(&taken(&given));
 
-    let keys = SET.map(|(key, value)| match value.parse::<u64>() {
-        Ok(number) => format!("{key} = {number}\n"),
-        Err(_) => format!("{key} = \"{value}\"\n"),
-    });
+    let keys = SET.map(as_key);
     let (_directory, path) = config(&format!(
         "store = \"s\"\ncreate = true\nquiet = false\n{}",
         keys.concat()
@@ -148,6 +182,25 @@ fn every_option_limit_and_cache_is_a_flag_and_a_key_of_the_file() {
     let read = taken(&["--config", &path]);
     assert_all_set(&read);
     assert_eq!((&*read.store, read.quiet), (Path::new("s"), false));
+}
+
+// R3, R32.
+#[test]
+fn what_may_be_given_again_is_a_list_in_the_file() {
+    let (_directory, path) = config(
+        "store = \"s\"\ngone-phrase = [\"NotRegistered\", \"410\"]\nno-placeholders = true\n\
+         placeholder = [\"a\", \"b\"]\n",
+    );
+    let options = taken(&["--config", &path]).options.options();
+    let phrases = GonePhrases::default().phrase("NotRegistered").phrase("410");
+    assert_eq!(options.gone_phrases, phrases);
+    let placeholders = Placeholders::none().word("a").word("b");
+    assert_eq!(options.placeholders, placeholders);
+    // Flags go before it.
+    let flags = ["--config", &path, "--placeholder", "c", "--placeholder=d"];
+    let options = taken(&flags).options.options();
+    let placeholders = Placeholders::none().word("c").word("d");
+    assert_eq!(options.placeholders, placeholders);
 }
 
 #[test]
@@ -203,7 +256,7 @@ fn a_flag_goes_before_the_environment_and_that_before_the_file() {
     let added = client.add("t1", "bob@example.com").unwrap();
     added.is(
         200,
-        r#"{"results": [{"contactId": 2, "contact": "created", "token": "added", "subscriberId": "1", "alsoHeldBy": [1]}]}"#,
+        r#"{"results": [{"contactId": 2, "contact": "created", "token": "added", "subscriberId": "1099511627777", "alsoHeldBy": [1]}]}"#,
     );
     // The file.
     let body = r#"{"tokens": [{"token": "t2", "email": "ann@example.com", "phone": "N/A"}]}"#;
@@ -525,7 +578,7 @@ fn policy_and_ownership_are_those_of_the_command_line() {
     let moved = client.add("t1", "bob@example.com").unwrap();
     moved.is(
         200,
-        r#"{"results": [{"contactId": 2, "contact": "created", "token": "moved", "subscriberId": "1", "movedFrom": [1]}]}"#,
+        r#"{"results": [{"contactId": 2, "contact": "created", "token": "moved", "subscriberId": "1099511627777", "movedFrom": [1]}]}"#,
     );
     host.stop();
 }

@@ -167,7 +167,7 @@ fn a_body_that_stalls_is_408_and_does_nothing() {
     assert_eq!(store.stats().unwrap().contacts, 0);
     host.client().add("t1", "ann@example.com").unwrap().is(
         200,
-        r#"{"results": [{"contactId": 1, "contact": "created", "token": "added", "subscriberId": "1"}]}"#,
+        r#"{"results": [{"contactId": 1, "contact": "created", "token": "added", "subscriberId": "1099511627777"}]}"#,
     );
 }
 

@@ -15,8 +15,8 @@ fn with_people() -> (Host, Client) {
     client.post(&format!("/v1/apps/{APP}/tokens"), body).is(
         200,
         r#"{"results": [
-            {"contactId": 1, "contact": "created", "token": "added", "subscriberId": "1"},
-            {"contactId": 7, "contact": "created", "token": "added", "subscriberId": "2"}
+            {"contactId": 1, "contact": "created", "token": "added", "subscriberId": "1099511627777"},
+            {"contactId": 7, "contact": "created", "token": "added", "subscriberId": "1099511627778"}
         ]}"#,
     );
     (host, client)
@@ -26,7 +26,7 @@ fn ann() -> String {
     format!(
         r#"{{"contactId": 1, "externalCustomerId": "shop-1", "phone": "380500000001",
             "email": "ann@example.com", "createdThroughAppUuid": "{APP}",
-            "tokens": [{{"appUuid": "{APP}", "token": "t1", "subscriberId": "1"}}]}}"#
+            "tokens": [{{"appUuid": "{APP}", "token": "t1", "subscriberId": "1099511627777"}}]}}"#
     )
 }
 
@@ -69,10 +69,10 @@ fn tokens_are_added_and_refused_entry_by_entry() {
     client.post(&format!("/v1/apps/{APP}/tokens"), body).is(
         200,
         r#"{"results": [
-            {"contactId": 1, "contact": "found", "matchedBy": "email", "token": "alreadyHeld", "subscriberId": "1"},
+            {"contactId": 1, "contact": "found", "matchedBy": "email", "token": "alreadyHeld", "subscriberId": "1099511627777"},
             {"error": {"code": "leadingZero", "field": "phone",
                 "message": "phone begins with 0, must begin with a country code"}},
-            {"contactId": 1, "contact": "found", "matchedBy": "email", "token": "added", "subscriberId": "3"},
+            {"contactId": 1, "contact": "found", "matchedBy": "email", "token": "added", "subscriberId": "1099511627779"},
             {"error": {"code": "missingMember", "path": "tokens[3]",
                 "message": "tokens[3]: member \"token\" is required"}},
             {"error": {"code": "unknownMember", "path": "tokens[4]",
@@ -91,10 +91,10 @@ fn tokens_are_added_and_refused_entry_by_entry() {
 fn statuses_are_recorded_and_forbidden_takes_the_token_off() {
     let (host, client) = with_people();
     let body = r#"{"statuses": [
-        {"token": "t1", "status": "SENT", "messageId": "m1", "at": 5},
-        {"subscriberId": "2", "status": "FAILED", "reason": "Forbidden: bot was blocked by the user", "messageId": "m2"},
+        {"token": "t1", "status": "SENT", "messageId": "m1", "at": 100000000005},
+        {"subscriberId": "1099511627778", "status": "FAILED", "reason": "Forbidden: bot was blocked by the user", "messageId": "m2"},
         {"token": "nobody", "status": "CLICKED"},
-        {"token": "t1", "subscriberId": "1", "status": "CLICKED"},
+        {"token": "t1", "subscriberId": "1099511627777", "status": "CLICKED"},
         {"token": "t1", "status": "READ"}
     ]}"#;
     client.post(&format!("/v1/apps/{APP}/statuses"), body).is(
@@ -124,7 +124,7 @@ fn statuses_are_recorded_and_forbidden_takes_the_token_off() {
     );
     client.get(&format!("/v1/apps/{APP}/subscribers")).is(
         200,
-        r#"{"subscribers": [{"subscriberId": "1", "token": "t1", "contactIds": [1],
+        r#"{"subscribers": [{"subscriberId": "1099511627777", "token": "t1", "contactIds": [1],
             "lastStatus": "SENT", "counts": {"sent": 1, "failed": 0, "clicked": 0}}]}"#,
     );
     host.stop();
@@ -347,7 +347,7 @@ fn contacts_are_upserted_looked_at_and_erased() {
         &format!(
             r#"{{"contactId": 1, "externalCustomerId": "shop-1", "email": "ann@example.com",
                 "firstName": "Ann", "fields": {{"city": "Kyiv"}}, "createdThroughAppUuid": "{APP}",
-                "tokens": [{{"appUuid": "{APP}", "token": "t1", "subscriberId": "1"}}]}}"#
+                "tokens": [{{"appUuid": "{APP}", "token": "t1", "subscriberId": "1099511627777"}}]}}"#
         ),
     );
     client
@@ -452,10 +452,10 @@ fn explain_tells_what_either_policy_decides() {
 fn recipients_are_resolved_to_where_to_send() {
     let (host, client) = with_people();
     let address = format!(
-        r#"{{"recipients": [{{"appUuid": "{APP}", "token": "t1", "subscriberId": "1", "contactId": 1}}]}}"#
+        r#"{{"recipients": [{{"appUuid": "{APP}", "token": "t1", "subscriberId": "1099511627777", "contactId": 1}}]}}"#
     );
     let by_number = format!(r#"{{"botId": "{APP}", "number": 380500000001, "text": "Hello"}}"#);
-    let by_id = r#"{"subscriberId": "1", "botId": "?", "number": [], "text": "Hello",
+    let by_id = r#"{"subscriberId": "1099511627777", "botId": "?", "number": [], "text": "Hello",
         "buttons": [{"text": "Shop", "url": "https://example.com/"}],
         "auth": {"user": "1", "pass": "open sesame"}}"#;
     for body in [by_number.as_str(), by_id] {
@@ -475,9 +475,13 @@ fn recipients_are_resolved_to_where_to_send() {
             400,
             "numberWithoutApp",
         ),
-        (r#"{"subscriberId": "1"}"#.to_owned(), 400, "missingMember"),
         (
-            r#"{"subscriberId": "9", "text": "Hello"}"#.to_owned(),
+            r#"{"subscriberId": "1099511627777"}"#.to_owned(),
+            400,
+            "missingMember",
+        ),
+        (
+            r#"{"subscriberId": "1099511627785", "text": "Hello"}"#.to_owned(),
             404,
             "unknownSubscriber",
         ),

@@ -54,14 +54,14 @@ fn the_published_request_is_taken_with_every_member_it_has() {
     let path = "/v1/apps/{app_uuid}/tokens".replace("{app_uuid}", APP);
     client.post(&path, body).is(
         200,
-        r#"{"results": [{"contactId": 42, "contact": "created", "token": "added", "subscriberId": "1"}]}"#,
+        r#"{"results": [{"contactId": 42, "contact": "created", "token": "added", "subscriberId": "1099511627777"}]}"#,
     );
     client.get("/v1/contacts/42").is(
         200,
         &format!(
             r#"{{"contactId": 42, "externalCustomerId": "shop-1", "phone": "380500000001",
                 "email": "ann@example.com", "createdThroughAppUuid": "{APP}",
-                "tokens": [{{"appUuid": "{APP}", "token": "100200300", "subscriberId": "1"}}]}}"#
+                "tokens": [{{"appUuid": "{APP}", "token": "100200300", "subscriberId": "1099511627777"}}]}}"#
         ),
     );
     host.stop();
@@ -140,7 +140,7 @@ fn the_published_send_request_is_resolved_once_its_placeholder_is_an_id() {
     client.post("/v1/recipients/resolve", body).is(
         200,
         &format!(
-            r#"{{"recipients": [{{"appUuid": "{APP}", "token": "100200300", "subscriberId": "1", "contactId": 1}}]}}"#
+            r#"{{"recipients": [{{"appUuid": "{APP}", "token": "100200300", "subscriberId": "1099511627777", "contactId": 1}}]}}"#
         ),
     );
     host.stop();

@@ -26,7 +26,7 @@ fn parse(text: &str) -> Samples {
         } else if let Some(kind) = line.strip_prefix("# TYPE ") {
             let (name, kind) = kind.split_once(' ').unwrap();
             assert_eq!(helped.take(), Some(name));
-            assert!(["gauge", "counter", "summary"].contains(&kind), "{line}");
+            assert!(["gauge", "counter", "histogram"].contains(&kind), "{line}");
             assert_eq!(name.ends_with("_total"), kind == "counter", "{line}");
             family = Some((name, kind));
         } else {
@@ -40,8 +40,11 @@ fn parse(text: &str) -> Samples {
                 "{line}"
             );
             let (family, kind) = family.unwrap();
-            let of_summary = ["_sum", "_count"].map(|part| format!("{family}{part}"));
-            let own = name == family || kind == "summary" && of_summary.contains(&name.to_owned());
+            let parts = ["_bucket", "_sum", "_count"].map(|part| format!("{family}{part}"));
+            let own = match kind {
+                "histogram" => parts.contains(&name.to_owned()),
+                _ => name == family,
+            };
             assert!(own, "{line} is not of {family}");
             check_labels(&series[name.len()..]);
             let value = value.parse().unwrap();
@@ -68,7 +71,7 @@ fn check_labels(labels: &str) {
             "{labels}"
         );
         let value = value.strip_prefix('"').unwrap().strip_suffix('"').unwrap();
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.';
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".+".contains(&byte);
         assert!(!value.is_empty() && value.bytes().all(plain), "{labels}");
     }
 }
@@ -91,7 +94,15 @@ fn figures_count_what_was_done() {
     let none = figures(&client);
     assert_eq!(none["contact_store_contacts"], 0.0);
     assert_eq!(none["contact_store_commits_total"], 0.0);
-    assert!(none["contact_store_commit_seconds{quantile=\"0.5\"}"].is_nan());
+    assert_eq!(
+        none["contact_store_commit_seconds_bucket{le=\"+Inf\"}"],
+        0.0
+    );
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(
+        none[&format!("contact_store_info{{version=\"{version}\"}}")],
+        1.0
+    );
 
     client.connect_app();
     for (token, email) in [
@@ -203,12 +214,10 @@ fn figures_count_what_was_done() {
     assert_eq!(of("commit_seconds_count"), commits);
     assert_eq!(of("commit_requests_count"), commits);
     assert!(of("commit_requests_sum") >= commits);
-    let quantiles =
-        ["0.5", "0.99", "1"].map(|of_all| of(&format!("commit_seconds{{quantile=\"{of_all}\"}}")));
-    assert!(
-        quantiles.is_sorted() && quantiles[0] > 0.0 && quantiles[2] < 60.0,
-        "{quantiles:?}"
-    );
-    assert!(of("commit_seconds_sum") >= quantiles[2]);
+    let bounds = ["0.0001", "0.001", "0.01", "0.1", "1", "10", "60", "+Inf"];
+    let buckets = bounds.map(|bound| of(&format!("commit_seconds_bucket{{le=\"{bound}\"}}")));
+    assert!(buckets.is_sorted() && buckets[7] == commits, "{buckets:?}");
+    assert_eq!(of("commit_requests_bucket{le=\"4096\"}"), commits);
+    assert!(of("commit_seconds_sum") > 0.0);
     host.stop();
 }

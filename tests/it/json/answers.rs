@@ -3,16 +3,22 @@
 use std::collections::BTreeSet;
 
 use contact_store::{
-    AccessKey, AppName, BatchMode, ConnectApp, Error, GivenIdentifiers, Limits, MatchPolicy,
-    Ownership, RemoveToken, SubscriberId, Token, UnknownContactId, wire,
+    AccessKey, AddTokens, AppName, BatchMode, ConnectApp, ContactUpdate, DedupeOn, Error,
+    GivenIdentifiers, Limits, MatchPolicy, Ownership, RecordReports, RemoveToken, Report, Status,
+    Token, TokenEntry, UnknownContactId, Upsert, wire,
 };
 
 use super::{add_body, report_body, text};
-use crate::support::{APP, OTHER_APP, at, id, store, store_with};
+use crate::support::{APP, OTHER_APP, at, id, store, store_with, subscriber};
 
 /// A store with two contacts that share a token, one of them with everything a card can have.
 fn filled(ownership: Ownership) -> contact_store::ContactStore {
-    let (store, _) = store_with(|options| options.ownership = ownership);
+    filled_at(1_000, ownership)
+}
+
+fn filled_at(millis: u64, ownership: Ownership) -> contact_store::ContactStore {
+    let (store, clock) = store_with(|options| options.ownership = ownership);
+    clock.set(millis);
     let body = br#"{"tokens": [
         {"token": "t1", "contactId": 7, "externalCustomerId": "shop-7", "phone": "+380 50 000 00 07", "email": "Ann@example.com"},
         {"token": "t2", "phone": "380500000001"},
@@ -35,11 +41,11 @@ fn r25_every_kind_of_outcome_of_add_tokens() {
     let rows = [
         (
             Ownership::Shared,
-            r#"{"results":[{"contactId":7,"contact":"found","matchedBy":"email","token":"alreadyHeld","subscriberId":"1","alsoHeldBy":[1]},{"contactId":2,"contact":"created","token":"added","subscriberId":"3"},{"error":{"code":"noIdentifier","message":"at least one identifier is required"}}]}"#,
+            r#"{"results":[{"contactId":7,"contact":"found","matchedBy":"email","token":"alreadyHeld","subscriberId":"1099511627777","alsoHeldBy":[1]},{"contactId":2,"contact":"created","token":"added","subscriberId":"1099511627779"},{"error":{"code":"noIdentifier","message":"at least one identifier is required"}}]}"#,
         ),
         (
             Ownership::Exclusive,
-            r#"{"results":[{"contactId":7,"contact":"found","matchedBy":"email","token":"moved","subscriberId":"1","movedFrom":[1]},{"contactId":2,"contact":"created","token":"added","subscriberId":"3"},{"error":{"code":"noIdentifier","message":"at least one identifier is required"}}]}"#,
+            r#"{"results":[{"contactId":7,"contact":"found","matchedBy":"email","token":"moved","subscriberId":"1099511627777","movedFrom":[1]},{"contactId":2,"contact":"created","token":"added","subscriberId":"1099511627779"},{"error":{"code":"noIdentifier","message":"at least one identifier is required"}}]}"#,
         ),
     ];
     for (ownership, expected) in rows {
@@ -65,7 +71,7 @@ fn r17_identifiers_that_were_skipped_are_named() {
     let added = store.add_tokens(request).wait().unwrap().outcome;
     assert_eq!(
         text(&wire::tokens_added(&added)),
-        r#"{"results":[{"contactId":2,"contact":"created","token":"added","subscriberId":"2","skipped":["email"]}]}"#
+        r#"{"results":[{"contactId":2,"contact":"created","token":"added","subscriberId":"1099511627778","skipped":["email"]}]}"#
     );
 }
 
@@ -74,12 +80,12 @@ fn r26_r29_a_card_and_its_absence() {
     let store = filled(Ownership::Shared);
     assert_eq!(
         found_by(&store, GivenIdentifiers::new().contact_id(7)),
-        r#"{"contact":{"contactId":7,"externalCustomerId":"shop-7","phone":"380500000007","email":"ann@example.com","createdAt":1000,"createdThroughAppUuid":"00000000-0000-0000-0000-00000000000a","tokens":[{"appUuid":"00000000-0000-0000-0000-00000000000a","token":"t1","subscriberId":"1","addedAt":1000}]},"matchedBy":"contactId"}"#
+        r#"{"contact":{"contactId":7,"externalCustomerId":"shop-7","phone":"380500000007","email":"ann@example.com","createdAt":1000,"createdThroughAppUuid":"00000000-0000-0000-0000-00000000000a","tokens":[{"appUuid":"00000000-0000-0000-0000-00000000000a","token":"t1","subscriberId":"1099511627777","addedAt":1000}]},"matchedBy":"contactId"}"#
     );
     // Identifiers that a card does not have are left out.
     assert_eq!(
         found_by(&store, GivenIdentifiers::new().phone("380500000001")),
-        r#"{"contact":{"contactId":1,"phone":"380500000001","createdAt":1000,"createdThroughAppUuid":"00000000-0000-0000-0000-00000000000a","tokens":[{"appUuid":"00000000-0000-0000-0000-00000000000a","token":"t2","subscriberId":"2","addedAt":1000},{"appUuid":"00000000-0000-0000-0000-00000000000a","token":"t1","subscriberId":"1","addedAt":1000}]},"matchedBy":"phone"}"#
+        r#"{"contact":{"contactId":1,"phone":"380500000001","createdAt":1000,"createdThroughAppUuid":"00000000-0000-0000-0000-00000000000a","tokens":[{"appUuid":"00000000-0000-0000-0000-00000000000a","token":"t2","subscriberId":"1099511627778","addedAt":1000},{"appUuid":"00000000-0000-0000-0000-00000000000a","token":"t1","subscriberId":"1099511627777","addedAt":1000}]},"matchedBy":"phone"}"#
     );
     assert_eq!(
         found_by(&store, GivenIdentifiers::new().email("nobody@example.com")),
@@ -94,6 +100,185 @@ fn r26_r29_a_card_and_its_absence() {
     assert_eq!(
         text(&wire::card(&card)),
         r#"{"contactId":7,"externalCustomerId":"shop-7","phone":"380500000007","email":"ann@example.com","createdAt":1000,"createdThroughAppUuid":"00000000-0000-0000-0000-00000000000a","tokens":[]}"#
+    );
+}
+
+#[test]
+fn a_card_is_read_back_as_it_was_written() {
+    let store = filled(Ownership::Shared);
+    let limits = Limits::default();
+    let now = store.snapshot().unwrap();
+    let update = ContactUpdate::new()
+        .contact_id(7)
+        .first_name("Ann")
+        .last_name("")
+        .language_code("uk")
+        .time_zone("Europe/Kyiv")
+        .field("city", "Kyiv");
+    let request = Upsert::new(DedupeOn::ContactId).contact(update);
+    let upserted = store.upsert(request).wait().unwrap().outcome;
+    assert_eq!(
+        text(&wire::contact_upserted(upserted[0].as_ref().unwrap())),
+        r#"{"contactId":7,"contact":"updated","matchedBy":"contactId"}"#
+    );
+    let mut cards = now.contacts(None, 10).unwrap();
+    cards.extend(store.snapshot().unwrap().contacts(None, 10).unwrap());
+    assert!(cards.len() > 2);
+    for card in cards {
+        let json = text(&wire::card(&card));
+        assert_eq!(
+            wire::parse_card(json.as_bytes(), &limits).unwrap(),
+            card,
+            "{json}"
+        );
+    }
+}
+
+#[test]
+fn r52_r55_what_is_no_card_is_refused_with_its_place() {
+    let app = "00000000-0000-0000-0000-00000000000a";
+    let token = |token: &str| format!(r#"{{"contactId": 1, "createdAt": 1, "tokens": [{token}]}}"#);
+    let rows = [
+        ("[]".to_owned(), "expected object, found array"),
+        ("{}".to_owned(), "member \"contactId\" is required"),
+        (
+            r#"{"contactId": 1}"#.to_owned(),
+            "member \"createdAt\" is required",
+        ),
+        (
+            r#"{"contactId": 1, "createdAt": 1}"#.to_owned(),
+            "member \"tokens\" is required",
+        ),
+        (
+            r#"{"contactId": 0, "createdAt": 1, "tokens": []}"#.to_owned(),
+            "contactId must be an integer from 1 to 9223372036854775807",
+        ),
+        (
+            r#"{"contactId": 1, "phone": "12", "createdAt": 1, "tokens": []}"#.to_owned(),
+            "phone of 2 digits, must be 7 to 15",
+        ),
+        (
+            r#"{"contactId": 1, "fields": {"city": 7}, "createdAt": 1, "tokens": []}"#.to_owned(),
+            "fields.city: expected string, found number",
+        ),
+        (
+            r#"{"contactId": 1, "fields": {"a@example.com": 7}, "createdAt": 1, "tokens": []}"#
+                .to_owned(),
+            "fields: expected string, found number",
+        ),
+        (token("7"), "tokens[0]: expected object, found number"),
+        (token("{}"), "tokens[0]: member \"appUuid\" is required"),
+        (
+            token(&format!(
+                r#"{{"appUuid": "{app}", "token": "t", "subscriberId": 1}}"#
+            )),
+            "tokens[0].subscriberId: expected string, found number",
+        ),
+        (
+            token(&format!(
+                r#"{{"appUuid": "{app}", "token": "t", "subscriberId": "1"}}"#
+            )),
+            "tokens[0]: member \"addedAt\" is required",
+        ),
+    ];
+    for (json, expected) in rows {
+        let refused = wire::parse_card(json.as_bytes(), &Limits::default());
+        assert_eq!(refused.unwrap_err().to_string(), expected, "{json}");
+    }
+}
+
+#[test]
+fn r25_r36_one_outcome_is_written_as_it_stands_among_the_results() {
+    let store = filled(Ownership::Shared);
+    let entry = TokenEntry::new("t1").email("ann@example.com");
+    let refused = TokenEntry::new("t1");
+    let request = AddTokens::new(APP).entry(entry).entry(refused);
+    let added = store.add_tokens(request).wait().unwrap().outcome;
+    let results = format!(
+        r#"{{"results":[{},{}]}}"#,
+        text(&wire::token_added(added.entries[0].as_ref().unwrap())),
+        text(&wire::entry_error(added.entries[1].as_ref().unwrap_err())),
+    );
+    assert_eq!(results, text(&wire::tokens_added(&added)));
+    let report = Report::new(Status::Sent).token("t1");
+    let request = RecordReports::new(APP).report(report);
+    let recorded = store.record_reports(request).wait().unwrap().outcome;
+    assert_eq!(
+        text(&wire::report_recorded(recorded[0].as_ref().unwrap())),
+        r#"{"outcome":"recorded"}"#
+    );
+}
+
+#[test]
+fn r45_r57_tokens_are_removed_and_renamed() {
+    let store = filled(Ownership::Shared);
+    let limits = Limits::default();
+    let rename = |body: &[u8]| {
+        let request = wire::parse_rename_token(APP, body, &limits).unwrap();
+        text(&wire::token_renamed(
+            &store.rename_token(request).wait().unwrap().outcome,
+        ))
+    };
+    assert_eq!(
+        rename(br#"{"token": "t2", "newToken": -100}"#),
+        r#"{"outcome":"renamed","subscriberId":"2","contactIds":[1]}"#
+    );
+    assert_eq!(
+        rename(br#"{"token": "t1", "newToken": "-100"}"#),
+        r#"{"outcome":"joined","subscriberId":"1","joinedSubscriberId":"2","contactIds":[7,1]}"#
+    );
+    assert_eq!(
+        rename(br#"{"token": "t2", "newToken": "t3"}"#),
+        r#"{"outcome":"unknownSubscriber"}"#
+    );
+    let remove = |body: &[u8]| {
+        let request = wire::parse_remove_token(APP, body, &limits).unwrap();
+        text(&wire::token_removed(
+            &store.remove_token(request).wait().unwrap().outcome,
+        ))
+    };
+    assert_eq!(
+        remove(br#"{"token": -100, "contactId": "7"}"#),
+        r#"{"removedFrom":[7]}"#
+    );
+    assert_eq!(remove(br#"{"token": -100}"#), r#"{"removedFrom":[1]}"#);
+}
+
+#[test]
+fn r56_pages_of_contacts() {
+    let (store, _) = store_with(|_| {});
+    let body = br#"{"tokens": [{"token": "t1", "contactId": 1}, {"token": "t1", "contactId": 2}]}"#;
+    add_body(&store, body).unwrap();
+    let now = store.snapshot().unwrap();
+    let card = |id: u64| {
+        let app = "00000000-0000-0000-0000-00000000000a";
+        format!(
+            r#"{{"contactId":{id},"createdAt":1000,"createdThroughAppUuid":"{app}","tokens":[{{"appUuid":"{app}","token":"t1","subscriberId":"1","addedAt":1000}}]}}"#
+        )
+    };
+    assert_eq!(
+        text(&wire::contacts(&now.contacts(None, 5).unwrap())),
+        format!(r#"{{"contacts":[{},{}]}}"#, card(1), card(2))
+    );
+    let limits = Limits::default();
+    let question = |body: &[u8]| wire::parse_contacts_page(body, &limits);
+    let (after, limit) = question(br#"{"limit": "1"}"#).unwrap();
+    let page = now.contacts_of(APP, after, limit.unwrap()).unwrap();
+    assert_eq!(
+        text(&wire::contact_page(&page)),
+        format!(r#"{{"contacts":[{}],"next":1}}"#, card(1))
+    );
+    assert_eq!(question(br#"{"after": 1}"#).unwrap(), (page.next, None));
+    assert_eq!(question(br#"{"after": "1"}"#).unwrap(), (page.next, None));
+    let page = now.contacts_of(APP, page.next, 5).unwrap();
+    assert_eq!(
+        text(&wire::contact_page(&page)),
+        format!(r#"{{"contacts":[{}]}}"#, card(2))
+    );
+    let refused = question(br#"{"after": 0}"#).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "contactId must be an integer from 1 to 9223372036854775807"
     );
 }
 
@@ -127,10 +312,12 @@ fn r28_an_explanation_with_every_decision() {
 
 #[test]
 fn r30_r36_reports_subscribers_and_messages() {
-    let store = filled(Ownership::Shared);
+    // A time in JSON is no smaller than 10^11 (R54).
+    const NOW: u64 = 100_000_001_000;
+    let store = filled_at(NOW, Ownership::Shared);
     let body = br#"{"statuses": [
-        {"token": "t1", "status": "SENT", "messageId": "m1", "at": 500},
-        {"subscriberId": "1", "status": "CLICKED", "messageId": "m1", "at": 400},
+        {"token": "t1", "status": "SENT", "messageId": "m1", "at": 100000000500},
+        {"subscriberId": "1099511627777", "status": "CLICKED", "messageId": "m1", "at": 100000000400},
         {"token": "t2", "status": "FAILED", "messageId": "m2"},
         {"token": "t2", "status": "SENT"},
         {"token": "t1"}
@@ -145,9 +332,9 @@ fn r30_r36_reports_subscribers_and_messages() {
     let now = store.snapshot().unwrap();
     assert_eq!(
         text(&wire::subscribers(&now.subscribers(APP, None, 10).unwrap())),
-        r#"{"subscribers":[{"subscriberId":"1","token":"t1","contactIds":[7,1],"lastRegisteredAt":1000,"lastStatus":"SENT","lastStatusAt":500,"counts":{"sent":1,"failed":0,"clicked":1}},{"subscriberId":"3","token":"t3","contactIds":[7],"lastRegisteredAt":1000,"counts":{"sent":0,"failed":0,"clicked":0}}]}"#
+        r#"{"subscribers":[{"subscriberId":"1099511627777","token":"t1","contactIds":[7,1],"lastRegisteredAt":100000001000,"lastStatus":"SENT","lastStatusAt":100000000500,"counts":{"sent":1,"failed":0,"clicked":1}},{"subscriberId":"1099511627779","token":"t3","contactIds":[7],"lastRegisteredAt":100000001000,"counts":{"sent":0,"failed":0,"clicked":0}}]}"#
     );
-    let after = Some(SubscriberId::new(3));
+    let after = Some(subscriber(3));
     assert_eq!(
         text(&wire::subscribers(
             &now.subscribers(APP, after, 10).unwrap()
@@ -156,9 +343,13 @@ fn r30_r36_reports_subscribers_and_messages() {
     );
     assert_eq!(
         text(&wire::messages(&now.messages(APP, None, 10).unwrap())),
-        r#"{"messages":[{"messageId":"m1","counts":{"sent":1,"failed":0,"clicked":1},"lastAt":500},{"messageId":"m2","counts":{"sent":0,"failed":1,"clicked":0},"lastAt":1000}]}"#
+        r#"{"messages":[{"messageId":"m1","counts":{"sent":1,"failed":0,"clicked":1},"lastAt":100000000500},{"messageId":"m2","counts":{"sent":0,"failed":1,"clicked":0},"lastAt":100000001000}]}"#
     );
-    let forgotten = store.forget_messages(APP, at(501)).wait().unwrap().outcome;
+    let forgotten = store
+        .forget_messages(APP, at(NOW - 499))
+        .wait()
+        .unwrap()
+        .outcome;
     assert_eq!(
         text(&wire::messages_forgotten(forgotten)),
         r#"{"forgotten":1}"#

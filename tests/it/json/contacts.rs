@@ -1,10 +1,10 @@
 //! The request to create or update contacts: R41 to R43 at the edge.
 
-use contact_store::{BatchMode, Limits, Options, wire};
+use contact_store::{BatchMode, GivenIdentifiers, Limits, Options, wire};
 use serde_json::{Value, json};
 
 use super::{at_most_3000_are_read, results, said, said_form, text};
-use crate::support::{assert_sound, id, store, store_with};
+use crate::support::{assert_sound, find, id, store, store_with};
 
 /// Upserts the contacts of a body in a store; gives the answer's `results`, or the whole error.
 fn upsert_body(store: &contact_store::ContactStore, body: &[u8]) -> Result<Vec<Value>, String> {
@@ -167,14 +167,7 @@ fn r55_what_is_wrong_with_the_form_of_an_item_refuses_it_alone() {
 
 #[test]
 fn r55_a_value_of_a_wrong_type_refuses_its_item_alone() {
-    let texts = [
-        "email",
-        "firstName",
-        "lastName",
-        "languageCode",
-        "timeZone",
-        "fields.city",
-    ];
+    let texts = ["email", "firstName", "lastName", "languageCode", "timeZone"];
     let integers_too = ["externalCustomerId", "phone"];
     let wrong = [
         "true",
@@ -188,6 +181,21 @@ fn r55_a_value_of_a_wrong_type_refuses_its_item_alone() {
         "-0.0",
     ];
     let mut rows: Vec<(&str, &str, &str)> = Vec::new();
+    // A custom field may be a boolean or an integer too (R43).
+    rows.extend(
+        wrong
+            .into_iter()
+            .skip(2)
+            .map(|value| ("fields.city", value, "wrongType")),
+    );
+    rows.extend([r#""\ud800""#, "18446744073709551616"].map(|value| {
+        let code = if value.starts_with('"') {
+            "loneSurrogate"
+        } else {
+            "wrongType"
+        };
+        ("fields.city", value, code)
+    }));
     for member in texts.into_iter().chain(integers_too).chain(["contactId"]) {
         rows.extend(wrong.map(|value| (member, value, "wrongType")));
         rows.extend([r#""\ud800""#, r#""a\udfff""#].map(|value| (member, value, "loneSurrogate")));
@@ -237,16 +245,18 @@ fn r2_r55_integers_stand_for_texts_where_they_may() {
             r#"{"phone": "380500000007", "contactId": 0}"#,
             "contactIdOutOfRange of contactId",
         ),
-        // Blank is neither an id nor null.
+        // Blank is not given (R1).
+        (r#"{"phone": "380500000007", "contactId": ""}"#, "created"),
         (
-            r#"{"phone": "380500000007", "contactId": ""}"#,
-            "contactIdOutOfRange of contactId",
+            r#"{"phone": "380500000007", "contactId": " \t"}"#,
+            "created",
         ),
+        (r#"{"phone": "380500000007", "email": " "}"#, "created"),
         (
-            r#"{"phone": "380500000007", "email": " "}"#,
-            "blank of email",
+            r#"{"phone": "380500000007", "externalCustomerId": ""}"#,
+            "created",
         ),
-        (r#"{"phone": ""}"#, "blank of phone"),
+        (r#"{"phone": ""}"#, "nothingToFindBy"),
         (r#"{"contactId": null}"#, "nothingToFindBy"),
         (
             r#"{"phone": null, "email": "ann@example.com"}"#,
@@ -257,11 +267,41 @@ fn r2_r55_integers_stand_for_texts_where_they_may() {
 }
 
 #[test]
+fn r43_booleans_and_integers_in_custom_fields_count_as_their_text() {
+    let (store, _) = store();
+    let body = br#"{"dedupeOn": "email", "contacts": [{"email": "ann@example.com", "fields": {
+        "developer": false, "staff": true, "source": -50, "zero": -0, "large": 18446744073709551615,
+        "text": "007"
+    }}]}"#;
+    let request = wire::parse_upsert(body, &Limits::default()).unwrap();
+    store.upsert(request).wait().unwrap().outcome[0]
+        .as_ref()
+        .unwrap();
+    let found = find(&store, GivenIdentifiers::new().email("ann@example.com"));
+    let fields = found.unwrap().unwrap().card.fields.custom;
+    let fields: Vec<(&str, &str)> = fields
+        .iter()
+        .map(|(name, value)| (&**name, &**value))
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            ("developer", "false"),
+            ("large", "18446744073709551615"),
+            ("source", "-50"),
+            ("staff", "true"),
+            ("text", "007"),
+            ("zero", "0"),
+        ]
+    );
+}
+
+#[test]
 fn r43_r52_custom_fields_are_named_in_errors_only_where_they_may_be_shown() {
     let long = "a".repeat(65);
     let rows = [
         (
-            r#"{"city": 7}"#.to_owned(),
+            r#"{"city": {}}"#.to_owned(),
             "wrongType of contacts[1].fields.city",
         ),
         (
@@ -269,24 +309,24 @@ fn r43_r52_custom_fields_are_named_in_errors_only_where_they_may_be_shown() {
             "wrongType of contacts[1].fields.city_2",
         ),
         (
-            r#"{"ann@example.com": 7}"#.to_owned(),
+            r#"{"ann@example.com": {}}"#.to_owned(),
             "wrongType of contacts[1].fields",
         ),
         (
-            r#"{"380500000007": 7}"#.to_owned(),
+            r#"{"380500000007": {}}"#.to_owned(),
             "wrongType of contacts[1].fields",
         ),
         (
-            r#"{"їжак": 7}"#.to_owned(),
+            r#"{"їжак": {}}"#.to_owned(),
             "wrongType of contacts[1].fields",
         ),
         (
-            r#"{"a.b": 7}"#.to_owned(),
+            r#"{"a.b": {}}"#.to_owned(),
             "wrongType of contacts[1].fields",
         ),
-        (r#"{"": 7}"#.to_owned(), "wrongType of contacts[1].fields"),
+        (r#"{"": {}}"#.to_owned(), "wrongType of contacts[1].fields"),
         (
-            format!(r#"{{"{long}": 7}}"#),
+            format!(r#"{{"{long}": {{}}}}"#),
             "wrongType of contacts[1].fields",
         ),
         (

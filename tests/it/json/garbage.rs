@@ -247,6 +247,10 @@ fn everything_said(store: &ContactStore, body: &[u8]) -> String {
         wire::parse_connect_app(body, &limits).err(),
         wire::parse_subscribers_page(body, &limits).err(),
         wire::parse_messages_page(body, &limits).err(),
+        wire::parse_contacts_page(body, &limits).err(),
+        wire::parse_card(body, &limits).err(),
+        wire::parse_remove_token(APP, body, &limits).err(),
+        wire::parse_rename_token(APP, body, &limits).err(),
     ];
     for refused in refused.iter().flatten() {
         error(&mut said, refused);

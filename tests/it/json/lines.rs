@@ -28,6 +28,8 @@ fn kind(line: &Line) -> &'static str {
         Line::Explain(_) => "explain",
         Line::Erase(_) => "erase",
         Line::RemoveToken(_) => "removeToken",
+        Line::RenameToken(_) => "renameToken",
+        Line::Contacts { .. } => "listContacts",
         Line::Apps => "apps",
         Line::Subscribers { .. } => "subscribers",
         Line::Messages { .. } => "messages",
@@ -60,7 +62,7 @@ fn every_kind_of_line_is_taken() {
         (r#"{"disconnectApp": {"appUuid": "APP"}}"#, "disconnectApp"),
         (r#"{"appUuid": "APP", "tokens": []}"#, "tokens"),
         (
-            r#"{"tokens": [null, {}], "at": 0, "appUuid": "APP"}"#,
+            r#"{"tokens": [null, {}], "at": 100000000000, "appUuid": "APP"}"#,
             "tokens",
         ),
         (r#"{"appUuid": "APP", "tokens": [], "at": null}"#, "tokens"),
@@ -71,7 +73,11 @@ fn every_kind_of_line_is_taken() {
         ),
         (r#"{"contacts": [], "dedupeOn": "phone"}"#, "contacts"),
         (
-            r#"{"dedupeOn": "phoneThenEmail", "at": 5, "contacts": [null, {"phone": null, "fields": {"a": null}}]}"#,
+            r#"{"dedupeOn": "phoneThenEmail", "at": 100000000005, "contacts": [null, {"phone": null, "fields": {"a": null}}]}"#,
+            "contacts",
+        ),
+        (
+            r#"{"contacts": [], "dedupeOn": "phone", "upsertMode": "updateOnly"}"#,
             "contacts",
         ),
         (
@@ -106,6 +112,19 @@ fn every_kind_of_line_is_taken() {
             r#"{"removeToken": {"appUuid": "APP", "token": "t", "contactId": null}}"#,
             "removeToken",
         ),
+        (
+            r#"{"renameToken": {"appUuid": "APP", "token": -4001, "newToken": "t"}}"#,
+            "renameToken",
+        ),
+        (r#"{"listContacts": {}}"#, "listContacts"),
+        (
+            r#"{"listContacts": {"appUuid": "APP", "after": 7, "limit": 5}}"#,
+            "listContacts",
+        ),
+        (
+            r#"{"listContacts": {"appUuid": null, "after": "7", "limit": null}}"#,
+            "listContacts",
+        ),
         (r#"{"apps": {}}"#, "apps"),
         (r#"{"subscribers": {"appUuid": "APP"}}"#, "subscribers"),
         (
@@ -125,7 +144,7 @@ fn every_kind_of_line_is_taken() {
             "messages",
         ),
         (
-            r#"{"forgetMessages": {"appUuid": "APP", "before": 5}}"#,
+            r#"{"forgetMessages": {"appUuid": "APP", "before": 100000000005}}"#,
             "forgetMessages",
         ),
         (" \t{\"verify\": { } } ", "verify"),
@@ -165,6 +184,11 @@ fn a_line_that_is_not_of_one_kind_is_refused() {
         (
             r#"{"appUuid": "APP", "tokens": [], "dedupeOn": "phone"}"#,
             "unknownMember",
+        ),
+        (r#"{"find": {}, "upsertMode": null}"#, "unknownMember"),
+        (
+            r#"{"contacts": [], "dedupeOn": "phone", "upsertMode": "never"}"#,
+            "notOneOf of upsertMode",
         ),
         (r#"{"resolve": {}, "at": 5}"#, "unknownMember"),
         (r#"{"dedupeOn": "phone"}"#, "notOneOf"),
@@ -381,12 +405,53 @@ fn what_is_wrong_in_a_line_is_told_with_its_place() {
             "wrongType of messages.after",
         ),
         (
+            r#"{"renameToken": {"appUuid": "APP", "token": "t"}}"#,
+            "missingMember of renameToken",
+        ),
+        (
+            r#"{"renameToken": {"appUuid": "APP", "token": "t", "newToken": " "}}"#,
+            "blank of token",
+        ),
+        (
+            r#"{"renameToken": {"appUuid": "APP", "token": "t", "newToken": true}}"#,
+            "wrongType of renameToken.newToken",
+        ),
+        (
+            r#"{"listContacts": {"appUuid": "shop"}}"#,
+            "notOneOf of listContacts.appUuid",
+        ),
+        (
+            r#"{"listContacts": {"after": 0}}"#,
+            "contactIdOutOfRange of contactId",
+        ),
+        (
+            r#"{"listContacts": {"after": {}}}"#,
+            "wrongType of listContacts.after",
+        ),
+        (
             r#"{"messages": {"appUuid": "APP", "after": ""}}"#,
             "blank of messageId",
         ),
         (
             r#"{"forgetMessages": {"appUuid": "APP"}}"#,
             "missingMember of forgetMessages",
+        ),
+        // R54: seconds taken for milliseconds.
+        (
+            r#"{"forgetMessages": {"appUuid": "APP", "before": 1700000200}}"#,
+            "secondsNotMilliseconds of forgetMessages.before",
+        ),
+        (
+            r#"{"appUuid": "APP", "tokens": [], "at": 1700000200}"#,
+            "secondsNotMilliseconds of at",
+        ),
+        (
+            r#"{"appUuid": "APP", "statuses": [], "at": 99999999999}"#,
+            "secondsNotMilliseconds of at",
+        ),
+        (
+            r#"{"contacts": [], "dedupeOn": "phone", "at": 0}"#,
+            "secondsNotMilliseconds of at",
         ),
         (
             r#"{"forgetMessages": {"appUuid": "APP", "before": "5"}}"#,
@@ -407,6 +472,8 @@ fn a_page_without_a_limit_is_as_long_as_a_page_may_be() {
     for line in [
         r#"{"subscribers": {"appUuid": "APP"}}"#,
         r#"{"messages": {"appUuid": "APP"}}"#,
+        r#"{"listContacts": {}}"#,
+        r#"{"listContacts": {"appUuid": "APP"}}"#,
     ] {
         match parse(line) {
             Ok(
@@ -414,6 +481,9 @@ fn a_page_without_a_limit_is_as_long_as_a_page_may_be() {
                     limit, after: None, ..
                 }
                 | Line::Messages {
+                    limit, after: None, ..
+                }
+                | Line::Contacts {
                     limit, after: None, ..
                 },
             ) => {

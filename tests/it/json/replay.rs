@@ -11,7 +11,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
 use contact_store::{
-    ContactStore, Disk, Error, Limits, MatchPolicy, Options, Ownership, StorageError,
+    ContactStore, Disk, Email, Error, GonePhrases, Limits, MatchPolicy, Options, Ownership, Phone,
+    Placeholders, StorageError,
 };
 use example::command_line::Asked;
 use example::lines::read_line;
@@ -63,7 +64,7 @@ fn the_sample_is_answered_as_it_says() {
         }
         assert_eq!(answers, expected);
         let summary = ended.unwrap();
-        assert_eq!(summary.lines, 71);
+        assert_eq!(summary.lines, 76);
         assert_eq!(summary.refused_lines, 19);
         assert_eq!(summary.entries, 70);
         assert_eq!(summary.refused_entries, 36);
@@ -371,6 +372,117 @@ fn r49_an_indeterminate_commit_is_answered_and_ends_the_replay() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// The options that a store is opened with after these arguments, or what is wrong with them.
+fn opened_with(flags: &str) -> Result<Options, String> {
+    let arguments = ["--store", "s", "f"].into_iter().map(OsString::from);
+    let flags = flags.split('|').filter(|flag| !flag.is_empty());
+    match Arguments::read(arguments.chain(flags.map(OsString::from))) {
+        Ok(Asked::Run(arguments)) => Ok(arguments.options.options()),
+        Ok(Asked::Help(text)) => panic!("{text}"),
+        Err(wrong) => Err(wrong.to_string()),
+    }
+}
+
+#[test]
+fn r3_r32_placeholders_and_gone_phrases_are_extended_replaced_and_emptied_by_flags() {
+    let placeholders = |flags: &str| opened_with(flags).unwrap().placeholders.clone();
+    let extended = Placeholders::default().word("test");
+    assert_eq!(placeholders("--placeholder|test"), extended);
+    assert_eq!(placeholders("--no-placeholders"), Placeholders::none());
+    assert_eq!(
+        placeholders("--placeholder|a|--no-placeholders|--placeholder|b c"),
+        Placeholders::none().word("a").word("b c")
+    );
+    let phone = Phone::parse("380000000000").unwrap();
+    let email = Email::parse("noreply@example.com").unwrap();
+    assert_eq!(
+        placeholders(
+            "--placeholder-phone|+380 00 000 00 00|--placeholder-email|NoReply@example.com"
+        ),
+        Placeholders::default().phone(phone).email(email)
+    );
+    let gone = |flags: &str| opened_with(flags).unwrap().gone_phrases.clone();
+    let extended = GonePhrases::default().phrase("NotRegistered").phrase("410");
+    assert_eq!(
+        gone("--gone-phrase|NotRegistered|--gone-phrase|410"),
+        extended
+    );
+    assert_eq!(gone("--no-gone-phrases"), GonePhrases::none());
+    assert_eq!(
+        gone("--gone-phrase|UNREGISTERED|--no-gone-phrases"),
+        GonePhrases::none().phrase("UNREGISTERED")
+    );
+    for (flags, wrong) in [
+        ("--gone-phrase", "--gone-phrase needs a value"),
+        ("--gone-phrase| ", "--gone-phrase must not be blank"),
+        ("--placeholder| ", "--placeholder must not be blank"),
+        (
+            "--placeholder-phone|call me",
+            "--placeholder-phone must be a phone",
+        ),
+        (
+            "--placeholder-email|x",
+            "--placeholder-email must be an email",
+        ),
+        (
+            "--invalid-identifier|drop",
+            "--invalid-identifier is one of refuse, ignore",
+        ),
+        (
+            "--unknown-contact-id|x",
+            "--unknown-contact-id is one of adopt, reject",
+        ),
+        (
+            "--failed-without-reason|x",
+            "--failed-without-reason is one of remove, keep",
+        ),
+        ("--check|never", "--check is one of always, if-unclean"),
+        (
+            "--cache-bytes=-1",
+            "--cache-bytes must be a number without a sign",
+        ),
+        (
+            "--policy|cascade|--policy|cascade",
+            "--policy is given twice",
+        ),
+        (
+            "--waiting-requests|1|--waiting-requests|1",
+            "--waiting-requests is given twice",
+        ),
+        (
+            "--no-placeholders|--no-placeholders",
+            "--no-placeholders is given twice",
+        ),
+    ] {
+        assert_eq!(
+            opened_with(flags).map(|_| ()),
+            Err(wrong.to_owned()),
+            "{flags}"
+        );
+    }
+}
+
+// K13c: an editor writes such a mark before the text, and it is none of it.
+#[test]
+fn a_byte_order_mark_before_a_log_is_passed_over_and_refused_anywhere_else() {
+    let (store, _) = store();
+    let log = format!("\u{FEFF}{}\r\n\u{FEFF}{}\n", add_line("t1"), add_line("t2"));
+    let (answers, ended) = play(&store, log.as_bytes());
+    let answers: Vec<&str> = answers.lines().collect();
+    assert!(answers[0].contains(r#""token":"added""#), "{}", answers[0]);
+    assert_eq!(
+        answers[1..],
+        [
+            r#"{"error":{"code":"byteOrderMark","message":"a byte order mark stands before the text","line":2}}"#
+        ]
+    );
+    let summary = ended.unwrap();
+    assert_eq!((summary.lines, summary.refused_lines), (2, 1));
+    assert_eq!(summary.bytes, log.len() as u64);
+    let (answers, _) = play(&store, "\u{FEFF}".as_bytes());
+    assert_eq!(answers, "");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use contact_store::{
     AppId, ContactId, EntryError, Error, GivenIdentifiers, InvalidIdentifier, JsonError, JsonFault,
-    Limits, wire,
+    Limits, Placeholders, wire,
 };
 
 use super::{add_body, at_most_3000_are_read, becomes_of, report_body, said, said_form, text};
@@ -304,7 +304,7 @@ fn r13_the_answer_names_what_was_ignored() {
     let added = store.add_tokens(request).wait().unwrap().outcome;
     assert_eq!(
         text(&wire::tokens_added(&added)),
-        r#"{"results":[{"contactId":1,"contact":"created","token":"added","subscriberId":"1","ignored":["contactId","phone"]}]}"#
+        r#"{"results":[{"contactId":1,"contact":"created","token":"added","subscriberId":"1099511627777","ignored":["contactId","phone"]}]}"#
     );
 }
 
@@ -356,8 +356,6 @@ fn r2_r55_a_contact_id_is_an_integer_or_a_decimal_string() {
 fn r55_integers_count_as_their_decimal_text() {
     for (number, expected) in [
         ("7", "7"),
-        ("0", "0"),
-        ("-0", "0"),
         ("-100200300", "-100200300"),
         ("-9223372036854775808", "-9223372036854775808"),
         ("18446744073709551615", "18446744073709551615"),
@@ -373,6 +371,24 @@ fn r55_integers_count_as_their_decimal_text() {
         let given = GivenIdentifiers::new().external_customer_id(expected);
         let card = find(&store, given).unwrap().unwrap().card;
         assert_eq!(card.tokens[0].token.as_str(), expected);
+    }
+    // 0 is what programs write where they have none (R3), and `-0` is 0.
+    for number in ["0", "-0"] {
+        let (store, _) = store_with(|options| options.placeholders = Placeholders::none());
+        let body =
+            format!(r#"{{"tokens": [{{"token": {number}, "externalCustomerId": {number}}}]}}"#);
+        assert_eq!(
+            add_body(&store, body.as_bytes()).unwrap()[0]["contactId"],
+            1
+        );
+        let zero = GivenIdentifiers::new().external_customer_id("0");
+        let card = find(&store, zero).unwrap().unwrap().card;
+        assert_eq!(card.tokens[0].token.as_str(), "0");
+        let entry = format!(r#"{{"token": "t", "externalCustomerId": {number}}}"#);
+        assert_eq!(
+            becomes_of(&entry, |_| {}),
+            "placeholder of externalCustomerId"
+        );
     }
     let (store, _) = store();
     let body = br#"{"tokens": [{"token": "t", "phone": 380500000007}, {"token": "t", "phone": -380500000007}]}"#;
@@ -430,9 +446,11 @@ fn r55_what_stands_outside_the_entries_refuses_the_request() {
             "syntax",
         ),
         (
-            format!("\u{FEFF}{{\"tokens\": [{sound}]}}"),
+            format!("\u{FEFF}\u{FEFF}{{\"tokens\": [{sound}]}}"),
             "byteOrderMark",
         ),
+        (format!(" \u{FEFF}{{\"tokens\": [{sound}]}}"), "syntax"),
+        (format!("{{\"tokens\": [{sound}]}}\u{FEFF}"), "syntax"),
     ];
     for (body, expected) in rows {
         let (store, _) = store();
@@ -443,6 +461,21 @@ fn r55_what_stands_outside_the_entries_refuses_the_request() {
         );
         assert_eq!(store.stats().unwrap().contacts, 0, "{body}");
     }
+}
+
+#[test]
+fn a_byte_order_mark_before_a_body_is_passed_over() {
+    let (store, _) = store();
+    let body = "\u{FEFF}{\"tokens\": [{\"token\": \"t\", \"phone\": \"380500000007\"}]}";
+    assert_eq!(
+        add_body(&store, body.as_bytes()).unwrap()[0]["token"],
+        "added"
+    );
+    let body = "\u{FEFF}{\"statuses\": [{\"token\": \"t\", \"status\": \"SENT\"}]}";
+    assert_eq!(
+        report_body(&store, body.as_bytes()).unwrap()[0]["outcome"],
+        "recorded"
+    );
 }
 
 #[test]
@@ -601,11 +634,11 @@ fn r36_reports_in_json() {
         (r#"{"token": "7", "status": "SENT"}"#, "recorded"),
         (r#"{"token": 7, "status": "SENT"}"#, "recorded"),
         (
-            r#"{"subscriberId": "1", "status": "CLICKED", "token": null}"#,
+            r#"{"subscriberId": "1099511627777", "status": "CLICKED", "token": null}"#,
             "recorded",
         ),
         (
-            r#"{"token": "t", "status": "FAILED", "reason": "Timeout", "messageId": "m", "at": 5}"#,
+            r#"{"token": "t", "status": "FAILED", "reason": "Timeout", "messageId": "m", "at": 100000000000}"#,
             "recorded",
         ),
         (
@@ -615,6 +648,27 @@ fn r36_reports_in_json() {
         (
             r#"{"token": "t", "status": "SENT", "at": 18446744073709551615}"#,
             "recorded",
+        ),
+        // R55: a reason may be an integer.
+        (
+            r#"{"token": "7", "status": "FAILED", "reason": 403}"#,
+            "removed",
+        ),
+        (
+            r#"{"token": "7", "status": "FAILED", "reason": 429}"#,
+            "recorded",
+        ),
+        (
+            r#"{"token": "7", "status": "FAILED", "reason": -403}"#,
+            "recorded",
+        ),
+        (
+            r#"{"token": "7", "status": "FAILED", "reason": 403.0}"#,
+            "wrongType of statuses[1].reason",
+        ),
+        (
+            r#"{"token": "7", "status": "FAILED", "reason": ["Forbidden"]}"#,
+            "wrongType of statuses[1].reason",
         ),
         (
             r#"{"token": "nobody", "status": "FAILED"}"#,
@@ -678,7 +732,7 @@ fn r36_reports_in_json() {
             "notOneOf of statuses[1].status",
         ),
         (
-            r#"{"token": "t", "status": "FAILED", "reason": 403}"#,
+            r#"{"token": "t", "status": "FAILED", "reason": true}"#,
             "wrongType of statuses[1].reason",
         ),
         (
@@ -696,6 +750,10 @@ fn r36_reports_in_json() {
         (
             r#"{"token": "t", "status": "SENT", "at": "5"}"#,
             "wrongType of statuses[1].at",
+        ),
+        (
+            r#"{"token": "t", "status": "SENT", "at": 99999999999}"#,
+            "secondsNotMilliseconds of statuses[1].at",
         ),
         (
             r#"{"token": "t", "status": "SENT", "at": 5.0}"#,
@@ -771,7 +829,7 @@ fn the_published_request_is_taken_as_it_is_published() {
     let results = add_body(&store, body.as_bytes()).unwrap();
     assert_eq!(
         serde_json::to_string(&results).unwrap(),
-        r#"[{"contact":"created","contactId":7,"subscriberId":"1","token":"added"}]"#
+        r#"[{"contact":"created","contactId":7,"subscriberId":"1099511627777","token":"added"}]"#
     );
     let card = find(&store, GivenIdentifiers::new().email("ann@example.com"))
         .unwrap()

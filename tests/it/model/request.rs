@@ -7,12 +7,12 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use contact_store::{
-    AccessKey, AddTokens, AppId, AppName, Applied, BatchMode, Committed, ConnectApp, ContactId,
+    AccessKey, AddTokens, AppId, AppName, BatchMode, Committed, ConnectApp, ContactId,
     ContactStore, EntryError, Erased, Error, FailedWithoutReason, Fault, Field, GivenIdentifiers,
-    IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy, MessagesForgotten, Ownership,
-    Pending, RecipientError, RecordReports, RemoveToken, Report, ReportOutcome, Status,
-    SubscriberId, Timestamp, Token, TokenAdded, TokenEntry, TokenPlace, TokenRemoved, TokensAdded,
-    UnknownContactId,
+    IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy, MessagesForgotten,
+    OptionsInForce, Outcomes, Ownership, Pending, RecipientError, RecordReports, RemoveToken,
+    RenameToken, Report, ReportOutcome, Status, SubscriberId, Timestamp, Token, TokenAdded,
+    TokenEntry, TokenPlace, TokenRemoved, TokenRenamed, TokensAdded, UnknownContactId,
 };
 
 use super::{Settings, Upserted, Upserts};
@@ -36,6 +36,11 @@ pub enum Request {
         token: String,
         /// `None`: of all contacts.
         contact: Option<u64>,
+    },
+    Rename {
+        app: AppId,
+        old: String,
+        new: String,
     },
     Erase {
         contact: u64,
@@ -191,10 +196,11 @@ pub type Answer = Result<(u64, Outcome), Refused>;
 pub enum Outcome {
     Connected(AppId),
     Disconnected,
-    Added(Applied, Vec<Result<Added, Refusal>>),
+    Added(OptionsInForce, Vec<Result<Added, Refusal>>),
     Reported(Vec<Result<Reported, Refusal>>),
     Upserted(Vec<Result<Upserted, Refusal>>),
     Removed(Vec<u64>),
+    Renamed(Renamed),
     Erased(bool),
     Forgotten(u64),
 }
@@ -225,6 +231,14 @@ pub enum Reported {
     UnknownSubscriber,
 }
 
+/// What becomes of a token that is renamed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Renamed {
+    /// The subscriber, the one that went into it, and who holds the token.
+    To(u64, Option<u64>, Vec<u64>),
+    UnknownSubscriber,
+}
+
 /// Why an entry is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -233,6 +247,8 @@ pub enum Refusal {
     UnknownContactId,
     ContactIdErased(u64),
     NothingToFindBy,
+    ContactNotFound,
+    ContactExists(u64),
     Conflict(IdentifierKind, u64),
     Limit(Limit, u64, u64),
     OneOfTokenAndSubscriber,
@@ -268,6 +284,8 @@ impl From<EntryError> for Refusal {
             EntryError::UnknownContactId => Refusal::UnknownContactId,
             EntryError::ContactIdErased(id) => Refusal::ContactIdErased(id.value()),
             EntryError::NothingToFindBy => Refusal::NothingToFindBy,
+            EntryError::ContactNotFound => Refusal::ContactNotFound,
+            EntryError::ContactExists(id) => Refusal::ContactExists(id.value()),
             EntryError::Conflict { kind, contact } => Refusal::Conflict(kind, contact.value()),
             EntryError::LimitExceeded(over) => Refusal::Limit(over.limit, over.actual, over.most),
             EntryError::OneOfTokenAndSubscriber => Refusal::OneOfTokenAndSubscriber,
@@ -313,7 +331,7 @@ impl From<TokensAdded> for Outcome {
     fn from(added: TokensAdded) -> Self {
         let entries = added.entries.into_iter();
         let entries = entries.map(|entry| entry.map(Added::from).map_err(Refusal::from));
-        Outcome::Added(added.applied, entries.collect())
+        Outcome::Added(added.in_force, entries.collect())
     }
 }
 
@@ -336,8 +354,8 @@ impl From<TokenAdded> for Added {
     }
 }
 
-impl From<Vec<Result<ReportOutcome, EntryError>>> for Outcome {
-    fn from(outcomes: Vec<Result<ReportOutcome, EntryError>>) -> Self {
+impl From<Outcomes<ReportOutcome>> for Outcome {
+    fn from(outcomes: Outcomes<ReportOutcome>) -> Self {
         let one = |outcome| match outcome {
             ReportOutcome::Recorded => Reported::Recorded,
             ReportOutcome::Removed { from } => Reported::Removed(values(from)),
@@ -356,6 +374,26 @@ impl From<Vec<Result<ReportOutcome, EntryError>>> for Outcome {
 impl From<TokenRemoved> for Outcome {
     fn from(removed: TokenRemoved) -> Self {
         Outcome::Removed(values(removed.from))
+    }
+}
+
+impl From<TokenRenamed> for Outcome {
+    fn from(renamed: TokenRenamed) -> Self {
+        Outcome::Renamed(match renamed {
+            TokenRenamed::Renamed {
+                subscriber,
+                contacts,
+                ..
+            } => Renamed::To(subscriber.value(), None, values(contacts)),
+            TokenRenamed::Joined {
+                subscriber,
+                joined,
+                contacts,
+                ..
+            } => Renamed::To(subscriber.value(), Some(joined.value()), values(contacts)),
+            TokenRenamed::UnknownSubscriber => Renamed::UnknownSubscriber,
+            other => unreachable!("{other:?} is new to the model"),
+        })
     }
 }
 
@@ -439,6 +477,11 @@ impl Request {
                     Some(contact) => RemoveToken::of(*app, token, id(*contact)),
                     None => RemoveToken::of_all(*app, token),
                 }))
+            }
+            Request::Rename { app, old, new } => {
+                let token = |text: &str| Token::parse(text).expect("the tests give valid tokens");
+                let request = RenameToken::new(*app, token(old), token(new));
+                Waiting::new(store.rename_token(request))
             }
             Request::Erase { contact } => Waiting::new(store.erase(id(*contact))),
             Request::Forget { app, before } => {
@@ -579,7 +622,12 @@ impl Request {
                 token: choices.of(&TOKENS).to_owned(),
                 contact: choices.of(&[None, Some(1), Some(2), Some(7)]),
             },
-            25..29 => Request::Connect {
+            25..27 => Request::Rename {
+                app: app(choices),
+                old: choices.of(&TOKENS).to_owned(),
+                new: choices.of(&["t-2", "t-3", "t-1", "t-long"]).to_owned(),
+            },
+            27..29 => Request::Connect {
                 app: app(choices),
                 name: choices.of(&["First bot", "Second bot"]).to_owned(),
                 key: choices
@@ -610,6 +658,8 @@ impl Settings {
             ]),
             failed_without_reason: choices
                 .of(&[FailedWithoutReason::Remove, FailedWithoutReason::Keep]),
+            placeholders: choices.of(&[true, false]),
+            gone_phrases: choices.of(&[true, false]),
             tokens_per_contact: choices.of(&[1_024, 2, 3]),
             contacts_per_token: choices.of(&[1_024, 2, 1]),
             // 15 bytes an email, 12 a phone, 5 an external id, 3 a token.
@@ -678,7 +728,7 @@ impl Entry {
             0..6 => Some(TOKENS[0]),
             6..11 => Some(TOKENS[1]),
             11..14 => Some(TOKENS[2]),
-            14 => None,
+            14 => choices.of(&[None, Some("null")]),
             _ => Some("a\u{0}b"),
         };
         let kinds = choices.below(16);
@@ -703,7 +753,9 @@ impl Entry {
             ]));
         }
         if kinds & 4 != 0 {
-            given = given.external(choices.of(&["crm-1", "crm-2", "CRM-1", "crm\u{7}"]));
+            given = given.external(choices.of(&[
+                "crm-1", "crm-2", "crm-1", "CRM-1", "crm\u{7}", "Null", "0-0",
+            ]));
         }
         if kinds & 8 != 0 && choices.one_in(2) {
             given.contact_id = Some(match choices.below(8) {
@@ -758,7 +810,10 @@ impl Said {
             None,
             Some("Forbidden: bot was blocked by the user"),
             Some(" 403 "),
+            Some("Error: 403: Forbidden"),
+            Some("Bad Request: USER_IS_BLOCKED"),
             Some("forbiddenly"),
+            Some("CHAT_WRITE_FORBIDDEN"),
             Some("Bad Request: chat not found"),
             Some("\u{A0}"),
         ];

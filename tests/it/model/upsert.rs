@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use contact_store::{
     BatchMode, CardChange, Change, ContactId, ContactUpdate, ContactUpserted, DedupeOn, Email,
-    EntryError, ExternalId, Fault, Field, FieldError, IdentifierKind, KindSet, Phone, Timestamp,
-    UnknownContactId, Upsert,
+    ExternalCustomerId, Fault, Field, IdentifierKind, KindSet, Outcomes, Phone, Timestamp,
+    UnknownContactId, Upsert, UpsertMode,
 };
 
 use super::request::{Choices, Outcome, Refusal, Refused, choose_mode, choose_time};
@@ -23,6 +23,7 @@ pub struct Upserts {
     pub items: Vec<Item>,
     pub at: Option<u64>,
     pub unknown_contact_id: Option<UnknownContactId>,
+    pub upsert_mode: UpsertMode,
     pub mode: BatchMode,
 }
 
@@ -33,13 +34,17 @@ impl Upserts {
             items,
             at: None,
             unknown_contact_id: None,
+            upsert_mode: UpsertMode::CreateOrUpdate,
             mode: BatchMode::PerEntry,
         }
     }
 
     pub(super) fn to_request(&self) -> Upsert {
         let items = self.items.iter().map(Item::to_update);
-        let mut request = Upsert::new(self.dedupe_on).mode(self.mode).contacts(items);
+        let mut request = Upsert::new(self.dedupe_on)
+            .mode(self.mode)
+            .upsert_mode(self.upsert_mode)
+            .contacts(items);
         if let Some(at) = self.at {
             request = request.at(Timestamp::from_millis(at));
         }
@@ -166,25 +171,27 @@ impl Item {
         update
     }
 
-    /// The identifiers that it gives, in canonical form, or the first that is none. A blank one is
-    /// none as well: R1 is for add-tokens and look-ups.
-    fn names(&self) -> Result<Names, Refusal> {
-        fn read<T>(
+    /// The identifiers that it gives, in canonical form, or the first that is invalid. A blank one is
+    /// not given (R1).
+    fn names(&self, model: &Model) -> Result<Names, Refusal> {
+        fn read<T, E: Into<Refusal>>(
             to: &Option<To>,
-            parse: impl FnOnce(&str) -> Result<T, FieldError>,
+            parse: impl FnOnce(&str) -> Result<T, E>,
         ) -> Result<Option<T>, Refusal> {
             match to {
-                Some(To::Text(text)) => Ok(Some(parse(text)?)),
-                Some(To::Null) | None => Ok(None),
+                Some(To::Text(text)) if !text.chars().all(is_white_space) => {
+                    parse(text).map(Some).map_err(Into::into)
+                }
+                _ => Ok(None),
             }
         }
         let contact_id = self.contact_id.map(ContactId::try_from).transpose()?;
-        let external = read(&self.external, ExternalId::parse)?;
+        let external = read(&self.external, |text| model.external(text))?;
         let phone = read(&self.phone, Phone::parse)?;
         let email = read(&self.email, Email::parse)?;
         Ok(Names {
             contact_id: contact_id.map(ContactId::value),
-            external: external.map(|id| id.as_str().to_owned()),
+            external,
             phone: phone.map(|phone| phone.as_u64()),
             email: email.map(|email| email.as_str().to_owned()),
         })
@@ -226,7 +233,7 @@ impl Item {
                     }
                     at_most(field, name, 128)?;
                     // What R6 refuses is tested with the type.
-                    ExternalId::parse(name)
+                    ExternalCustomerId::parse(name)
                         .map_err(|error| Refusal::Field(field, error.fault().clone()))?;
                     Field::CustomFieldValue
                 }
@@ -257,8 +264,8 @@ pub struct Upserted {
     pub card: CardChange,
 }
 
-impl From<Vec<Result<ContactUpserted, EntryError>>> for Outcome {
-    fn from(outcomes: Vec<Result<ContactUpserted, EntryError>>) -> Self {
+impl From<Outcomes<ContactUpserted>> for Outcome {
+    fn from(outcomes: Outcomes<ContactUpserted>) -> Self {
         let one = |upserted: ContactUpserted| Upserted {
             contact: upserted.contact.value(),
             matched_by: upserted.matched_by,
@@ -301,10 +308,17 @@ impl Model {
         item: &Item,
         at: u64,
     ) -> Result<Upserted, Refusal> {
-        let names = item.names()?;
+        let names = item.names(self)?;
         item.check_fields()?;
         let found = self.found_by(upserts.dedupe_on, &names)?;
         let found = found.map(|(card, kind)| (card.clone(), kind));
+        match (upserts.upsert_mode, &found) {
+            (UpsertMode::UpdateOnly, None) => return Err(Refusal::ContactNotFound),
+            (UpsertMode::CreateOnly, Some((card, _))) => {
+                return Err(Refusal::ContactExists(card.id));
+            }
+            _ => {}
+        }
         self.check_conflicts(&names, found.as_ref())?;
         let matched_by = found.as_ref().map(|(_, kind)| *kind);
         let before = found.map(|(card, _)| card);
@@ -410,7 +424,7 @@ impl Model {
 }
 
 /// Few values, so that they meet often; some of them not canonical, invalid or blank.
-const EXTERNALS: [&str; 4] = ["crm-1", "crm-2", "CRM-1", ""];
+const EXTERNALS: [&str; 5] = ["crm-1", "crm-2", "CRM-1", "", "Null"];
 const PHONES: [&str; 5] = [
     "380500000001",
     "380500000002",
@@ -418,11 +432,12 @@ const PHONES: [&str; 5] = [
     "12",
     " ",
 ];
-const EMAILS: [&str; 4] = [
+const EMAILS: [&str; 5] = [
     "ann@example.com",
     "ben@example.com",
     "Ben@EXAMPLE.com",
     "no-at-sign",
+    "\t",
 ];
 const IDS: [i128; 8] = [1, 2, 3, 4, 7, 1 << 40, 0, -1];
 
@@ -440,6 +455,9 @@ impl Upserts {
         let mut upserts = Upserts::new(dedupe_on, items);
         upserts.at = choose_time(choices);
         upserts.mode = choose_mode(choices);
+        if choices.one_in(8) {
+            upserts.upsert_mode = choices.of(&[UpsertMode::UpdateOnly, UpsertMode::CreateOnly]);
+        }
         upserts.unknown_contact_id = choices.of(&[
             None,
             None,

@@ -3,8 +3,9 @@
 use std::fmt::Debug;
 
 use contact_store::{
-    self as store, AppId, ContactId, Decision, Email, ExternalId, IdentifierKind, Identifiers,
-    KindSet, MatchPolicy, MessageId, Phone, Snapshot, Status, StatusCounts, SubscriberId, Token,
+    self as store, AppId, ContactId, Decision, Email, ExternalCustomerId, IdentifierKind,
+    Identifiers, InvalidIdentifier, KindSet, MatchPolicy, MessageId, Phone, Snapshot, Status,
+    StatusCounts, SubscriberId, Token,
 };
 
 use super::recipient::{Reached, Whom, resolve};
@@ -108,7 +109,7 @@ impl Names {
             identifiers = identifiers.with_contact_id(contact_id(id));
         }
         if let Some(id) = &self.external {
-            let id = ExternalId::parse(id);
+            let id = ExternalCustomerId::parse(id);
             identifiers = identifiers.with_external_customer_id(id.expect("it is canonical"));
         }
         if let Some(phone) = self.phone {
@@ -249,6 +250,13 @@ pub(super) trait Reads {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Tally>, Refused>;
+    /// Of all contacts, or those of an app.
+    fn contacts(
+        &self,
+        of: Option<AppId>,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Card>, Refused>;
     fn resolve(&self, whom: &Whom) -> Result<Vec<Reached>, Refused>;
 }
 
@@ -282,14 +290,17 @@ impl Reads for Model {
             return Err(Refused::NothingGiven);
         }
         let decided = |policy| {
-            let target = self.target(policy, self.settings.unknown_contact_id, names);
-            match target {
+            let given = match self.explained(names) {
+                Ok(given) => given,
+                Err(refusal) => return Decided::Refuse(refusal),
+            };
+            match self.target(policy, self.settings.unknown_contact_id, &given) {
                 Err(refusal) => Decided::Refuse(refusal),
                 Ok(target) => match target.matched_by {
                     Some(kind) => Decided::Append(target.contact, kind),
                     None => Decided::Create {
                         contact: target.contact,
-                        identifiers: names.without(target.skipped).kinds(),
+                        identifiers: given.without(target.skipped).kinds(),
                         skipped: target.skipped,
                     },
                 },
@@ -358,6 +369,21 @@ impl Reads for Model {
         self.connected(app)?;
         let mut page = self.tallies(app);
         page.retain(|tally| after.is_none_or(|after| tally.id.as_bytes() > after.as_bytes()));
+        page.truncate(limit);
+        Ok(page)
+    }
+
+    fn contacts(
+        &self,
+        of: Option<AppId>,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Card>, Refused> {
+        of.map(|app| self.connected(app)).transpose()?;
+        let holds = |card: &Card| of.is_none_or(|app| card.tokens.iter().any(|it| it.app == app));
+        let mut page: Vec<Card> = self.cards.clone();
+        page.retain(|card| after.is_none_or(|after| card.id > after) && holds(card));
+        page.sort_by_key(|card| card.id);
         page.truncate(limit);
         Ok(page)
     }
@@ -452,6 +478,20 @@ impl Reads for Snapshot {
             last_at: tally.last_at.as_millis(),
         };
         Ok(page.into_iter().map(tally).collect())
+    }
+
+    fn contacts(
+        &self,
+        of: Option<AppId>,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Card>, Refused> {
+        let after = after.map(contact_id);
+        let page = match of {
+            None => self.contacts(after, limit)?,
+            Some(app) => self.contacts_of(app, after, limit)?.contacts,
+        };
+        Ok(page.into_iter().map(Card::from).collect())
     }
 
     fn resolve(&self, whom: &Whom) -> Result<Vec<Reached>, Refused> {
@@ -563,7 +603,7 @@ impl Probes {
     pub fn of_choices() -> Self {
         let emails = ["ann@example.com", "ben@example.com"].map(Names::email);
         let phones = [380_500_000_001, 380_500_000_002].map(Names::phone);
-        let externals = ["crm-1", "crm-2", "CRM-1"].map(Names::external);
+        let externals = ["crm-1", "crm-2", "CRM-1", "Null", "0-0"].map(Names::external);
         let mut names = vec![Names::default()];
         for id in [1, 2, 7] {
             names.push(Names::id(id));
@@ -586,6 +626,22 @@ impl Probes {
 }
 
 impl Model {
+    /// The identifiers that adding a token would go by (R3, R13).
+    fn explained(&self, names: &Names) -> Result<Names, Refusal> {
+        let Some(external) = &names.external else {
+            return Ok(names.clone());
+        };
+        let Err(refusal) = self.external(external) else {
+            return Ok(names.clone());
+        };
+        let rest = names.without(IdentifierKind::ExternalCustomerId.into());
+        let ignores = self.settings.invalid_identifier == InvalidIdentifier::Ignore;
+        if ignores && rest != Names::default() {
+            return Ok(rest);
+        }
+        Err(refusal)
+    }
+
     /// The number of the last request that changed something.
     pub fn sequence(&self) -> u64 {
         self.sequence
@@ -620,7 +676,10 @@ impl Model {
             }
             self.compare_pages(shown, *app, probes.page)?;
         }
-        for id in 0..=self.next_subscriber {
+        for of in probes.apps.iter().copied().map(Some).chain([None]) {
+            self.compare_contacts(shown, of, probes.page)?;
+        }
+        for id in self.subscriber_ids() {
             let found = Reads::subscriber(shown, id);
             same(("subscriber", id), found, self.subscriber(id))?;
         }
@@ -642,7 +701,8 @@ impl Model {
             })
             .collect();
         // What stands beside a subscriber is another thing for each.
-        let subscribers = (0..=self.next_subscriber).zip(pairs.iter().cycle());
+        let subscribers = self.subscriber_ids().into_iter();
+        let subscribers = subscribers.zip(pairs.iter().cycle());
         let subscribers = subscribers.map(|(id, beside)| Whom {
             subscriber: Some(id),
             ..beside.clone()
@@ -652,6 +712,25 @@ impl Model {
             same(("resolve", &whom), found, self.resolve(&whom))?;
         }
         Ok(())
+    }
+
+    /// All contacts, or those of an app, page by page.
+    fn compare_contacts(
+        &self,
+        shown: &Snapshot,
+        of: Option<AppId>,
+        limit: usize,
+    ) -> Result<(), String> {
+        let mut after = None;
+        loop {
+            let expected = Reads::contacts(self, of, after, limit);
+            let found = Reads::contacts(shown, of, after, limit);
+            same(("contacts of", of, "after", after), &found, &expected)?;
+            match expected.as_deref().unwrap_or_default().last() {
+                Some(last) => after = Some(last.id),
+                None => return Ok(()),
+            }
+        }
     }
 
     /// Both listings of an app, page by page.

@@ -466,6 +466,7 @@ fn kind(request: &Request) -> &'static str {
         Request::Report(_) => "reporting",
         Request::Upsert(_) => "upserting",
         Request::Remove { .. } => "removing a token",
+        Request::Rename { .. } => "renaming a token",
         Request::Erase { .. } => "erasing",
         Request::Forget { .. } => "forgetting messages",
     }

@@ -2,7 +2,7 @@
 
 use contact_store::{
     Address, Auth, BatchMode, Button, Change, ContactUpdate, DedupeOn, Error, Field, FieldError,
-    GivenRecipient, Recipient, RecipientError, SendRequest, SubscriberId, Upsert, wire,
+    GivenRecipient, Recipient, RecipientError, SendRequest, SubscriberId, Upsert, UpsertMode, wire,
 };
 
 use super::shown::{PHONE, Shown, WORD};
@@ -92,9 +92,22 @@ pub fn errors(shown: &mut Shown) {
         shown.json(&wire::contacts_upserted(&upserted.outcome));
     }
 
+    let known = ContactUpdate::new().phone(phone());
+    for (mode, item) in [
+        (UpsertMode::CreateOnly, known),
+        (
+            UpsertMode::UpdateOnly,
+            ContactUpdate::new().phone("380500000042"),
+        ),
+    ] {
+        let request = Upsert::new(DedupeOn::Phone).upsert_mode(mode).contact(item);
+        let upserted = store.upsert(request).wait().unwrap();
+        shown.entry_error(upserted.outcome[0].as_ref().unwrap_err());
+    }
+
     let limits = options().0.limits;
     for item in [
-        format!(r#"{{"phone": "{PHONE}", "fields": {{"{WORD} a": 1}}}}"#),
+        format!(r#"{{"phone": "{PHONE}", "fields": {{"{WORD} a": 1.5}}}}"#),
         format!(r#"{{"phone": "{PHONE}", "fields": {{"{WORD} a": "", "{WORD} a": ""}}}}"#),
         format!(r#"{{"phone": "{PHONE}", "{WORD} a": 1}}"#),
     ] {

@@ -1,9 +1,10 @@
 //! Requests full of canaries, each of which is refused, whole or in part.
 
 use contact_store::{
-    AccessKey, AddTokens, AppId, AppName, BatchMode, Fault, GivenIdentifiers, InvalidIdentifier,
-    Limits, MatchPolicy, MessageId, Options, RecordReports, RemoveToken, Report, Status,
-    SubscriberId, Timestamp, Token, TokenEntry, UnknownContactId, wire,
+    AccessKey, AddTokens, AppId, AppName, BatchMode, Email, Fault, GivenIdentifiers,
+    InvalidIdentifier, Limits, MatchPolicy, MessageId, Options, Phone, Placeholders, RecordReports,
+    RemoveToken, Report, Status, SubscriberId, Timestamp, Token, TokenEntry, UnknownContactId,
+    wire,
 };
 
 use super::shown::{DIGITS, PHONE, Shown, WORD};
@@ -99,6 +100,9 @@ pub fn json(shown: &mut Shown) {
             text(format!("{{\"statuses\": [{{{member}}}]}}"));
         }
     }
+    text(format!(
+        "{{\"statuses\": [{{\"token\": \"{WORD}\", \"status\": \"SENT\", \"at\": 1{DIGITS}}}]}}"
+    ));
     for name in odd_names() {
         let member = format!("\"{name}\": \"{WORD}\"");
         text(format!("{{{member}}}"));
@@ -212,6 +216,9 @@ pub fn faults(shown: &mut Shown) {
         shown.field_error(&MessageId::parse(invalid).unwrap_err());
         shown.field_error(&AppName::parse(invalid).unwrap_err());
         shown.field_error(&AccessKey::parse(invalid).unwrap_err());
+        shown.field_error(&AppId::parse(invalid).unwrap_err());
+        shown.field_error(&SubscriberId::parse(invalid).unwrap_err());
+        shown.field_error(&MatchPolicy::parse(invalid).unwrap_err());
     }
     let given = GivenIdentifiers::new;
     let local = format!("{WORD}{}@example.com", "x".repeat(60));
@@ -227,6 +234,9 @@ pub fn faults(shown: &mut Shown) {
         given().phone(DIGITS),
         given().phone(format!("050{DIGITS}")),
         given().phone(format!("+38(0)50{DIGITS}")),
+        given().phone(format!("++{PHONE}")),
+        given().phone(format!("+{PHONE}.0")),
+        given().email(format!("{WORD};{WORD}@example.com")),
         given().email(WORD),
         given().email(&local),
         given().email(format!("@{WORD}.example.com")),
@@ -250,8 +260,30 @@ pub fn faults(shown: &mut Shown) {
     shown.fault(&Fault::NonAsciiDomain);
 }
 
+/// Entries that name what the host calls a placeholder.
+fn placeholders(shown: &mut Shown) {
+    let (store, _) = store_with(|options| {
+        options.placeholders = Placeholders::none()
+            .word(WORD)
+            .phone(Phone::parse(&phone()).unwrap())
+            .email(Email::parse(&email()).unwrap());
+        shown.value(&options.placeholders);
+    });
+    let given = GivenIdentifiers::new;
+    for entry in [
+        TokenEntry::new(WORD).phone("380500000001"),
+        TokenEntry::new("t").identifiers(given().external_customer_id(WORD)),
+        TokenEntry::new("t").identifiers(given().phone(phone())),
+        TokenEntry::new("t").identifiers(given().email(email())),
+    ] {
+        let added = store.add_tokens(AddTokens::new(APP).entry(entry)).wait();
+        shown.entry_error(added.unwrap().outcome.entries[0].as_ref().unwrap_err());
+    }
+}
+
 /// Entries that are refused where the store's contents or the request decide.
 pub fn entries(shown: &mut Shown) {
+    placeholders(shown);
     let (store, _) = store_with(|options| {
         options.limits.tokens_per_contact = 2;
         options.limits.contacts_per_token = 1;

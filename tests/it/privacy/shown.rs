@@ -122,8 +122,10 @@ impl Shown {
     #[track_caller]
     pub fn open_error(&mut self, error: &OpenError) {
         self.variant(error);
-        if let OpenError::LimitTooHigh(error) = error {
-            self.caused(error);
+        match error {
+            OpenError::LimitTooHigh(error) => self.caused(error),
+            OpenError::LimitZero(error) => self.caused(error),
+            _ => {}
         }
     }
 

@@ -186,6 +186,10 @@ pub fn files(shown: &mut Shown) {
         &sound,
         with(&|options| options.limits.tokens_per_contact = 1 << 20),
     );
+    refused(
+        &sound,
+        with(&|options| options.limits.tokens_per_contact = 0),
+    );
     refused(directory.path(), options.clone());
     for (name, contents) in [
         ("empty", &[][..]),

@@ -89,7 +89,7 @@ fn r13_identifiers_are_read_in_priority_order_and_fields_after_them() {
     // Every later fault is in the item as well.
     let faults = [
         ("id=0", "contactId ContactIdOutOfRange"),
-        ("ext=", "externalCustomerId Blank"),
+        ("ext=undefined", "externalCustomerId Placeholder"),
         ("phone=12", "phone DigitCount { digits: 2 }"),
         ("email=no-at-sign", "email NoAtSign"),
         (

@@ -21,6 +21,28 @@ fn r41_a_contact_is_found_by_what_dedupe_on_names() {
 }
 
 #[test]
+fn r41_a_request_may_only_update_or_only_create() {
+    script(
+        "
+        upsert phone only=update : phone=380500000001 first=Ann => refused ContactNotFound
+        upsert phone only=create : phone=380500000001 email=a@example.com => 1 created
+        upsert phone only=create : phone=380500000001 first=Ann
+            => refused ContactExists(ContactId(1))
+        upsert phone only=update : phone=380500000001 first=Ann => 1 by phone updated
+        // What it may do comes before what is in conflict.
+        upsert phone only=update : phone=380500000002 email=a@example.com => refused ContactNotFound
+        upsert phone only=create : phone=380500000002 email=a@example.com => refused Conflict email 1
+        // Each item sees the ones before it, and all or nothing is as ever.
+        upsert phone only=create : phone=380500000003 | phone=380500000003
+            => 2 created | refused ContactExists(ContactId(2))
+        upsert phone only=create mode=all : phone=380500000004 | phone=380500000003
+            => error EntryRefused 1: ContactExists(ContactId(2))
+        contacts => 2
+    ",
+    );
+}
+
+#[test]
 fn r41_nothing_else_finds_a_contact() {
     script(
         "

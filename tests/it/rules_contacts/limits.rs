@@ -13,20 +13,21 @@ fn item() -> ContactUpdate {
 
 fn upsert(store: &ContactStore, update: ContactUpdate) -> Result<CardChange, EntryError> {
     let request = Upsert::new(DedupeOn::Phone).contact(update);
-    let mut outcome = store.upsert(request).wait().unwrap().outcome;
-    outcome.remove(0).map(|upserted| upserted.card)
+    let outcome = store.upsert(request).wait().unwrap().outcome;
+    outcome.into_vec().remove(0).map(|upserted| upserted.card)
 }
 
 /// Adds the token `t`: the contact that got it.
 fn add(store: &ContactStore) -> Result<u64, EntryError> {
     let entry = TokenEntry::new("t").phone("380500000001");
-    let mut added = store
+    let added = store
         .add_tokens(AddTokens::new(APP).entry(entry))
         .wait()
         .unwrap();
     added
         .outcome
         .entries
+        .into_vec()
         .remove(0)
         .map(|added| added.contact.value())
 }

@@ -114,15 +114,16 @@ fn r42_a_contact_found_by_another_kind_keeps_its_external_id() {
 }
 
 #[test]
-fn r42_a_blank_identifier_is_neither_a_value_nor_null() {
+fn r1_r42_a_blank_identifier_counts_as_not_given() {
     script(
         r#"
         upsert phone : phone=380500000001 email=a@example.com => 1 created
-        upsert phone : phone=380500000001 email=              => refused email Blank
-        upsert phone : phone=380500000001 email=" "           => refused email Blank
-        upsert email : email=a@example.com phone=             => refused phone Blank
-        upsert phone : phone=380500000001 ext=                => refused externalCustomerId Blank
-        upsert email : email=                                 => refused email Blank
+        upsert phone : phone=380500000001 email=              => 1 by phone unchanged
+        upsert phone : phone=380500000001 email=" "           => 1 by phone unchanged
+        upsert email : email=a@example.com phone=             => 1 by email unchanged
+        upsert phone : phone=380500000001 ext=                => 1 by phone unchanged
+        upsert email : email=                                 => refused NothingToFindBy
+        upsert phoneThenEmail : phone=" " email=a@example.com          => 1 by email unchanged
         card 1                                                => 1 phone=380500000001 email=a@example.com created 1000 []
     "#,
     );

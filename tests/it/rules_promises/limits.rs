@@ -3,7 +3,8 @@
 use contact_store::limits::LimitTooHigh;
 use contact_store::{
     AddTokens, Change, ContactStore, ContactUpdate, DedupeOn, EntryError, Error, Limit,
-    LimitExceeded, OpenError, Options, RecordReports, Report, Status, TokenEntry, Upsert, WhenFull,
+    LimitExceeded, Limits, OpenError, Options, RecordReports, Report, Status, TokenEntry, Upsert,
+    WhenFull,
 };
 
 use super::{is_pending, number_and_contact, request, watched};
@@ -34,24 +35,24 @@ fn tokens_per_contact_are_limited() {
         |options| options.limits.tokens_per_contact = 2,
         "
         add A : t1 ext=c1 => 1 created added #1
-        add B : t2 ext=c1 => 1 by ext added #2
-        add A : t3 ext=c1 | t3 ext=c2 => refused TokensPerContact 3 of 2 | 2 created added #3
+        add B : t2 ext=c1 => 1 by ext added #2.1
+        add A : t3 ext=c1 | t3 ext=c2 => refused TokensPerContact 3 of 2 | 2 created added #2
         add A mode=all : t4 ext=c3 | t4 ext=c1 => error EntryRefused 1: TokensPerContact 3 of 2
         // What it holds already is no new one.
         add A : t1 ext=c1 => 1 by ext held #1
         // A move onto a full card is refused, and takes the token from nobody.
         add A ownership=exclusive : t3 ext=c1 => refused TokensPerContact 3 of 2
-        subscriber A t3 => #3 A:t3 of 2 registered 1000 sent 0 failed 0 clicked 0 last -
+        subscriber A t3 => #2 A:t3 of 2 registered 1000 sent 0 failed 0 clicked 0 last -
         // A move of a token that the card holds is not.
         add A : t1 ext=c2 => 2 by ext added #1 also=1
         add A ownership=exclusive : t1 ext=c1 => 1 by ext moved from 2 #1
         // There is room again when one goes, with a report, an order, or its app.
         report B : t2 FAILED => removed from 1
-        add A : t5 ext=c1 => 1 by ext added #4
+        add A : t5 ext=c1 => 1 by ext added #3
         remove A t5       => from 1
-        add B : t6 ext=c1 => 1 by ext added #5
+        add B : t6 ext=c1 => 1 by ext added #2.2
         disconnect B      => done
-        add A : t7 ext=c1 => 1 by ext added #6
+        add A : t7 ext=c1 => 1 by ext added #4
     ",
     );
 }
@@ -64,7 +65,7 @@ fn contacts_per_shared_token_are_limited() {
         add A : t ext=c1 | t ext=c2 => 1 created added #1 | 2 created added #1 also=1
         add A : t ext=c3            => refused ContactsPerToken 3 of 2
         // No id was used up, and the same token in another app is another.
-        add B : t ext=c3            => 3 created added #2
+        add B : t ext=c3            => 3 created added #2.1
         add A : t ext=c1            => 1 by ext held #1 also=2
         // A move ends the sharing.
         add A ownership=exclusive : t ext=c3 => 3 by ext moved from 1,2 #1
@@ -92,17 +93,17 @@ fn the_text_of_a_card_is_limited() {
         |options| options.limits.card_text_bytes = 10,
         "
         add A : t1 ext=c1       => 1 created added #1
-        add B : tokenX ext=c1   => 1 by ext added #2
+        add B : tokenX ext=c1   => 1 by ext added #2.1
         add A : u ext=c1        => refused CardTextBytes 11 of 10
         // Bytes, not letters; an id counts nothing.
-        add A : \"їїїї\" id=100000 => 100000 created added #3
+        add A : \"їїїї\" id=100000 => 100000 created added #2
         add A : \"їїї\" id=100000  => refused CardTextBytes 14 of 10
         // A refused creation takes no id.
         add A : tok phone=12345678 => refused CardTextBytes 11 of 10
-        add A : to phone=12345678  => 2 created added #4
+        add A : to phone=12345678  => 2 created added #3
         // Tokens of an app that is gone do not count.
         disconnect B            => done
-        add A : token6 ext=c1   => 1 by ext added #5
+        add A : token6 ext=c1   => 1 by ext added #4
     ",
     );
 }
@@ -122,7 +123,7 @@ fn the_defaults_are_those_of_the_rules() {
     assert_eq!(
         [
             TOKEN_BYTES,
-            EXTERNAL_ID_BYTES,
+            EXTERNAL_CUSTOMER_ID_BYTES,
             APP_NAME_BYTES,
             MESSAGE_ID_BYTES,
             PAGE_ROWS
@@ -286,6 +287,45 @@ fn limits_can_be_set_only_so_high() {
 }
 
 #[test]
+fn a_limit_of_zero_is_refused_by_name() {
+    type Set = fn(&mut Limits) -> &mut usize;
+    let limits: [(&str, Set); 8] = [
+        ("tokens_per_contact", |limits| {
+            &mut limits.tokens_per_contact
+        }),
+        ("contacts_per_token", |limits| {
+            &mut limits.contacts_per_token
+        }),
+        ("entries_per_request", |limits| {
+            &mut limits.entries_per_request
+        }),
+        ("request_text_bytes", |limits| {
+            &mut limits.request_text_bytes
+        }),
+        ("custom_fields_per_contact", |limits| {
+            &mut limits.custom_fields_per_contact
+        }),
+        ("card_text_bytes", |limits| &mut limits.card_text_bytes),
+        ("waiting_requests", |limits| &mut limits.waiting_requests),
+        ("waiting_text_bytes", |limits| {
+            &mut limits.waiting_text_bytes
+        }),
+    ];
+    for (name, set) in limits {
+        let mut limits = Limits::default();
+        *set(&mut limits) = 0;
+        let open = || ContactStore::open_in_memory(Options::default().limits(limits));
+        match open() {
+            Err(Error::Open(OpenError::LimitZero(zero))) => assert_eq!(zero.name, name),
+            other => panic!("{name}: {other:?}"),
+        }
+        *set(&mut limits) = 1;
+        let open = ContactStore::open_in_memory(Options::default().limits(limits));
+        assert!(open.is_ok(), "{name}: {open:?}");
+    }
+}
+
+#[test]
 fn a_card_over_a_lowered_limit_can_be_read_and_not_added_to() {
     let (disk, store, _) = watched(|_| {});
     for token in ["t1", "t2", "t3"] {
@@ -310,7 +350,14 @@ fn a_card_over_a_lowered_limit_can_be_read_and_not_added_to() {
 /// One item, found by the contact id 7: the contact, or the words of why it is refused.
 fn upsert_7(store: &ContactStore, item: ContactUpdate) -> String {
     let request = Upsert::new(DedupeOn::ContactId).contact(item.contact_id(7));
-    match store.upsert(request).wait().unwrap().outcome.remove(0) {
+    match store
+        .upsert(request)
+        .wait()
+        .unwrap()
+        .outcome
+        .into_vec()
+        .remove(0)
+    {
         Ok(upserted) => format!("{:?}", upserted.card),
         Err(refused) => refused.to_string(),
     }
@@ -354,6 +401,7 @@ fn a_card_over_a_lowered_limit_may_shrink_or_change_within_its_size() {
         .unwrap()
         .outcome
         .entries
+        .into_vec()
         .remove(0);
     assert_eq!(refused.unwrap_err().to_string(), over);
     // One more field of fewer bytes in all is more fields, and so is checked.

@@ -1,7 +1,7 @@
 //! Identifiers and tokens as a request gives them: R1 to R9, R13.
 
 use contact_store::{
-    AddTokens, EntryError, Fault, Field, GivenIdentifiers, IdentifierKind, TokenEntry,
+    AddTokens, EntryError, Fault, Field, GivenIdentifiers, IdentifierKind, PhoneMark, TokenEntry,
 };
 
 use crate::support::script::{script, script_with};
@@ -146,6 +146,11 @@ fn r4_one_phone_has_many_forms_and_one_contact() {
         "+380\u{2010}50\u{2015}000\u{2212}00\u{A0}01",
         "\u{202A}+380500000001\u{202C}\u{200E}\u{2066}\u{2069}",
         "-380500000001",
+        "+٣٨٠٥٠٠٠٠٠٠٠١",
+        "۳۸۰۵۰۰۰۰۰۰۰۱",
+        "＋３８０５０００００００１",
+        "\u{FEFF}380500000001\u{200B}",
+        "+380\u{AD}50\u{FE0E}000\u{2060}00\u{200D}01",
     ];
     for form in forms {
         same(phone("380500000001"), phone(form));
@@ -153,16 +158,27 @@ fn r4_one_phone_has_many_forms_and_one_contact() {
     }
 }
 
+fn ambiguous(mark: PhoneMark) -> Fault {
+    Fault::AmbiguousMark { mark }
+}
+
 #[test]
 fn r4_every_other_phone_is_refused() {
     let rows = [
         ("+38 (0) 500000001", Fault::AmbiguousZero),
         ("+38 ( 0 ) 500000001", Fault::AmbiguousZero),
-        ("++380500000001", Fault::NotADigit),
+        ("++380500000001", Fault::MisplacedPlus),
+        ("380+500000001", Fault::MisplacedPlus),
         ("380500000001 ext. 2", Fault::NotADigit),
-        ("380+500000001", Fault::NotADigit),
-        ("٣٨٠٥٠٠٠٠٠٠٠١", Fault::NotADigit),
-        ("380500000001\u{200B}", Fault::NotADigit),
+        ("380500000001 x2", Fault::NotADigit),
+        ("380500000001#2", Fault::NotADigit),
+        ("380500000001\u{200A}²", Fault::NotADigit),
+        ("380500000001.0", ambiguous(PhoneMark::Dot)),
+        ("380500000001-2", ambiguous(PhoneMark::Hyphen)),
+        ("+380500000001/2", ambiguous(PhoneMark::Slash)),
+        ("+380500000001/68", ambiguous(PhoneMark::Slash)),
+        ("38050/0000001", ambiguous(PhoneMark::Slash)),
+        ("2345678 7654321", ambiguous(PhoneMark::WhiteSpace)),
         ("123456", Fault::DigitCount { digits: 6 }),
         ("1234567890123456", Fault::DigitCount { digits: 16 }),
         ("+", Fault::DigitCount { digits: 0 }),
@@ -356,14 +372,14 @@ fn r10_a_token_belongs_to_its_app() {
     script(
         "
         add A : 77 phone=380500000001   => 1 created added #1
-        add B : 77 phone=380500000001   => 1 by phone added #2
+        add B : 77 phone=380500000001   => 1 by phone added #2.1
         // Exclusive within one app is nobody's business in the other.
-        add B ownership=exclusive : 77 phone=380500000002 => 2 created moved from 1 #2
+        add B ownership=exclusive : 77 phone=380500000002 => 2 created moved from 1 #2.1
         subscriber A 77                 => #1 A:77 of 1 registered 1000 sent 0 failed 0 clicked 0 last -
-        subscriber B 77                 => #2 B:77 of 2 registered 1000 sent 0 failed 0 clicked 0 last -
+        subscriber B 77                 => #2.1 B:77 of 2 registered 1000 sent 0 failed 0 clicked 0 last -
         report A : 77 FAILED            => removed from 1
         subscriber A 77                 => none
-        card 2                          => 2 phone=380500000002 created 1000 via B [B:77#2@1000]
+        card 2                          => 2 phone=380500000002 created 1000 via B [B:77#2.1@1000]
     ",
     );
 }

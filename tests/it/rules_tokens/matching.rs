@@ -48,15 +48,15 @@ fn r15_a_found_contact_gets_the_token_and_nothing_else() {
         "
         add A : a phone=380500000001 => 1 created added #1
         clock 2000
-        add B at=1500 : b id=7 ext=c1 phone=380500000001 email=ann@example.com => 1 by phone added #2
-        card 1   => 1 phone=380500000001 created 1000 via A [A:a#1@1000 B:b#2@1500]
+        add B at=1500 : b id=7 ext=c1 phone=380500000001 email=ann@example.com => 1 by phone added #2.1
+        card 1   => 1 phone=380500000001 created 1000 via A [A:a#1@1000 B:b#2.1@1500]
         // What was not attached names nobody.
         find email=ann@example.com   => none
         find ext=c1                  => none
         find id=7                    => none
-        add A : c email=ann@example.com => 2 created added #3
+        add A : c email=ann@example.com => 2 created added #2
         // The same with the older text.
-        add A policy=top : d phone=380500000001 email=x@example.com => 1 by phone added #4
+        add A policy=top : d phone=380500000001 email=x@example.com => 1 by phone added #3
         find email=x@example.com     => none
     ",
     );
@@ -67,14 +67,14 @@ fn r16_cascade_creates_a_contact_with_all_that_is_given() {
     script(
         "
         clock 5000
-        add B at=4000 : t ext=c1 phone=+380500000001 email=Ann@Example.com => 1 created added #1
-        card 1 => 1 ext=c1 phone=380500000001 email=ann@example.com created 4000 via B [B:t#1@4000]
+        add B at=4000 : t ext=c1 phone=+380500000001 email=Ann@Example.com => 1 created added #2.1
+        card 1 => 1 ext=c1 phone=380500000001 email=ann@example.com created 4000 via B [B:t#2.1@4000]
         find ext=c1                => 1 by ext
         find phone=380500000001    => 1 by phone
         find email=ann@example.com => 1 by email
         // With an id, that is its id; without, the store's.
-        add B : u id=9 ext=c9 phone=380500000009 email=e9@example.com => 9 created added #2
-        card 9 => 9 ext=c9 phone=380500000009 email=e9@example.com created 5000 via B [B:u#2@5000]
+        add B : u id=9 ext=c9 phone=380500000009 email=e9@example.com => 9 created added #2.2
+        card 9 => 9 ext=c9 phone=380500000009 email=e9@example.com created 5000 via B [B:u#2.2@5000]
     ",
     );
 }

@@ -12,10 +12,10 @@ fn r20_tokens_are_only_ever_appended() {
         // The guides' own example: the same email, another token.
         clock 2000
         add A : t2 email=ann@example.com => 1 by email added #2
-        add B : t3 email=ann@example.com => 1 by email added #3
+        add B : t3 email=ann@example.com => 1 by email added #2.1
         // A time of its own does not change the order of addition.
-        add A at=500 : t4 email=ann@example.com => 1 by email added #4
-        card 1 => 1 email=ann@example.com created 1000 via A [A:t1#1@1000 A:t2#2@2000 B:t3#3@2000 A:t4#4@500]
+        add A at=500 : t4 email=ann@example.com => 1 by email added #3
+        card 1 => 1 email=ann@example.com created 1000 via A [A:t1#1@1000 A:t2#2@2000 B:t3#2.1@2000 A:t4#3@500]
     ",
     );
 }

@@ -1,7 +1,7 @@
 //! The requests that the short sequences are made of.
 
 use contact_store::{
-    AppId, BatchMode, DedupeOn, InvalidIdentifier, Ownership, Status, UnknownContactId,
+    AppId, BatchMode, DedupeOn, InvalidIdentifier, Ownership, Status, UnknownContactId, UpsertMode,
 };
 
 use crate::model::{
@@ -92,7 +92,7 @@ pub fn tokens() -> Vec<Request> {
     };
     let of_subscriber = Said {
         token: None,
-        subscriber: Some(1),
+        subscriber: Some(1 << 40 | 1),
         reason: Some("Bad Request".to_owned()),
         ..Said::new("", Status::Failed)
     };
@@ -100,6 +100,11 @@ pub fn tokens() -> Vec<Request> {
         app: APP,
         token: "t-1".to_owned(),
         contact,
+    };
+    let rename = |old: &str, new: &str| Request::Rename {
+        app: APP,
+        old: old.to_owned(),
+        new: new.to_owned(),
     };
     vec![
         one("t-1", given().email(ANN)),
@@ -122,6 +127,8 @@ pub fn tokens() -> Vec<Request> {
         reports(vec![said("t-2", Status::Sent, "m-1"), of_subscriber]),
         remove(None),
         remove(Some(1)),
+        rename("t-1", "t-2"),
+        rename("t-2", "t-1"),
         Request::Erase { contact: 1 },
         Request::Erase { contact: 2 },
         Request::Disconnect { app: APP },
@@ -211,6 +218,14 @@ pub fn contacts() -> Vec<Request> {
             ],
         ),
         Request::Upsert(swap),
+        Request::Upsert(Upserts {
+            upsert_mode: UpsertMode::UpdateOnly,
+            ..Upserts::new(DedupeOn::Email, vec![item().email(BEN).phone(OTHER_PHONE)])
+        }),
+        Request::Upsert(Upserts {
+            upsert_mode: UpsertMode::CreateOnly,
+            ..Upserts::new(DedupeOn::Phone, vec![item().phone(PHONE).email(ANN)])
+        }),
         Request::Upsert(rejecting),
     ]
 }

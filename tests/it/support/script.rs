@@ -17,12 +17,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use contact_store::{
-    AccessKey, AddTokens, App, AppId, AppName, Applied, BatchMode, Card, Committed, ConnectApp,
-    ContactId, ContactStore, Decision, EntryError, Error, FailedWithoutReason, Found,
-    GivenIdentifiers, IdentifierKind, InvalidIdentifier, KindSet, LimitExceeded, MatchPolicy,
-    MessageId, MessageTally, Options, Ownership, Phone, RecordReports, RemoveToken, Report,
-    ReportOutcome, SequenceNumber, Snapshot, Status, Subscriber, SubscriberId, Timestamp, Token,
-    TokenAdded, TokenEntry, TokenPlace, UnknownContactId,
+    AccessKey, AddTokens, App, AppId, AppName, BatchMode, Card, Committed, ConnectApp, ContactId,
+    ContactStore, Decision, EntryError, Error, FailedWithoutReason, Found, GivenIdentifiers,
+    IdentifierKind, InvalidIdentifier, KindSet, LimitExceeded, MatchPolicy, MessageId,
+    MessageTally, Options, OptionsInForce, Ownership, Phone, RecordReports, RemoveToken,
+    RenameToken, Report, ReportOutcome, SequenceNumber, Snapshot, Status, Subscriber, SubscriberId,
+    Timestamp, Token, TokenAdded, TokenEntry, TokenPlace, TokenRenamed, UnknownContactId,
 };
 
 use super::ManualClock;
@@ -117,6 +117,9 @@ impl Stage {
         for id in &self.met {
             rows.extend(now.contact(*id).unwrap().map(|card| show_card(&card)));
         }
+        let listed = now.contacts(None, 1_000).unwrap();
+        let listed: Vec<String> = listed.iter().map(show_card).collect();
+        assert_eq!(listed, rows, "R56");
         assert_eq!(
             rows.len() as u64,
             now.contact_count(),
@@ -185,6 +188,13 @@ impl Stage {
                     format!("from {}", show_ids(&outcome.from))
                 })
             }
+            // rename A token1 token2
+            "rename" => {
+                let (app, old) = (app(&words.must()), token(&words.must()));
+                let request = RenameToken::new(app, old, token(&words.must()));
+                let written = self.store.rename_token(request).wait();
+                Answer::written(written, show_renamed)
+            }
             // forget A before=1000
             "forget" => {
                 let app = app(&words.must());
@@ -225,41 +235,41 @@ impl Stage {
         let [head, entries] = words.halves();
         let mut head = Words(head.into());
         let mut request = AddTokens::new(app(&head.must()));
-        let mut applied = Applied::default();
-        applied.policy = self.options.policy;
-        applied.ownership = self.options.ownership;
-        applied.invalid_identifier = self.options.invalid_identifier;
-        applied.unknown_contact_id = self.options.unknown_contact_id;
+        let mut in_force = OptionsInForce::default();
+        in_force.policy = self.options.policy;
+        in_force.ownership = self.options.ownership;
+        in_force.invalid_identifier = self.options.invalid_identifier;
+        in_force.unknown_contact_id = self.options.unknown_contact_id;
         for (word, value) in head.named() {
             request = match (word.as_str(), value.as_str()) {
                 ("at", value) => request.at(millis(value)),
                 ("policy", value) => {
-                    applied.policy = policy(value);
-                    request.policy(applied.policy)
+                    in_force.policy = policy(value);
+                    request.policy(in_force.policy)
                 }
                 ("ownership", value) => {
-                    applied.ownership = match value {
+                    in_force.ownership = match value {
                         "shared" => Ownership::Shared,
                         "exclusive" => Ownership::Exclusive,
                         _ => panic!("{value}?"),
                     };
-                    request.ownership(applied.ownership)
+                    request.ownership(in_force.ownership)
                 }
                 ("invalid", value) => {
-                    applied.invalid_identifier = match value {
+                    in_force.invalid_identifier = match value {
                         "refuse" => InvalidIdentifier::Refuse,
                         "ignore" => InvalidIdentifier::Ignore,
                         _ => panic!("{value}?"),
                     };
-                    request.invalid_identifier(applied.invalid_identifier)
+                    request.invalid_identifier(in_force.invalid_identifier)
                 }
                 ("unknown", value) => {
-                    applied.unknown_contact_id = match value {
+                    in_force.unknown_contact_id = match value {
                         "adopt" => UnknownContactId::Adopt,
                         "reject" => UnknownContactId::Reject,
                         _ => panic!("{value}?"),
                     };
-                    request.unknown_contact_id(applied.unknown_contact_id)
+                    request.unknown_contact_id(in_force.unknown_contact_id)
                 }
                 ("mode", "all") => request.mode(BatchMode::AllOrNothing),
                 _ => panic!("{word}={value}?"),
@@ -269,8 +279,8 @@ impl Stage {
         let written = self.store.add_tokens(request).wait();
         if let Ok(Committed { outcome, .. }) = &written {
             assert_eq!(
-                outcome.applied, applied,
-                "R13: the outcome says what applied"
+                outcome.in_force, in_force,
+                "R13: the outcome says which options were in force"
             );
             let accepted = outcome.entries.iter().flatten();
             self.met.extend(accepted.map(|added| added.contact));
@@ -349,7 +359,7 @@ fn read(now: &Snapshot, verb: &str, mut words: Words) -> Result<String, Error> {
         "subscriber" => {
             let word = words.must();
             let found = match word.strip_prefix('#') {
-                Some(id) => now.subscriber(SubscriberId::new(id.parse().unwrap()))?,
+                Some(_) => now.subscriber(subscriber_id(&word))?,
                 None => now.subscriber_by_token(app(&word), &token(&words.must()))?,
             };
             found.map_or_else(none, |subscriber| show_subscriber(&subscriber))
@@ -360,7 +370,7 @@ fn read(now: &Snapshot, verb: &str, mut words: Words) -> Result<String, Error> {
             let (mut after, mut limit) = (None, 1_000);
             for (word, value) in words.named() {
                 match word.as_str() {
-                    "after" => after = Some(SubscriberId::new(value[1..].parse().unwrap())),
+                    "after" => after = Some(subscriber_id(&value)),
                     "limit" => limit = value.parse().unwrap(),
                     _ => panic!("{word}?"),
                 }
@@ -368,6 +378,28 @@ fn read(now: &Snapshot, verb: &str, mut words: Words) -> Result<String, Error> {
             let page = now.subscribers(app, after, limit)?;
             let rows: Vec<String> = page.iter().map(show_subscriber).collect();
             rows.join(" | ")
+        }
+        // list after=1 limit=2, list app=A after=1 limit=2
+        "list" => {
+            let (mut of, mut after, mut limit) = (None, None, 1_000);
+            for (word, value) in words.named() {
+                match word.as_str() {
+                    "app" => of = Some(app(&value)),
+                    "after" => after = Some(contact(&value)),
+                    "limit" => limit = value.parse().unwrap(),
+                    _ => panic!("{word}?"),
+                }
+            }
+            let (page, next) = match of {
+                None => (now.contacts(after, limit)?, None),
+                Some(app) => {
+                    let page = now.contacts_of(app, after, limit)?;
+                    (page.contacts, page.next)
+                }
+            };
+            let ids: Vec<ContactId> = page.iter().map(|card| card.id).collect();
+            let next = next.map_or(String::new(), |id| format!(" next {id}"));
+            format!("{}{next}", show_ids(&ids))
         }
         // messages A after=m1 limit=2
         "messages" => {
@@ -560,7 +592,10 @@ fn token_entry(words: Vec<String>) -> TokenEntry {
 
 /// `token1 SENT`, `#1 FAILED reason=403 msg=m1 at=900`; with neither token nor id, about nobody.
 fn delivery_report(words: Vec<String>) -> Report {
-    let status = words.iter().find_map(|word| Status::parse(word)).unwrap();
+    let status = words
+        .iter()
+        .find_map(|word| Status::parse(word).ok())
+        .unwrap();
     let mut report = Report::new(status);
     for word in words.iter().filter(|word| *word != status.as_str()) {
         report = match word.split_once('=') {
@@ -568,13 +603,20 @@ fn delivery_report(words: Vec<String>) -> Report {
             Some(("msg", message)) => report.message(message),
             Some(("at", at)) => report.at(millis(at)),
             Some(_) => panic!("{word}?"),
-            None => match word.strip_prefix('#') {
-                Some(id) => report.subscriber(SubscriberId::new(id.parse().unwrap())),
-                None => report.token(word),
-            },
+            None if word.starts_with('#') => report.subscriber(subscriber_id(word)),
+            None => report.token(word),
         };
     }
     report
+}
+
+/// A subscriber id as [`show_subscriber_id`] gives it.
+#[track_caller]
+fn subscriber_id(word: &str) -> SubscriberId {
+    let id = word.strip_prefix('#').expect("an id begins with #");
+    let (app, number) = id.split_once('.').unwrap_or(("1", id));
+    let [app, number] = [app, number].map(|number| number.parse::<u64>().unwrap());
+    SubscriberId::new(app << 40 | number)
 }
 
 fn given(words: Words) -> (MatchPolicy, GivenIdentifiers) {
@@ -635,6 +677,15 @@ fn join<T>(outcomes: &[Result<T, EntryError>], show: impl Fn(&T) -> String) -> S
     shown.join(" | ")
 }
 
+/// `#1` for the first subscriber id of the first app that was connected, `#2.1` for that of the second.
+fn show_subscriber_id(id: SubscriberId) -> String {
+    let (app, number) = (id.value() >> 40, id.value() & ((1 << 40) - 1));
+    match app {
+        1 => format!("#{number}"),
+        _ => format!("#{app}.{number}"),
+    }
+}
+
 /// `1 created added #1 skipped=email`, `1 by phone moved from 2 #1`.
 fn show_added(added: &TokenAdded) -> String {
     let by = match added.matched_by {
@@ -647,7 +698,8 @@ fn show_added(added: &TokenAdded) -> String {
         TokenPlace::Moved { from } => format!("moved from {}", show_ids(from)),
         other => panic!("{other:?}"),
     };
-    let mut shown = format!("{} {by} {place} #{}", added.contact, added.subscriber);
+    let subscriber = show_subscriber_id(added.subscriber);
+    let mut shown = format!("{} {by} {place} {subscriber}", added.contact);
     for (name, kinds) in [("skipped", added.skipped), ("ignored", added.ignored)] {
         if !kinds.is_empty() {
             shown.push_str(&format!(" {name}={}", show_kinds(kinds)));
@@ -657,6 +709,25 @@ fn show_added(added: &TokenAdded) -> String {
         shown.push_str(&format!(" also={}", show_ids(&added.also_held_by)));
     }
     shown
+}
+
+/// `#1 of 1,2`, `#1 and #2 of 1,2`.
+fn show_renamed(renamed: &TokenRenamed) -> String {
+    match renamed {
+        TokenRenamed::Renamed {
+            subscriber,
+            contacts,
+            ..
+        } => format!("#{subscriber} of {}", show_ids(contacts)),
+        TokenRenamed::Joined {
+            subscriber,
+            joined,
+            contacts,
+            ..
+        } => format!("#{subscriber} and #{joined} of {}", show_ids(contacts)),
+        TokenRenamed::UnknownSubscriber => "unknown".to_owned(),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// `1 phone=1234567 first="Ann" created 1000 via A [A:token1#1@1000]`.
@@ -684,7 +755,7 @@ fn show_card(card: &Card) -> String {
         .map(|held| {
             let (app, token) = (show_app_id(held.app), held.token.as_str());
             let at = held.added_at.as_millis();
-            format!("{app}:{token}#{}@{at}", held.subscriber)
+            format!("{app}:{token}{}@{at}", show_subscriber_id(held.subscriber))
         })
         .collect();
     format!("{shown} [{}]", tokens.join(" "))
@@ -699,8 +770,8 @@ fn show_subscriber(subscriber: &Subscriber) -> String {
             format!("{}@{}", status.as_str(), at.as_millis())
         });
     format!(
-        "#{} {}:{} of {} registered {} sent {} failed {} clicked {} last {last}",
-        subscriber.id,
+        "{} {}:{} of {} registered {} sent {} failed {} clicked {} last {last}",
+        show_subscriber_id(subscriber.id),
         show_app_id(subscriber.app),
         subscriber.token.as_str(),
         show_ids(&subscriber.contacts),

@@ -3,7 +3,7 @@
 //!
 //! A forgery is one change to an update that registers (the last tests show that these do).
 
-use contact_store::{AppName, ConnectApp, ContactStore, Limits, Options, Phone, Timestamp, Token};
+use contact_store::{AppName, ConnectApp, ContactStore, Options, Phone, Timestamp, Token};
 use serde_json::{Value, json};
 
 use super::example::action::{Action, Proved, Reason};
@@ -36,9 +36,10 @@ fn apply(store: &ContactStore, updates: &[Value]) -> (String, Summary) {
         store,
         app: SAMPLE_APP,
         links: &links,
+        limits: contact_store::Limits::default(),
     };
     let mut answers = Vec::new();
-    let summary = bot.apply_all(|| NOW, Limits::default(), log.as_bytes(), &mut answers);
+    let summary = bot.apply_all(|| NOW, log.as_bytes(), &mut answers);
     (String::from_utf8(answers).unwrap(), summary.unwrap())
 }
 
@@ -333,7 +334,7 @@ fn start_without_a_link_and_plain_text_register_nobody() {
 #[test]
 fn nobody_takes_off_the_token_of_another() {
     let kicked = standing(MALLORY, "kicked");
-    let chat = json!({"id": -400_000_001, "type": "group", "title": "Neighbours"});
+    let channel = json!({"id": -1_001_000_000_001_i64, "type": "channel", "title": "News"});
     let rows = [
         (
             "/my_chat_member/chat/id",
@@ -355,7 +356,7 @@ fn nobody_takes_off_the_token_of_another() {
             json!("group"),
             Reason::NotPrivate,
         ),
-        ("/my_chat_member/chat", chat, Reason::NotPrivate),
+        ("/my_chat_member/chat", channel, Reason::NotPrivate),
     ];
     for (pointer, value, reason) in rows {
         refused(with(kicked.clone(), pointer, value), reason);
@@ -451,6 +452,7 @@ fn the_updates_that_the_forgeries_are_made_of_register() {
         asks(standing(ANN, "kicked")),
         Action::ReportBlocked {
             token: token(ANN),
+            reason: "Forbidden: bot was blocked by the user",
             at,
         }
     );

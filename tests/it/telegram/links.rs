@@ -1,6 +1,6 @@
 //! The payload of a deep link: only what was signed, for this bot and under this key, names anybody.
 
-use contact_store::{AppId, ExternalId};
+use contact_store::{AppId, ExternalCustomerId};
 use data_encoding::{BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use proptest::collection::vec;
@@ -73,6 +73,47 @@ fn every_customer_id_that_fits_comes_back_and_fits_into_telegrams_64_characters(
 }
 
 #[test]
+fn a_uuid_is_packed_and_comes_back_as_it_was_written() {
+    let links = links_of(SAMPLE_APP);
+    let uuid = "3f2504e0-4f89-41d3-9a0c-0305e82c3301";
+    let digits = uuid.replace('-', "");
+    let written = [
+        uuid.to_owned(),
+        uuid.to_uppercase(),
+        digits.clone(),
+        digits.to_uppercase(),
+        "00000000-0000-0000-0000-000000000001".to_owned(),
+        "12345678901234567890123456789012".to_owned(),
+    ];
+    let mut payloads = Vec::new();
+    for text in written {
+        let payload = links.sign(&customer(&text), NOW + 1).unwrap();
+        assert_eq!(payload.len(), 50, "{text}");
+        assert_eq!(links.verify(&payload, NOW), Ok(customer(&text)));
+        payloads.push(payload);
+    }
+    payloads.sort();
+    payloads.dedup();
+    assert_eq!(payloads.len(), 6);
+    // What would not come back byte for byte is no UUID here, and does not fit.
+    for text in [
+        "3F2504e0-4f89-41d3-9a0c-0305e82c3301",
+        "{3f2504e0-4f89-41d3-9a0c-0305e82c3301}",
+        "3f2504e04f89-41d3-9a0c-0305e82c3301-",
+        "3f2504e0-4f89-41d3-9a0c-0305e82c330g",
+        "urn:uuid:3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+    ] {
+        let bytes = text.len();
+        let refused = links.sign(&customer(text), NOW + 1);
+        assert_eq!(
+            refused,
+            Err(CannotSign::CustomerIdTooLong { bytes }),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_not_signed() {
     let links = links_of(SAMPLE_APP);
     let too_long = CannotSign::CustomerIdTooLong { bytes: 28 };
@@ -113,7 +154,7 @@ fn neither_the_key_nor_the_customer_is_in_debug() {
     let links = links_of(SAMPLE_APP);
     assert_eq!(format!("{links:?}"), "DeepLinks(<secret>)");
     let verified = links.verify(&link(), NOW);
-    assert_eq!(format!("{verified:?}"), "Ok(ExternalId(<6 bytes>))");
+    assert_eq!(format!("{verified:?}"), "Ok(ExternalCustomerId(<6 bytes>))");
 }
 
 #[test]
@@ -270,7 +311,7 @@ fn a_payload_of_more_than_64_characters_is_refused_unread() {
 
 #[test]
 fn another_layout_is_refused_even_when_it_is_signed() {
-    for version in [0, 2, 0x81, 0xff] {
+    for version in [0, 2, 0x10, 0x13, 0x81, 0xff] {
         refused(
             &changed(|bytes| bytes[0] = version),
             BadLink::UnknownVersion,
@@ -294,21 +335,30 @@ fn an_id_that_no_contact_can_have_is_refused_even_when_it_is_signed() {
         let bytes = [&HEADER[..], id].concat();
         refused(&signed(DOMAIN, SAMPLE_APP, &bytes), BadLink::NoCustomerId);
     }
+    // A UUID of fewer or more bytes than a UUID has.
+    for id in [15, 17] {
+        let bytes = [&[0x12][..], &HEADER[1..], &vec![7; id]].concat();
+        refused(&signed(DOMAIN, SAMPLE_APP, &bytes), BadLink::NoCustomerId);
+    }
 }
 
 #[test]
 fn every_flipped_bit_is_found() {
-    let sound = BASE64URL_NOPAD.decode(link().as_bytes()).unwrap();
-    for bit in 0..sound.len() * 8 {
-        let mut bytes = sound.clone();
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        let verified = links_of(SAMPLE_APP).verify(&BASE64URL_NOPAD.encode(&bytes), NOW);
-        let bad = if bit < 8 {
-            BadLink::UnknownVersion
-        } else {
-            BadLink::NotSigned
-        };
-        assert_eq!(verified, Err(bad), "bit {bit}");
+    let uuid = customer("3f2504e0-4f89-41d3-9a0c-0305e82c3301");
+    let uuid = links_of(SAMPLE_APP).sign(&uuid, NOW + 3_600).unwrap();
+    for link in [link(), uuid] {
+        let sound = BASE64URL_NOPAD.decode(link.as_bytes()).unwrap();
+        for bit in 0..sound.len() * 8 {
+            let mut bytes = sound.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let verified = links_of(SAMPLE_APP).verify(&BASE64URL_NOPAD.encode(&bytes), NOW);
+            let bad = if bit < 8 {
+                BadLink::UnknownVersion
+            } else {
+                BadLink::NotSigned
+            };
+            assert_eq!(verified, Err(bad), "bit {bit}");
+        }
     }
 }
 
@@ -348,7 +398,7 @@ proptest! {
         changes in vec(any::<Change>(), 0..4),
     ) {
         let links = links_of(SAMPLE_APP);
-        let id = ExternalId::parse(&id).unwrap();
+        let id = ExternalCustomerId::parse(&id).unwrap();
         let payload = links.sign(&id, NOW + 1).unwrap();
         let mut text: Vec<char> = payload.chars().collect();
         for (place, new, in_front) in changes {

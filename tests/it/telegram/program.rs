@@ -109,32 +109,74 @@ fn a_line_that_is_no_update_is_refused_alone_and_not_quoted() {
     store.connect_app(connect).wait().unwrap();
     let sound = contact(ANN, ANN, "+380500000001").to_string();
     let not_json = r#"{"error":{"code":"syntax","message":"not JSON","line":2}}"#;
-    let no_update = r#"{"error":{"code":"notAnUpdate","message":"not an update as Telegram publishes them","line":2}}"#;
+    let no_update = |path: &str| {
+        let path = match path {
+            "" => String::new(),
+            path => format!(r#""path":"{path}","#),
+        };
+        format!(
+            r#"{{"error":{{"code":"notAnUpdate","message":"not an update as Telegram publishes them",{path}"line":2}}}}"#
+        )
+    };
+    let not_json_line = || not_json.to_owned();
     let half = &sound[..sound.len() / 2];
     let rows = [
-        ("kAnArY", not_json),
-        (half, not_json),
-        ("{\"update_id\": 1} kAnArY", not_json),
-        ("\u{feff}{\"update_id\": 1}", not_json),
-        ("\"kAnArY\"", no_update),
-        ("[]", no_update),
-        ("{}", no_update),
-        (r#"{"update_id": "kAnArY"}"#, no_update),
-        (r#"{"update_id": 1, "update_id": 2}"#, no_update),
-        (r#"{"update_id": 1, "message": "kAnArY"}"#, no_update),
-        (r#"{"update_id": 1, "message": {}}"#, no_update),
-        (r#"{"update_id": 1, "my_chat_member": {}}"#, no_update),
+        ("kAnArY", not_json_line()),
+        (half, not_json_line()),
+        ("{\"update_id\": 1} kAnArY", not_json_line()),
+        ("\u{feff}{\"update_id\": 1}", not_json_line()),
+        ("\"kAnArY\"", no_update("")),
+        ("[]", no_update("")),
+        ("{}", no_update("")),
+        (r#"{"update_id": "kAnArY"}"#, no_update("update_id")),
+        (r#"{"update_id": 1, "update_id": 2}"#, no_update("")),
+        (
+            r#"{"update_id": 1, "message": "kAnArY"}"#,
+            no_update("message"),
+        ),
+        (r#"{"update_id": 1, "message": {}}"#, no_update("message")),
+        (
+            r#"{"update_id": 1, "my_chat_member": {}}"#,
+            no_update("my_chat_member"),
+        ),
         (
             r#"{"update_id": 1, "message": {"date": -5, "chat": {"id": 1, "type": "private"}}}"#,
-            no_update,
+            no_update("message.date"),
         ),
         (
             r#"{"update_id": 1, "message": {"date": 5, "chat": {"id": 99999999999999999999, "type": "private"}}}"#,
-            no_update,
+            no_update("message.chat.id"),
         ),
         (
             r#"{"update_id": 1, "message": {"date": 5, "chat": {"id": 1, "type": "private"}, "from": {"id": 1}}}"#,
-            no_update,
+            no_update("message.from"),
+        ),
+        (
+            r#"{"update_id": 1, "message": {"date": "2023-08-20T18:12:29Z", "chat": {"id": 1, "type": "private"}}}"#,
+            no_update("message.date"),
+        ),
+        (
+            r#"{"update_id": 1, "message": {"date": 5, "chat": {"id": 1, "type": "private"}, "entities": [{"type": "bold", "offset": 0, "length": 1}, {"type": "bold", "offset": "kAnArY", "length": 1}]}}"#,
+            no_update("message.entities[1].offset"),
+        ),
+        (
+            r#"{"update_id": 1, "message": {"date": null, "chat": {"id": 1, "type": "private"}}}"#,
+            no_update("message.date"),
+        ),
+        // Answers of `getUpdates` that hold no updates.
+        (
+            r#"{"ok": false, "error_code": 401, "description": "kAnArY"}"#,
+            no_update(""),
+        ),
+        (r#"{"ok": true}"#, no_update("")),
+        (r#"{"ok": false, "result": []}"#, no_update("ok")),
+        (
+            r#"{"ok": true, "result": {"kAnArY": 1}}"#,
+            no_update("result"),
+        ),
+        (
+            r#"{"ok": true, "result": [{"update_id": 1}"#,
+            not_json_line(),
         ),
     ];
     for (line, expected) in rows {
@@ -145,6 +187,43 @@ fn a_line_that_is_no_update_is_refused_alone_and_not_quoted() {
     }
     let (answers, _) = apply(&store, b"\n{\"update_id\": \"\xff\"}\n");
     assert_eq!(answers, format!("{not_json}\n"));
+}
+
+#[test]
+fn an_answer_of_get_updates_is_read_update_by_update() {
+    let store = ContactStore::open_in_memory(Options::default()).unwrap();
+    let name = contact_store::AppName::parse("Shop bot").unwrap();
+    let connect = contact_store::ConnectApp::new(name).id(SAMPLE_APP);
+    store.connect_app(connect).wait().unwrap();
+    let started = start(ANN, &link());
+    let log = format!(
+        r#"{{"ok": true, "result": [{started}, {{"update_id": "kAnArY"}}, {{"update_id": 9, "message": {{"date": "kAnArY"}}}}, {{"update_id": 8}}]}}"#
+    );
+    // The mark that some editors write before a text is none of it.
+    let (answers, summary) = apply(&store, format!("\u{feff}{log}\n").as_bytes());
+    let refused = |path: &str| {
+        format!(
+            r#"{{"error":{{"code":"notAnUpdate","message":"not an update as Telegram publishes them","path":"{path}","line":1}}}}"#
+        )
+    };
+    let answers: Vec<&str> = answers.lines().collect();
+    assert!(
+        answers[0].contains(r#""action":"addTokens""#),
+        "{}",
+        answers[0]
+    );
+    assert_eq!(
+        answers[1..],
+        [
+            refused("result[1].update_id").as_str(),
+            refused("result[2].message.date").as_str(),
+            r#"{"updateId":8,"action":"nothing","reason":"otherKind"}"#,
+        ]
+    );
+    let counted = (summary.applied, summary.nothing, summary.refused);
+    assert_eq!(counted, (1, 1, 2));
+    let (answers, _) = apply(&store, br#"{"ok": true, "result": []}"#);
+    assert_eq!(answers, "");
 }
 
 #[test]
@@ -198,11 +277,10 @@ fn apply(store: &ContactStore, log: &[u8]) -> (String, Summary) {
         store,
         app: SAMPLE_APP,
         links: &links,
+        limits: Limits::default(),
     };
     let mut answers = Vec::new();
-    let summary = bot
-        .apply_all(|| NOW, Limits::default(), log, &mut answers)
-        .unwrap();
+    let summary = bot.apply_all(|| NOW, log, &mut answers).unwrap();
     (String::from_utf8(answers).unwrap(), summary)
 }
 
@@ -215,10 +293,11 @@ fn a_closed_store_ends_the_run_with_an_answer() {
         store: &store,
         app: SAMPLE_APP,
         links: &links,
+        limits: Limits::default(),
     };
     let log = format!("{0}\n{0}\n", contact(ANN, ANN, "+380500000001"));
     let mut answers = Vec::new();
-    let ended = bot.apply_all(|| NOW, Limits::default(), log.as_bytes(), &mut answers);
+    let ended = bot.apply_all(|| NOW, log.as_bytes(), &mut answers);
     assert!(
         matches!(ended, Err(Stop::Store(Error::Closed))),
         "{ended:?}"
@@ -487,6 +566,14 @@ fn the_arguments_are_read_as_the_help_says() {
         (
             "--key-file k --app 00000000000000000000000000000001 --make-link c --expires-in 5 --store s",
             "--make-link and --store exclude each other",
+        ),
+        (
+            "--key-file k --app 00000000000000000000000000000001 --make-link c --expires-in 5 --policy top-priority",
+            "--make-link and --policy exclude each other",
+        ),
+        (
+            "--key-file k --app 00000000000000000000000000000001 --make-link c --expires-in 5 --card-text-bytes 5",
+            "--make-link and --card-text-bytes exclude each other",
         ),
         (
             "--key-file k --app 00000000000000000000000000000001 --make-link c --expires-in 5 f",

@@ -1,8 +1,8 @@
 //! What sound updates ask for, and what the store makes of them in the orders in which they may come.
 
 use contact_store::{
-    AppName, Card, ConnectApp, ContactStore, GivenIdentifiers, Limits, Options, Phone, Timestamp,
-    Token, TokenEntry,
+    AppName, Card, ConnectApp, ContactStore, GivenIdentifiers, Options, Phone, Timestamp, Token,
+    TokenEntry,
 };
 use serde_json::{Value, json};
 
@@ -34,10 +34,10 @@ fn became(store: &ContactStore, updates: &[Value]) -> Vec<String> {
         store,
         app: SAMPLE_APP,
         links: &links,
+        limits: contact_store::Limits::default(),
     };
     let mut answers = Vec::new();
-    bot.apply_all(|| NOW, Limits::default(), log.as_bytes(), &mut answers)
-        .unwrap();
+    bot.apply_all(|| NOW, log.as_bytes(), &mut answers).unwrap();
     let answers = String::from_utf8(answers).unwrap();
     answers.lines().map(in_short).collect()
 }
@@ -165,7 +165,10 @@ fn r35_unblocking_adds_nothing_and_the_next_link_makes_a_new_subscriber() {
     assert_eq!(became(&store, &[standing(ANN, "member")]), ["unblocked"]);
     assert_eq!(ann(&store).tokens.len(), 0);
     assert_eq!(became(&store, &[start(ANN, &link())]), ["added"]);
-    assert_eq!(ann(&store).tokens[0].subscriber.value(), 2);
+    assert_eq!(
+        ann(&store).tokens[0].subscriber,
+        crate::support::subscriber(2)
+    );
 }
 
 // Telegram repeats an update that it was not told to have arrived.
@@ -197,6 +200,99 @@ fn a_standing_that_no_private_chat_has_asks_for_nothing() {
         let asked = asks(standing(ANN, status));
         assert_eq!(asked, Action::Nothing(Reason::OtherStanding), "{status}");
     }
+}
+
+// R31: a group that another part of the host registered.
+#[test]
+fn r31_a_registered_group_that_throws_the_bot_out_loses_its_token() {
+    for (id, kind) in [
+        (-400_000_001_i64, "group"),
+        (-1_001_000_000_777, "supergroup"),
+    ] {
+        let chat = json!({"id": id, "type": kind, "title": "Neighbours"});
+        let thrown_out = with(
+            standing(ANN, "kicked"),
+            "/my_chat_member/chat",
+            chat.clone(),
+        );
+        let store = store();
+        // Nobody registered it: counted nowhere (R33).
+        let unknown = std::slice::from_ref(&thrown_out);
+        assert_eq!(became(&store, unknown), ["unknownSubscriber"]);
+        let group = TokenEntry::new(id.to_string()).external_customer_id(CUSTOMER);
+        let group = contact_store::AddTokens::new(SAMPLE_APP)
+            .entry(group)
+            .at(Timestamp::from_millis((SENT - 10) * 1_000));
+        store.add_tokens(group).wait().unwrap();
+        // A bot that left, or became an administrator, may be back.
+        for status in ["left", "member", "administrator", "restricted"] {
+            let other = with(standing(ANN, status), "/my_chat_member/chat", chat.clone());
+            assert_eq!(asks(other), Action::Nothing(Reason::NotPrivate), "{status}");
+        }
+        assert_eq!(became(&store, &[thrown_out]), ["removed"]);
+        assert_eq!(ann(&store).tokens.len(), 0);
+        crate::support::assert_sound(&store);
+    }
+}
+
+#[test]
+fn a_command_is_read_without_regard_to_ascii_case() {
+    for command in ["/Start", "/START", "/start@Shop_Bot", "/Start@shop_bot"] {
+        let length = command.len();
+        let update = message(
+            ANN,
+            json!({
+                "text": format!("{command} {}", link()),
+                "entities": [{"type": "bot_command", "offset": 0, "length": length}],
+            }),
+        );
+        assert!(matches!(asks(update), Action::AddToken { .. }), "{command}");
+    }
+    let other = message(
+        ANN,
+        json!({
+            "text": format!("/starts {}", link()),
+            "entities": [{"type": "bot_command", "offset": 0, "length": 7}],
+        }),
+    );
+    assert_eq!(asks(other), Action::Nothing(Reason::NoIdentifier));
+}
+
+// Some libraries write every member that they know, `null` where Telegram leaves it out.
+#[test]
+fn a_member_that_need_not_be_there_may_be_null() {
+    let optional = [
+        "from",
+        "text",
+        "entities",
+        "contact",
+        "migrate_to_chat_id",
+        "forward_origin",
+        "forward_date",
+        "via_bot",
+        "sender_chat",
+        "sender_business_bot",
+        "business_connection_id",
+        "reply_to_message",
+    ];
+    let mut update = json!({"update_id": 7, "my_chat_member": null, "edited_message": null});
+    update["message"] = start(ANN, &link())["message"].clone();
+    for name in optional {
+        if update["message"].get(name).is_none() {
+            update["message"][name] = json!(null);
+        }
+    }
+    assert!(matches!(asks(update), Action::AddToken { .. }));
+    let mut update = message(ANN, json!({}));
+    for name in optional {
+        update["message"][name] = json!(null);
+    }
+    assert_eq!(asks(update), Action::Nothing(Reason::NoIdentifier));
+    let update = json!({"update_id": 7, "message": null, "my_chat_member": null});
+    assert_eq!(asks(update), Action::Nothing(Reason::OtherKind));
+    let mut update = contact(ANN, ANN, "380500000001");
+    update["message"]["contact"]["user_id"] = json!(null);
+    assert_eq!(asks(update), Action::Nothing(Reason::ContactWithoutUser));
 }
 
 // R45: this program registers no group, but another part of the host may have.

@@ -2,10 +2,10 @@
 
 use contact_store::{
     Address, BatchMode, Card, CardChange, Change, ContactUpdate, ContactUpserted, DedupeOn,
-    GivenRecipient, RecipientError, SubscriberId, UnknownContactId, Upsert,
+    GivenRecipient, RecipientError, UnknownContactId, Upsert, UpsertMode,
 };
 
-use super::{Words, app, millis, show_app_id, show_kind, split};
+use super::{Words, app, millis, show_app_id, show_kind, show_subscriber_id, split, subscriber_id};
 
 /// The request of `phoneThenEmail mode=all : phone=1234567 email=null | ext=c1 first=Ann city:=Kyiv`.
 pub fn upsert(words: Words) -> Upsert {
@@ -17,6 +17,8 @@ pub fn upsert(words: Words) -> Upsert {
             ("at", value) => request.at(millis(value)),
             ("unknown", "adopt") => request.unknown_contact_id(UnknownContactId::Adopt),
             ("unknown", "reject") => request.unknown_contact_id(UnknownContactId::Reject),
+            ("only", "update") => request.upsert_mode(UpsertMode::UpdateOnly),
+            ("only", "create") => request.upsert_mode(UpsertMode::CreateOnly),
             ("mode", "all") => request.mode(BatchMode::AllOrNothing),
             _ => panic!("{word}={value}?"),
         };
@@ -85,7 +87,7 @@ pub fn recipient(words: Words) -> GivenRecipient {
     let mut given = GivenRecipient::new();
     for (word, value) in words.named() {
         given = match word.as_str() {
-            "sub" => given.subscriber(SubscriberId::new(value[1..].parse().unwrap())),
+            "sub" => given.subscriber(subscriber_id(&value)),
             "app" => given.app(app(&value)),
             "number" => given.number(value),
             _ => panic!("{word}?"),
@@ -98,10 +100,8 @@ pub fn recipient(words: Words) -> GivenRecipient {
 pub fn show_addresses(addresses: &[Address]) -> String {
     let show = |address: &Address| {
         let (app, token) = (show_app_id(address.app), address.token.as_str());
-        format!(
-            "{app}:{token} #{} of {}",
-            address.subscriber, address.contact
-        )
+        let subscriber = show_subscriber_id(address.subscriber);
+        format!("{app}:{token} {subscriber} of {}", address.contact)
     };
     let shown: Vec<String> = addresses.iter().map(show).collect();
     shown.join(" | ")
@@ -110,7 +110,9 @@ pub fn show_addresses(addresses: &[Address]) -> String {
 /// `NoToken 1 A`; otherwise as its `Debug` is.
 pub fn show_recipient_error(error: &RecipientError) -> String {
     match error {
-        RecipientError::UnknownSubscriber(id) => format!("UnknownSubscriber #{id}"),
+        RecipientError::UnknownSubscriber(id) => {
+            format!("UnknownSubscriber {}", show_subscriber_id(*id))
+        }
         RecipientError::NoToken { contact, app } => {
             format!("NoToken {contact} {}", show_app_id(*app))
         }

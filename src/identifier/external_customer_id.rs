@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::fault::{Fault, Field, FieldError};
-use crate::limits::EXTERNAL_ID_BYTES;
+use crate::limits::EXTERNAL_CUSTOMER_ID_BYTES;
 use crate::text;
 
 /// The id that the host has given to a person (`externalCustomerId`, R3): 1 to 1,024 bytes of
@@ -12,34 +12,42 @@ use crate::text;
 /// It is never trimmed and case counts: `a`, `A` and ` a` name different people. `Debug` shows only
 /// its length, and there is no `Display`: it is personal data (R52).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ExternalId(
+pub struct ExternalCustomerId(
     // Invariant: what `parse` takes.
     String,
 );
 
-impl ExternalId {
+impl ExternalCustomerId {
     /// The greatest length, in bytes.
-    pub const MAX_BYTES: usize = EXTERNAL_ID_BYTES;
+    pub const MAX_BYTES: usize = EXTERNAL_CUSTOMER_ID_BYTES;
 
-    /// The external id `text`, as it stands.
+    /// The external customer id `text`, as it stands.
     ///
     /// # Errors
     ///
     /// Of the field `externalCustomerId`, the first of:
     ///
     /// - [`Fault::Blank`], empty or only white space (R1);
-    /// - [`Fault::TooLong`], over [`ExternalId::MAX_BYTES`];
+    /// - [`Fault::TooLong`], over [`ExternalCustomerId::MAX_BYTES`];
     /// - [`Fault::ForbiddenCharacter`], a control, separator or invisible format character (R6).
+    ///
+    /// A placeholder such as `undefined` is an id here: a request that gives it is refused
+    /// ([`Placeholders`](crate::Placeholders)), and one that was stored earlier can still be found.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
+        Self::take(text)
+    }
+
+    /// The same. A text that is handed over becomes the id.
+    pub(crate) fn take(text: impl AsRef<str> + Into<String>) -> Result<Self, FieldError> {
         Self::canonical(text).map_err(|fault| FieldError::new(Field::ExternalCustomerId, fault))
     }
 
-    fn canonical(text: &str) -> Result<Self, Fault> {
-        text::opaque(text, Self::MAX_BYTES)?;
-        Ok(Self(text.to_owned()))
+    fn canonical(text: impl AsRef<str> + Into<String>) -> Result<Self, Fault> {
+        text::opaque(text.as_ref(), Self::MAX_BYTES)?;
+        Ok(Self(text.into()))
     }
 
-    /// An external id out of a record, whose checksum vouches for it.
+    /// An external customer id out of a record, whose checksum vouches for it.
     pub(crate) fn from_stored(text: String) -> Self {
         Self(text)
     }
@@ -58,25 +66,28 @@ impl ExternalId {
 }
 
 // Personal data, and `Debug` output ends up in logs.
-impl fmt::Debug for ExternalId {
+impl fmt::Debug for ExternalCustomerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ExternalId(<{} bytes>)", self.0.len())
+        write!(f, "ExternalCustomerId(<{} bytes>)", self.0.len())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::ExternalId;
+    use super::ExternalCustomerId;
     use crate::{fault::Fault, text};
 
     #[track_caller]
     fn kept(text: &str) {
-        assert_eq!(ExternalId::canonical(text), Ok(ExternalId(text.to_owned())));
+        assert_eq!(
+            ExternalCustomerId::canonical(text),
+            Ok(ExternalCustomerId(text.to_owned()))
+        );
     }
 
     #[track_caller]
     fn refused(text: &str, fault: Fault) {
-        assert_eq!(ExternalId::canonical(text), Err(fault));
+        assert_eq!(ExternalCustomerId::canonical(text), Err(fault));
     }
 
     #[test]
@@ -97,11 +108,17 @@ mod tests {
         ] {
             kept(text);
         }
-        assert_ne!(ExternalId::canonical("a"), ExternalId::canonical("A"));
-        assert_ne!(ExternalId::canonical("a"), ExternalId::canonical(" a"));
         assert_ne!(
-            ExternalId::canonical("\u{C9}"),
-            ExternalId::canonical("E\u{301}")
+            ExternalCustomerId::canonical("a"),
+            ExternalCustomerId::canonical("A")
+        );
+        assert_ne!(
+            ExternalCustomerId::canonical("a"),
+            ExternalCustomerId::canonical(" a")
+        );
+        assert_ne!(
+            ExternalCustomerId::canonical("\u{C9}"),
+            ExternalCustomerId::canonical("E\u{301}")
         );
     }
 
@@ -143,7 +160,10 @@ mod tests {
     fn r6_no_forbidden_character_at_any_place() {
         for c in ('\0'..=char::MAX).filter(|c| text::is_forbidden(*c)) {
             for text in [format!("{c}ab"), format!("a{c}b"), format!("ab{c}")] {
-                assert_eq!(ExternalId::canonical(&text), Err(Fault::ForbiddenCharacter));
+                assert_eq!(
+                    ExternalCustomerId::canonical(&text),
+                    Err(Fault::ForbiddenCharacter)
+                );
             }
         }
     }
@@ -153,7 +173,7 @@ mod tests {
         for c in ('\0'..=char::MAX).filter(|c| !text::is_forbidden(*c)) {
             let text = format!("a{c}b");
             assert_eq!(
-                ExternalId::canonical(&text).map(ExternalId::into_string),
+                ExternalCustomerId::canonical(&text).map(ExternalCustomerId::into_string),
                 Ok(text)
             );
         }
@@ -162,8 +182,12 @@ mod tests {
     #[test]
     fn r52_debug_shows_the_length_only() {
         assert_eq!(
-            ExternalId::canonical("customer-1ї").map(|id| format!("{id:?} {:#?}", Some(&id))),
-            Ok("ExternalId(<12 bytes>) Some(\n    ExternalId(<12 bytes>),\n)".to_owned())
+            ExternalCustomerId::canonical("customer-1ї")
+                .map(|id| format!("{id:?} {:#?}", Some(&id))),
+            Ok(
+                "ExternalCustomerId(<12 bytes>) Some(\n    ExternalCustomerId(<12 bytes>),\n)"
+                    .to_owned()
+            )
         );
     }
 }

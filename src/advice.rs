@@ -1,0 +1,137 @@
+//! What a caller may do about an error.
+//!
+//! This module does not know what was asked for.
+
+use crate::error::{Error, OpenError};
+
+/// What a caller may do about an [`Error`]: see [`Error::advice`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Advice {
+    /// The same call may succeed later: nothing of it was done.
+    TryAgain,
+    /// The store takes no writes until it is reopened: [`ContactStore::reopen`](crate::ContactStore::reopen), or
+    /// have it done by [`ContactStore::keep_open`](crate::ContactStore::keep_open). Whether a request
+    /// of [`Error::Indeterminate`] is in, the number found tells.
+    Reopen,
+    /// The call is at fault: the same one fails again.
+    MendTheCall,
+    /// Neither trying again nor reopening helps: somebody has to look.
+    Stop,
+}
+
+impl Error {
+    /// What a caller may do about it.
+    ///
+    /// ```
+    /// # use contact_store::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = ContactStore::open_in_memory(Options::default())?;
+    /// let request = AddTokens::new(AppId::from_u128(7));
+    /// if let Err(error) = store.add_tokens(request).wait() {
+    ///     let status = match error.advice() {
+    ///         Advice::MendTheCall => 400,
+    ///         Advice::TryAgain | Advice::Reopen => 503,
+    ///         _ => 500,
+    ///     };
+    ///     assert_eq!(status, 400); // the app is not connected
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn advice(&self) -> Advice {
+        match self {
+            Error::UnknownApp(_)
+            | Error::EntryRefused { .. }
+            | Error::Field(_)
+            | Error::NothingGiven
+            | Error::Recipient(_)
+            | Error::LimitExceeded(_)
+            | Error::Json(_)
+            | Error::AnswerTaken => Advice::MendTheCall,
+            Error::Busy { .. } | Error::SnapshotExpired => Advice::TryAgain,
+            // Reopening verifies the file, and says when it is damaged.
+            Error::Indeterminate { .. } | Error::NeedsReopen | Error::Storage(_) => Advice::Reopen,
+            // Only the file back at its path helps (R69).
+            Error::FileMoved | Error::Panicked | Error::Closed | Error::CloseIncomplete(_) => {
+                Advice::Stop
+            }
+            Error::Open(error) => opening(error),
+        }
+    }
+}
+
+fn opening(error: &OpenError) -> Advice {
+    match error {
+        OpenError::AlreadyOpen | OpenError::Io(_) | OpenError::Thread(_) | OpenError::Random => {
+            Advice::TryAgain
+        }
+        OpenError::NotFound
+        | OpenError::AlreadyExists
+        | OpenError::SymbolicLink
+        | OpenError::NotAFile
+        | OpenError::LimitTooHigh(_)
+        | OpenError::LimitZero(_) => Advice::MendTheCall,
+        OpenError::Empty
+        | OpenError::HalfCreated
+        | OpenError::Foreign
+        | OpenError::OldFormat { .. }
+        | OpenError::NewerFormat { .. }
+        | OpenError::OtherCanonicalForms { .. }
+        | OpenError::Damaged(_) => Advice::Stop,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::error::{EntryError, StorageError};
+    use crate::sequence::SequenceNumber;
+
+    #[test]
+    fn every_error_says_what_to_do_about_it() {
+        let io = || Arc::new(io::Error::from(io::ErrorKind::StorageFull));
+        let rows = [
+            (Error::NothingGiven, Advice::MendTheCall),
+            (
+                Error::EntryRefused {
+                    index: 0,
+                    error: EntryError::NoIdentifier,
+                },
+                Advice::MendTheCall,
+            ),
+            (
+                Error::Busy {
+                    waiting_requests: 1,
+                    waiting_text_bytes: 1,
+                },
+                Advice::TryAgain,
+            ),
+            (Error::SnapshotExpired, Advice::TryAgain),
+            (
+                Error::Indeterminate {
+                    sequence: SequenceNumber::new(1),
+                    cause: StorageError::Io(io()),
+                },
+                Advice::Reopen,
+            ),
+            (Error::NeedsReopen, Advice::Reopen),
+            (Error::Storage(StorageError::Stopped), Advice::Reopen),
+            (Error::FileMoved, Advice::Stop),
+            (Error::Closed, Advice::Stop),
+            (Error::Panicked, Advice::Stop),
+            (OpenError::AlreadyOpen.into(), Advice::TryAgain),
+            (OpenError::Io(io()).into(), Advice::TryAgain),
+            (OpenError::NotFound.into(), Advice::MendTheCall),
+            (OpenError::Damaged("a page").into(), Advice::Stop),
+            (OpenError::Foreign.into(), Advice::Stop),
+        ];
+        for (error, advice) in rows {
+            assert_eq!(error.advice(), advice, "{error}");
+        }
+    }
+}

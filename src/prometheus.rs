@@ -1,0 +1,182 @@
+//! The figures of the store in the text format of Prometheus, version 0.0.4.
+//!
+//! Units are seconds and bytes, as there is the custom. It does not know how the figures come to be.
+
+use std::fmt::{self, Display, Write};
+
+use crate::figures::{Histogram, OperationFigures, Stats};
+
+impl Stats {
+    /// Writes the figures in the text format of Prometheus, version 0.0.4
+    /// (`text/plain; version=0.0.4`). The names begin with `contact_store_`.
+    ///
+    /// Histograms are cumulative and have the same buckets everywhere, so those of several hosts can be
+    /// added up. Nothing of a person is in them.
+    ///
+    /// ```
+    /// # use contact_store::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = ContactStore::open_in_memory(Options::default())?;
+    /// let mut text = String::new();
+    /// store.stats()?.write_prometheus(&mut text)?;
+    /// assert!(text.contains("\ncontact_store_contacts 0\n"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What `to` gives; a `String` gives none.
+    pub fn write_prometheus(&self, to: &mut impl Write) -> fmt::Result {
+        let mut text = Text(to);
+        text.amounts(self)?;
+        text.queue(self)?;
+        text.commits(self)?;
+        text.operations(&self.operations)
+    }
+}
+
+struct Text<'t, W>(&'t mut W);
+
+impl<W: Write> Text<'_, W> {
+    fn amounts(&mut self, stats: &Stats) -> fmt::Result {
+        self.family("info", "gauge", "Version of the library.")?;
+        self.sample("info", &[("version", stats.version)], 1)?;
+        self.gauge(
+            "sequence",
+            "Number of the last durable state.",
+            stats.sequence.value(),
+        )?;
+        self.gauge("contacts", "Contacts.", stats.contacts)?;
+        self.gauge(
+            "subscribers",
+            "Live tokens of connected apps.",
+            stats.subscribers,
+        )?;
+        self.gauge("apps", "Connected apps.", stats.apps)?;
+        self.gauge("file_bytes", "Length of the file.", stats.file_bytes)?;
+        self.gauge(
+            "cache_limit_bytes",
+            "Most memory for cached pages.",
+            stats.cache_bytes,
+        )?;
+        self.gauge(
+            "needs_reopen",
+            "1 while the store takes no writes after a failure.",
+            u8::from(stats.needs_reopen),
+        )?;
+        self.gauge(
+            "file_moved",
+            "1 while the file of the store is not at its path.",
+            u8::from(stats.file_moved),
+        )?;
+        self.gauge(
+            "oldest_snapshot_seconds",
+            "Age of the oldest state that a snapshot keeps in the file, 0 if none.",
+            stats.oldest_snapshot.unwrap_or_default().as_secs_f64(),
+        )
+    }
+
+    fn queue(&mut self, stats: &Stats) -> fmt::Result {
+        self.gauge(
+            "waiting_requests",
+            "Requests in the queue.",
+            stats.waiting_requests,
+        )?;
+        self.gauge(
+            "waiting_text_bytes",
+            "Text of the requests in the queue.",
+            stats.waiting_text_bytes,
+        )
+    }
+
+    fn commits(&mut self, stats: &Stats) -> fmt::Result {
+        self.family("commits_total", "counter", "Durable commits.")?;
+        self.sample("commits_total", &[], stats.commits)?;
+        self.family("failed_commits_total", "counter", "Commits that failed.")?;
+        self.sample("failed_commits_total", &[], stats.failed_commits)?;
+        self.histogram(
+            "commit_seconds",
+            "Time to write a commit and make it durable.",
+            &stats.commit_latency,
+            |took| took.as_secs_f64(),
+        )?;
+        self.histogram(
+            "commit_requests",
+            "Requests that shared a commit.",
+            &stats.group_sizes,
+            |size| size,
+        )
+    }
+
+    fn operations(&mut self, operations: &[OperationFigures]) -> fmt::Result {
+        self.family(
+            "requests_total",
+            "counter",
+            "Requests answered, by what was asked.",
+        )?;
+        for figures in operations {
+            for (outcome, count) in [("accepted", figures.accepted), ("refused", figures.refused)] {
+                let labels = [("operation", figures.operation), ("outcome", outcome)];
+                self.sample("requests_total", &labels, count)?;
+            }
+        }
+        self.family(
+            "entries_total",
+            "counter",
+            "The outcomes of the entries of accepted requests. One of addTokens counts twice: \
+             its contact and its token.",
+        )?;
+        for figures in operations {
+            for (outcome, count) in &figures.outcomes {
+                let labels = [("operation", figures.operation), ("outcome", *outcome)];
+                self.sample("entries_total", &labels, count)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: impl Display) -> fmt::Result {
+        self.family(name, "gauge", help)?;
+        self.sample(name, &[], value)
+    }
+
+    fn histogram<T: Copy, V: Display>(
+        &mut self,
+        name: &str,
+        help: &str,
+        of: &Histogram<T>,
+        shown: impl Fn(T) -> V,
+    ) -> fmt::Result {
+        self.family(name, "histogram", help)?;
+        let bucket = format!("{name}_bucket");
+        for (bound, count) in &of.buckets {
+            let bound = shown(*bound).to_string();
+            self.sample(&bucket, &[("le", bound.as_str())], count)?;
+        }
+        self.sample(&bucket, &[("le", "+Inf")], of.count)?;
+        self.sample(&format!("{name}_sum"), &[], shown(of.sum))?;
+        self.sample(&format!("{name}_count"), &[], of.count)
+    }
+
+    fn family(&mut self, name: &str, kind: &str, help: &str) -> fmt::Result {
+        writeln!(self.0, "# HELP contact_store_{name} {help}")?;
+        writeln!(self.0, "# TYPE contact_store_{name} {kind}")
+    }
+
+    /// Values of labels are words of the library, in which nothing needs to be escaped.
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) -> fmt::Result {
+        let labels: Vec<_> = labels
+            .iter()
+            .map(|(label, word)| format!("{label}=\"{word}\""))
+            .collect();
+        match labels.as_slice() {
+            [] => writeln!(self.0, "contact_store_{name} {value}"),
+            labels => writeln!(
+                self.0,
+                "contact_store_{name}{{{}}} {value}",
+                labels.join(",")
+            ),
+        }
+    }
+}
