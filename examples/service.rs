@@ -1,40 +1,42 @@
 //! A first service on the store: an HTTP handler, a worker for delivery reports, what is done at night,
 //! and an export. `examples/host.rs` is a whole one.
 
-use std::error::Error as StdError;
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 use std::{env, iter, thread};
 
-use axum::extract::State;
-use axum::{Router, body::Bytes, http::StatusCode, routing::post};
+use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
 use contact_store::{
-    Advice, AppId, AppName, Backoff, ConnectApp, ContactStore, Error, Limits, Options,
+    Advice, AppId, Backoff, Clock as _, ConnectApp, ContactStore, Error, Limits, Options,
     RecordReports, Report, Subscriber, SystemClock, Timestamp, wire,
 };
 
 const BOT: AppId = AppId::from_u128(0x6f1c_3f6e_5a54_4d2b_9d0c_0a1b_2c3d_4e5f);
 const MONTH_MILLIS: u64 = 30 * 24 * 60 * 60 * 1_000;
 
-type Failure = Box<dyn StdError + Send + Sync>;
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let path = env::args_os().nth(1).ok_or("usage: service STORE")?;
-    let store = ContactStore::open(path, Options::default().clock(Arc::new(SystemClock)))?;
-    let name = AppName::parse("Shop bot")?;
-    store.connect_app(ConnectApp::new(name).id(BOT)).await?;
+    let store = ContactStore::open(path, Options::default())?;
+    let bot = ConnectApp::new("Shop bot".try_into()?).id(BOT);
+    store.connect_app(bot).await?;
     let keeping = store.keep_open(Backoff::default(), |_| {})?;
     // Whatever hears of deliveries sends them here.
     let (_deliveries, reports) = channel();
     let recorded = store.clone();
     thread::spawn(move || record_reports(&recorded, &reports));
+    let listed = store.clone();
+    thread::spawn(move || {
+        while nightly(&listed, SystemClock.now()).is_ok() {
+            thread::sleep(Duration::from_millis(MONTH_MILLIS / 30));
+        }
+    });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-    let router = Router::new()
-        .route("/tokens", post(add_tokens))
-        .with_state(store.clone());
-    axum::serve(listener, router)
+    let router = Router::new().route("/tokens", post(add_tokens));
+    axum::serve(listener, router.with_state(store.clone()))
         .with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) })
         .await?;
     tokio::task::spawn_blocking(move || {
@@ -56,8 +58,7 @@ async fn add_tokens(State(store): State<ContactStore>, body: Bytes) -> Result<St
 fn refused(error: Error) -> Refused {
     let status = match error.advice() {
         Advice::MendTheCall => StatusCode::BAD_REQUEST,
-        Advice::TryAgain | Advice::Reopen => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
     };
     (status, serde_json::json!(wire::error(&error)).to_string())
 }
@@ -76,10 +77,10 @@ fn record_reports(store: &ContactStore, reports: &Receiver<Report>) -> Result<()
 fn nightly(store: &ContactStore, now: Timestamp) -> Result<Vec<Subscriber>, Error> {
     let month_ago = Timestamp::from_millis(now.as_millis().saturating_sub(MONTH_MILLIS));
     store.forget_messages(BOT, month_ago).wait()?;
-    let subscribers = store.snapshot()?.iter_subscribers(BOT);
-    let silent = |it: &Subscriber| it.last_registered_at < month_ago;
-    let listed = subscribers.filter(|it| it.as_ref().map_or(true, silent));
-    listed.collect()
+    let all: Result<Vec<_>, _> = store.snapshot()?.iter_subscribers(BOT).collect();
+    let mut silent: Vec<Subscriber> = all?;
+    silent.retain(|it| it.last_registered_at < month_ago);
+    Ok(silent)
 }
 
 /// Every contact, one JSON line each, all of one moment.
@@ -93,11 +94,11 @@ fn export(store: &ContactStore, to: &mut impl Write) -> Result<(), Failure> {
 #[cfg(test)]
 #[tokio::test]
 async fn a_contact_is_added_reported_on_listed_and_exported() -> Result<(), Failure> {
-    use contact_store::{Clock as _, ManualClock, Status};
-    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(MONTH_MILLIS)));
+    use contact_store::{ManualClock, Status};
+    let clock = std::sync::Arc::new(ManualClock::at(Timestamp::from_millis(MONTH_MILLIS)));
     let store = ContactStore::open_in_memory(Options::default().clock(clock.clone()))?;
-    let name = AppName::parse("Shop bot")?;
-    store.connect_app(ConnectApp::new(name).id(BOT)).await?;
+    let bot = ConnectApp::new("Shop bot".try_into()?).id(BOT);
+    store.connect_app(bot).await?;
     let body = r#"{"tokens": [{"token": "1", "phone": "+380 50 000 00 01"}]}"#;
     let added = add_tokens(State(store.clone()), Bytes::from(body)).await;
     assert!(added.is_ok_and(|answer| answer.contains("created")));

@@ -818,7 +818,7 @@ pub fn decode_records(bytes: &[u8]) {
         drop(unique::bucket::decode(index, bytes, &mut Vec::new()));
         drop(unique::bucket::ids(index, 0, bytes));
     }
-    drop(unique::log::decode(bytes, |_| {}));
+    drop(unique::change::decode(bytes, |_| {}));
     let key = Key::Int(FORMAT_KEY);
     drop(decode_format(&key, bytes));
     // The fuzzer does not find checksums by itself.

@@ -12,6 +12,7 @@
 //! One thing is not tested because nobody could notice it: a whole header page from before the
 //! last two writes to it, that is, a disk that lost an acknowledged write without a trace.
 
+mod rows;
 mod unnoticed;
 
 use std::fs;
@@ -249,7 +250,7 @@ fn a_file_with_a_flipped_bit_is_right_or_refused() {
 #[test]
 fn a_file_with_a_wrong_page_is_right_or_refused() {
     let damaged = Damaged::new();
-    for lines in [LINES, LINES + 6] {
+    for lines in [LINES, LINES + 3, LINES + 6] {
         for file in files(lines) {
             let used = used_pages(&file.bytes);
             for number in used.iter().copied() {
@@ -265,6 +266,22 @@ fn a_file_with_a_wrong_page_is_right_or_refused() {
         (HALF_CREATED, 4),
         ("stale", 20),
     ]);
+}
+
+/// What a row holds is verified with its page, before anything of the file is changed or shown.
+#[test]
+fn a_flipped_bit_in_a_text_is_refused_at_opening_where_the_text_is_in_use() {
+    const TEXT: &[u8] = b"@example.com";
+    let damaged = Damaged::new();
+    for file in files(LINES) {
+        let starts = 0..file.bytes.len() - TEXT.len();
+        let texts = starts.filter(|start| file.bytes[*start..].starts_with(TEXT));
+        for start in texts {
+            let bit = start * 8 + start % 64;
+            damaged.check(&file, &format!("bit {bit}"), flip(&file.bytes, bit));
+        }
+    }
+    damaged.finish(&[(CASES, 100), (DO_NOT_FIT, 50)]);
 }
 
 /// One page zeroed, random, swapped with another, and as it was before.
@@ -312,7 +329,7 @@ fn a_file_of_another_length_is_right_or_refused() {
             0, 1, 8, 9, 10, 63, 319, 320, 321, 4_095, 4_096, 4_097, 8_192,
         ];
         lengths.extend([len - 1, len - PAGE, len / 2]);
-        lengths.extend((0..32).map(|_| random.below(len)));
+        lengths.extend((0..96).map(|_| random.below(len)));
         lengths.extend((0..len / PAGE).map(|page| page * PAGE));
         for len in lengths {
             let cut = file.bytes[..len].to_vec();
@@ -402,7 +419,7 @@ fn nothing_here_depends_on_the_profile() {
     assert!(files > 50, "{files} files");
 
     let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
-    for package in ["bincode", "redb", "siphasher"] {
+    for package in ["bincode", "redb", "siphasher", "twox-hash"] {
         let profile = format!("[profile.dev.package.{package}]");
         let (_, settings) = manifest.split_once(&profile).expect(package);
         let settings = settings.split('[').next().unwrap();

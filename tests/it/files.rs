@@ -165,10 +165,10 @@ fn another_redb_database_is_foreign() {
 #[test]
 fn a_file_of_a_newer_format_is_refused_with_both_formats() {
     let is_newer =
-        |error: &OpenError| matches!(error, OpenError::NewerFormat { found: 2, known: 1 });
+        |error: &OpenError| matches!(error, OpenError::NewerFormat { found: 3, known: 2 });
     let of_the_future = |path: &Path| {
         let (mut options, _) = options();
-        options.testing.format = 2;
+        options.testing.format = 3;
         let error = refusal(path, options);
         assert!(is_newer(&error), "{error:?}");
     };

@@ -1,16 +1,18 @@
 //! Files that earlier builds made, and which every later one opens (R50).
 //!
-//! They are in `golden/`, kept as [`pages`] says, with what they show in `shown.txt`.
+//! They are in `golden/format_1/` and `golden/format_2/`, kept as [`pages`] says, with what they show
+//! in `shown.txt`.
 //!
-//! - `closed.pages`: closed cleanly.
+//! - `closed.pages`: closed cleanly. The indexes were never folded: all of them is in their log.
 //! - `open.pages`: what a power cut leaves of an open store. An app was disconnected a moment ago, and
 //!   what it left behind is removed by half.
+//! - `folded.pages`: closed cleanly, with small buckets. A round of folding has ended.
+//! - `folding.pages`: what a power cut leaves in the middle of a later round of folding.
 //! - `newer.pages`: of the format after the present one.
 //!
 //! Every table has rows in them, and rows as long as the limits allow. They are made once, with
-//! `cargo test --test it -- --ignored golden`, which replaces none that is there: the key of the
-//! indexes is random. When a change of this
-//! crate makes that necessary, files written before it no longer open, and the format has a new
+//! `cargo test --test it -- --ignored golden`, which replaces none that is there. When a change of
+//! this crate makes that necessary, files written before it no longer open, and the format has a new
 //! number; the files of the old one stay here then, to be refused or read as that change says.
 
 mod content;
@@ -28,6 +30,7 @@ use contact_store::{
 
 use crate::failing_disk::disk::{Call, Fault, FaultKind, TestDisk};
 use crate::support::cases::HANG;
+use crate::support::raw;
 use crate::support::{APP, assert_sound, find, id, options};
 use content::GONE;
 use pages::{beside, golden, keep, keep_as_it_is};
@@ -89,9 +92,10 @@ fn rows(store: &ContactStore) -> u64 {
 
 #[test]
 fn a_golden_file_shows_what_is_written_beside_it_and_takes_writes() {
-    let expected = fs::read_to_string(beside("shown.txt")).unwrap();
+    let expected = fs::read_to_string(beside(&present("shown.txt"))).unwrap();
     let mut rows_after = Vec::new();
-    for name in ["closed.pages", "open.pages"] {
+    for name in ["closed", "open", "folded", "folding"] {
+        let name = &present(&format!("{name}.pages"));
         let (_directory, path) = copy(name);
         let store = open(&path);
         let now = store.snapshot().unwrap();
@@ -101,16 +105,16 @@ fn a_golden_file_shows_what_is_written_beside_it_and_takes_writes() {
         assert_found(&store);
 
         let after = write_to(&store, now.sequence().value());
-        // Each of the writes took along a part of what the disconnected app had left.
-        rows_after.push(rows(&store));
         store.close().unwrap();
+        // Each of the writes took along a part of what the disconnected app had left.
+        rows_after.push(raw::rows_besides_indexes(&fs::read(&path).unwrap()));
         let store = open(&path);
         assert_eq!(store.snapshot().unwrap().sequence().value(), after);
         assert_sound(&store);
         assert_found(&store);
         store.close().unwrap();
     }
-    assert_eq!(rows_after[0], rows_after[1]);
+    assert_eq!(rows_after, [rows_after[0]; 4]);
 }
 
 /// Writes to every table. Gives the number that it leads to.
@@ -142,19 +146,19 @@ fn write_to(store: &ContactStore, number: u64) -> u64 {
 /// What a disconnected app left behind is still there where it was cut off, and seen by nobody.
 #[test]
 fn a_golden_file_holds_what_a_disconnected_app_left_behind() {
-    let (_directory, closed) = copy("closed.pages");
+    let (_directory, closed) = copy(&present("closed.pages"));
     let without = rows(&open(&closed));
     // How often opening syncs. The next sync is that of a step which removes more.
     let open = |disk: &Arc<TestDisk>| ContactStore::open_on_disk(disk.clone(), options().0);
     let syncs = (0..)
         .find(|syncs| {
-            let disk = TestDisk::with(golden("open.pages"));
+            let disk = TestDisk::with(golden(&present("open.pages")));
             let (at, kind) = (syncs + 1, FaultKind::FromThenOn);
             disk.fail_calls(Call::Sync, Fault { at, kind });
             open(&disk).is_ok()
         })
         .unwrap();
-    let disk = TestDisk::with(golden("open.pages"));
+    let disk = TestDisk::with(golden(&present("open.pages")));
     disk.hold_at_sync(syncs + 1);
     let store = open(&disk).unwrap();
     assert!(disk.somebody_waits(HANG));
@@ -169,13 +173,60 @@ fn a_golden_file_holds_what_a_disconnected_app_left_behind() {
 
 #[test]
 fn a_golden_file_of_a_newer_format_is_refused_and_left_as_it_is() {
-    let (_directory, path) = copy("newer.pages");
+    let (_directory, path) = copy(&present("newer.pages"));
     let before = fs::read(&path).unwrap();
     match ContactStore::open(&path, options().0) {
-        Err(Error::Open(OpenError::NewerFormat { found: 2, known: 1 })) => {}
+        Err(Error::Open(OpenError::NewerFormat { found: 3, known: 2 })) => {}
         other => panic!("{other:?}"),
     }
     assert!(fs::read(&path).unwrap() == before, "changed by opening");
+}
+
+/// The four files hold the indexes in four states of folding.
+#[test]
+fn golden_files_hold_the_indexes_folded_not_folded_and_half_folded() {
+    let found = ["closed", "open", "folded", "folding"].map(|name| {
+        let (_directory, path) = copy(&present(&format!("{name}.pages")));
+        let log_rows = raw::rows(&path, "index_log").len();
+        let mut generations: Vec<u64> = raw::rows(&path, "index")
+            .into_iter()
+            .map(|(key, _)| match key {
+                raw::Key::Int(key) => key >> 32,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        generations.dedup();
+        (name, generations, log_rows > 0)
+    });
+    let expected = [
+        ("closed", vec![], true),
+        ("open", vec![], true),
+        ("folded", vec![1], false),
+        ("folding", vec![1, 2], true),
+    ];
+    assert_eq!(found, expected);
+}
+
+/// A file of the present format.
+fn present(name: &str) -> String {
+    format!("format_2/{name}")
+}
+
+/// A disk whose store is always the same.
+fn create(disk: &Arc<TestDisk>, folding: Option<(usize, usize, u64)>) -> ContactStore {
+    let mut options = options().0;
+    options.testing.random = Some([1, 2]);
+    options.testing.folding = folding.unwrap_or(options.testing.folding);
+    ContactStore::open_on_disk(disk.clone(), options).unwrap()
+}
+
+fn write_and_disconnect(store: &ContactStore) {
+    content::write(store);
+    store.disconnect_app(GONE).wait().unwrap();
+    // Nothing changes, but a part of what the app left goes with each.
+    for _ in 0..4 {
+        assert!(!store.erase(id(77)).wait().unwrap().outcome.erased);
+    }
 }
 
 /// Makes the files. See the module.
@@ -183,31 +234,39 @@ fn a_golden_file_of_a_newer_format_is_refused_and_left_as_it_is() {
 #[ignore = "makes the files, once those there are removed: cargo test --test it -- --ignored golden"]
 fn make_the_golden_files() {
     let disk = TestDisk::empty();
-    let store = ContactStore::open_on_disk(disk.clone(), options().0).unwrap();
-    content::write(&store);
-    let before = disk.durable();
-    store.disconnect_app(GONE).wait().unwrap();
-    // Nothing changes, but a part of what the app left goes with each.
-    for _ in 0..4 {
-        assert!(!store.erase(id(77)).wait().unwrap().outcome.erased);
-    }
-    keep_as_it_is("shown.txt", shown(&store.snapshot().unwrap()).as_bytes());
+    let store = create(&disk, None);
+    write_and_disconnect(&store);
+    let now = shown(&store.snapshot().unwrap());
+    keep_as_it_is(&present("shown.txt"), now.as_bytes());
     store.close().unwrap();
-    keep("closed.pages", &disk.bytes());
+    keep(&present("closed.pages"), &disk.bytes());
 
-    let disk = TestDisk::with(before);
-    let store = ContactStore::open_on_disk(disk.clone(), options().0).unwrap();
+    let disk = TestDisk::empty();
+    let store = create(&disk, None);
+    content::write(&store);
     // Two syncs disconnect the app, and two remove the first part of what it left.
     disk.fail_sync(5);
     store.disconnect_app(GONE).wait().unwrap();
     while disk.failed_calls() == 0 {
         std::thread::yield_now();
     }
-    keep("open.pages", &disk.after_power_cut());
+    keep(&present("open.pages"), &disk.after_power_cut());
+
+    let disk = TestDisk::empty();
+    let store = create(&disk, Some((100, 1 << 20, 16)));
+    write_and_disconnect(&store);
+    store.close().unwrap();
+    keep(&present("folded.pages"), &disk.bytes());
+
+    let disk = TestDisk::empty();
+    let store = create(&disk, Some((60, 500, 4)));
+    write_and_disconnect(&store);
+    keep(&present("folding.pages"), &disk.after_power_cut());
+    drop(store);
 
     let disk = TestDisk::empty();
     let mut options = options().0;
-    options.testing.format = 2;
+    options.testing.format = 3;
     drop(ContactStore::open_on_disk(disk.clone(), options));
-    keep("newer.pages", &disk.bytes());
+    keep(&present("newer.pages"), &disk.bytes());
 }

@@ -117,6 +117,7 @@ fn cut_tales(told: Vec<Tale>, seeds: std::ops::Range<u64>) {
         ("reporting", 150),
         ("upserting", 300),
         ("removing a token", 100),
+        ("renaming a token", 50),
         ("erasing", 200),
         ("forgetting messages", 50),
         ("in a group", 1_000),

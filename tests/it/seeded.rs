@@ -36,7 +36,7 @@ const FOUND_BY: &[(SeededFault, &str)] = &[
     ),
     (
         SeededFault::SkipPageCheck,
-        "damage::a_file_with_a_flipped_bit_is_right_or_refused",
+        "damage::a_flipped_bit_in_a_text_is_refused_at_opening_where_the_text_is_in_use",
     ),
     (
         SeededFault::SkipWitness,

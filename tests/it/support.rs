@@ -4,6 +4,7 @@ pub mod blocks;
 pub mod cases;
 pub mod process;
 pub mod random;
+pub mod raw;
 pub mod script;
 pub mod watched_disk;
 

@@ -13,9 +13,9 @@ use super::super::record;
 use super::super::rows::Rows;
 use super::super::tables::{Key, Table};
 use super::bucket;
+use super::change::{self, IndexChange};
 use super::entry::{Entry, Place};
 use super::layout::Layout;
-use super::log::{self, IndexChange};
 use super::shard::{Inserted, Shard};
 use super::view::View;
 
@@ -427,14 +427,14 @@ pub(crate) fn read_log(
         let key = Key::Int(number);
         let there = rows.read(Table::IndexLog, &key, |bytes| {
             record::open(Table::IndexLog, &key, bytes, |payload| {
-                log::decode(payload, &mut each)
+                change::decode(payload, &mut each)
             })
         })?;
         there.ok_or(Failure::Corrupt(
             "a row of the log of the indexes is missing",
         ))?;
     }
-    log::decode(&state.log_end, each)
+    change::decode(&state.log_end, each)
 }
 
 /// Appends the persisted entries of a place to `to`, and hands the key of each bucket to `each`.

@@ -11,19 +11,19 @@
 //! | `shard` | entries in memory, read without a lock |
 //! | `view` | the shards and buckets of one state |
 //! | `bucket` | entries as they are stored |
-//! | `log` | changes as they are stored, until a bucket has them |
+//! | `change` | changes as they are stored, until a bucket has them |
 //! | `layout` | which buckets there are |
 //! | `keeper` | the writer's side: applying changes, folding, filling |
 
 pub(super) mod bucket;
+pub(super) mod change;
 pub(super) mod entry;
 mod keeper;
 pub(super) mod layout;
-pub(super) mod log;
 mod shard;
 mod view;
 
+pub(crate) use self::change::IndexChange;
 pub(crate) use self::entry::{Entry, Index, IndexHash, Place};
 pub(crate) use self::keeper::{Folding, IndexState, Keeper, Unfolded, read_buckets, read_log};
-pub(crate) use self::log::IndexChange;
 pub(crate) use self::view::{Memory, View};

@@ -10,10 +10,14 @@ use crate::support::{APP, OTHER_APP, at, id};
 /// The app that is disconnected.
 pub const GONE: AppId = AppId::from_u128(0xc);
 
-/// Rows that are left of it after one step, which removes a thousand: messages, and its tally. Its
-/// only subscriber goes first.
-pub const LEFT_BEHIND: u64 = MESSAGES - 999 + 1;
+/// Rows that are left of it after one step, which removes a thousand: messages. Its only subscriber
+/// goes first.
+pub const LEFT_BEHIND: u64 = MESSAGES - 999;
 const MESSAGES: u64 = 1_100;
+/// So many tokens come and go that the log of the indexes has rows of its own.
+const GONE_TOKENS: usize = 200;
+/// So many commits that the indexes are folded more than once, where they are folded early.
+const MOVES: usize = 40;
 
 fn long(what: char, bytes: usize) -> String {
     what.to_string().repeat(bytes)
@@ -29,6 +33,12 @@ pub fn write(store: &ContactStore) {
     let removed = store.remove_token(RemoveToken::of_all(OTHER_APP, unwanted));
     assert_eq!(removed.wait().unwrap().outcome.from, [id(3)]);
     assert!(store.erase(id(9)).wait().unwrap().outcome.erased);
+    for n in 0..MOVES {
+        let email = format!("moved-{n}@example.com");
+        let moved = ContactUpdate::new().phone("1234567").email(email);
+        let moved = store.upsert(Upsert::new(DedupeOn::Phone).contact(moved));
+        moved.wait().unwrap().outcome[0].as_ref().unwrap();
+    }
 }
 
 fn connect(store: &ContactStore) {
@@ -84,9 +94,10 @@ fn add(store: &ContactStore) {
         TokenEntry::new("full-0").email("full@example.com"),
         TokenEntry::new("7").email("fields@example.com"),
         TokenEntry::new("8").email("nothing@example.com"),
-        // 9 is erased.
-        TokenEntry::new("9").email("erased@example.com"),
     ];
+    // 9 is erased.
+    let erased = |n| TokenEntry::new(format!("erased-{n}")).email("erased@example.com");
+    entries.extend((0..GONE_TOKENS).map(erased));
     entries.extend((1..64).map(|n| TokenEntry::new(format!("full-{n}")).email("full@example.com")));
     accepted(APP, entries);
     accepted(

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 const PAGE: usize = 4_096;
 
-/// A file of the directory where they are kept.
+/// A file of the directory where they are kept: `format_2/closed.pages`.
 pub fn beside(name: &str) -> PathBuf {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden");
     golden.join(name)

@@ -136,7 +136,7 @@ fn the_published_send_request_is_resolved_once_its_placeholder_is_an_id() {
         r#"{"error": {"code": "notOneOf", "path": "subscriberId",
             "message": "subscriberId: expected a subscriber id: decimal digits without a leading 0"}}"#,
     );
-    let body = PUBLISHED.replace("XXXXXXXXXXXXXXXXXXXXXXXX", "1");
+    let body = PUBLISHED.replace("XXXXXXXXXXXXXXXXXXXXXXXX", "1099511627777");
     client.post("/v1/recipients/resolve", body).is(
         200,
         &format!(

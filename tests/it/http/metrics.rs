@@ -208,7 +208,7 @@ fn figures_count_what_was_done() {
         of("file_bytes"),
         std::fs::metadata(&host.path).unwrap().len() as f64
     );
-    assert_eq!(of("cache_limit_bytes"), f64::from(64 << 20));
+    assert_eq!(of("cache_limit_bytes"), f64::from(256 << 20));
     let commits = of("commits_total");
     assert!(commits >= 6.0, "{commits}");
     assert_eq!(of("commit_seconds_count"), commits);

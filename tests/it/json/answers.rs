@@ -470,6 +470,8 @@ fn every_code_is_in_the_documentation_and_no_other() {
         "tokensPerContact",
         "customFieldsPerContact",
         "contactsPerToken",
+        "appConnections",
+        "subscribersOfApp",
         "entriesPerRequest",
         "requestTextBytes",
         "cardTextBytes",

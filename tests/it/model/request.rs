@@ -622,12 +622,7 @@ impl Request {
                 token: choices.of(&TOKENS).to_owned(),
                 contact: choices.of(&[None, Some(1), Some(2), Some(7)]),
             },
-            25..27 => Request::Rename {
-                app: app(choices),
-                old: choices.of(&TOKENS).to_owned(),
-                new: choices.of(&["t-2", "t-3", "t-1", "t-long"]).to_owned(),
-            },
-            27..29 => Request::Connect {
+            25..29 => Request::Connect {
                 app: app(choices),
                 name: choices.of(&["First bot", "Second bot"]).to_owned(),
                 key: choices
@@ -639,6 +634,11 @@ impl Request {
                 before: choices.of(&TIMES),
             },
             31 => Request::Disconnect { app: app(choices) },
+            38 | 39 => Request::Rename {
+                app: app(choices),
+                old: choices.of(&TOKENS).to_owned(),
+                new: choices.of(&["t-2", "t-3", "t-1", "t-long"]).to_owned(),
+            },
             _ => Request::Upsert(Upserts::choose(choices)),
         }
     }

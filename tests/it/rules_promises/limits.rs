@@ -327,7 +327,7 @@ fn a_limit_of_zero_is_refused_by_name() {
 
 #[test]
 fn a_card_over_a_lowered_limit_can_be_read_and_not_added_to() {
-    let (disk, store, _) = watched(|_| {});
+    let (disk, store) = watched(|_| {});
     for token in ["t1", "t2", "t3"] {
         add(&store, TokenEntry::new(token).contact_id(7));
     }
@@ -365,7 +365,7 @@ fn upsert_7(store: &ContactStore, item: ContactUpdate) -> String {
 
 #[test]
 fn a_card_over_a_lowered_limit_may_shrink_or_change_within_its_size() {
-    let (disk, store, _) = watched(|_| {});
+    let (disk, store) = watched(|_| {});
     add(&store, TokenEntry::new("token-1").contact_id(7));
     let item = || ContactUpdate::new();
     let filled = item()
@@ -435,7 +435,7 @@ fn a_card_over_a_lowered_limit_may_shrink_or_change_within_its_size() {
 
 #[test]
 fn waiting_requests_are_limited() {
-    let (disk, store, _) = watched(|options| options.limits.waiting_requests = 2);
+    let (disk, store) = watched(|options| options.limits.waiting_requests = 2);
     let hold = disk.held();
     let held = store.add_tokens(request("t0", "c0"));
     disk.wait_until_held();
@@ -469,7 +469,7 @@ fn waiting_requests_are_limited() {
 
 #[test]
 fn the_text_of_waiting_requests_is_limited() {
-    let (disk, store, _) = watched(|options| options.limits.waiting_text_bytes = 10);
+    let (disk, store) = watched(|options| options.limits.waiting_text_bytes = 10);
     let hold = disk.held();
     // A queue that is empty takes any one request.
     let held = store.add_tokens(request("123456789", "12"));
@@ -492,7 +492,7 @@ fn the_text_of_waiting_requests_is_limited() {
 #[test]
 fn one_commit_takes_4096_entries_or_4_mib_of_text_and_at_least_one_request() {
     const MIB: usize = 1 << 20;
-    let (disk, store, syncs) = watched(|options| options.limits.entries_per_request = 10_000);
+    let (disk, store) = watched(|options| options.limits.entries_per_request = 10_000);
     let number = || store.snapshot().unwrap().sequence().value();
     // Requests of so many entries and so much text wait at once; so many of them are in each commit.
     let check = |requests: &[(usize, usize)], commits: &[u64]| {
@@ -515,20 +515,20 @@ fn one_commit_takes_4096_entries_or_4_mib_of_text_and_at_least_one_request() {
             })
             .collect();
         let mut done = before + 1;
+        let before_commits = store.stats().unwrap().commits;
         for commit in commits {
-            disk.let_through(syncs);
-            disk.wait_until_held();
+            disk.let_through_until(|| number() + commit > done);
             assert_eq!(number(), done, "{requests:?}");
             done += commit;
         }
-        let last = disk.syncs();
         hold.let_go();
         held.wait().unwrap();
         for pending in queued {
             pending.wait().unwrap();
         }
         assert_eq!(number(), done, "{requests:?}");
-        assert_eq!(disk.syncs() - last, syncs - 1, "the last is one commit");
+        let made = store.stats().unwrap().commits - before_commits;
+        assert_eq!(made, commits.len() as u64 + 1, "the last is one commit");
     };
     check(&[(4_000, 0), (96, 0), (1, 0)], &[2, 1]);
     check(&[(4_000, 0), (97, 0), (1, 0)], &[1, 2]);

@@ -4,9 +4,11 @@
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use contact_store::{ContactStore, Disk, Options};
+
+use super::cases::HANG;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -66,21 +68,35 @@ impl WatchedDisk {
         self.changed.notify_all();
     }
 
-    /// Lets the commit that is held go on, until it and those behind it were made durable this often.
-    pub fn let_through(&self, syncs: u64) {
-        let mut gate = self.gate.lock().unwrap();
-        (gate.passes, gate.someone_waits) = (Some(syncs), false);
-        drop(gate);
-        self.changed.notify_all();
+    /// Lets what is held become durable bit by bit, until `done`: a state that one more commit leads
+    /// to. The commit after it is held.
+    #[track_caller]
+    pub fn let_through_until(&self, done: impl Fn() -> bool) {
+        let started = Instant::now();
+        while !done() {
+            let mut gate = self.gate.lock().unwrap();
+            if gate.someone_waits {
+                (gate.passes, gate.someone_waits) = (Some(1), false);
+                self.changed.notify_all();
+            }
+            // What is waited for comes after the last of the commit, which nobody waits for.
+            let soon = Duration::from_millis(1);
+            drop(self.changed.wait_timeout(gate, soon).unwrap());
+            assert!(started.elapsed() < HANG, "it does not come to that");
+        }
+    }
+
+    /// What the disk holds.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.bytes.lock().unwrap().clone()
     }
 
     /// Waits until a commit is held.
     #[track_caller]
     pub fn wait_until_held(&self) {
         let gate = self.gate.lock().unwrap();
-        let a_minute = Duration::from_secs(60);
         let not_yet = |gate: &mut Gate| !gate.someone_waits;
-        let held = self.changed.wait_timeout_while(gate, a_minute, not_yet);
+        let held = self.changed.wait_timeout_while(gate, HANG, not_yet);
         let timed_out = held.unwrap().1.timed_out();
         assert!(!timed_out, "nothing is on its way to the disk");
     }
