@@ -1,6 +1,6 @@
 //! The service between a Telegram bot and the store: it reads the bot's updates, one JSON update or one
-//! answer of `getUpdates` a line, and registers persons, reports blocked chats and removes dead tokens. No network: whatever
-//! receives the updates writes them down.
+//! answer of `getUpdates` a line, and registers persons, reports blocked chats and renames migrated ones.
+//! No network: whatever receives the updates writes them down.
 //!
 //! ```text
 //! cargo run --release --example telegram_updates -- --key-file link.key --app UUID --make-link shop-1 --expires-in 86400
@@ -27,7 +27,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use contact_store::{
     AddTokens, AppId, AppName, ConnectApp, ContactStore, EntryError, Error, Limits, RecordReports,
-    RemoveToken, Report, Status, TokenEntry, wire,
+    RenameToken, Report, Status, TokenEntry, wire,
 };
 use serde::Serialize;
 
@@ -271,12 +271,12 @@ impl Bot<'_> {
                 put(answer, &did(id, "recordReports", outcome))?;
                 Ok(Became::of(&recorded))
             }
-            Action::RemoveToken { token } => {
-                let request = RemoveToken::of_all(self.app, token);
-                let removed = self.store.remove_token(request).wait()?.outcome;
+            Action::RenameToken { old, new } => {
+                let request = RenameToken::new(self.app, old, new);
+                let renamed = self.store.rename_token(request).wait()?.outcome;
                 put(
                     answer,
-                    &did(id, "removeToken", wire::token_removed(&removed)),
+                    &did(id, "renameToken", wire::token_renamed(&renamed)),
                 )?;
                 Ok(Became::Applied)
             }

@@ -31,6 +31,15 @@ pub enum Asked<A> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrong(String);
 
+impl Wrong {
+    /// What a program finds wrong by itself: which flags do not go together.
+    #[allow(dead_code, reason = "not every program has such flags")]
+    #[must_use]
+    pub fn new(what: &'static str) -> Self {
+        Wrong(what.to_owned())
+    }
+}
+
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -12,7 +12,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{self, MethodRouter};
 use axum::{Extension, Router};
 use contact_store::{
-    AppId, ContactId, ContactStore, Identifiers, Limits, MatchPolicy, Outcomes, TokenRemoved, wire,
+    AppId, ContactId, ContactStore, Identifiers, Limits, MatchPolicy, Outcomes, TokenRemoved,
+    TokenRenamed, wire,
 };
 use serde::Serialize;
 
@@ -47,12 +48,15 @@ pub(crate) fn table() -> Vec<Route> {
         delete("/v1/apps/{app_uuid}", disconnect_app),
         post("/v1/apps/{app_uuid}/tokens", add_tokens),
         post("/v1/apps/{app_uuid}/tokens/remove", remove_token),
+        post("/v1/apps/{app_uuid}/tokens/rename", rename_token),
         post("/v1/apps/{app_uuid}/statuses", record_reports),
         get("/v1/apps/{app_uuid}/subscribers", subscribers).with_query(),
+        get("/v1/apps/{app_uuid}/contacts", contacts_of_app).with_query(),
         get("/v1/apps/{app_uuid}/messages", messages).with_query(),
         post("/v1/apps/{app_uuid}/messages/forget", forget_messages),
         get("/v1/contacts", find_by_query).with_query(),
         post("/v1/contacts", upsert),
+        get("/v1/contacts/list", contacts).with_query(),
         post("/v1/contacts/find", find),
         post("/v1/contacts/explain", explain),
         get("/v1/contacts/{contactId}", contact),
@@ -206,6 +210,20 @@ async fn remove_token(
     Ok((Extension(ThereIs::App(app)), answer))
 }
 
+async fn rename_token(
+    State(service): State<Service>,
+    AppInPath(app): AppInPath,
+    body: JsonBody,
+) -> AnswerOfApp {
+    let read = move |body: &[u8], limits: &Limits| wire::parse_rename_token(app, body, limits);
+    let request = body.read(read).await?;
+    let listed = service.settings().limits.contacts_per_token;
+    let write = |store: &ContactStore| store.rename_token(request);
+    let answer = |renamed: TokenRenamed, share| Json::within(share, &wire::token_renamed(&renamed));
+    let answer = batch::answered_once(&service, listed, write, answer).await?;
+    Ok((Extension(ThereIs::App(app)), answer))
+}
+
 async fn record_reports(
     State(service): State<Service>,
     AppInPath(app): AppInPath,
@@ -231,6 +249,22 @@ async fn subscribers(
         .read(move |now, room| {
             let page = now.subscribers(app, after, limit.unwrap_or(PAGE_ROWS))?;
             Json::of(&wire::subscribers(&page), room)
+        })
+        .await?;
+    Ok((Extension(ThereIs::App(app)), page))
+}
+
+async fn contacts_of_app(
+    State(service): State<Service>,
+    AppInPath(app): AppInPath,
+    query: Query,
+) -> AnswerOfApp {
+    let limits = &service.settings().limits;
+    let (after, limit) = query.read(wire::parse_contacts_page, limits)?;
+    let page = service
+        .read(move |now, room| {
+            let page = now.contacts_of(app, after, limit.unwrap_or(PAGE_ROWS))?;
+            Json::of(&wire::contact_page(&page), room)
         })
         .await?;
     Ok((Extension(ThereIs::App(app)), page))
@@ -271,6 +305,17 @@ async fn upsert(State(service): State<Service>, body: JsonBody) -> Answer {
     let answer =
         |upserted: Outcomes<_>, share| Json::within(share, &wire::contacts_upserted(&upserted));
     batch::answered(&service, body, 0, queue, answer).await
+}
+
+async fn contacts(State(service): State<Service>, query: Query) -> Answer {
+    let limits = &service.settings().limits;
+    let (after, limit) = query.read(wire::parse_contacts_page, limits)?;
+    service
+        .read(move |now, room| {
+            let page = now.contacts(after, limit.unwrap_or(PAGE_ROWS))?;
+            Json::of(&wire::contacts(&page), room)
+        })
+        .await
 }
 
 async fn find_by_query(State(service): State<Service>, query: Query) -> Answer {

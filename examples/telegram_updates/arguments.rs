@@ -36,7 +36,7 @@ struct Given {
     now: Option<u64>,
     /// Prints the payload of a deep link for the customer with this id
     #[arg(long, value_name = "CUSTOMER_ID", value_parser = customer)]
-    #[arg(requires = "expires_in", conflicts_with_all = ["store", "log", "StoreOptions", "StoreLimits"])]
+    #[arg(requires = "expires_in", conflicts_with_all = ["store", "log"])]
     make_link: Option<ExternalCustomerId>,
     /// How long the link lives
     #[arg(long, value_name = "SECONDS", value_parser = lifetime)]
@@ -98,6 +98,11 @@ impl Arguments {
     pub fn read(given: impl IntoIterator<Item = OsString>) -> Result<Asked<Self>, Wrong> {
         Ok(match command_line::read::<Given>(given)? {
             Asked::Help(text) => Asked::Help(text),
+            Asked::Run(given)
+                if given.make_link.is_some() && given.options != StoreOptions::default() =>
+            {
+                return Err(Wrong::new("--make-link takes no option of the store"));
+            }
             Asked::Run(given) => Asked::Run(given.into()),
         })
     }

@@ -186,6 +186,85 @@ fn a_token_is_removed_from_one_contact_or_from_all() {
     host.stop();
 }
 
+// K8, R57.
+#[test]
+fn r57_a_token_is_renamed_and_joined_with_one_that_there_is() {
+    let (host, client) = with_people();
+    let rename = |body: &str| client.post(&format!("/v1/apps/{APP}/tokens/rename"), body);
+    // A chat id is a number as well.
+    rename(r#"{"token": "t1", "newToken": -1001}"#).is(
+        200,
+        r#"{"outcome": "renamed", "subscriberId": "1099511627777", "contactIds": [1]}"#,
+    );
+    let again = r#"{"token": "t1", "newToken": -1001}"#;
+    rename(again).is(200, r#"{"outcome": "unknownSubscriber"}"#);
+    rename(r#"{"token": "-1001", "newToken": 500001}"#).is(
+        200,
+        r#"{"outcome": "joined", "subscriberId": "1099511627777",
+            "joinedSubscriberId": "1099511627778", "contactIds": [1, 7]}"#,
+    );
+    let card = client.get("/v1/contacts/1").json();
+    assert_eq!(card["tokens"][0]["token"], "500001");
+    let rows = [
+        ("{}", "missingMember", "member \"token\" is required"),
+        (
+            r#"{"token": "t"}"#,
+            "missingMember",
+            "member \"newToken\" is required",
+        ),
+        (
+            r#"{"token": "t", "newToken": "u", "contactId": 1}"#,
+            "unknownMember",
+            "member \"contactId\" is not known",
+        ),
+    ];
+    for (body, code, message) in rows {
+        rename(body).is_error(400, code, message);
+    }
+    host.stop();
+}
+
+// R56.
+#[test]
+fn r56_all_contacts_and_those_of_an_app_are_listed_in_pages() {
+    let (host, client) = with_people();
+    let item = r#"{"dedupeOn": "email", "contacts": [{"email": "carl@example.com"}]}"#;
+    client.post("/v1/contacts", item);
+    let ids = |page: serde_json::Value| {
+        let cards = page["contacts"].as_array().unwrap().clone();
+        let ids = cards.iter().map(|card| card["contactId"].as_u64().unwrap());
+        (ids.collect::<Vec<_>>(), page["next"].as_u64())
+    };
+    let all = |query: &str| ids(client.get(&format!("/v1/contacts/list{query}")).json());
+    assert_eq!(all(""), (vec![1, 2, 7], None));
+    assert_eq!(all("?limit=2"), (vec![1, 2], None));
+    assert_eq!(all("?after=2&limit=2"), (vec![7], None));
+    assert_eq!(all("?after=7"), (vec![], None));
+    let of_app = |query: &str| {
+        ids(client
+            .get(&format!("/v1/apps/{APP}/contacts{query}"))
+            .json())
+    };
+    assert_eq!(of_app(""), (vec![1, 7], None));
+    assert_eq!(of_app("?limit=1"), (vec![1], Some(1)));
+    assert_eq!(of_app("?after=1"), (vec![7], None));
+    let first = client.get("/v1/contacts/list?limit=1").json();
+    assert_eq!(first["contacts"][0], client.get("/v1/contacts/1").json());
+    assert_eq!(
+        client.get("/v1/contacts/list?limit=0").code(),
+        "limitExceeded"
+    );
+    assert_eq!(
+        client.get("/v1/contacts/list?after=0").code(),
+        "contactIdOutOfRange"
+    );
+    assert_eq!(
+        client.get("/v1/contacts/list?email=ann@example.com").code(),
+        "unknownMember"
+    );
+    host.stop();
+}
+
 // K8, R11.
 #[test]
 fn an_app_is_disconnected_and_then_unknown() {

@@ -24,6 +24,7 @@ fn json(yaml: Yaml) -> Value {
         Yaml::String(text) => text.into(),
         Yaml::Integer(number) => number.into(),
         Yaml::Boolean(truth) => truth.into(),
+        Yaml::Null => Value::Null,
         Yaml::Array(elements) => elements.into_iter().map(json).collect(),
         Yaml::Hash(members) => {
             let member = |(name, value): (Yaml, Yaml)| (name.into_string().unwrap(), json(value));
@@ -332,7 +333,7 @@ fn refer(root: &Value, value: &Value, referred: &mut BTreeSet<String>) {
 }
 
 /// What is asked, in this order, on a host with `APP` connected.
-const ASKED: [(&str, &str); 50] = [
+const ASKED: [(&str, &str); 64] = [
     (
         "POST /v1/apps",
         r#"{"name": "Shop bot", "appUuid": "b0000000-0000-0000-0000-00000000000b", "key": "open sesame"}"#,
@@ -356,9 +357,9 @@ const ASKED: [(&str, &str); 50] = [
         "POST /v1/apps/{APP}/statuses",
         r#"{"statuses": [
         {"token": "t1", "status": "SENT", "messageId": "m1", "at": 1700000000000},
-        {"subscriberId": "2", "status": "FAILED", "reason": "Forbidden"},
+        {"subscriberId": "1099511627778", "status": "FAILED", "reason": "Forbidden"},
         {"token": "nobody", "status": "CLICKED"},
-        {"token": "t1", "subscriberId": "1", "status": "SENT"}]}"#,
+        {"token": "t1", "subscriberId": "1099511627777", "status": "SENT"}]}"#,
     ),
     ("POST /v1/apps/{APP}/statuses", "{"),
     ("POST /v1/apps/{NONE}/statuses", r#"{"statuses": []}"#),
@@ -381,6 +382,14 @@ const ASKED: [(&str, &str); 50] = [
     (
         "POST /v1/contacts",
         r#"{"dedupeOn": "name", "contacts": []}"#,
+    ),
+    (
+        "POST /v1/contacts",
+        r#"{"dedupeOn": "email", "upsertMode": "createOnly", "contacts": [{"email": "ann@example.com"}]}"#,
+    ),
+    (
+        "POST /v1/contacts",
+        r#"{"dedupeOn": "email", "upsertMode": "updateOnly", "contacts": [{"email": "nobody@example.com"}]}"#,
     ),
     (
         "GET /v1/contacts?email=ann@example.com&policy=topPriority",
@@ -428,6 +437,33 @@ const ASKED: [(&str, &str); 50] = [
         r#"{"token": "t1", "contactId": 7}"#,
     ),
     ("POST /v1/apps/{APP}/tokens/remove", r#"{"token": ""}"#),
+    (
+        "POST /v1/apps/{APP}/tokens/rename",
+        r#"{"token": "t1", "newToken": -1001}"#,
+    ),
+    (
+        "POST /v1/apps/{APP}/tokens",
+        r#"{"tokens": [{"token": "t1", "email": "ann@example.com"}]}"#,
+    ),
+    (
+        "POST /v1/apps/{APP}/tokens/rename",
+        r#"{"token": "t1", "newToken": "-1001"}"#,
+    ),
+    (
+        "POST /v1/apps/{APP}/tokens/rename",
+        r#"{"token": "nobody", "newToken": "t1"}"#,
+    ),
+    ("POST /v1/apps/{APP}/tokens/rename", r#"{"token": "t1"}"#),
+    (
+        "POST /v1/apps/{NONE}/tokens/rename",
+        r#"{"token": "t1", "newToken": "t2"}"#,
+    ),
+    ("GET /v1/apps/{APP}/contacts?limit=1", ""),
+    ("GET /v1/apps/{APP}/contacts?after=7", ""),
+    ("GET /v1/apps/{APP}/contacts?after=x", ""),
+    ("GET /v1/apps/{NONE}/contacts", ""),
+    ("GET /v1/contacts/list?limit=2&after=1", ""),
+    ("GET /v1/contacts/list?limit=1001", ""),
     ("POST /v1/apps/{NONE}/tokens/remove", r#"{"token": "t1"}"#),
     (
         "POST /v1/apps/{APP}/messages/forget",

@@ -569,11 +569,11 @@ fn the_arguments_are_read_as_the_help_says() {
         ),
         (
             "--key-file k --app 00000000000000000000000000000001 --make-link c --expires-in 5 --policy top-priority",
-            "--make-link and --policy exclude each other",
+            "--make-link takes no option of the store",
         ),
         (
             "--key-file k --app 00000000000000000000000000000001 --make-link c --expires-in 5 --card-text-bytes 5",
-            "--make-link and --card-text-bytes exclude each other",
+            "--make-link takes no option of the store",
         ),
         (
             "--key-file k --app 00000000000000000000000000000001 --make-link c --expires-in 5 f",
