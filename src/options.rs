@@ -263,9 +263,9 @@ pub struct Testing {
     pub hash_mask: u64,
     /// The format that a new file says it has.
     pub format: u32,
-    /// When and how much of the indexes is folded: a number of changes, of bytes, and of entries in a
-    /// bucket.
-    pub folding: (usize, usize, u64),
+    /// When and how much of the indexes is folded: a number of changes, of bytes and of shards in a
+    /// commit, and of entries in a bucket.
+    pub folding: (usize, usize, usize, u64),
     /// What a new file takes for random, so that a test can make the same bytes again.
     pub random: Option<[u128; 2]>,
 }
@@ -280,9 +280,10 @@ impl Default for Testing {
                 let Folding {
                     after,
                     slice_bytes,
+                    slice_places,
                     bucket_entries,
                 } = Folding::default();
-                (after, slice_bytes, bucket_entries)
+                (after, slice_bytes, slice_places, bucket_entries)
             },
             random: None,
         }
@@ -339,10 +340,11 @@ impl OptionValues {
     pub(crate) fn folding(&self) -> Folding {
         #[cfg(feature = "testing")]
         {
-            let (after, slice_bytes, bucket_entries) = self.testing.folding;
+            let (after, slice_bytes, slice_places, bucket_entries) = self.testing.folding;
             Folding {
                 after,
                 slice_bytes,
+                slice_places,
                 bucket_entries,
             }
         }

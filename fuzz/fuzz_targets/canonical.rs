@@ -1,7 +1,7 @@
 //! Canonical forms: no text panics, and parsing a canonical form gives it back (R7).
 #![no_main]
 
-use contact_store::{ContactId, Email, ExternalCustomerId, GivenIdentifiers, Phone};
+use contact_store::{ContactId, Email, ExternalCustomerId, GivenIdentifiers, Phone, Token};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -12,6 +12,19 @@ fuzz_target!(|text: &str| {
     if let Ok(email) = Email::parse(text) {
         assert!(email.as_str().len() <= 254);
         assert_eq!(Email::parse(email.as_str()), Ok(email.clone()));
+        // One address: nothing before the last @ belongs to a list, a name or a link (R5).
+        let (local, _) = email.as_str().rsplit_once('@').unwrap();
+        assert!(!local.contains(['@', ',', ';', ':', '<', '>', '(', ')', '[', ']', '\\', '"']));
+    }
+    // What may stand around a number changes nothing; what may end it is not dropped (R4).
+    let number = "+380501234567";
+    let around = Phone::parse(&format!("\u{FEFF} {text}"));
+    assert_eq!(around.ok(), Phone::parse(text).ok());
+    for ending in [".0", "-8", "/8", "/68", "\u{2013}8", " +380501234568"] {
+        assert!(Phone::parse(&format!("{number}{ending}")).is_err());
+    }
+    if let Ok(token) = Token::parse(text) {
+        assert_eq!(token.as_str(), text);
     }
     if let Ok(id) = ExternalCustomerId::parse(text) {
         assert_eq!(id.as_str(), text);

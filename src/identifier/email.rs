@@ -64,7 +64,7 @@ impl Email {
                 text.make_ascii_lowercase();
                 Ok(text)
             }
-            None => by_the_rule(text.as_ref()),
+            None => by_the_rule(text.as_ref(), is_one_address),
         };
         canonical
             .map(Self)
@@ -74,6 +74,12 @@ impl Email {
     /// An address out of a record, whose checksum vouches for it.
     pub(crate) fn from_stored(text: String) -> Self {
         Self(text)
+    }
+
+    /// Whether the address is one that this or an earlier version of the canonical forms makes: the
+    /// first knew nothing of [`Fault::NotOneAddress`], and its addresses stay where they are stored.
+    pub(crate) fn is_canonical(&self) -> bool {
+        by_the_rule(&self.0, |_| Ok(())).as_ref() == Ok(&self.0)
     }
 
     /// The address in its canonical form.
@@ -88,6 +94,32 @@ impl Email {
         self.0
     }
 }
+
+const LOCAL: u8 = 1;
+const ALPHANUMERIC: u8 = 2;
+
+/// What each byte may be part of: the local part of a plain address, or a label. A table, since each
+/// byte of each email that is parsed is looked up in it.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "made by the compiler, which would not go on after a panic"
+)]
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        let mut class = 0;
+        if byte.is_ascii_graphic() && !is_of_several(byte as char) {
+            class |= LOCAL;
+        }
+        if byte.is_ascii_alphanumeric() {
+            class |= ALPHANUMERIC;
+        }
+        classes[byte as usize] = class;
+        byte += 1;
+    }
+    classes
+};
 
 /// Whether a text that is canonical but perhaps for upper case has upper case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,58 +136,55 @@ impl Case {
         if bytes.len() > Email::MAX_BYTES {
             return None;
         }
-        let mut upper = false;
-        let mut left = bytes.iter();
-        let mut local_bytes = 0_usize;
-        loop {
-            match left.next()? {
-                b'@' => break,
-                b'A'..=b'Z' => upper = true,
-                b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'+' => {}
-                byte if byte.is_ascii_graphic() && !is_of_several(char::from(*byte)) => {}
-                _ => return None,
-            }
-            local_bytes = local_bytes.wrapping_add(1);
-        }
+        let is_of_class = |byte: &u8, class: u8| {
+            let of = CLASSES.get(usize::from(*byte));
+            of.is_some_and(|of| of & class != 0)
+        };
+        let local_bytes = bytes.iter().position(|byte| !is_of_class(byte, LOCAL))?;
         if !(1..=LOCAL_PART_MAX_BYTES).contains(&local_bytes) {
             return None;
         }
+        let domain = bytes.get(local_bytes..)?.strip_prefix(b"@")?;
         // The domain is short enough, since the whole is.
         let mut label_bytes = 0_usize;
-        let mut last = b'.';
-        for byte in left {
-            match byte {
-                b'a'..=b'z' | b'0'..=b'9' => {}
-                b'A'..=b'Z' => upper = true,
-                b'-' if last != b'.' => {}
-                b'.' if last != b'.' && last != b'-' => {
-                    label_bytes = 0;
-                    last = b'.';
-                    continue;
+        let mut before = b'.';
+        for byte in domain {
+            if is_of_class(byte, ALPHANUMERIC) {
+                label_bytes = label_bytes.wrapping_add(1);
+            } else if before == b'.' {
+                return None;
+            } else if *byte == b'-' {
+                label_bytes = label_bytes.wrapping_add(1);
+            } else if *byte == b'.' && before != b'-' {
+                if label_bytes > LABEL_MAX_BYTES {
+                    return None;
                 }
-                _ => return None,
-            }
-            last = *byte;
-            label_bytes = label_bytes.wrapping_add(1);
-            if label_bytes > LABEL_MAX_BYTES {
+                label_bytes = 0;
+            } else {
                 return None;
             }
+            before = *byte;
         }
-        if matches!(last, b'.' | b'-') {
+        if matches!(before, b'.' | b'-') || label_bytes > LABEL_MAX_BYTES {
             return None;
         }
+        let upper = bytes.iter().any(u8::is_ascii_uppercase);
         Some(if upper { Case::Mixed } else { Case::Lower })
     }
 }
 
 /// The definition of the canonical form, which [`Case::of_plain`] only anticipates.
-fn by_the_rule(text: &str) -> Result<String, Fault> {
+fn by_the_rule(
+    text: &str,
+    check_one_address: impl FnOnce(&str) -> Result<(), Fault>,
+) -> Result<String, Fault> {
     let text = text::trim(text);
     if text.is_empty() {
         return Err(Fault::Blank);
     }
     let (local, domain) = text.rsplit_once('@').ok_or(Fault::NoAtSign)?;
     check_local_part(local)?;
+    check_one_address(local)?;
     let domain = ascii_domain(domain.strip_suffix('.').unwrap_or(domain))?;
     check_domain(&domain)?;
 
@@ -173,6 +202,10 @@ fn check_local_part(local: &str) -> Result<(), Fault> {
     if local.chars().any(text::is_white_space) {
         return Err(Fault::LocalPartWhiteSpace);
     }
+    Ok(())
+}
+
+fn is_one_address(local: &str) -> Result<(), Fault> {
     if local.chars().any(is_of_several) {
         return Err(Fault::NotOneAddress);
     }
@@ -181,7 +214,7 @@ fn check_local_part(local: &str) -> Result<(), Fault> {
 
 /// Whether `c` stands before the last `@` only where the text is not one address: in a list of them,
 /// in one with a display name or a comment, in a link.
-fn is_of_several(c: char) -> bool {
+const fn is_of_several(c: char) -> bool {
     matches!(
         c,
         '@' | ',' | ';' | ':' | '<' | '>' | '(' | ')' | '[' | ']' | '\\' | '"'
@@ -247,7 +280,7 @@ impl fmt::Debug for Email {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Case, Email, by_the_rule, is_of_several};
+    use super::{Case, Email, by_the_rule, is_of_several, is_one_address};
     use crate::fault::{Fault, Field, FieldError};
     use crate::text;
 
@@ -335,6 +368,30 @@ mod tests {
         refused("ann@example.com;bob", Fault::DomainLabel);
         taken("test@test", "test@test");
         taken("root@localhost", "root@localhost");
+    }
+
+    #[test]
+    fn r7_an_address_of_an_earlier_version_is_canonical_where_it_is_stored() {
+        for text in [
+            "a@b.com;c@d.com",
+            "wrong()[]\",:;<>@@gmail.com",
+            "ann@x.com",
+        ] {
+            assert!(Email::from_stored(text.to_owned()).is_canonical(), "{text}");
+        }
+        for text in [
+            "Ann@x.com",
+            " ann@x.com",
+            "ann@x.com.",
+            "ann",
+            "a b@x.com",
+            "a\0@x.com",
+        ] {
+            assert!(
+                !Email::from_stored(text.to_owned()).is_canonical(),
+                "{text}"
+            );
+        }
     }
 
     #[test]
@@ -613,7 +670,7 @@ mod tests {
             Some(Case::Mixed) => text.to_ascii_lowercase(),
             None => return,
         };
-        assert_eq!(by_the_rule(text), Ok(canonical), "{text:?}");
+        assert_eq!(by_the_rule(text, is_one_address), Ok(canonical), "{text:?}");
     }
 
     #[test]

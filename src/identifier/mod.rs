@@ -24,6 +24,10 @@ use crate::fault::{Fault, Field, FieldError};
 
 /// The version of the canonical forms, written into every file (R7). Whatever changes a canonical
 /// form changes this, and needs a migration of the files made before.
+///
+/// Version 2 takes phones that version 1 refused, and refuses phones, emails and placeholders that it
+/// took; a text that both take has one form in both. So values stored under version 1 stay where they are:
+/// found by what still parses and by contact id, taken off and erased like any.
 pub(crate) const CANONICAL_VERSION: u32 = 2;
 
 /// A kind of identifier. The order is that of priority, highest first.

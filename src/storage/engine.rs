@@ -191,18 +191,13 @@ fn open_now(
     let hasher = IndexHasher::new(format.index_key, open_as.hash_mask);
     let attachment = Arc::<Attachment>::default();
     let cards = Arc::new(Cards::new(open_as.card_memory));
-    let loaded = Snapshot::open(
-        &database,
-        hasher,
-        Arc::clone(&attachment),
-        cards,
-        format.upgraded_from > 0,
-    )
-    .and_then(|(snapshot, state)| {
-        let indexes = Keeper::load(&snapshot, state, open_as.index_memory, open_as.folding)?;
-        let snapshot = snapshot.with_indexes(indexes.view());
-        Ok((snapshot, indexes))
-    });
+    let loaded = Snapshot::open(&database, hasher, Arc::clone(&attachment), cards).and_then(
+        |(snapshot, state)| {
+            let indexes = Keeper::load(&snapshot, state, open_as.index_memory, open_as.folding)?;
+            let snapshot = snapshot.with_indexes(indexes.view());
+            Ok((snapshot, indexes))
+        },
+    );
     match loaded {
         Ok((snapshot, indexes)) => {
             let bytes = claimed.disk.len().unwrap_or_default();

@@ -30,9 +30,6 @@ pub(crate) struct FormatRow {
     /// The version of this crate that created the file.
     pub(crate) created_by: String,
     pub(crate) created_at: Timestamp,
-    /// The format that it had first; 0 when it has always been this one. Values in an upgraded file may
-    /// be in older canonical forms.
-    pub(crate) upgraded_from: u32,
 }
 
 impl FormatRow {
@@ -42,7 +39,6 @@ impl FormatRow {
             read_format: FORMAT,
             write_format: FORMAT,
             canonical_version: CANONICAL_VERSION,
-            upgraded_from: self.read_format,
             ..self.clone()
         }
     }
@@ -59,7 +55,6 @@ impl FormatRow {
             index_key,
             created_by: env!("CARGO_PKG_VERSION").to_owned(),
             created_at,
-            upgraded_from: 0,
         }
     }
 }

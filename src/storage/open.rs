@@ -397,10 +397,8 @@ fn read_format(database: &Database) -> Result<Result<FormatRow, OpenError>, Fail
         Some(FormatFound::Known(format)) => format,
     };
     let is_old = format.read_format < FORMAT;
-    // An upgrade leaves the values as they are, and counts them as older forms.
-    let known_forms = format.canonical_version == CANONICAL_VERSION
-        || is_old && format.canonical_version < CANONICAL_VERSION;
-    if !known_forms || format.idn != IDN {
+    // What an earlier version took has the same form in this one, which only takes other texts.
+    if !(1..=CANONICAL_VERSION).contains(&format.canonical_version) || format.idn != IDN {
         return Ok(Err(OpenError::OtherCanonicalForms {
             found: format.canonical_version,
             found_idn: format.idn,

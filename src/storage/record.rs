@@ -683,18 +683,6 @@ struct FormatRecord<'a> {
     index_key: u128,
     created_by: &'a str,
     created_at: u64,
-    /// Not in format 1.
-    upgraded_from: u32,
-}
-
-#[derive(BorrowDecode)]
-struct FormatRecord1<'a> {
-    canonical_version: u32,
-    idn: bool,
-    store: u128,
-    index_key: u128,
-    created_by: &'a str,
-    created_at: u64,
 }
 
 /// What the first row of a file says. Its record is one of format 1 in every format.
@@ -723,7 +711,6 @@ pub(super) fn encode_format(key: &Key, row: &FormatRow) -> Result<Vec<u8>, Failu
             index_key: row.index_key,
             created_by: &row.created_by,
             created_at: row.created_at.as_millis(),
-            upgraded_from: row.upgraded_from,
         })
     })
 }
@@ -754,20 +741,7 @@ pub(super) fn decode_format(key: &Key, record: &[u8]) -> Result<FormatFound, Fai
         if read_format > FORMAT || write_format > FORMAT {
             return Ok(FormatFound::Newer(read_format.max(write_format)));
         }
-        let format: FormatRecord<'_> = if read_format == 1 {
-            let old: FormatRecord1<'_> = decode(rest)?;
-            FormatRecord {
-                canonical_version: old.canonical_version,
-                idn: old.idn,
-                store: old.store,
-                index_key: old.index_key,
-                created_by: old.created_by,
-                created_at: old.created_at,
-                upgraded_from: 0,
-            }
-        } else {
-            decode(rest)?
-        };
+        let format: FormatRecord<'_> = decode(rest)?;
         Ok(FormatFound::Known(FormatRow {
             read_format,
             write_format,
@@ -777,7 +751,6 @@ pub(super) fn decode_format(key: &Key, record: &[u8]) -> Result<FormatFound, Fai
             index_key: format.index_key,
             created_by: format.created_by.to_owned(),
             created_at: Timestamp::from_millis(format.created_at),
-            upgraded_from: format.upgraded_from,
         }))
     })
 }

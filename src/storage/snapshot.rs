@@ -33,8 +33,6 @@ pub(crate) struct Snapshot {
     cards: Arc<Cards>,
     /// Counts the commits since the file was opened.
     version: u64,
-    /// Whether values may be in older canonical forms, since the file was upgraded.
-    has_old_forms: bool,
     hasher: IndexHasher,
     attachment: Arc<Attachment>,
 }
@@ -110,7 +108,6 @@ impl Snapshot {
         hasher: IndexHasher,
         attachment: Arc<Attachment>,
         cards: Arc<Cards>,
-        has_old_forms: bool,
     ) -> Result<(Self, IndexState), Failure> {
         let mut snapshot = Snapshot {
             tables: Arc::new(Tables::open(database)?),
@@ -120,7 +117,6 @@ impl Snapshot {
             indexes: Arc::new(View::new(unique::layout::Layout::default())),
             cards,
             version: 0,
-            has_old_forms,
             hasher,
             attachment,
         };
@@ -188,10 +184,6 @@ impl Snapshot {
         }
         self.directory = Arc::new(directory);
         Ok(())
-    }
-
-    pub(super) fn has_old_forms(&self) -> bool {
-        self.has_old_forms
     }
 
     pub(super) fn indexes(&self) -> &View {

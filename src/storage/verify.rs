@@ -342,13 +342,10 @@ impl Check<'_> {
                 }
             }
             check.seen.created_through.extend(card.created_through);
-            let canonical = check.snapshot.has_old_forms()
-                || identifiers
-                    .external_customer_id()
-                    .is_none_or(|id| ExternalCustomerId::parse(id.as_str()).as_ref() == Ok(id))
-                    && identifiers
-                        .email()
-                        .is_none_or(|email| Email::parse(email.as_str()).as_ref() == Ok(email));
+            let canonical = identifiers
+                .external_customer_id()
+                .is_none_or(|id| ExternalCustomerId::parse(id.as_str()).as_ref() == Ok(id))
+                && identifiers.email().is_none_or(Email::is_canonical);
             check.demand(
                 canonical,
                 HERE,

@@ -14,7 +14,7 @@ use contact_store::{Check, ContactStore, Disk, Options};
 
 use crate::model::{Model, Settings};
 use crate::sequences::alphabet::{self, FIRST_AT};
-use crate::support::{APP, ManualClock, OTHER_APP};
+use crate::support::{APP, ManualClock, OTHER_APP, fold_early};
 
 /// Passes numbers in the order in which things happen: what ended before something began has a
 /// smaller one.
@@ -35,6 +35,9 @@ fn options() -> Options {
     options.clock = ManualClock::at(CLOCK);
     options.check = Check::IfUnclean;
     options.cache_bytes = 1 << 20;
+    // Folding goes on all the time, and some of the indexes are read from their buckets.
+    fold_early(&mut options);
+    options.index_memory = 3_000;
     options
 }
 

@@ -9,6 +9,7 @@
 //! - `folded.pages`: closed cleanly, with small buckets. A round of folding has ended.
 //! - `folding.pages`: what a power cut leaves in the middle of a later round of folding.
 //! - `newer.pages`: of the format after the present one.
+//! - `older_forms.pages`: with values that an earlier version of the canonical forms took.
 //!
 //! Every table has rows in them, and rows as long as the limits allow. They are made once, with
 //! `cargo test --test it -- --ignored golden`, which replaces none that is there. When a change of
@@ -16,6 +17,7 @@
 //! number; the files of the old one stay here then, to be refused or read as that change says.
 
 mod content;
+mod older_forms;
 mod pages;
 mod shown;
 
@@ -213,7 +215,7 @@ fn present(name: &str) -> String {
 }
 
 /// A disk whose store is always the same.
-fn create(disk: &Arc<TestDisk>, folding: Option<(usize, usize, u64)>) -> ContactStore {
+fn create(disk: &Arc<TestDisk>, folding: Option<(usize, usize, usize, u64)>) -> ContactStore {
     let mut options = options().0;
     options.testing.random = Some([1, 2]);
     options.testing.folding = folding.unwrap_or(options.testing.folding);
@@ -253,13 +255,13 @@ fn make_the_golden_files() {
     keep(&present("open.pages"), &disk.after_power_cut());
 
     let disk = TestDisk::empty();
-    let store = create(&disk, Some((100, 1 << 20, 16)));
+    let store = create(&disk, Some((100, 1 << 20, 512, 16)));
     write_and_disconnect(&store);
     store.close().unwrap();
     keep(&present("folded.pages"), &disk.bytes());
 
     let disk = TestDisk::empty();
-    let store = create(&disk, Some((60, 500, 4)));
+    let store = create(&disk, Some((60, 500, 512, 4)));
     write_and_disconnect(&store);
     keep(&present("folding.pages"), &disk.after_power_cut());
     drop(store);

@@ -18,9 +18,16 @@ use contact_store::{
 use crate::support::cases::Cases;
 use crate::support::process::{Process, command, say, task};
 use crate::support::random::Random;
-use crate::support::{APP, assert_sound, connect, find, id, options};
+use crate::support::{APP, assert_sound, connect, find, fold_early, id, options};
 
 const NAME: &str = "contacts.redb";
+
+/// Processes are killed while they fold the indexes, too.
+fn folding_options() -> contact_store::Options {
+    let (mut options, _) = options();
+    fold_early(&mut options);
+    options
+}
 const CHILD: &str = "kill::child_that_writes_until_it_is_killed";
 
 /// Writes from four threads, and says what was acknowledged. Its task: the names of its contacts and
@@ -30,7 +37,7 @@ fn child_that_writes_until_it_is_killed() {
     let Some(task) = task() else { return };
     let (name, path) = task.split_once(' ').unwrap();
     say("opening");
-    let store = ContactStore::open(path, options().0).unwrap();
+    let store = ContactStore::open(path, folding_options()).unwrap();
     say("open");
     connect(&store);
     std::thread::scope(|scope| {
@@ -47,7 +54,7 @@ fn child_that_writes_until_it_is_killed() {
 fn child_that_closes_the_store() {
     let Some(task) = task() else { return };
     let (name, path) = task.split_once(' ').unwrap();
-    let store = ContactStore::open(path, options().0).unwrap();
+    let store = ContactStore::open(path, folding_options()).unwrap();
     connect(&store);
     (0..5).for_each(|n| add_one(&store, name, 0, n));
     say("closing");
@@ -161,7 +168,7 @@ fn kill_after(child: Process, from: &str, delay: Duration) -> Vec<String> {
 }
 
 fn open(path: &Path, create: Create) -> ContactStore {
-    let (mut options, _) = options();
+    let mut options = folding_options();
     options.create = create;
     ContactStore::open(path, options).unwrap()
 }

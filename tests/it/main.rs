@@ -25,6 +25,7 @@ mod api;
 mod concurrency;
 mod damage;
 mod failing_disk;
+mod field;
 mod figures;
 mod files;
 // A build with `idn` refuses them: they have other canonical forms (R7).
@@ -46,6 +47,7 @@ mod rules_reports;
 mod rules_tokens;
 mod seeded;
 mod sequences;
+mod snapshots;
 mod telegram;
 #[cfg(feature = "tracing")]
 mod trace;

@@ -127,6 +127,7 @@ fn cut_tales(told: Vec<Tale>, seeds: std::ops::Range<u64>) {
         ("in a commit that made the file grow", 50),
         ("with contacts that share an index row", 1_000),
         ("with a refused neighbour", 500),
+        ("folding the indexes", 300),
         ("removing a token and adding it again in one group", 50),
         ("erasing the last contact of a token", 100),
     ]);

@@ -61,6 +61,17 @@ pub fn options() -> (Options, Arc<ManualClock>) {
     (options, clock)
 }
 
+/// Folds the indexes at every chance, in slices that end in the middle of everything, into buckets of
+/// next to nothing.
+pub fn fold_early(options: &mut Options) {
+    options.testing.folding = (4, 300, 512, 2);
+}
+
+/// Folds all of the indexes with every commit.
+pub fn fold_always(options: &mut Options) {
+    options.testing.folding = (0, usize::MAX, usize::MAX, 1);
+}
+
 /// A store in memory with `APP` and `OTHER_APP` connected, and its clock at 1,000.
 pub fn store() -> (ContactStore, Arc<ManualClock>) {
     store_with(|_| {})

@@ -44,6 +44,8 @@ pub(crate) struct Folding {
     pub(crate) after: usize,
     /// A commit folds this many bytes of buckets, or more if it has many changes itself.
     pub(crate) slice_bytes: usize,
+    /// It looks at this many shards at most: in a small store most have no entry.
+    pub(crate) slice_places: usize,
     /// About as many entries are in a bucket: with 128, four buckets share a page.
     pub(crate) bucket_entries: u64,
 }
@@ -53,6 +55,7 @@ impl Default for Folding {
         Folding {
             after: 1 << 14,
             slice_bytes: 256 << 10,
+            slice_places: 512,
             bucket_entries: 112,
         }
     }
@@ -60,8 +63,6 @@ impl Default for Folding {
 
 /// A round must end before the next one is due: so many bytes are folded for each change.
 const SLICE_BYTES_PER_CHANGE: usize = 128;
-/// A slice looks at this many places at most: most have no entry in a small store.
-const SLICE_PLACES: usize = 512;
 /// As much of the log as stays beside the counters. Together they fit into a page.
 const LOG_END_BYTES: usize = 1_500;
 /// A row of the log fills four pages at most.
@@ -218,7 +219,7 @@ impl Keeper {
         let own = step.changes.len().saturating_mul(SLICE_BYTES_PER_CHANGE);
         let slice_bytes = self.folding.slice_bytes.max(own);
         let mut bytes = 0_usize;
-        for _ in 0..SLICE_PLACES {
+        for _ in 0..self.folding.slice_places {
             let Some(place) = state.layout.next().filter(|_| bytes < slice_bytes) else {
                 break;
             };

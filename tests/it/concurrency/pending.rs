@@ -51,14 +51,20 @@ fn add(store: &ContactStore, number: usize) -> Pending<TokensAdded> {
 
 /// An entry with 4 bytes of text.
 fn entry(number: usize) -> TokenEntry {
+    TokenEntry::new(format!("{number:02}")).external_customer_id(customer(number))
+}
+
+/// Two bytes that name a customer, and are no placeholder.
+fn customer(number: usize) -> String {
     assert!(number < 100);
-    TokenEntry::new(format!("{number:02}")).external_customer_id(format!("{number:02}"))
+    let letter = char::from(b'a' + u8::try_from(number / 10).unwrap());
+    format!("{letter}{}", number % 10)
 }
 
 /// Whether the customer is in.
 fn is_in(snapshot: &Snapshot, number: usize) -> bool {
     let identifiers = contact_store::GivenIdentifiers::new()
-        .external_customer_id(format!("{number:02}"))
+        .external_customer_id(customer(number))
         .parse()
         .unwrap();
     let found = snapshot.find(&identifiers, MatchPolicy::Cascade).unwrap();

@@ -29,7 +29,7 @@ struct File {
 
 fn small_folding() -> Options {
     let mut options = options().0;
-    options.testing.folding = (16, 1 << 20, 3);
+    options.testing.folding = (16, 1 << 20, 512, 3);
     options
 }
 

@@ -13,7 +13,7 @@ use contact_store::{
 use super::disk::TestDisk;
 use crate::support::blocks::Blocks;
 use crate::support::cases::HANG;
-use crate::support::{APP, OTHER_APP, at, id, options};
+use crate::support::{APP, OTHER_APP, at, fold_early, id, options};
 
 /// One request, to be made any number of times.
 pub enum Request {
@@ -382,8 +382,10 @@ pub fn open_on(disk: &Arc<TestDisk>, tiny_cache: bool) -> Result<ContactStore, E
 
 pub fn script_options(tiny_cache: bool) -> Options {
     let (mut options, _) = options();
+    fold_early(&mut options);
     if tiny_cache {
         options.cache_bytes = 16 << 10;
+        options.index_memory = 0;
     }
     options
 }

@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::support::blocks::Blocks;
 use crate::support::cases::{CASES, Cases, long_form, watched};
-use crate::support::{APP, OTHER_APP};
+use crate::support::{APP, OTHER_APP, fold_always};
 
 const LENGTH: usize = 3;
 /// When the first request is made; the next come a second later each.
@@ -173,6 +173,9 @@ fn cut_all(hash_mask: u64, ownership: Ownership, left: Left) {
     options.testing.hash_mask = hash_mask;
     options.ownership = ownership;
     options.cache_bytes = 64 << 10;
+    if hash_mask == 0 {
+        fold_always(&mut options);
+    }
     let mut play = Play::create(options.clone());
     play.step(&Step::Clock(FIRST_AT));
     play.step(&Step::Ask(connect(APP, "First bot")));

@@ -7,7 +7,7 @@ use crate::model::{
     Add, Choices, Entry, FieldName, Given, Item, Names, Probes, Reports, Request, Said, To, Upserts,
 };
 use crate::support::random::Random;
-use crate::support::{APP, OTHER_APP};
+use crate::support::{APP, OTHER_APP, fold_always, fold_early};
 
 pub fn connect(app: AppId, name: &str) -> Request {
     Request::Connect {
@@ -56,6 +56,7 @@ pub fn random(seed: u64) -> Tale {
     options.ownership = choices.of(&[Ownership::Shared, Ownership::Exclusive]);
     options.testing.hash_mask = if seed.is_multiple_of(2) { 0 } else { u64::MAX };
     options.cache_bytes = choices.of(&[0, 64 << 10, 1 << 20]);
+    fold_early(&mut options);
     let mut steps = begin();
     for n in 0..STEPS {
         steps.push(step(n, &mut choices));
@@ -71,6 +72,10 @@ pub fn random(seed: u64) -> Tale {
 pub fn rare_states(hash_mask: u64) -> Tale {
     let mut options = Options::default();
     options.testing.hash_mask = hash_mask;
+    if hash_mask == 0 {
+        fold_always(&mut options);
+        options.index_memory = 0;
+    }
     let add = |app, token, n| {
         let given = Given::default()
             .email(&email(n))
@@ -152,9 +157,11 @@ pub fn racing_threads(rounds: u64) -> Tale {
     let race = |n| Step::Race((0..3).map(|thread| racing(n, thread)).collect());
     let mut steps = begin();
     steps.extend((0..rounds).map(race));
+    let mut options = Options::default();
+    fold_early(&mut options);
     Tale {
         name: format!("{rounds} races"),
-        options: Options::default(),
+        options,
         steps,
     }
 }

@@ -263,8 +263,12 @@ impl Play {
             }
         }
         let commits = self.commits() + self.commits_of(requests, &answers);
+        let pending = self.index_pending();
         let asked = make(self);
         self.wait_for_commits(commits);
+        if self.index_pending() < pending {
+            self.mark(from, "folding the indexes");
+        }
         for ((request, right), asked) in requests.iter().zip(&answers).zip(&asked) {
             assert_eq!(asked.answer, *right, "{request:?}");
             self.promise(asked);
@@ -283,6 +287,11 @@ impl Play {
             self.promises.begin(asked.made, number);
             self.promises.acknowledge(asked.answered, number);
         }
+    }
+
+    /// Changes of the indexes that their buckets do not have.
+    fn index_pending(&self) -> u64 {
+        self.store.stats().unwrap().index_pending
     }
 
     fn commits(&self) -> u64 {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use contact_store::Disk;
 
 use crate::support::blocks::Blocks;
+use crate::support::cases::HANG;
 
 /// A disk in memory. Copies share their blocks until one of them is written to.
 #[derive(Default)]
@@ -92,7 +93,10 @@ impl Gate {
     fn held(&self) -> MutexGuard<'_, GateState> {
         let state = self.0.gate.lock().unwrap();
         let is_held = |state: &mut GateState| state.arrived <= state.passes;
-        self.0.moved.wait_while(state, is_held).unwrap()
+        let waited = self.0.moved.wait_timeout_while(state, HANG, is_held);
+        let (state, timed_out) = waited.unwrap();
+        assert!(!timed_out.timed_out(), "nobody syncs the disk");
+        state
     }
 }
 

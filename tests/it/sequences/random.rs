@@ -15,7 +15,7 @@ use crate::model::{
     Add, Added, Answer, Choices, Entry, Given, Outcome, Place, Probes, Refusal, Refused, Renamed,
     Reported, Reports, Request, Said, Settings,
 };
-use crate::support::{APP, OTHER_APP};
+use crate::support::{APP, OTHER_APP, fold_always, fold_early};
 
 use super::Pair;
 
@@ -51,7 +51,17 @@ impl Step {
 struct Case {
     settings: Settings,
     hash_mask: u64,
+    folding: Folding,
+    index_memory: usize,
     steps: Vec<Step>,
+}
+
+/// When the indexes are folded.
+#[derive(Clone, Copy, Debug)]
+enum Folding {
+    Late,
+    Early,
+    Always,
 }
 
 impl Case {
@@ -61,12 +71,15 @@ impl Case {
         Case {
             hash_mask: choices.of(&[u64::MAX, 0, 1]),
             settings: Settings::choose(&mut choices),
+            folding: choices.of(&[Folding::Late, Folding::Early, Folding::Always]),
+            // All, nothing, and next to nothing.
+            index_memory: choices.of(&[1 << 30, 0, 2_000]),
             steps: bytes.1.iter().map(step).collect(),
         }
     }
 
     fn bytes() -> impl Strategy<Value = (Vec<u8>, Vec<Vec<u8>>)> {
-        let settings = vec(any::<u8>(), 11);
+        let settings = vec(any::<u8>(), 13);
         (settings, vec(vec(any::<u8>(), 1..48), 1..STEPS))
     }
 
@@ -75,6 +88,12 @@ impl Case {
         let mut options = Options::default();
         self.settings.set(&mut options);
         options.testing.hash_mask = self.hash_mask;
+        options.index_memory = self.index_memory;
+        match self.folding {
+            Folding::Late => {}
+            Folding::Early => fold_early(&mut options),
+            Folding::Always => fold_always(&mut options),
+        }
         let mut clock = 2_000;
         let mut pair = Pair::new(options);
         for (app, name) in [(APP, "First bot"), (OTHER_APP, "Second bot")] {

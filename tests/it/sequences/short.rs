@@ -3,7 +3,7 @@
 use contact_store::{MatchPolicy, Options, Ownership};
 
 use crate::model::{Model, Probes, Request};
-use crate::support::{APP, OTHER_APP};
+use crate::support::{APP, OTHER_APP, fold_always};
 
 use super::Pair;
 use super::alphabet::{self, FIRST_AT, connect};
@@ -133,6 +133,11 @@ fn options(policy: MatchPolicy, ownership: Ownership, hash_mask: u64) -> Options
     options.policy = policy;
     options.ownership = ownership;
     options.testing.hash_mask = hash_mask;
+    // What is in buckets and nowhere else is part of the short sequences, too.
+    if ownership == Ownership::Exclusive {
+        fold_always(&mut options);
+        options.index_memory = if hash_mask == 0 { 0 } else { 2_000 };
+    }
     options
 }
 

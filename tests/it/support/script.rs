@@ -5,8 +5,9 @@
 //! functions named `show`. Apps are called by a letter: `A` and `B` are connected when a script
 //! begins, the clock stands at 1,000.
 //!
-//! Each script runs three times: in memory; in memory with all values sharing index rows; and on a
-//! file that is closed and opened again after every line. Besides the answers, every line of every
+//! Each script runs three times: in memory; in memory with all values sharing index rows, which are
+//! folded with every commit; and on a file that is closed and opened again after every line, with no
+//! memory for the indexes. Besides the answers, every line of every
 //! script is a test of R47 (a request takes the next number exactly when it changed what can be
 //! seen), of R46 (what is seen is the same after reopening), of "nothing is written" behind every
 //! error, and of the soundness of the whole store.
@@ -38,12 +39,18 @@ pub fn script(text: &str) {
 pub fn script_with(set: impl Fn(&mut Options), text: &str) {
     let shared_rows = |options: &mut Options| {
         set(options);
+        super::fold_always(options);
         options.testing.hash_mask = 0;
+    };
+    let buckets = |options: &mut Options| {
+        set(options);
+        super::fold_early(options);
+        options.index_memory = 0;
     };
     Stage::new("in memory", &set, None).play(text);
     Stage::new("in memory, with shared index rows", &shared_rows, None).play(text);
     let directory = tempfile::tempdir().unwrap();
-    Stage::new("on a file", &set, Some(directory)).play(text);
+    Stage::new("on a file", &buckets, Some(directory)).play(text);
 }
 
 /// The app with this letter.
