@@ -1,7 +1,7 @@
 //! An HTTP service around a contact store: the published API, on axum and tokio.
 //!
 //! ```text
-//! cargo run --release --example host -- --store contacts.redb --listen 127.0.0.1:8080
+//! cargo run --release --example host -- --store contacts.redb --create --listen 127.0.0.1:8080
 //! ```
 //!
 //! What it answers, with lines for `curl`, is in `examples/README.md`. Each concept has a file under
@@ -17,14 +17,22 @@ mod batch;
 mod body;
 #[path = "common/causes.rs"]
 mod causes;
+#[path = "common/command_line.rs"]
+pub mod command_line;
+#[path = "host/content_type.rs"]
+mod content_type;
 #[path = "host/guard.rs"]
 pub(crate) mod guard;
 #[path = "host/health.rs"]
 mod health;
+#[path = "common/key_file.rs"]
+pub mod key_file;
 #[path = "host/log.rs"]
 pub(crate) mod log;
 #[path = "host/metrics.rs"]
 pub(crate) mod metrics;
+#[path = "common/open_store.rs"]
+pub mod open_store;
 #[path = "host/options.rs"]
 pub(crate) mod options;
 #[path = "host/query.rs"]
@@ -32,13 +40,15 @@ mod query;
 #[path = "host/room.rs"]
 mod room;
 #[path = "host/routes.rs"]
-mod routes;
+pub(crate) mod routes;
 #[path = "host/server.rs"]
 pub(crate) mod server;
 #[path = "host/service.rs"]
 pub(crate) mod service;
 #[path = "host/signals.rs"]
 mod signals;
+#[path = "common/store_options.rs"]
+pub mod store_options;
 #[path = "host/stream.rs"]
 mod stream;
 
@@ -50,13 +60,15 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use contact_store::{ContactStore, Error, Options};
+use contact_store::Error;
 use tokio::runtime;
 
 use causes::WithCauses;
-use guard::{Guard, KeyFileError};
-use log::Log;
-use options::{Arguments, USAGE};
+use command_line::Asked;
+use guard::{CannotUseKey, Guard};
+use log::{HOST, Log};
+use open_store::{CannotOpen, open_store};
+use options::Arguments;
 use service::{Service, Settings};
 
 /// Threads for what may wait for the disk. As many reads go on at once, others wait for one.
@@ -69,28 +81,28 @@ fn main() -> ExitCode {
 /// Serves until a signal comes. Gives the exit status: 0 when all is well, 1 when something failed,
 /// 2 when the arguments are wrong.
 pub(crate) fn exit_status(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let arguments = match Arguments::parse(arguments) {
-        Ok(Some(arguments)) => arguments,
-        Ok(None) => return u8::from(io::stdout().write_all(USAGE.as_bytes()).is_err()),
+    let arguments = match Arguments::read(arguments) {
+        Ok(Asked::Run(arguments)) => arguments,
+        Ok(Asked::Help(text)) => return u8::from(io::stdout().write_all(text.as_bytes()).is_err()),
         Err(wrong) => {
-            say(&format!("{wrong}\n\n{USAGE}"));
+            say(&format!("{wrong}\nhost --help says what there is"));
             return 2;
         }
     };
-    let (log, last_lines) = match Log::start(!arguments.quiet) {
+    let filter = arguments.log_filter.clone();
+    let log = match Log::start(arguments.log, filter, !arguments.quiet) {
         Ok(log) => log,
         Err(error) => {
             say(&Failure::System(error).to_string());
             return 1;
         }
     };
-    let ended = run(&arguments, &log);
+    let ended = run(&arguments);
     // Never by itself: standard error may be a pipe that nobody empties.
     if let Err(failure) = &ended {
-        log.say(&failure.to_string());
+        tracing::error!(target: HOST, "{failure}");
     }
-    drop(log);
-    last_lines.wait();
+    log.end();
     u8::from(ended.is_err())
 }
 
@@ -99,34 +111,35 @@ fn say(text: &str) {
     drop(writeln!(io::stderr(), "host: {}", text.trim_end()));
 }
 
-fn run(arguments: &Arguments, log: &Log) -> Result<(), Failure> {
+fn run(arguments: &Arguments) -> Result<(), Failure> {
     let guard = guard_of(arguments)?;
-    let options = Options::default()
-        .policy(arguments.policy)
-        .ownership(arguments.ownership);
+    let options = arguments.options.options();
     let mut settings = Settings::new(guard, options.limits);
     settings.policy = options.policy;
 
     // The address first: a second host on the same one then leaves the store alone.
-    let listener = TcpListener::bind(arguments.listen).map_err(Failure::Listen)?;
-    listener.set_nonblocking(true).map_err(Failure::Listen)?;
-    let store = ContactStore::open(&arguments.store, options).map_err(Failure::Store)?;
-    if let Ok(Some(_)) = store.stats().map(|stats| stats.wider_mode) {
-        log.say("others than its owner may read or write the file of the store");
+    let cannot_listen = |error| Failure::Listen(arguments.listen, error);
+    let listener = TcpListener::bind(arguments.listen).map_err(cannot_listen)?;
+    listener.set_nonblocking(true).map_err(cannot_listen)?;
+    let store = open_store(&arguments.store, options).map_err(Failure::Open)?;
+    if let Ok(Some(mode)) = store.stats().map(|stats| stats.wider_mode) {
+        tracing::warn!(
+            target: HOST,
+            "others than its owner may read or write the file of the store: its mode is {mode:04o}"
+        );
     }
-    settings.log = log.clone();
 
     let served = serve(listener, Service::new(store.clone(), settings));
     // On a thread that may wait: it takes as long as the disk. Everyone whose write is still
     // queued is answered, although by now nobody listens.
-    let closed = store.close().map_err(Failure::Store);
+    let closed = store.close().map_err(Failure::Close);
     served.and(closed)
 }
 
 /// Who is let in. Refuses to be open to the net without a key.
 fn guard_of(arguments: &Arguments) -> Result<Guard, Failure> {
     match &arguments.api_key_file {
-        Some(path) => Guard::with_key_file(path.as_ref()).map_err(Failure::KeyFile),
+        Some(path) => Guard::with_key_file(path.as_ref()).map_err(Failure::Key),
         None if arguments.listen.ip().is_loopback() => Ok(Guard::loopback_names()),
         None => Err(Failure::OpenToTheNet(arguments.listen)),
     }
@@ -158,11 +171,13 @@ enum Failure {
     /// An address that others can reach needs a key.
     OpenToTheNet(SocketAddr),
     /// The key cannot be used.
-    KeyFile(KeyFileError),
+    Key(CannotUseKey),
     /// The address cannot be listened on.
-    Listen(io::Error),
-    /// The store cannot be opened, or was not closed cleanly.
-    Store(Error),
+    Listen(SocketAddr, io::Error),
+    /// The store cannot be opened.
+    Open(CannotOpen),
+    /// The store was not closed cleanly.
+    Close(Error),
     /// The system refused something else.
     System(io::Error),
 }
@@ -174,11 +189,12 @@ impl fmt::Display for Failure {
                 f,
                 "{address} can be reached by others: it is not listened on without --api-key-file"
             ),
-            Failure::KeyFile(error) => write!(f, "the API key file {error}"),
-            Failure::Listen(error) => {
-                write!(f, "the address cannot be listened on ({})", error.kind())
+            Failure::Key(error) => write!(f, "{error}"),
+            Failure::Listen(address, error) => {
+                write!(f, "{address} cannot be listened on ({})", error.kind())
             }
-            Failure::Store(error) => write!(f, "{}", WithCauses(error)),
+            Failure::Open(error) => write!(f, "{error}"),
+            Failure::Close(error) => write!(f, "{}", WithCauses(error)),
             Failure::System(error) => write!(f, "the system refused something ({})", error.kind()),
         }
     }

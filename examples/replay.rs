@@ -2,7 +2,7 @@
 //! out, in order.
 //!
 //! ```text
-//! cargo run --release --example replay -- --store contacts.redb examples/sample.jsonl
+//! cargo run --release --example replay -- --store contacts.redb --create examples/sample.jsonl
 //! ```
 //!
 //! What a line may be is told by `contact_store::wire::Line`. Lines are decided strictly in order.
@@ -15,11 +15,13 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, ErrorKind, IsTerminal, Read, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clap::Parser;
 use contact_store::wire::{self, Line};
 use contact_store::{
     AppId, AppName, ContactStore, ContactUpserted, EntryError, Erased, Error, Limits, MatchPolicy,
@@ -31,28 +33,20 @@ use serde::Serialize;
 
 #[path = "common/causes.rs"]
 mod causes;
+#[path = "common/command_line.rs"]
+pub mod command_line;
 #[path = "common/lines.rs"]
 pub mod lines;
-#[path = "common/store_flags.rs"]
-pub mod store_flags;
+#[path = "common/open_store.rs"]
+pub mod open_store;
+#[path = "common/store_options.rs"]
+pub mod store_options;
 
 use causes::WithCauses;
+use command_line::{Asked, Wrong};
 use lines::{is_blank, line_of_log, read_line, takes_no_more};
-use store_flags::StoreFlags;
-
-const USAGE: &str = "\
-Replays a JSON Lines log of what a host receives into a contact store.
-
-Usage: replay --store PATH [OPTION]... FILE
-
-  --store PATH    the file of the store; it is created if there is none
-  --help          this text
-  FILE            the log; - is standard input
-
-For each line of the log, one JSON line of outcome goes to standard output. The exit status is 0
-when the whole log was replayed, whatever became of its lines; 1 when the log or the store failed;
-2 when the arguments are wrong.
-";
+use open_store::{CannotOpen, open_store};
+use store_options::StoreOptions;
 
 /// Lines whose answers are not printed yet, at most.
 const MOST_UNDER_WAY: usize = 1_024;
@@ -64,14 +58,16 @@ const CHUNK_BYTES: usize = 64 << 10;
 const CHUNKS_AHEAD: usize = 4;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::parse(env::args_os().skip(1)) {
-        Ok(Some(arguments)) => arguments,
-        Ok(None) => {
-            let said = write!(io::stdout(), "{USAGE}\n{}", store_flags::USAGE);
-            return exit(said.is_ok(), 1);
+    let arguments = match Arguments::read(env::args_os().skip(1)) {
+        Ok(Asked::Run(arguments)) => arguments,
+        Ok(Asked::Help(text)) => {
+            return match io::stdout().write_all(text.as_bytes()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            };
         }
         Err(wrong) => {
-            say(&format!("{wrong}\n\n{USAGE}\n{}", store_flags::USAGE));
+            say(&format!("{wrong}\nreplay --help says what there is"));
             return ExitCode::from(2);
         }
     };
@@ -89,24 +85,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn exit(well: bool, otherwise: u8) -> ExitCode {
-    if well {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(otherwise)
-    }
-}
-
 /// Says something to the person at the terminal. When that is not possible there is nobody to tell.
 fn say(text: &str) {
     drop(writeln!(io::stderr(), "replay: {}", text.trim_end()));
 }
 
 fn run(arguments: &Arguments) -> Result<Summary, Stop> {
-    let (input, bytes) = open_log(&arguments.log).map_err(Stop::Input)?;
-    let flags = &arguments.flags;
-    let options = flags.options();
-    let store = ContactStore::open(&arguments.store, options).map_err(Stop::Store)?;
+    let (input, bytes) = open_log(&arguments.log).map_err(|error| Stop::Open {
+        log: arguments.log.clone(),
+        error,
+    })?;
+    let options = arguments.options.options();
+    let (policy, limits) = (options.policy, options.limits);
+    let store = open_store(&arguments.store, options).map_err(Stop::OpenStore)?;
 
     let bar = progress_bar(bytes);
     let output: Box<dyn Write> = if io::stdout().is_terminal() {
@@ -114,16 +105,9 @@ fn run(arguments: &Arguments) -> Result<Summary, Stop> {
     } else {
         Box::new(BufWriter::new(io::stdout()))
     };
-    let replayed = replay(
-        &store,
-        flags.policy,
-        flags.limits,
-        input,
-        output,
-        |summary| {
-            bar.set_position(summary.bytes);
-        },
-    );
+    let replayed = replay(&store, policy, limits, input, output, |summary| {
+        bar.set_position(summary.bytes);
+    });
     bar.finish_and_clear();
     let closed = store.close().map_err(Stop::Store);
     let summary = replayed?;
@@ -177,64 +161,59 @@ impl Write for BesideBar {
     }
 }
 
-/// What the command line says.
-#[derive(Debug, PartialEq, Eq)]
+/// Replays a JSON Lines log of what a host receives into a contact store.
+///
+/// For each line of the log, one JSON line of outcome goes to standard output. Every flag is also an
+/// environment variable, CONTACT_STORE_ and its name in capitals, and a key of the TOML file that --config
+/// names. A flag goes before the variable, and that before the file.
+///
+/// The exit status is 0 when the whole log was replayed, whatever the outcomes of its lines; 1 when the
+/// log or the store failed; 2 when the arguments are wrong.
+#[derive(Clone, Debug, Default, Parser, PartialEq, Eq)]
+#[command(name = "replay")]
 pub struct Arguments {
-    /// The file of the store.
-    pub store: OsString,
-    /// The options of the store.
-    pub flags: StoreFlags,
-    /// The log, or `-`.
+    /// The file of the store
+    #[arg(long, value_name = "PATH")]
+    pub store: PathBuf,
+    /// How it is opened.
+    #[command(flatten)]
+    pub options: StoreOptions,
+    /// A TOML file with any of these flags as keys, such as cache-bytes = 268435456
+    #[arg(long, value_name = "PATH")]
+    pub config: Option<OsString>,
+    /// The log; - is standard input
+    #[arg(value_name = "FILE")]
     pub log: OsString,
 }
 
 impl Arguments {
-    /// Reads the arguments; `None` when they ask for help.
+    /// Reads the arguments, the environment and the file.
     ///
     /// # Errors
     ///
-    /// Says what is wrong, without the text of any argument that may be a path.
-    pub fn parse(given: impl IntoIterator<Item = OsString>) -> Result<Option<Self>, &'static str> {
-        let mut given = given.into_iter();
-        let (mut store, mut log) = (None, None);
-        let mut flags = store_flags::Reader::default();
-        while let Some(argument) = given.next() {
-            match argument.to_str() {
-                Some("--help" | "-h") => return Ok(None),
-                Some("--store") => {
-                    let path = given.next().ok_or("--store needs a path")?;
-                    if store.replace(path).is_some() {
-                        return Err("an option is given twice");
-                    }
-                }
-                Some(option) if option.starts_with('-') && option != "-" => {
-                    if !flags.take(option, &mut given)? {
-                        return Err("an option is not known");
-                    }
-                }
-                _ => {
-                    if log.replace(argument).is_some() {
-                        return Err("more than one FILE is given");
-                    }
-                }
-            }
-        }
-        Ok(Some(Arguments {
-            store: store.ok_or("--store is required")?,
-            flags: flags.finish(),
-            log: log.ok_or("FILE is required")?,
-        }))
+    /// Says what is wrong, without any value.
+    pub fn read(given: impl IntoIterator<Item = OsString>) -> Result<Asked<Self>, Wrong> {
+        command_line::read(given)
     }
 }
 
 /// Why a replay ended before its log. No variant shows any part of the log.
 #[derive(Debug)]
 pub enum Stop {
+    /// The log cannot be opened.
+    Open {
+        /// Its path.
+        log: OsString,
+        /// What the system said.
+        error: io::Error,
+    },
     /// The log cannot be read.
     Input(io::Error),
     /// The answers cannot be written.
     Output(io::Error),
-    /// The store cannot be opened, or takes no more.
+    /// The store cannot be opened.
+    OpenStore(CannotOpen),
+    /// The store takes no more.
     Store(Error),
     /// The library knows a kind of line that this program does not.
     UnknownLine,
@@ -243,8 +222,13 @@ pub enum Stop {
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Stop::Open { log, error } => {
+                let (log, kind) = (log.display(), error.kind());
+                write!(f, "the log {log} cannot be opened for reading ({kind})")
+            }
             Stop::Input(error) => write!(f, "the log cannot be read ({})", error.kind()),
             Stop::Output(error) => write!(f, "the answers cannot be written ({})", error.kind()),
+            Stop::OpenStore(error) => write!(f, "{error}"),
             Stop::Store(error) => write!(f, "{}", WithCauses(error)),
             Stop::UnknownLine => {
                 f.write_str("the log holds a line of a kind that is not known here")

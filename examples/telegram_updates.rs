@@ -1,10 +1,10 @@
 //! The service between a Telegram bot and the store: it reads the bot's updates, one JSON update or one
-//! answer of `getUpdates` a line, and registers persons, reports blocked chats and removes dead tokens. No network: whatever
-//! receives the updates writes them down.
+//! answer of `getUpdates` a line, and registers persons, reports blocked chats and renames migrated ones.
+//! No network: whatever receives the updates writes them down.
 //!
 //! ```text
 //! cargo run --release --example telegram_updates -- --key-file link.key --app UUID --make-link shop-1 --expires-in 86400
-//! cargo run --release --example telegram_updates -- --store contacts.redb --key-file link.key --app UUID updates.jsonl
+//! cargo run --release --example telegram_updates -- --store contacts.redb --create --key-file link.key --app UUID updates.jsonl
 //! ```
 //!
 //! What an update asks for is decided in `action`, the links are signed and verified in `deep_link`;
@@ -18,6 +18,7 @@
 //! of their answers, as `replay.rs` does, so that many share a commit.
 
 use std::env;
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
@@ -26,7 +27,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use contact_store::{
     AddTokens, AppId, AppName, ConnectApp, ContactStore, EntryError, Error, Limits, RecordReports,
-    RemoveToken, Report, Status, TokenEntry, wire,
+    RenameToken, Report, Status, TokenEntry, wire,
 };
 use serde::Serialize;
 
@@ -36,36 +37,47 @@ pub mod action;
 pub mod arguments;
 #[path = "common/causes.rs"]
 mod causes;
+#[path = "common/command_line.rs"]
+pub mod command_line;
 #[path = "telegram_updates/deep_link.rs"]
 pub mod deep_link;
-#[path = "telegram_updates/key_file.rs"]
+#[path = "common/key_file.rs"]
 pub mod key_file;
 #[path = "common/lines.rs"]
 pub mod lines;
-#[path = "common/store_flags.rs"]
-pub mod store_flags;
+#[path = "common/open_store.rs"]
+pub mod open_store;
+#[path = "common/store_options.rs"]
+pub mod store_options;
 #[path = "telegram_updates/update.rs"]
 pub mod update;
 
 use action::{Action, Proved};
-use arguments::{Arguments, Task, USAGE};
+use arguments::{Arguments, Task};
 use causes::WithCauses;
+use command_line::Asked;
 use deep_link::{CannotSign, DeepLinks, KeyTooShort};
-use key_file::KeyFileError;
+use key_file::{KeyFileError, read_key_file};
 use lines::{is_blank, line_of_log, read_line, takes_no_more};
+use open_store::{CannotOpen, open_store};
 use update::{Unreadable, Update};
 
+/// The greatest length of the key file, in bytes: nobody means more.
+const MOST_KEY_BYTES: usize = 4_096;
+
 fn main() -> ExitCode {
-    let arguments = match Arguments::parse(env::args_os().skip(1)) {
-        Ok(Some(arguments)) => arguments,
-        Ok(None) => {
-            return match write!(io::stdout(), "{USAGE}\n{}", store_flags::USAGE) {
+    let arguments = match Arguments::read(env::args_os().skip(1)) {
+        Ok(Asked::Run(arguments)) => arguments,
+        Ok(Asked::Help(text)) => {
+            return match io::stdout().write_all(text.as_bytes()) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(_) => ExitCode::FAILURE,
             };
         }
         Err(wrong) => {
-            say(&format!("{wrong}\n\n{USAGE}\n{}", store_flags::USAGE));
+            say(&format!(
+                "{wrong}\ntelegram_updates --help says what there is"
+            ));
             return ExitCode::from(2);
         }
     };
@@ -99,7 +111,8 @@ fn say(text: &str) {
 ///
 /// [`Stop`]. Updates answered until then are in the store.
 pub fn run(arguments: &Arguments, mut output: impl Write) -> Result<Done, Stop> {
-    let key = key_file::read(&arguments.key_file).map_err(Stop::KeyFile)?;
+    let key = read_key_file(arguments.key_file.as_ref(), MOST_KEY_BYTES);
+    let key = key.map_err(Stop::KeyFile)?;
     let links = DeepLinks::new(arguments.app, &key).map_err(Stop::Key)?;
     let now = || arguments.now.unwrap_or_else(system_seconds);
     match &arguments.task {
@@ -116,14 +129,20 @@ pub fn run(arguments: &Arguments, mut output: impl Write) -> Result<Done, Stop> 
             let log: Box<dyn BufRead> = if log == "-" {
                 Box::new(io::stdin().lock())
             } else {
-                Box::new(BufReader::new(File::open(log).map_err(Stop::Input)?))
+                let opened = File::open(log).map_err(|error| Stop::Open {
+                    log: log.clone(),
+                    error,
+                });
+                Box::new(BufReader::new(opened?))
             };
-            let store = ContactStore::open(store, arguments.flags.options())?;
+            let options = arguments.options.options();
+            let limits = options.limits;
+            let store = open_store(store, options).map_err(Stop::OpenStore)?;
             let bot = Bot {
                 store: &store,
                 app: arguments.app,
                 links: &links,
-                limits: arguments.flags.limits,
+                limits,
             };
             let applied = bot.connect().and_then(|()| bot.apply_all(now, log, output));
             let closed = store.close();
@@ -252,12 +271,12 @@ impl Bot<'_> {
                 put(answer, &did(id, "recordReports", outcome))?;
                 Ok(Became::of(&recorded))
             }
-            Action::RemoveToken { token } => {
-                let request = RemoveToken::of_all(self.app, token);
-                let removed = self.store.remove_token(request).wait()?.outcome;
+            Action::RenameToken { old, new } => {
+                let request = RenameToken::new(self.app, old, new);
+                let renamed = self.store.rename_token(request).wait()?.outcome;
                 put(
                     answer,
-                    &did(id, "removeToken", wire::token_removed(&removed)),
+                    &did(id, "renameToken", wire::token_renamed(&renamed)),
                 )?;
                 Ok(Became::Applied)
             }
@@ -403,6 +422,15 @@ pub enum Done {
 /// Why a run ended early. No variant shows an update, a key or a customer id.
 #[derive(Debug, thiserror::Error)]
 pub enum Stop {
+    /// The updates cannot be opened.
+    #[error("the updates in {} cannot be opened for reading ({})", .log.display(), .error.kind())]
+    Open {
+        /// Their path.
+        log: OsString,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
     /// The updates cannot be read.
     #[error("the updates cannot be read ({})", .0.kind())]
     Input(#[source] io::Error),
@@ -418,7 +446,10 @@ pub enum Stop {
     /// The link cannot be signed.
     #[error(transparent)]
     Link(CannotSign),
-    /// The store cannot be opened, or takes no more.
+    /// The store cannot be opened.
+    #[error("{0}")]
+    OpenStore(CannotOpen),
+    /// The store takes no more.
     #[error("{}", WithCauses(.0))]
     Store(#[from] Error),
 }

@@ -53,7 +53,10 @@ impl Error {
             Error::Busy { .. } | Error::SnapshotExpired => Advice::TryAgain,
             // Reopening verifies the file, and says when it is damaged.
             Error::Indeterminate { .. } | Error::NeedsReopen | Error::Storage(_) => Advice::Reopen,
-            Error::Panicked | Error::Closed | Error::CloseIncomplete(_) => Advice::Stop,
+            // Only the file back at its path helps (R69).
+            Error::FileMoved | Error::Panicked | Error::Closed | Error::CloseIncomplete(_) => {
+                Advice::Stop
+            }
             Error::Open(error) => opening(error),
         }
     }
@@ -118,6 +121,7 @@ mod tests {
             ),
             (Error::NeedsReopen, Advice::Reopen),
             (Error::Storage(StorageError::Stopped), Advice::Reopen),
+            (Error::FileMoved, Advice::Stop),
             (Error::Closed, Advice::Stop),
             (Error::Panicked, Advice::Stop),
             (OpenError::AlreadyOpen.into(), Advice::TryAgain),

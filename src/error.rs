@@ -106,6 +106,14 @@ pub enum Error {
     /// reopened (R49).
     #[error("reading or writing failed earlier: the store takes no writes until it is reopened")]
     NeedsReopen,
+    /// The file was moved, replaced or removed while the store was open (R69). The store keeps to the
+    /// file that it opened, and refuses writes, which would be lost or go where nobody looks for them;
+    /// reads go on. It takes writes again as soon as that file is back at its path. Where it cannot
+    /// be brought back, close the store and open the file that is to be used.
+    #[error(
+        "the file was moved, replaced or removed: no writes are taken until it is back at its path"
+    )]
+    FileMoved,
     /// The store was closed (R49).
     #[error("the store is closed")]
     Closed,

@@ -56,6 +56,9 @@ pub struct Stats {
     pub wider_mode: Option<u32>,
     /// Reading or writing failed: the store takes no writes until it is reopened (R49).
     pub needs_reopen: bool,
+    /// The file is no longer at its path: the store takes no writes until it is back (R69). Found out
+    /// within a second; never on systems whose files have no numbers.
+    pub file_moved: bool,
     /// Requests that wait in the queue now. Those being committed are not among them.
     pub waiting_requests: usize,
     /// Bytes of text that the waiting requests hold.

@@ -66,6 +66,11 @@ impl<W: Write> Text<'_, W> {
             u8::from(stats.needs_reopen),
         )?;
         self.gauge(
+            "file_moved",
+            "1 while the file of the store is not at its path.",
+            u8::from(stats.file_moved),
+        )?;
+        self.gauge(
             "oldest_snapshot_seconds",
             "Age of the oldest state that a snapshot keeps in the file, 0 if none.",
             stats.oldest_snapshot.unwrap_or_default().as_secs_f64(),

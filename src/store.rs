@@ -26,7 +26,7 @@ use crate::remove_token::{RemoveToken, TokenRemoved};
 use crate::rename_token::{RenameToken, TokenRenamed};
 use crate::sequence::SequenceNumber;
 use crate::snapshot::Snapshot;
-use crate::storage::{Disk, Engine, MemoryDisk, OpenAs, Place};
+use crate::storage::{Disk, Engine, FileWatch, MemoryDisk, OpenAs, Place};
 use crate::time::Timestamp;
 use crate::upsert::{ContactUpserted, Upsert};
 use crate::writer::{Pending, Writer};
@@ -41,7 +41,8 @@ use crate::writer::{Pending, Writer};
 /// # Errors of every write
 ///
 /// Besides what the method names: [`Error::Busy`] when too many requests wait, [`Error::Closed`],
-/// [`Error::NeedsReopen`] after a failed commit or read, [`Error::Indeterminate`] when its own
+/// [`Error::NeedsReopen`] after a failed commit or read, [`Error::FileMoved`] while the file is not at
+/// its path, [`Error::Indeterminate`] when its own
 /// commit fails, [`Error::Storage`] when a row that it needs cannot be read. After any of them but
 /// `Indeterminate`, nothing of the request was written, except by
 /// [`forget_messages`](Self::forget_messages), which goes in steps.
@@ -72,6 +73,7 @@ struct Inner {
     disk: Weak<dyn Disk>,
     wider_mode: Option<u32>,
     pinned: Pinned,
+    watch: Option<Arc<FileWatch>>,
 }
 
 impl ContactStore {
@@ -126,6 +128,7 @@ impl ContactStore {
         let (engine, snapshot) = Engine::open(place, open_as)?;
         let disk = engine.disk();
         let wider_mode = engine.wider_mode();
+        let watch = engine.watch();
         let writer = Writer::start(engine, snapshot, &options.limits)?;
         let explained_by = ExplainedBy {
             unknown_contact_id: options.unknown_contact_id,
@@ -139,6 +142,7 @@ impl ContactStore {
             disk,
             wider_mode,
             pinned: Pinned::new(),
+            watch,
         };
         Ok(ContactStore {
             inner: Arc::new(inner),
@@ -289,6 +293,9 @@ impl ContactStore {
     /// # Errors
     ///
     /// [`Error::Closed`]; [`Error::Open`] when the file cannot be opened: it can be tried again.
+    ///
+    /// A file that was moved or replaced ([`Error::FileMoved`]) is none of its matters: the store keeps to
+    /// the file that it opened, and takes writes again once that is back at its path.
     pub fn reopen(&self) -> Result<SequenceNumber, Error> {
         self.inner.writer.reopen()
     }
@@ -312,7 +319,8 @@ impl ContactStore {
 
     /// What the store says of itself: how much it holds, what waits, and what became of the requests.
     ///
-    /// Cheap, whatever the store holds, and never waits for a commit. Also answers while the store
+    /// Cheap, whatever the store holds, and never waits for a commit. Asks the system for the length of
+    /// the file, and once a second whether it is still at its path (R69). Also answers while the store
     /// needs reopening: with what is still known.
     ///
     /// # Errors
@@ -340,6 +348,7 @@ impl ContactStore {
             last_failure: figures.last_failure(),
             wider_mode: inner.wider_mode,
             needs_reopen,
+            file_moved: inner.watch.as_ref().is_some_and(|watch| watch.is_moved()),
             waiting_requests: load.requests,
             waiting_text_bytes: load.text_bytes,
             waiting_for_place: load.lobby,

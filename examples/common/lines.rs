@@ -65,6 +65,7 @@ pub fn takes_no_more(error: &Error) -> bool {
         error,
         Error::Indeterminate { .. }
             | Error::NeedsReopen
+            | Error::FileMoved
             | Error::Closed
             | Error::SnapshotExpired
             | Error::Storage(_)

@@ -22,12 +22,12 @@ fn name_of(method: &Method) -> &'static str {
     known.unwrap_or("(unknown method)")
 }
 
-/// A request as its line in the log shows it: `POST /v1/apps/00000000-.../tokens`.
+/// A request as the log shows it: `POST` and `/v1/apps/00000000-.../tokens`.
 ///
 /// Of the path, the route that it matched, never its own text; with the id that it names where the
 /// answer says [`ThereIs`].
 pub(crate) struct Logged {
-    method: &'static str,
+    pub(crate) method: &'static str,
     route: Option<MatchedPath>,
 }
 
@@ -49,15 +49,15 @@ impl Logged {
         }
     }
 
-    pub(crate) fn shown(&self, there_is: Option<&ThereIs>) -> String {
+    pub(crate) fn path(&self, there_is: Option<&ThereIs>) -> String {
         let Some(route) = &self.route else {
-            return format!("{} (unknown path)", self.method);
+            return "(unknown)".to_owned();
         };
-        let shown = format!("{} {}", self.method, route.as_str());
+        let route = route.as_str();
         match there_is {
-            None => shown,
-            Some(ThereIs::App(app)) => shown.replace("{app_uuid}", &app.to_string()),
-            Some(ThereIs::Contact(contact)) => shown.replace("{contactId}", &contact.to_string()),
+            None => route.to_owned(),
+            Some(ThereIs::App(app)) => route.replace("{app_uuid}", &app.to_string()),
+            Some(ThereIs::Contact(contact)) => route.replace("{contactId}", &contact.to_string()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Answers and refusals. Whatever is refused, by whatever part, is answered as
 //! `{"error": {"code", "message", ...}}`.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 
 use axum::body::Bytes;
@@ -9,6 +10,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use contact_store::{Error, Limit, RecipientError, wire};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::room::{NoRoom, Room, Share, Text};
 
@@ -72,11 +74,13 @@ impl IntoResponse for Json {
 pub(crate) enum Refusal {
     /// By the store, or while the JSON was read.
     Store(Error),
+    /// The same, with how to ask instead.
+    WithHint(Error, &'static str),
     /// By the host itself.
     Own {
         status: StatusCode,
         code: &'static str,
-        message: &'static str,
+        message: Cow<'static, str>,
         header: Option<(HeaderName, HeaderValue)>,
     },
 }
@@ -113,11 +117,6 @@ impl Refusal {
         "unknownContact",
         "there is no such contact",
     );
-    pub(crate) const NOT_JSON: Self = Self::own(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "notJson",
-        "Content-Type must be application/json, in UTF-8 and without a Content-Encoding",
-    );
     pub(crate) const SLOW_BODY: Self = Self::with_header(
         StatusCode::REQUEST_TIMEOUT,
         "slowBody",
@@ -142,7 +141,17 @@ impl Refusal {
         Refusal::Own {
             status,
             code,
-            message,
+            message: Cow::Borrowed(message),
+            header: None,
+        }
+    }
+
+    /// The body is not what its head must say that it is.
+    pub(crate) fn not_json(message: impl Into<Cow<'static, str>>) -> Self {
+        Refusal::Own {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            code: "notJson",
+            message: message.into(),
             header: None,
         }
     }
@@ -156,7 +165,7 @@ impl Refusal {
         Refusal::Own {
             status,
             code,
-            message,
+            message: Cow::Borrowed(message),
             header: Some(header),
         }
     }
@@ -182,6 +191,10 @@ impl IntoResponse for Refusal {
                 let retry = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY);
                 (status, retry, Json::short(&wire::error(&error)))
             }
+            Refusal::WithHint(error, hint) => {
+                let body = Json::short(&with_hint(&error, hint));
+                (status_of(&error), None, body)
+            }
             Refusal::Own {
                 status,
                 code,
@@ -190,13 +203,23 @@ impl IntoResponse for Refusal {
             } => (
                 status,
                 header,
-                Json::short(&wire::host_error(code, message)),
+                Json::short(&wire::host_error(code, &message)),
             ),
         };
         let mut response = (status, body).into_response();
         response.headers_mut().extend(header);
         response
     }
+}
+
+/// An error in its published form, whose message goes on with a hint.
+fn with_hint(error: &Error, hint: &str) -> Value {
+    // As for every answer: it can be written.
+    let mut form = serde_json::to_value(wire::error(error)).unwrap_or_default();
+    if let Some(message) = form.pointer_mut("/error/message") {
+        *message = format!("{error}; {hint}").into();
+    }
+    form
 }
 
 /// The status of an error.
@@ -221,6 +244,7 @@ fn status_of(error: &Error) -> StatusCode {
         Error::UnknownApp(_) | Error::Recipient(_) => StatusCode::NOT_FOUND,
         Error::Busy { .. }
         | Error::NeedsReopen
+        | Error::FileMoved
         | Error::Indeterminate { .. }
         | Error::Closed
         | Error::SnapshotExpired

@@ -30,11 +30,8 @@ pub(crate) async fn answered<O: Send + 'static>(
     queue: impl FnOnce(&ContactStore, &[u8], &Limits) -> Result<Pending<O>, Error> + Send + 'static,
     answer: impl FnOnce(O, Share) -> Json + Send + 'static,
 ) -> Result<Json, Refusal> {
-    let settings = service.settings();
-    let longest = longest_answer(&body, listed, &settings.limits);
-    let share = service.answers().wait_for(longest);
-    let share = timeout(settings.answer_time, share).await;
-    let share = share.unwrap_or(Err(NoRoom))?;
+    let longest = longest_answer(&body, listed, &service.settings().limits);
+    let share = room_for(service, longest).await?;
     let store = service.store().clone();
     let queue = move |body: &[u8], limits: &Limits| queue(&store, body, limits);
     let outcome = service.written(body.read(queue).await?).await?;
@@ -43,6 +40,25 @@ pub(crate) async fn answered<O: Send + 'static>(
     }
     let written = spawn_blocking(move || answer(outcome, share)).await;
     written.map_err(|_| Error::Panicked.into())
+}
+
+/// The same for a request that has one answer, which lists so many contacts at most.
+pub(crate) async fn answered_once<O>(
+    service: &Service,
+    listed: usize,
+    write: impl FnOnce(&ContactStore) -> Pending<O>,
+    answer: impl FnOnce(O, Share) -> Json,
+) -> Result<Json, Refusal> {
+    let longest = listed.saturating_mul(ID_BYTES).saturating_add(ENTRY_BYTES);
+    let share = room_for(service, longest).await?;
+    let outcome = service.written(write(service.store())).await?;
+    Ok(answer(outcome, share))
+}
+
+async fn room_for(service: &Service, bytes: usize) -> Result<Share, NoRoom> {
+    let share = service.answers().wait_for(bytes);
+    let share = timeout(service.settings().answer_time, share).await;
+    share.unwrap_or(Err(NoRoom))
 }
 
 /// More bytes than the answer to a body can take, with what it is made from. Only an entry that is an

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRequest, Request};
-use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
+use axum::http::header::EXPECT;
 use contact_store::{Error, Limits, wire};
 use http_body_util::BodyExt as _;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::answer::Refusal;
+use super::content_type::check_json;
 use super::room::Share;
 use super::service::Service;
 
@@ -67,9 +67,7 @@ impl FromRequest<Service> for JsonBody {
 
     async fn from_request(request: Request, service: &Service) -> Result<Self, Refusal> {
         let (head, mut body) = request.into_parts();
-        if !is_json(&head.headers) {
-            return Err(Refusal::NOT_JSON);
-        }
+        check_json(&head.headers)?;
         let collected = collect(&mut body, service);
         let collected = timeout(service.settings().body_time, collected).await;
         let collected = collected.unwrap_or(Err(Refusal::SLOW_BODY));
@@ -115,29 +113,4 @@ async fn pass_over(body: &mut Body) {
     let rest = async { while let Some(Ok(_)) = body.frame().await {} };
     // Past that time, the client may be reset.
     drop(timeout(REST_TIME, rest).await);
-}
-
-/// Whether the head says JSON in UTF-8, as it stands.
-///
-/// Required also for safety: a page in a browser can send other types anywhere unasked.
-fn is_json(headers: &HeaderMap) -> bool {
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let (Some(named), None) = (types.next(), types.next()) else {
-        return false;
-    };
-    let Ok(named) = named.to_str() else {
-        return false;
-    };
-    let mut parts = named.split(';').map(str::trim);
-    let is_json = parts
-        .next()
-        .is_some_and(|named| named.eq_ignore_ascii_case("application/json"));
-    let in_utf8 = parts.all(|parameter| match parameter.split_once('=') {
-        Some((name, charset)) if name.trim().eq_ignore_ascii_case("charset") => charset
-            .trim()
-            .trim_matches('"')
-            .eq_ignore_ascii_case("utf-8"),
-        _ => true,
-    });
-    is_json && in_utf8 && !headers.contains_key(CONTENT_ENCODING)
 }

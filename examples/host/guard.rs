@@ -1,9 +1,7 @@
 //! Who is let in: whoever has the key, or, where there is none, programs on this machine.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::uri::Authority;
@@ -12,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::answer::Refusal;
+use super::key_file::{KeyFileError, read_key_file};
 
 /// Shorter keys can be guessed.
 const SHORTEST_KEY: usize = 16;
@@ -19,7 +18,12 @@ const SHORTEST_KEY: usize = 16;
 const LONGEST_KEY: usize = 4_096;
 
 /// The one path that needs no key: whoever restarts a host that is not well has none.
-pub(crate) const OPEN_PATH: &str = "/healthz";
+pub(crate) const HEALTH: &str = "/healthz";
+pub(crate) const METRICS: &str = "/metrics";
+
+/// The paths that a probe may ask for without a `Host`, as it may in HTTP/1.0. A page cannot: a browser
+/// always sends one.
+const PROBED: [&str; 2] = [HEALTH, METRICS];
 
 /// What a request must show.
 pub(crate) enum Guard {
@@ -39,20 +43,17 @@ impl Guard {
         Guard::LoopbackName
     }
 
-    pub(crate) fn with_key_file(path: &Path) -> Result<Self, KeyFileError> {
-        let file = File::open(path)?;
-        refuse_readable_by_others(&file)?;
-        let mut key = Vec::new();
-        let most = LONGEST_KEY.saturating_add(2) as u64;
-        file.take(most).read_to_end(&mut key)?;
+    pub(crate) fn with_key_file(path: &Path) -> Result<Self, CannotUseKey> {
+        // With a line end.
+        let key = read_key_file(path, LONGEST_KEY.saturating_add(2))?;
         let key = key.strip_suffix(b"\n").unwrap_or(&key);
         let key = key.strip_suffix(b"\r").unwrap_or(key);
         if !(SHORTEST_KEY..=LONGEST_KEY).contains(&key.len()) {
-            return Err(KeyFileError::Length);
+            return Err(CannotUseKey::Length(path.to_owned()));
         }
         // Anything else could not be sent in the head of a request.
         if !key.iter().all(u8::is_ascii_graphic) {
-            return Err(KeyFileError::Characters);
+            return Err(CannotUseKey::Characters(path.to_owned()));
         }
         Ok(Guard::Key(Sha256::digest(key).into()))
     }
@@ -60,12 +61,17 @@ impl Guard {
     /// Lets a request in, or says why not.
     pub(crate) fn admit<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
         match self {
-            Guard::Key(_) if request.uri().path() == OPEN_PATH => Ok(()),
+            Guard::Key(_) if request.uri().path() == HEALTH => Ok(()),
             Guard::Key(digest) => match bearer(request.headers()) {
                 Some(key) if is_key(digest, key) => Ok(()),
                 _ => Err(Refusal::UNAUTHORIZED),
             },
             Guard::LoopbackName => {
+                let headers = request.headers();
+                let no_host = request.uri().authority().is_none() && !headers.contains_key(HOST);
+                if no_host && PROBED.contains(&request.uri().path()) {
+                    return Ok(());
+                }
                 // A request for a whole URL means the name in that, whatever `Host` says.
                 let host = match request.uri().authority() {
                     Some(authority) => Some(authority.clone()),
@@ -117,33 +123,13 @@ fn is_loopback_name(host: &Authority) -> bool {
             || address.is_ok_and(|address| address.is_loopback()))
 }
 
-#[cfg(unix)]
-fn refuse_readable_by_others(file: &File) -> Result<(), KeyFileError> {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    if file.metadata()?.permissions().mode() & 0o077 == 0 {
-        Ok(())
-    } else {
-        Err(KeyFileError::ReadableByOthers)
-    }
-}
-
-// Without modes the directory decides who may read it.
-#[cfg(not(unix))]
-fn refuse_readable_by_others(_: &File) -> Result<(), KeyFileError> {
-    Ok(())
-}
-
-/// Why a key file is of no use. Nothing of the key is in it.
+/// Why a key cannot be used. Nothing of it is in this.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum KeyFileError {
-    #[error("cannot be read ({})", .0.kind())]
-    Io(#[from] io::Error),
-    #[error("may be read or written by others than its owner: set its mode to 600")]
-    #[cfg_attr(not(unix), expect(dead_code, reason = "there are no modes"))]
-    ReadableByOthers,
-    #[error("must hold a key of {SHORTEST_KEY} to {LONGEST_KEY} bytes in one line")]
-    Length,
-    #[error("holds something else than visible ASCII characters in one line")]
-    Characters,
+pub(crate) enum CannotUseKey {
+    #[error(transparent)]
+    File(#[from] KeyFileError),
+    #[error("the key file {} must hold a key of {SHORTEST_KEY} to {LONGEST_KEY} bytes in one line", .0.display())]
+    Length(PathBuf),
+    #[error("the key file {} holds other than visible ASCII characters in one line", .0.display())]
+    Characters(PathBuf),
 }

@@ -3,20 +3,69 @@
 //! So a question in a query and one in a body are read by the same function, and refused in the same
 //! words: `?phone=...&email=...` is `{"phone": "...", "email": "..."}`, repeated members and all.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use contact_store::{Error, Field, Limits, wire};
 use percent_encoding::percent_decode_str;
 
 use super::answer::Refusal;
+use super::service::Service;
 
 /// A JSON object, made of the query.
-pub(crate) struct Query(pub(crate) Vec<u8>);
+pub(crate) struct Query {
+    object: Vec<u8>,
+    /// Whether a `+` stands in it, which is a space.
+    has_plus: bool,
+}
+
+impl Query {
+    fn of(query: &str) -> Result<Self, Refusal> {
+        Ok(Query {
+            object: object(query)?,
+            has_plus: query.contains('+'),
+        })
+    }
+
+    /// Reads the question that it is.
+    pub(crate) fn read<T>(
+        &self,
+        read: impl FnOnce(&[u8], &Limits) -> Result<T, Error>,
+        limits: &Limits,
+    ) -> Result<T, Refusal> {
+        read(&self.object, limits).map_err(|error| match error {
+            Error::Field(fault) if self.has_plus && fault.field() == Field::Email => {
+                Refusal::WithHint(fault.into(), PLUS)
+            }
+            error => error.into(),
+        })
+    }
+}
+
+/// Said of an email that might have had a plus.
+const PLUS: &str = "in a query a + is a space: write %2B";
+
+/// Refuses every parameter, for a route that knows none: one that is overlooked would be taken for one
+/// that applies.
+pub(crate) async fn refuse_parameters(
+    State(service): State<Service>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let query = Query::of(request.uri().query().unwrap_or_default());
+    let limits = &service.settings().limits;
+    match query.and_then(|query| query.read(wire::parse_no_members, limits)) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Query {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        object(parts.uri.query().unwrap_or_default()).map(Query)
+        Query::of(parts.uri.query().unwrap_or_default())
     }
 }
 

@@ -1,16 +1,19 @@
-//! The endpoints: which path and method asks the store for what.
+//! The endpoints: which path and method asks the store for what. `openapi.yaml` describes each.
 
 use std::time::Instant;
 
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
+use axum::handler::Handler;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use axum::http::uri::{PathAndQuery, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{self, MethodRouter};
 use axum::{Extension, Router};
 use contact_store::{
-    AppId, ContactId, ContactStore, Identifiers, Limits, MatchPolicy, Outcomes, wire,
+    AppId, ContactId, ContactStore, Identifiers, Limits, MatchPolicy, Outcomes, TokenRemoved,
+    TokenRenamed, wire,
 };
 use serde::Serialize;
 
@@ -18,40 +21,129 @@ use super::access::{Logged, ThereIs};
 use super::answer::{Json, Refusal};
 use super::batch;
 use super::body::JsonBody;
-use super::guard::OPEN_PATH;
+use super::guard::{HEALTH, METRICS};
+use super::log::REQUEST;
 use super::metrics;
-use super::query::Query;
+use super::query::{Query, refuse_parameters};
 use super::service::Service;
 
 /// Rows of a page, unless the request says.
 const PAGE_ROWS: usize = 100;
+
+/// The description of the whole API, for people and for generators of clients.
+const OPENAPI: &str = include_str!("openapi.yaml");
+/// RFC 9512.
+const OPENAPI_TYPE: &str = "application/yaml";
 
 type Answer = Result<Json, Refusal>;
 
 /// An answer that says that there is the app of the path.
 type AnswerOfApp = Result<(Extension<ThereIs>, Json), Refusal>;
 
+/// All endpoints, one an entry.
+pub(crate) fn table() -> Vec<Route> {
+    vec![
+        get("/v1/apps", apps),
+        post("/v1/apps", connect_app),
+        delete("/v1/apps/{app_uuid}", disconnect_app),
+        post("/v1/apps/{app_uuid}/tokens", add_tokens),
+        post("/v1/apps/{app_uuid}/tokens/remove", remove_token),
+        post("/v1/apps/{app_uuid}/tokens/rename", rename_token),
+        post("/v1/apps/{app_uuid}/statuses", record_reports),
+        get("/v1/apps/{app_uuid}/subscribers", subscribers).with_query(),
+        get("/v1/apps/{app_uuid}/contacts", contacts_of_app).with_query(),
+        get("/v1/apps/{app_uuid}/messages", messages).with_query(),
+        post("/v1/apps/{app_uuid}/messages/forget", forget_messages),
+        get("/v1/contacts", find_by_query).with_query(),
+        post("/v1/contacts", upsert),
+        get("/v1/contacts/list", contacts).with_query(),
+        post("/v1/contacts/find", find),
+        post("/v1/contacts/explain", explain),
+        get("/v1/contacts/{contactId}", contact),
+        delete("/v1/contacts/{contactId}", erase),
+        post("/v1/recipients/resolve", resolve),
+        get("/openapi.yaml", openapi),
+        // A probe may add what it likes.
+        get(HEALTH, health).with_query(),
+        get(METRICS, metrics_text).with_query(),
+    ]
+}
+
+/// A method of a path, and what answers it.
+pub(crate) struct Route {
+    pub(crate) path: &'static str,
+    answers: MethodRouter<Service>,
+    with_query: bool,
+}
+
+impl Route {
+    fn new(path: &'static str, answers: MethodRouter<Service>) -> Self {
+        Route {
+            path,
+            answers,
+            with_query: false,
+        }
+    }
+
+    /// It sees to the query itself. Any other refuses what it is given there.
+    fn with_query(mut self) -> Self {
+        self.with_query = true;
+        self
+    }
+}
+
+fn get<T: 'static>(path: &'static str, handler: impl Handler<T, Service>) -> Route {
+    Route::new(path, routing::get(handler))
+}
+
+fn post<T: 'static>(path: &'static str, handler: impl Handler<T, Service>) -> Route {
+    Route::new(path, routing::post(handler))
+}
+
+fn delete<T: 'static>(path: &'static str, handler: impl Handler<T, Service>) -> Route {
+    Route::new(path, routing::delete(handler))
+}
+
 pub(crate) fn routes(service: Service) -> Router {
-    Router::new()
-        .route("/v1/apps", get(apps).post(connect_app))
-        .route("/v1/apps/{app_uuid}/tokens", post(add_tokens))
-        .route("/v1/apps/{app_uuid}/statuses", post(record_reports))
-        .route("/v1/apps/{app_uuid}/subscribers", get(subscribers))
-        .route("/v1/apps/{app_uuid}/messages", get(messages))
-        .route("/v1/contacts", get(find_by_query).post(upsert))
-        .route("/v1/contacts/find", post(find))
-        .route("/v1/contacts/explain", post(explain))
-        .route("/v1/contacts/{contactId}", get(contact).delete(erase))
-        .route("/v1/recipients/resolve", post(resolve))
-        .route(OPEN_PATH, get(health))
-        .route("/metrics", get(metrics_text))
+    let refuse = middleware::from_fn_with_state(service.clone(), refuse_parameters);
+    let mut routes = Router::new();
+    for route in table() {
+        let answers = match route.with_query {
+            true => route.answers,
+            false => route.answers.route_layer(refuse.clone()),
+        };
+        routes = routes.route(route.path, answers);
+    }
+    let routes = routes
         .fallback(async || Refusal::UNKNOWN_PATH)
         .method_not_allowed_fallback(async || Refusal::UNKNOWN_METHOD)
         .layer(middleware::from_fn_with_state(service.clone(), at_the_door))
-        .with_state(service)
+        .with_state(service);
+    // Around them: a layer of theirs comes after the route is found.
+    Router::new()
+        .fallback_service(routes)
+        .layer(middleware::map_request(without_last_slash))
 }
 
-/// Lets a request in or refuses it, and logs what became of it.
+/// One slash at the end of a path makes no other path of it.
+async fn without_last_slash(mut request: Request) -> Request {
+    let uri = request.uri();
+    let Some(path) = uri.path().strip_suffix('/').filter(|path| !path.is_empty()) else {
+        return request;
+    };
+    let path_and_query = match uri.query() {
+        Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
+        None => PathAndQuery::try_from(path),
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = path_and_query.ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+/// Lets a request in or refuses it, and logs how it was answered.
 async fn at_the_door(State(service): State<Service>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let logged = Logged::of(&request);
@@ -59,12 +151,13 @@ async fn at_the_door(State(service): State<Service>, request: Request, next: Nex
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
-    service.settings().log.request(|| {
-        let status = answer.status();
-        let millis = began.elapsed().as_secs_f64() * 1e3;
-        let shown = logged.shown(answer.extensions().get());
-        format!("{shown} {} {millis:.1} ms\n", status.as_u16())
-    });
+    tracing::info!(
+        target: REQUEST,
+        method = %logged.method,
+        path = %logged.path(answer.extensions().get()),
+        status = answer.status().as_u16(),
+        micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+    );
     answer
 }
 
@@ -82,6 +175,13 @@ async fn connect_app(State(service): State<Service>, body: JsonBody) -> Answer {
     Ok(Json::short(&wire::app_connected(id, &name)))
 }
 
+async fn disconnect_app(State(service): State<Service>, AppInPath(app): AppInPath) -> AnswerOfApp {
+    let disconnected = service.store().disconnect_app(app);
+    service.written(disconnected).await?;
+    let answer = Json::short(&wire::app_disconnected());
+    Ok((Extension(ThereIs::App(app)), answer))
+}
+
 async fn add_tokens(
     State(service): State<Service>,
     AppInPath(app): AppInPath,
@@ -93,6 +193,34 @@ async fn add_tokens(
     let answer = |added, share| Json::within(share, &wire::tokens_added(&added));
     let listed = service.settings().limits.contacts_per_token;
     let answer = batch::answered(&service, body, listed, queue, answer).await?;
+    Ok((Extension(ThereIs::App(app)), answer))
+}
+
+async fn remove_token(
+    State(service): State<Service>,
+    AppInPath(app): AppInPath,
+    body: JsonBody,
+) -> AnswerOfApp {
+    let read = move |body: &[u8], limits: &Limits| wire::parse_remove_token(app, body, limits);
+    let request = body.read(read).await?;
+    let listed = service.settings().limits.contacts_per_token;
+    let write = |store: &ContactStore| store.remove_token(request);
+    let answer = |removed: TokenRemoved, share| Json::within(share, &wire::token_removed(&removed));
+    let answer = batch::answered_once(&service, listed, write, answer).await?;
+    Ok((Extension(ThereIs::App(app)), answer))
+}
+
+async fn rename_token(
+    State(service): State<Service>,
+    AppInPath(app): AppInPath,
+    body: JsonBody,
+) -> AnswerOfApp {
+    let read = move |body: &[u8], limits: &Limits| wire::parse_rename_token(app, body, limits);
+    let request = body.read(read).await?;
+    let listed = service.settings().limits.contacts_per_token;
+    let write = |store: &ContactStore| store.rename_token(request);
+    let answer = |renamed: TokenRenamed, share| Json::within(share, &wire::token_renamed(&renamed));
+    let answer = batch::answered_once(&service, listed, write, answer).await?;
     Ok((Extension(ThereIs::App(app)), answer))
 }
 
@@ -113,9 +241,10 @@ async fn record_reports(
 async fn subscribers(
     State(service): State<Service>,
     AppInPath(app): AppInPath,
-    Query(query): Query,
+    query: Query,
 ) -> AnswerOfApp {
-    let (after, limit) = wire::parse_subscribers_page(&query, &service.settings().limits)?;
+    let limits = &service.settings().limits;
+    let (after, limit) = query.read(wire::parse_subscribers_page, limits)?;
     let page = service
         .read(move |now, room| {
             let page = now.subscribers(app, after, limit.unwrap_or(PAGE_ROWS))?;
@@ -125,12 +254,29 @@ async fn subscribers(
     Ok((Extension(ThereIs::App(app)), page))
 }
 
+async fn contacts_of_app(
+    State(service): State<Service>,
+    AppInPath(app): AppInPath,
+    query: Query,
+) -> AnswerOfApp {
+    let limits = &service.settings().limits;
+    let (after, limit) = query.read(wire::parse_contacts_page, limits)?;
+    let page = service
+        .read(move |now, room| {
+            let page = now.contacts_of(app, after, limit.unwrap_or(PAGE_ROWS))?;
+            Json::of(&wire::contact_page(&page), room)
+        })
+        .await?;
+    Ok((Extension(ThereIs::App(app)), page))
+}
+
 async fn messages(
     State(service): State<Service>,
     AppInPath(app): AppInPath,
-    Query(query): Query,
+    query: Query,
 ) -> AnswerOfApp {
-    let (after, limit) = wire::parse_messages_page(&query, &service.settings().limits)?;
+    let limits = &service.settings().limits;
+    let (after, limit) = query.read(wire::parse_messages_page, limits)?;
     let page = service
         .read(move |now, room| {
             let page = now.messages(app, after.as_ref(), limit.unwrap_or(PAGE_ROWS))?;
@@ -138,6 +284,18 @@ async fn messages(
         })
         .await?;
     Ok((Extension(ThereIs::App(app)), page))
+}
+
+async fn forget_messages(
+    State(service): State<Service>,
+    AppInPath(app): AppInPath,
+    body: JsonBody,
+) -> AnswerOfApp {
+    let before = body.read(wire::parse_forget_messages).await?;
+    let forgotten = service.store().forget_messages(app, before);
+    let forgotten = service.written(forgotten).await?;
+    let answer = Json::short(&wire::messages_forgotten(forgotten));
+    Ok((Extension(ThereIs::App(app)), answer))
 }
 
 async fn upsert(State(service): State<Service>, body: JsonBody) -> Answer {
@@ -149,8 +307,19 @@ async fn upsert(State(service): State<Service>, body: JsonBody) -> Answer {
     batch::answered(&service, body, 0, queue, answer).await
 }
 
-async fn find_by_query(State(service): State<Service>, Query(query): Query) -> Answer {
-    let asked = wire::parse_find(&query, &service.settings().limits)?;
+async fn contacts(State(service): State<Service>, query: Query) -> Answer {
+    let limits = &service.settings().limits;
+    let (after, limit) = query.read(wire::parse_contacts_page, limits)?;
+    service
+        .read(move |now, room| {
+            let page = now.contacts(after, limit.unwrap_or(PAGE_ROWS))?;
+            Json::of(&wire::contacts(&page), room)
+        })
+        .await
+}
+
+async fn find_by_query(State(service): State<Service>, query: Query) -> Answer {
+    let asked = query.read(wire::parse_find, &service.settings().limits)?;
     found(&service, asked).await
 }
 
@@ -229,6 +398,10 @@ async fn metrics_text(State(service): State<Service>) -> Result<impl IntoRespons
         [(CONTENT_TYPE, metrics::CONTENT_TYPE)],
         metrics::text(&stats),
     ))
+}
+
+async fn openapi() -> impl IntoResponse {
+    ([(CONTENT_TYPE, OPENAPI_TYPE)], OPENAPI)
 }
 
 /// The app that the path names.

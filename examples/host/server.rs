@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::causes::WithCauses;
+use super::log::HOST;
 use super::routes::routes;
 use super::service::Service;
 use super::stream::Stream;
@@ -41,7 +42,7 @@ pub(crate) trait Stop {
 pub(crate) async fn serve(listener: TcpListener, service: Service, stop: &mut impl Stop) {
     let mending = service.keep_open();
     if let Err(error) = &mending {
-        service.settings().log.say(&WithCauses(error).to_string());
+        tracing::error!(target: HOST, "{}", WithCauses(error));
     }
     let (stopping, stopped) = watch::channel(());
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));

@@ -1,4 +1,6 @@
 //! The store as the endpoints use it: writes are awaited, reads go to threads that may wait.
+//!
+//! Every error of the store comes through here, so that none goes by unnoticed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +10,7 @@ use tokio::task::spawn_blocking;
 
 use super::answer::Refusal;
 use super::guard::Guard;
-use super::health;
-use super::log::Log;
+use super::health::{self, FilePath};
 use super::room::Room;
 
 /// How a host serves.
@@ -26,7 +27,6 @@ pub(crate) struct Settings {
     pub(crate) answer_time: Duration,
     /// Bytes of answers that are held at once, until their clients have taken them.
     pub(crate) answer_bytes: usize,
-    pub(crate) log: Log,
 }
 
 impl Settings {
@@ -39,7 +39,6 @@ impl Settings {
             body_bytes: 64 << 20,
             answer_time: Duration::from_secs(30),
             answer_bytes: 256 << 20,
-            log: Log::none(),
         }
     }
 }
@@ -51,6 +50,7 @@ pub(crate) struct Service(Arc<Inner>);
 struct Inner {
     store: ContactStore,
     settings: Settings,
+    file_path: FilePath,
     bodies: Room,
     answers: Room,
 }
@@ -59,6 +59,7 @@ impl Service {
     pub(crate) fn new(store: ContactStore, settings: Settings) -> Self {
         Service(Arc::new(Inner {
             store,
+            file_path: FilePath::default(),
             bodies: Room::new(settings.body_bytes),
             answers: Room::new(settings.answer_bytes),
             settings,
@@ -83,21 +84,25 @@ impl Service {
 
     /// Refuses when the store takes no writes.
     pub(crate) async fn check_health(&self) -> Result<(), Refusal> {
-        self.ask(|store| match store.stats()?.needs_reopen {
-            true => Err(Error::NeedsReopen.into()),
-            false => Ok(()),
+        self.ask(|store| match store.stats()? {
+            stats if stats.needs_reopen => Err(Error::NeedsReopen.into()),
+            stats if stats.file_moved => Err(Error::FileMoved.into()),
+            _ => Ok(()),
         })
         .await
+        .inspect(|()| self.0.file_path.note_well())
     }
 
     /// Reopens the store whenever that is needed, while what this gives is held.
     pub(crate) fn keep_open(&self) -> Result<KeepOpen, Error> {
-        health::keep_open(self.store(), self.settings().log.clone())
+        health::keep_open(self.store())
     }
 
     /// Awaits a write. Who goes away does not cancel it: it is queued already.
     pub(crate) async fn written<T>(&self, write: Pending<T>) -> Result<T, Refusal> {
-        Ok(write.await?.outcome)
+        let committed = write.await.map_err(Refusal::from);
+        let committed = committed.inspect_err(|refusal| self.note(refusal));
+        Ok(committed?.outcome)
     }
 
     /// Answers from the last durable state, on a thread that may wait: what is read may have to come
@@ -119,6 +124,13 @@ impl Service {
         let store = self.0.store.clone();
         let asked = spawn_blocking(move || ask(&store)).await;
         // It panicked: what it says is on standard error, and holds no value of a request (R52).
-        asked.unwrap_or(Err(Error::Panicked.into()))
+        let asked = asked.unwrap_or(Err(Error::Panicked.into()));
+        asked.inspect_err(|refusal| self.note(refusal))
+    }
+
+    fn note(&self, refusal: &Refusal) {
+        if let Refusal::Store(error) = refusal {
+            self.0.file_path.note(error);
+        }
     }
 }

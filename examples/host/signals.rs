@@ -1,4 +1,4 @@
-//! The signals that end the host: SIGTERM and Ctrl-C.
+//! The signals that end the host: SIGTERM, SIGHUP and Ctrl-C.
 
 use std::io;
 
@@ -14,6 +14,9 @@ pub(crate) struct Signals {
     terminate: Signal,
     #[cfg(unix)]
     interrupt: Signal,
+    /// The terminal is gone. By default that would end the process with the store open.
+    #[cfg(unix)]
+    hang_up: Signal,
 }
 
 impl Signals {
@@ -22,6 +25,7 @@ impl Signals {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
         })
     }
 
@@ -37,6 +41,7 @@ impl Stop for Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.hang_up.recv() => {}
         }
     }
 

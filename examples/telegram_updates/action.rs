@@ -37,10 +37,12 @@ pub enum Action {
         /// When. A report that comes late does not undo a later registration (R31).
         at: Timestamp,
     },
-    /// Take off a token that addresses nothing any more (R45).
-    RemoveToken {
+    /// Rename the token of a chat that migrated (R57).
+    RenameToken {
         /// The id of the group that was.
-        token: Token,
+        old: Token,
+        /// The id of the supergroup that it has become.
+        new: Token,
     },
     /// Nothing.
     Nothing(Reason),
@@ -90,7 +92,7 @@ pub enum Reason {
     Unblocked,
     /// A standing of the bot that no private chat has.
     OtherStanding,
-    /// A chat that cannot become a supergroup.
+    /// A chat that cannot become a supergroup, or what it became cannot be one.
     NotAGroup,
 }
 
@@ -138,8 +140,8 @@ pub fn action(update: &Update, links: &DeepLinks, now: u64) -> Action {
 /// The checks stand in a fixed order, and the first that fails names the reason: what the message
 /// claims, who sent it and where, how it came to be, and at last whether the claim is proved.
 fn message_action(message: &Message, links: &DeepLinks, now: u64) -> Result<Action, Reason> {
-    if message.migrate_to_chat_id.is_some() {
-        return migration_action(&message.chat);
+    if let Some(to) = message.migrate_to_chat_id {
+        return migration_action(&message.chat, to);
     }
     let claim = Claim::of(message)?;
     let token = own_chat(&message.chat, message.from.as_ref())?;
@@ -202,7 +204,7 @@ fn own_chat(chat: &Chat, from: Option<&User>) -> Result<Token, Reason> {
     if from.id != chat.id || chat.id <= 0 {
         return Err(Reason::NotTheSendersChat);
     }
-    token(chat).ok_or(Reason::NotTheSendersChat)
+    token(chat.id).ok_or(Reason::NotTheSendersChat)
 }
 
 /// That the sender wrote the message: another's `/start` or contact proves nothing when sent on, and
@@ -264,25 +266,27 @@ fn thrown_out(changed: &MemberChanged) -> Option<Action> {
         return None;
     }
     Some(Action::ReportBlocked {
-        token: token(&changed.chat)?,
+        token: token(changed.chat.id)?,
         reason: THROWN_OUT,
         at: time(changed.date),
     })
 }
 
 /// A group that became a supergroup has another id, and the old one reaches nobody. This program
-/// registers no groups, but others may have, in the same store. A group's id is negative, so this never
-/// takes a person's token.
-fn migration_action(chat: &Chat) -> Result<Action, Reason> {
-    if chat.kind != ChatKind::Group || chat.id >= 0 {
+/// registers no groups, but others may have, in the same store; of one that nobody registered there is
+/// nothing to rename. Both ids are negative, so this never takes a person's token, nor gives one.
+fn migration_action(chat: &Chat, to: i64) -> Result<Action, Reason> {
+    if chat.kind != ChatKind::Group || chat.id >= 0 || to >= 0 {
         return Err(Reason::NotAGroup);
     }
-    let token = token(chat).ok_or(Reason::NotAGroup)?;
-    Ok(Action::RemoveToken { token })
+    Ok(Action::RenameToken {
+        old: token(chat.id).ok_or(Reason::NotAGroup)?,
+        new: token(to).ok_or(Reason::NotAGroup)?,
+    })
 }
 
-fn token(chat: &Chat) -> Option<Token> {
-    Token::parse(chat.id.to_string()).ok()
+fn token(chat: i64) -> Option<Token> {
+    Token::parse(chat.to_string()).ok()
 }
 
 fn time(seconds: u64) -> Timestamp {

@@ -1,36 +1,59 @@
 //! The command line.
 //!
-//! This module opens no file and reads no clock.
+//! This module opens no file but that of the configuration, and reads no clock.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
+use std::path::PathBuf;
 
+use clap::Parser;
 use contact_store::{AppId, ExternalCustomerId};
 
-use super::store_flags::{self, StoreFlags};
+use super::command_line::{self, Asked, Wrong};
+use super::store_options::StoreOptions;
 
-/// What `--help` says.
-pub const USAGE: &str = "\
-Registers the persons who talk to a Telegram bot in a contact store, from the bot's updates.
-
-Usage: telegram_updates --store PATH --key-file PATH --app UUID [--now SECONDS] [OPTION]... FILE
-       telegram_updates --key-file PATH --app UUID [--now SECONDS]
-                        --make-link CUSTOMER_ID --expires-in SECONDS
-
-  --store PATH       the file of the store; it is created if there is none
-  --key-file PATH    the key of the deep links: 32 bytes or more, for its owner alone (0600)
-  --app UUID         the bot; it is connected if it is not. Links of one bot are no links of another
-  --now SECONDS      the time by which links expire, since 1970 UTC; the system's clock unless given
-  --make-link ID     prints the payload of a deep link for the customer with this id: what follows
-                     https://t.me/BOT?start=
-  --expires-in S     how long the link lives, in seconds
-  --help             this text
-  FILE               the updates, one JSON update or one answer of getUpdates a line; - is standard
-                     input
-
-For each update, one JSON line of what became of it goes to standard output. The exit status is 0
-when all updates were read, whatever became of them; 1 when reading, the key file or the store
-failed, or the link cannot be made; 2 when the arguments are wrong.
-";
+/// Registers the persons who talk to a Telegram bot in a contact store, from the bot's updates.
+///
+/// For each update, one JSON line with its outcome goes to standard output. With --make-link it prints the
+/// payload of a deep link instead: what follows https://t.me/BOT?start=
+///
+/// Every flag is also an environment variable, CONTACT_STORE_ and its name in capitals, and a key of the
+/// TOML file that --config names. A flag goes before the variable, and that before the file.
+///
+/// The exit status is 0 when all updates were read, whatever their outcomes; 1 when reading, the key file
+/// or the store failed, or the link cannot be made; 2 when the arguments are wrong.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "telegram_updates")]
+struct Given {
+    /// The key of the deep links: 32 bytes or more; 0600, or 0640 if root owns it
+    #[arg(long, value_name = "PATH")]
+    key_file: OsString,
+    // No default: two bots on one key would take each other's links (R10).
+    /// The bot; it is connected if it is not. Links of one bot are no links of another
+    #[arg(long, value_name = "UUID", value_parser = app)]
+    app: AppId,
+    /// The time by which links expire, since 1970 UTC; the system's clock unless given
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    now: Option<u64>,
+    /// Prints the payload of a deep link for the customer with this id
+    #[arg(long, value_name = "CUSTOMER_ID", value_parser = customer)]
+    #[arg(requires = "expires_in", conflicts_with_all = ["store", "log"])]
+    make_link: Option<ExternalCustomerId>,
+    /// How long the link lives
+    #[arg(long, value_name = "SECONDS", value_parser = lifetime)]
+    #[arg(requires = "make_link", conflicts_with_all = ["store", "log"])]
+    expires_in: Option<u64>,
+    /// A TOML file with any of these flags as keys, such as cache-bytes = 268435456
+    #[arg(long, value_name = "PATH")]
+    config: Option<OsString>,
+    /// The updates, one JSON update or one answer of getUpdates a line; - is standard input
+    #[arg(value_name = "FILE", required_unless_present = "make_link")]
+    log: Option<OsString>,
+    /// The file of the store
+    #[arg(long, value_name = "PATH", required_unless_present = "make_link")]
+    store: Option<PathBuf>,
+    #[command(flatten)]
+    options: StoreOptions,
+}
 
 /// What the command line says.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,10 +64,10 @@ pub struct Arguments {
     pub app: AppId,
     /// The time by which links expire, in seconds since 1970; `None` for the system's clock.
     pub now: Option<u64>,
-    /// The options of the store.
-    pub flags: StoreFlags,
     /// What to do.
     pub task: Task,
+    /// How the store is opened.
+    pub options: StoreOptions,
 }
 
 /// What to do.
@@ -53,7 +76,7 @@ pub enum Task {
     /// Apply updates.
     Updates {
         /// The file of the store.
-        store: OsString,
+        store: PathBuf,
         /// The updates, or `-`.
         log: OsString,
     },
@@ -67,90 +90,61 @@ pub enum Task {
 }
 
 impl Arguments {
-    /// Reads the arguments; `None` when they ask for help.
+    /// Reads the arguments, the environment and the file.
     ///
     /// # Errors
     ///
-    /// Says what is wrong, without the text of any argument.
-    pub fn parse(given: impl IntoIterator<Item = OsString>) -> Result<Option<Self>, &'static str> {
-        let mut given = given.into_iter();
-        let (mut store, mut key_file, mut app, mut now) = (None, None, None, None);
-        let (mut customer, mut expires_in, mut log) = (None, None, None);
-        let mut flags = store_flags::Reader::default();
-        while let Some(argument) = given.next() {
-            let (known, missing) = match argument.to_str() {
-                Some("--help" | "-h") => return Ok(None),
-                Some("--store") => (&mut store, "--store needs a path"),
-                Some("--key-file") => (&mut key_file, "--key-file needs a path"),
-                Some("--app") => (&mut app, "--app needs a UUID"),
-                Some("--now") => (&mut now, "--now needs a number of seconds"),
-                Some("--make-link") => (&mut customer, "--make-link needs a customer id"),
-                Some("--expires-in") => (&mut expires_in, "--expires-in needs a number of seconds"),
-                Some(option) if option.starts_with('-') && option != "-" => {
-                    if flags.take(option, &mut given)? {
-                        continue;
-                    }
-                    return Err("an option is not known");
-                }
-                _ => {
-                    if log.replace(argument).is_some() {
-                        return Err("more than one FILE is given");
-                    }
-                    continue;
-                }
-            };
-            if known.replace(given.next().ok_or(missing)?).is_some() {
-                return Err("an option is given twice");
+    /// Says what is wrong, without any value.
+    pub fn read(given: impl IntoIterator<Item = OsString>) -> Result<Asked<Self>, Wrong> {
+        Ok(match command_line::read::<Given>(given)? {
+            Asked::Help(text) => Asked::Help(text),
+            Asked::Run(given)
+                if given.make_link.is_some() && given.options != StoreOptions::default() =>
+            {
+                return Err(Wrong::new("--make-link takes no option of the store"));
             }
-        }
-        let task = match (customer, expires_in, store, log) {
-            (Some(customer), expires_in, None, None) => Task::MakeLink {
-                customer: read_customer(&customer)?,
-                expires_in: read_lifetime(expires_in)?,
-            },
-            (Some(_), ..) => return Err("--make-link takes neither --store nor FILE"),
-            (None, Some(_), ..) => return Err("--expires-in belongs to --make-link"),
-            (None, None, store, log) => Task::Updates {
-                store: store.ok_or("--store is required")?,
-                log: log.ok_or("FILE is required")?,
-            },
-        };
-        let flags = flags.finish();
-        if matches!(task, Task::MakeLink { .. }) && flags != StoreFlags::default() {
-            return Err("--make-link takes no option of the store");
-        }
-        let key_file = key_file.ok_or("--key-file is required")?;
-        // No default: two bots on one key would take each other's links (R10).
-        let app = read_app(&app.ok_or("--app is required")?)?;
-        let now = now.map(|now| read_seconds(&now).ok_or("--now is a number of seconds"));
-        Ok(Some(Arguments {
-            key_file,
-            app,
-            now: now.transpose()?,
-            flags,
-            task,
-        }))
+            Asked::Run(given) => Asked::Run(given.into()),
+        })
     }
 }
 
-fn read_app(text: &OsStr) -> Result<AppId, &'static str> {
-    let app = text.to_str().and_then(|text| AppId::parse(text).ok());
-    app.ok_or("--app is a UUID")
+impl From<Given> for Arguments {
+    fn from(given: Given) -> Self {
+        // What belongs together was given together, or the arguments were refused.
+        let task = match given.make_link {
+            Some(customer) => Task::MakeLink {
+                customer,
+                expires_in: given.expires_in.unwrap_or_default(),
+            },
+            None => Task::Updates {
+                store: given.store.unwrap_or_default(),
+                log: given.log.unwrap_or_default(),
+            },
+        };
+        Arguments {
+            key_file: given.key_file,
+            app: given.app,
+            now: given.now,
+            task,
+            options: given.options,
+        }
+    }
 }
 
-fn read_customer(text: &OsStr) -> Result<ExternalCustomerId, &'static str> {
-    let id = text
-        .to_str()
-        .and_then(|text| ExternalCustomerId::parse(text).ok());
-    id.ok_or("--make-link is a customer id, not blank and without control characters")
+fn app(text: &str) -> Result<AppId, &'static str> {
+    AppId::parse(text).map_err(|_| "must be a UUID")
 }
 
-fn read_lifetime(text: Option<OsString>) -> Result<u64, &'static str> {
-    let seconds = read_seconds(&text.ok_or("--make-link needs --expires-in")?);
-    let alive = seconds.filter(|seconds| *seconds > 0);
-    alive.ok_or("--expires-in is a number of seconds, at least 1")
+fn customer(text: &str) -> Result<ExternalCustomerId, &'static str> {
+    let id = ExternalCustomerId::parse(text);
+    id.map_err(|_| "must be a customer id, not blank and without control characters")
 }
 
-fn read_seconds(text: &OsStr) -> Option<u64> {
-    text.to_str()?.parse().ok()
+fn seconds(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "must be a number of seconds")
+}
+
+fn lifetime(text: &str) -> Result<u64, &'static str> {
+    let alive = text.parse().ok().filter(|seconds| *seconds > 0);
+    alive.ok_or("must be a number of seconds, at least 1")
 }

@@ -13,6 +13,7 @@ use crate::trace::{self, Span};
 use super::cards::Cards;
 use super::disk::{Attached, Disk};
 use super::draft::{Changes, Draft};
+use super::file_watch::FileWatch;
 use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
 use super::hash::IndexHasher;
 use super::open::{self, Claimed, OpenAs, Opened, Place};
@@ -72,6 +73,17 @@ impl Engine {
     pub(crate) fn disk(&self) -> Weak<dyn Disk> {
         let disk: Weak<_> = Arc::downgrade(&self.claimed.disk);
         disk
+    }
+
+    /// What watches the path of the file (R69). A store that is in no file has none.
+    pub(crate) fn watch(&self) -> Option<Arc<FileWatch>> {
+        self.claimed.watch.clone()
+    }
+
+    /// Whether the file is no longer at its path (R69).
+    pub(crate) fn is_moved(&self) -> bool {
+        let watch = self.claimed.watch.as_ref();
+        watch.is_some_and(|watch| watch.is_moved())
     }
 
     /// Whether only reopening helps: a read failed, redb panicked, or the file is not open.

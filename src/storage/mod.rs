@@ -10,6 +10,7 @@ mod create;
 mod disk;
 mod draft;
 mod engine;
+mod file_watch;
 mod format_1;
 mod gather;
 mod guard;
@@ -37,6 +38,7 @@ pub use self::disk::Disk;
 pub(crate) use self::disk::MemoryDisk;
 pub(crate) use self::draft::Draft;
 pub(crate) use self::engine::Engine;
+pub(crate) use self::file_watch::FileWatch;
 pub(crate) use self::guard::{Detached, Failure};
 pub(crate) use self::lookup::{
     FoundCard, apps, cards_after, cards_of_app_after, find_card, find_subscriber, messages_after,

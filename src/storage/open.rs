@@ -19,6 +19,7 @@ use crate::time::Timestamp;
 
 use super::create::{self, Unpublished};
 use super::disk::{Attached, Backend, Disk, FileDisk, FileLock};
+use super::file_watch::FileWatch;
 use super::gather::Gather;
 use super::guard::{CHANGED, ENDS_EARLY, Failure, drop_guarded, guarded};
 use super::hash::IndexHasher;
@@ -75,6 +76,8 @@ pub(super) struct Claimed {
     pub(super) lock: Option<Arc<FileLock>>,
     /// See [`create::wider_mode`].
     pub(super) wider_mode: Option<u32>,
+    /// Watches the path of the file (R69).
+    pub(super) watch: Option<Arc<FileWatch>>,
 }
 
 impl Claimed {
@@ -102,6 +105,7 @@ pub(super) fn claim(place: &Place, open_as: &OpenAs) -> Result<Claimed, OpenErro
                 disk: Arc::new(Witness::new(Arc::clone(disk))),
                 lock: None,
                 wider_mode: None,
+                watch: None,
             };
             if open_as.may_create && disk.len()? == 0 {
                 initialize(&claimed, open_as)?;
@@ -127,7 +131,7 @@ pub(super) fn claim(place: &Place, open_as: &OpenAs) -> Result<Claimed, OpenErro
             } else if open_as.must_create {
                 return Err(OpenError::AlreadyExists);
             }
-            claim_file(&create::open_existing(path)?)
+            claim_file(path, &create::open_existing(path)?)
         }
     }
 }
@@ -138,7 +142,7 @@ fn create_claimed(path: &Path) -> Result<(Unpublished, Claimed), OpenError> {
     const ATTEMPTS: usize = 1_000;
     for _ in 0..ATTEMPTS {
         let unpublished = Unpublished::create(path)?;
-        match claim_file(&unpublished.file) {
+        match claim_file(path, &unpublished.file) {
             Ok(claimed) if unpublished.is_there()? => return Ok((unpublished, claimed)),
             // Another creator took it for a left-over, as it was not locked yet.
             Ok(_) | Err(OpenError::AlreadyOpen) => {}
@@ -148,8 +152,9 @@ fn create_claimed(path: &Path) -> Result<(Unpublished, Claimed), OpenError> {
     Err(OpenError::AlreadyOpen)
 }
 
-/// Locks a file. Nothing of it is read before: it may be what another process is just writing.
-fn claim_file(file: &File) -> Result<Claimed, OpenError> {
+/// Locks a file that is at `path`, or will be. Nothing of it is read before: it may be what another
+/// process is just writing.
+fn claim_file(path: &Path, file: &File) -> Result<Claimed, OpenError> {
     let wider_mode = create::wider_mode(file)?;
     let lock = Arc::new(FileLock::new(file)?);
     if !lock.try_take_all()? {
@@ -160,6 +165,7 @@ fn claim_file(file: &File) -> Result<Claimed, OpenError> {
         disk: Arc::new(Witness::new(Arc::new(FileDisk::new(file.try_clone()?)?))),
         lock,
         wider_mode,
+        watch: FileWatch::new(path, file),
     })
 }
 

@@ -1,5 +1,5 @@
-//! The requests and questions of an HTTP API that are no batches: connecting an app, finding a
-//! contact, asking for a page.
+//! The requests and questions of an HTTP API that are no batches: connecting an app, removing or renaming
+//! a token, forgetting messages, finding a contact, asking for a page.
 //!
 //! It does not know HTTP. A host that gets a question in the query of a URL hands it in as an object
 //! of texts, so that both ways of asking are one form with one set of errors.
@@ -16,12 +16,13 @@ use crate::rename_token::RenameToken;
 use crate::report::MessageId;
 use crate::rules::MatchPolicy;
 use crate::subscriber::SubscriberId;
+use crate::time::Timestamp;
 
 use super::fault::Refused;
 use super::json::{IntegerOrText, Value, at};
 use super::request::{
     app_id, body_members, canonical, contact_id, remove_token, rename_token, required,
-    subscriber_id, uuid,
+    subscriber_id, timestamp, uuid,
 };
 
 /// Reads a request to connect an app, `{"name", "appUuid", "key"}`; only `name` is required. Gives
@@ -65,6 +66,12 @@ pub fn parse_contact_id(text: &str) -> Result<ContactId, Error> {
 
 /// Reads the body of a request to take a token off one card, or off all, `{"token", "contactId"}`;
 /// `contactId` is optional (R45).
+///
+/// ```
+/// # use contact_store::{AppId, Limits, wire};
+/// let body = br#"{"token": 100200300, "contactId": 7}"#;
+/// assert!(wire::parse_remove_token(AppId::from_u128(1), body, &Limits::default()).is_ok());
+/// ```
 ///
 /// # Errors
 ///
@@ -113,6 +120,43 @@ fn policy_named(value: Value<'_>) -> Result<MatchPolicy, JsonFault> {
     MatchPolicy::parse(&value.text()?).map_err(|_| JsonFault::NotOneOf {
         expected: "cascade or topPriority",
     })
+}
+
+/// Reads a request to forget old message tallies, `{"before"}`: the time before which they are old.
+///
+/// ```
+/// # use contact_store::{Limits, wire};
+/// let before = wire::parse_forget_messages(br#"{"before": 1700000000000}"#, &Limits::default());
+/// assert_eq!(before?.as_millis(), 1_700_000_000_000);
+/// # Ok::<(), contact_store::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Error::LimitExceeded`] when the body has more bytes than a request may; [`Error::Json`] when it
+/// is not of that form.
+pub fn parse_forget_messages(body: &[u8], limits: &Limits) -> Result<Timestamp, Error> {
+    let [before] = body_members(body, &["before"], limits)?;
+    let before = timestamp(required(before, "", "before")?);
+    Ok(before.map_err(at("before"))?)
+}
+
+/// Reads a question that has no members: whatever is given with it is an error.
+///
+/// ```
+/// # use contact_store::{Limits, wire};
+/// let refused = wire::parse_no_members(br#"{"limit": "5"}"#, &Limits::default());
+/// let error = refused.err().map(|error| error.to_string());
+/// assert_eq!(error.as_deref(), Some("member \"limit\" is not known"));
+/// ```
+///
+/// # Errors
+///
+/// [`Error::LimitExceeded`] when the body has more bytes than a request may; [`Error::Json`] when it
+/// is anything but `{}`.
+pub fn parse_no_members(body: &[u8], limits: &Limits) -> Result<(), Error> {
+    let [] = body_members(body, &[], limits)?;
+    Ok(())
 }
 
 /// Reads which page of subscribers is asked for, `{"after", "limit"}`: behind which one it begins,

@@ -24,6 +24,7 @@ pub fn code(error: &Error) -> &'static str {
         Error::Panicked => "panicked",
         Error::Indeterminate { .. } => "indeterminate",
         Error::NeedsReopen => "needsReopen",
+        Error::FileMoved => "fileMoved",
         Error::Closed => "closed",
         Error::AnswerTaken => "answerTaken",
         Error::SnapshotExpired => "snapshotExpired",

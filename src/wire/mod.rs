@@ -75,9 +75,10 @@
 //! | `busy` | request | too many requests wait |
 //! | `panicked` | request | a defect of this crate; nothing was written (R48) |
 //! | `indeterminate` | request | the commit failed (R49); in when `sequence` is reached |
+//! | `fileMoved` | request | the file is no longer at its path (R69) |
 //! | `needsReopen`, `closed`, `snapshotExpired`, `answerTaken`, `closeIncomplete` | request | the store's state |
 //! | `io`, `corrupt`, `storageStopped`, `storagePanicked` | request | reading failed |
-//! | `notFound`, `alreadyExists`, `alreadyOpen`, `symbolicLink`, `notAFile`, `emptyFile`, `halfCreated`, `foreignFile`, `newerFormat`, `otherCanonicalForms`, `damaged`, `limitTooHigh`, `limitZero`, `noThread`, `noRandomBytes` | opening | the store cannot be opened (R50, R51) |
+//! | `notFound`, `alreadyExists`, `alreadyOpen`, `symbolicLink`, `notAFile`, `emptyFile`, `halfCreated`, `foreignFile`, `oldFormat`, `newerFormat`, `otherCanonicalForms`, `damaged`, `limitTooHigh`, `limitZero`, `noThread`, `noRandomBytes` | opening | the store cannot be opened (R50, R51) |
 
 mod answer;
 mod card;
@@ -99,7 +100,8 @@ pub use card::parse_card;
 pub use contacts::parse_upsert;
 pub use endpoint::{
     host_error, parse_app_id, parse_connect_app, parse_contact_id, parse_contacts_page, parse_find,
-    parse_messages_page, parse_remove_token, parse_rename_token, parse_subscribers_page,
+    parse_forget_messages, parse_messages_page, parse_no_members, parse_remove_token,
+    parse_rename_token, parse_subscribers_page,
 };
 pub use fault::{code, entry_code, entry_error, error, error_at_line};
 pub use line::Line;

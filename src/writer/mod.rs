@@ -84,6 +84,7 @@ impl Writer {
             current: snapshot,
             carried: Vec::new(),
             failed: false,
+            moved: false,
             found: None,
             sweep_stopped: false,
             fill_stopped: false,
@@ -218,6 +219,8 @@ struct Writing {
     carried: Vec<Box<dyn Job>>,
     /// A commit failed, and the file was not reopened since.
     failed: bool,
+    /// The file is no longer at its path (R69).
+    moved: bool,
     /// What reopening found last, if the file was ever reopened.
     found: Option<SequenceNumber>,
     /// Sweeping failed: not tried again before the file is reopened.
@@ -278,7 +281,10 @@ impl Writing {
     }
 
     fn has_to_sweep(&self) -> bool {
-        !self.failed && !self.sweep_stopped && self.current.directory().leaving().is_some()
+        !self.failed
+            && !self.moved
+            && !self.sweep_stopped
+            && self.current.directory().leaving().is_some()
     }
 
     /// Decides jobs together, commits what they change, and answers them.
@@ -289,6 +295,12 @@ impl Writing {
         let jobs = std::mem::take(&mut self.carried).into_iter().chain(jobs);
         if self.failed {
             let answers = jobs.map(|job| (job, Err(Error::NeedsReopen))).collect();
+            self.answer(answers, |_| {});
+            return;
+        }
+        self.moved = self.engine.is_moved();
+        if self.moved {
+            let answers = jobs.map(|job| (job, Err(Error::FileMoved))).collect();
             self.answer(answers, |_| {});
             return;
         }

@@ -16,6 +16,7 @@ mod host;
 mod large;
 mod log;
 mod metrics;
+mod openapi;
 mod readme;
 mod refusals;
 

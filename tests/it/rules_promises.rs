@@ -1,9 +1,11 @@
-//! What the store promises beyond single rules: R46 to R49, R53, R54, and the limits.
+//! What the store promises beyond single rules: R46 to R49, R53, R54, R69, and the
+//! limits.
 //!
 //! Failing and damaged disks are tested elsewhere.
 
 mod files;
 mod limits;
+mod moved;
 mod times;
 
 use std::future::Future as _;

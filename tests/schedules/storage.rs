@@ -293,6 +293,11 @@ impl Engine {
         self.broken.load(Ordering::SeqCst)
     }
 
+    /// It is in no file.
+    pub(crate) fn is_moved(&self) -> bool {
+        false
+    }
+
     pub(crate) fn has_to_fill_indexes(&self) -> bool {
         self.to_fill > 0
     }

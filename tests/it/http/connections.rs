@@ -268,7 +268,7 @@ fn under_way(host: &Host) -> TcpStream {
 
 #[test]
 fn at_the_end_requests_under_way_are_answered_and_silent_connections_are_not_waited_for() {
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let host = Host::start();
         host.client().connect_app();
         let new = host.connect();

@@ -74,6 +74,14 @@ fn without_a_key_a_name_of_this_machine_is_required() {
             refused(400, "noHost"),
             "{headers:?}"
         );
+        // K13f: a probe need not name a host. One that does so names one of this machine.
+        for path in ["/healthz", "/metrics"] {
+            let expected = match headers {
+                "" => (200, None),
+                _ => refused(400, "noHost"),
+            };
+            assert_eq!(asked(&host, path, headers), expected, "{headers:?}");
+        }
     }
     // What a request for a whole URL names counts, whatever `Host` says.
     let local = "Host: localhost\r\n";
@@ -86,6 +94,29 @@ fn without_a_key_a_name_of_this_machine_is_required() {
         asked(&host, "http://localhost/v1/apps", foreign),
         (200, None)
     );
+    host.stop();
+}
+
+// K13f.
+#[test]
+fn probes_are_answered_without_a_host_in_http_1_0_and_for_head() {
+    let host = Host::start();
+    for path in ["/healthz", "/metrics"] {
+        for request in [
+            format!("GET {path} HTTP/1.0\r\n\r\n"),
+            format!("HEAD {path} HTTP/1.0\r\n\r\n"),
+            format!("HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+            format!("GET {path}?_=1441835249458 HTTP/1.0\r\n\r\n"),
+            format!("GET {path}/ HTTP/1.0\r\n\r\n"),
+        ] {
+            let answer = exchange(host.connect(), &request);
+            assert_eq!(status_and_code(&answer), (200, None), "{request}");
+            let body = answer.split_once("\r\n\r\n").unwrap().1;
+            assert_eq!(body.is_empty(), request.starts_with("HEAD"), "{request}");
+        }
+    }
+    let answer = exchange(host.connect(), "GET /v1/apps HTTP/1.0\r\n\r\n");
+    assert_eq!(status_and_code(&answer), refused(400, "noHost"));
     host.stop();
 }
 

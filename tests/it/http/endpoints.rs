@@ -130,6 +130,213 @@ fn statuses_are_recorded_and_forbidden_takes_the_token_off() {
     host.stop();
 }
 
+// K8, R45.
+#[test]
+fn a_token_is_removed_from_one_contact_or_from_all() {
+    let (host, client) = with_people();
+    client.add("t1", "bob@example.com").unwrap();
+    let remove = |body: &str| client.post(&format!("/v1/apps/{APP}/tokens/remove"), body);
+    remove(r#"{"token": "t1", "contactId": "7"}"#).is(200, r#"{"removedFrom": [7]}"#);
+    remove(r#"{"token": "t1", "contactId": 7}"#).is(200, r#"{"removedFrom": []}"#);
+    client.add("t1", "bob@example.com").unwrap();
+    remove(r#"{"token": "t1", "contactId": null}"#).is(200, r#"{"removedFrom": [1, 7]}"#);
+    // A chat id is a number as well.
+    remove(r#"{"token": 500001}"#).is(200, r#"{"removedFrom": [7]}"#);
+    remove(r#"{"token": "nobody"}"#).is(200, r#"{"removedFrom": []}"#);
+    client
+        .get(&format!("/v1/apps/{APP}/subscribers"))
+        .is(200, r#"{"subscribers": []}"#);
+    let rows = [
+        ("{}", "missingMember", "member \"token\" is required"),
+        (
+            r#"{"token": "t", "email": "ann@example.com"}"#,
+            "unknownMember",
+            "member \"email\" is not known",
+        ),
+    ];
+    for (body, code, message) in rows {
+        remove(body).is_error(400, code, message);
+    }
+    let placed = [
+        (
+            r#"{"token": ""}"#,
+            "blank",
+            "token is empty or only white space",
+            ("field", "token"),
+        ),
+        (
+            r#"{"token": "t", "contactId": 0}"#,
+            "contactIdOutOfRange",
+            "contactId must be an integer from 1 to 9223372036854775807",
+            ("field", "contactId"),
+        ),
+        (
+            r#"{"token": ["t"]}"#,
+            "wrongType",
+            "token: expected string or integer from -2^63 to 2^64-1, found array",
+            ("path", "token"),
+        ),
+    ];
+    for (body, code, message, (member, place)) in placed {
+        let error = serde_json::json!(
+            {"error": {"code": code, "message": message, (member): place}}
+        );
+        remove(body).is(400, &error.to_string());
+    }
+    host.stop();
+}
+
+// K8, R57.
+#[test]
+fn r57_a_token_is_renamed_and_joined_with_one_that_there_is() {
+    let (host, client) = with_people();
+    let rename = |body: &str| client.post(&format!("/v1/apps/{APP}/tokens/rename"), body);
+    // A chat id is a number as well.
+    rename(r#"{"token": "t1", "newToken": -1001}"#).is(
+        200,
+        r#"{"outcome": "renamed", "subscriberId": "1099511627777", "contactIds": [1]}"#,
+    );
+    let again = r#"{"token": "t1", "newToken": -1001}"#;
+    rename(again).is(200, r#"{"outcome": "unknownSubscriber"}"#);
+    rename(r#"{"token": "-1001", "newToken": 500001}"#).is(
+        200,
+        r#"{"outcome": "joined", "subscriberId": "1099511627777",
+            "joinedSubscriberId": "1099511627778", "contactIds": [1, 7]}"#,
+    );
+    let card = client.get("/v1/contacts/1").json();
+    assert_eq!(card["tokens"][0]["token"], "500001");
+    let rows = [
+        ("{}", "missingMember", "member \"token\" is required"),
+        (
+            r#"{"token": "t"}"#,
+            "missingMember",
+            "member \"newToken\" is required",
+        ),
+        (
+            r#"{"token": "t", "newToken": "u", "contactId": 1}"#,
+            "unknownMember",
+            "member \"contactId\" is not known",
+        ),
+    ];
+    for (body, code, message) in rows {
+        rename(body).is_error(400, code, message);
+    }
+    host.stop();
+}
+
+// R56.
+#[test]
+fn r56_all_contacts_and_those_of_an_app_are_listed_in_pages() {
+    let (host, client) = with_people();
+    let item = r#"{"dedupeOn": "email", "contacts": [{"email": "carl@example.com"}]}"#;
+    client.post("/v1/contacts", item);
+    let ids = |page: serde_json::Value| {
+        let cards = page["contacts"].as_array().unwrap().clone();
+        let ids = cards.iter().map(|card| card["contactId"].as_u64().unwrap());
+        (ids.collect::<Vec<_>>(), page["next"].as_u64())
+    };
+    let all = |query: &str| ids(client.get(&format!("/v1/contacts/list{query}")).json());
+    assert_eq!(all(""), (vec![1, 2, 7], None));
+    assert_eq!(all("?limit=2"), (vec![1, 2], None));
+    assert_eq!(all("?after=2&limit=2"), (vec![7], None));
+    assert_eq!(all("?after=7"), (vec![], None));
+    let of_app = |query: &str| {
+        ids(client
+            .get(&format!("/v1/apps/{APP}/contacts{query}"))
+            .json())
+    };
+    assert_eq!(of_app(""), (vec![1, 7], None));
+    assert_eq!(of_app("?limit=1"), (vec![1], Some(1)));
+    assert_eq!(of_app("?after=1"), (vec![7], None));
+    let first = client.get("/v1/contacts/list?limit=1").json();
+    assert_eq!(first["contacts"][0], client.get("/v1/contacts/1").json());
+    assert_eq!(
+        client.get("/v1/contacts/list?limit=0").code(),
+        "limitExceeded"
+    );
+    assert_eq!(
+        client.get("/v1/contacts/list?after=0").code(),
+        "contactIdOutOfRange"
+    );
+    assert_eq!(
+        client.get("/v1/contacts/list?email=ann@example.com").code(),
+        "unknownMember"
+    );
+    host.stop();
+}
+
+// K8, R11.
+#[test]
+fn an_app_is_disconnected_and_then_unknown() {
+    let (host, client) = with_people();
+    let app = format!("DELETE /v1/apps/{APP}");
+    client.ask(&app, "").is(200, r#"{"disconnected": true}"#);
+    let message = format!("app {APP} is not connected");
+    client.ask(&app, "").is_error(404, "unknownApp", &message);
+    client.get("/v1/apps").is(200, r#"{"apps": []}"#);
+    assert_eq!(client.add("t", "ann@example.com").unwrap().status, 404);
+    assert_eq!(
+        client.get("/v1/contacts/1").json()["tokens"],
+        serde_json::json!([])
+    );
+    let log = host.stop().log;
+    assert!(
+        log.contains(&format!("method=DELETE path=/v1/apps/{APP} status=200")),
+        "{log}"
+    );
+}
+
+// K8, R30.
+#[test]
+fn old_message_tallies_are_forgotten() {
+    let (host, client) = with_people();
+    let body = r#"{"statuses": [
+        {"token": "t1", "status": "SENT", "messageId": "m1", "at": 1700000000000},
+        {"token": "t1", "status": "SENT", "messageId": "m2", "at": 1700000000001}
+    ]}"#;
+    client.post(&format!("/v1/apps/{APP}/statuses"), body);
+    let forget = |body: &str| client.post(&format!("/v1/apps/{APP}/messages/forget"), body);
+    forget(r#"{"before": 1700000000001}"#).is(200, r#"{"forgotten": 1}"#);
+    forget(r#"{"before": 1700000000001}"#).is(200, r#"{"forgotten": 0}"#);
+    let left = client.get(&format!("/v1/apps/{APP}/messages")).json();
+    assert_eq!(left["messages"][0]["messageId"], "m2");
+    assert_eq!(left["messages"].as_array().unwrap().len(), 1);
+    forget("{}").is_error(400, "missingMember", "member \"before\" is required");
+    assert_eq!(forget(r#"{"before": "now"}"#).code(), "wrongType");
+    host.stop();
+}
+
+// R69.
+#[test]
+fn r69_a_store_whose_file_was_moved_is_not_healthy_and_takes_no_writes() {
+    let (host, client) = with_people();
+    let elsewhere = host.path.with_file_name("elsewhere.redb");
+    std::fs::rename(&host.path, &elsewhere).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1_050));
+    let message =
+        "the file was moved, replaced or removed: no writes are taken until it is back at its path";
+    client.get("/healthz").is_error(503, "fileMoved", message);
+    let added = client.add("t9", "ann@example.com").unwrap();
+    added.is_error(503, "fileMoved", message);
+    assert_eq!(client.get("/v1/contacts/1").status, 200);
+    let metrics = client.get("/metrics").body;
+    assert!(
+        metrics.contains("\ncontact_store_file_moved 1\n"),
+        "{metrics}"
+    );
+    std::fs::rename(&elsewhere, &host.path).unwrap();
+    client.get("/healthz").is(200, r#"{"status": "ok"}"#);
+    assert_eq!(client.add("t9", "ann@example.com").unwrap().status, 200);
+    let log = host.stop().log;
+    assert_eq!(
+        log.matches(&format!("ERROR host: {message}")).count(),
+        1,
+        "{log}"
+    );
+    let back = " INFO host: the file of the store is back at its path\n";
+    assert_eq!(log.matches(back).count(), 1, "{log}");
+}
+
 // R38: the last id of a page is where the next begins.
 #[test]
 fn pages_go_on_behind_their_last_row_and_have_100_unless_asked() {

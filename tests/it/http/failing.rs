@@ -185,7 +185,7 @@ fn a_host_at_its_limit_for_files_says_so_and_goes_on_when_it_is_raised() {
     let batch = |batch: usize| {
         let entry = |n| {
             format!(
-                r#"{{"token": "{batch}-{n}", "email": "{}"}}"#,
+                r#"{{"token": "t{batch}-{n}", "email": "{}"}}"#,
                 email(batch, n)
             )
         };

@@ -77,6 +77,11 @@ impl Host {
         Self::run(command(&with_defaults(path, arguments)), path)
     }
 
+    /// On the store at a path, as a command that was made for it says.
+    pub fn of(command: Command, path: &Path) -> Self {
+        Self::run(command, path)
+    }
+
     /// On the store at a path, with its standard error elsewhere.
     pub fn saying_to(elsewhere: impl Into<Stdio>, path: &Path) -> Self {
         Self::run_saying_to(elsewhere, command(&with_defaults(path, &[])), path)
@@ -181,7 +186,7 @@ impl Host {
 }
 
 fn with_defaults<'a>(path: &'a Path, arguments: &[&'a str]) -> Vec<&'a str> {
-    let mut all = vec!["--store", path.to_str().unwrap()];
+    let mut all = vec!["--store", path.to_str().unwrap(), "--create"];
     if !arguments.contains(&"--listen") {
         all.extend(["--listen", "127.0.0.1:0"]);
     }

@@ -9,9 +9,29 @@ use std::time::Duration;
 
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::Signal;
+use serde_json::{Value, json};
 
 use super::client::{APP, exchange};
 use super::host::{Host, command};
+
+/// A line of the log without its time, which is one in UTC.
+#[track_caller]
+pub fn without_time(line: &str) -> &str {
+    let (time, rest) = line.split_once(' ').unwrap();
+    assert_eq!((&time[10..11], time.len()), ("T", 27), "{line}");
+    assert!(time.ends_with('Z'), "{line}");
+    rest.trim_start()
+}
+
+/// What a line says of a request: its method, path and status.
+#[track_caller]
+fn said_of(line: &str) -> String {
+    let said = without_time(line).strip_prefix("INFO host::request: ");
+    let (said, micros) = said.unwrap().rsplit_once(" micros=").unwrap();
+    assert!(micros.parse::<u64>().unwrap() < 60_000_000, "{line}");
+    let said = said.strip_prefix("method=").unwrap();
+    said.replace(" path=", " ").replace(" status=", " ")
+}
 
 #[test]
 fn a_line_says_method_route_ids_and_status_and_nothing_else_of_the_request() {
@@ -46,14 +66,7 @@ fn a_line_says_method_route_ids_and_status_and_nothing_else_of_the_request() {
         exchange(host.connect(), request);
     }
     let log = host.stop().log;
-    let lines: Vec<_> = log
-        .lines()
-        .map(|line| {
-            let (line, millis) = line.strip_suffix(" ms").unwrap().rsplit_once(' ').unwrap();
-            assert!(millis.parse::<f64>().unwrap() < 60_000.0, "{millis}");
-            line
-        })
-        .collect();
+    let lines: Vec<_> = log.lines().map(said_of).collect();
     assert_eq!(
         lines,
         [
@@ -70,7 +83,7 @@ fn a_line_says_method_route_ids_and_status_and_nothing_else_of_the_request() {
             "POST /v1/apps/{app_uuid}/tokens 415",
             &format!("GET /v1/apps/{APP}/messages 200"),
             &format!("GET /v1/apps/{APP}/subscribers 200"),
-            "GET (unknown path) 404",
+            "GET (unknown) 404",
             "PUT /v1/apps 405",
             "GET /healthz 200",
             "(unknown method) /v1/apps 405",
@@ -78,6 +91,83 @@ fn a_line_says_method_route_ids_and_status_and_nothing_else_of_the_request() {
             "GET /v1/apps/{app_uuid}/messages 421",
         ]
     );
+}
+
+#[test]
+fn as_json_each_line_is_an_object_with_time_and_level() {
+    let host = Host::start_with(&["--log", "json"]);
+    let client = host.client();
+    client.connect_app();
+    client.get("/v1/contacts?email=ann@example.com");
+    let log = host.stop().log;
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| {
+            let mut line: Value = serde_json::from_str(line).unwrap();
+            let members = line.as_object_mut().unwrap();
+            let time = members.remove("timestamp").unwrap();
+            assert!(time.as_str().unwrap().ends_with('Z'), "{time}");
+            assert!(members.remove("micros").unwrap().is_u64());
+            line
+        })
+        .collect();
+    let line = |method: &str, path: &str, status: u16| {
+        json!({"level": "INFO", "target": "host::request", "method": method, "path": path,
+            "status": status})
+    };
+    assert_eq!(
+        lines,
+        [
+            line("POST", "/v1/apps", 200),
+            line("GET", "/v1/contacts", 404)
+        ]
+    );
+}
+
+// R52: also what the crates beneath it may have to say.
+#[test]
+fn r52_the_most_talkative_filter_says_nothing_personal() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("contacts.redb");
+    let arguments = [
+        "--store",
+        path.to_str().unwrap(),
+        "--create",
+        "--listen",
+        "127.0.0.1:0",
+    ];
+    let mut command = command(&arguments);
+    command.env("RUST_LOG", "trace");
+    let host = Host::of(command, &path);
+    let client = host.client();
+    client.connect_app();
+    client.add("shop-token", "ann@example.com").unwrap();
+    client.get("/v1/contacts?email=ann@example.com");
+    // What must not be in it is looked for when it ends.
+    let log = host.stop().log;
+    assert!(log.lines().count() >= 3, "{log}");
+}
+
+#[test]
+fn the_filter_is_that_of_the_environment_or_of_its_flag() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("contacts.redb");
+    let mut arguments = vec![
+        "--store",
+        path.to_str().unwrap(),
+        "--create",
+        "--listen",
+        "127.0.0.1:0",
+    ];
+    for (flag, lines) in [(None, 0), (Some("host::request=info"), 1)] {
+        arguments.extend(flag.map(|_| "--log-filter"));
+        arguments.extend(flag);
+        let mut command = command(&arguments);
+        command.env("RUST_LOG", "warn");
+        let host = Host::of(command, &path);
+        host.client().get("/v1/apps");
+        assert_eq!(host.stop().log.lines().count(), lines);
+    }
 }
 
 #[test]
@@ -105,7 +195,7 @@ fn fill(mut pipe: &PipeWriter) {
 
 #[test]
 fn a_signal_ends_the_host_also_when_nobody_reads_its_full_standard_error() {
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("contacts.redb");
         let (unread, full) = pipe().unwrap();

@@ -92,9 +92,40 @@ fn the_curl_lines_of_the_readme_are_answered_in_their_order() {
 #[test]
 fn the_curl_lines_of_the_readme_show_every_row_of_its_table() {
     let shown: BTreeSet<String> = curls().iter().map(Curl::row).collect();
-    let rows = README.lines().filter_map(|line| line.strip_prefix("| `"));
-    let rows = rows.filter_map(|row| Some(row.split_once('`')?.0.to_owned()));
-    let rows: BTreeSet<String> = rows.filter(|row| row.contains(" /")).collect();
+    let rows = rows(README);
     assert!(rows.len() > 10);
     assert_eq!(shown, rows);
+}
+
+/// The rows of the tables of endpoints in a document.
+fn rows(document: &str) -> BTreeSet<String> {
+    let rows = document.lines().filter_map(|line| line.strip_prefix("| `"));
+    let rows = rows.filter_map(|row| Some(row.split_once('`')?.0.to_owned()));
+    rows.filter(|row| row.contains(" /")).collect()
+}
+
+#[test]
+fn both_tables_have_a_row_for_each_operation_of_the_description() {
+    let described = super::openapi::operations_described();
+    assert_eq!(rows(README), described);
+    assert_eq!(rows(include_str!("../../../examples/README.md")), described);
+}
+
+/// The file of the guide, as it is read.
+#[test]
+fn the_configuration_file_of_the_guide_is_one_that_is_taken() {
+    let guide = include_str!("../../../examples/README.md");
+    let text = guide.split("```toml\n").nth(1).unwrap();
+    let text = text.split("```").next().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("host.toml");
+    std::fs::write(&path, text).unwrap();
+    let given = ["--config".into(), path.into_os_string()];
+    match super::example::options::Arguments::read(given) {
+        Ok(super::example::command_line::Asked::Run(arguments)) => {
+            assert_eq!(arguments.listen, "0.0.0.0:8080".parse().unwrap());
+            assert_eq!(arguments.options.options().cache_bytes, 256 << 20);
+        }
+        other => panic!("{other:?}"),
+    }
 }

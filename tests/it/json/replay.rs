@@ -6,15 +6,18 @@ mod example;
 
 use std::ffi::OsString;
 use std::io::{self, Cursor, Read, Write};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
 use contact_store::{
-    Check, ContactStore, Disk, Email, Error, FailedWithoutReason, GonePhrases, InvalidIdentifier,
-    Limits, MatchPolicy, Options, Ownership, Phone, Placeholders, StorageError, UnknownContactId,
+    ContactStore, Disk, Email, Error, GonePhrases, Limits, MatchPolicy, Options, Ownership, Phone,
+    Placeholders, StorageError,
 };
+use example::command_line::Asked;
 use example::lines::read_line;
-use example::store_flags::StoreFlags;
+use example::open_store::open_store;
+use example::store_options::StoreOptions;
 use example::{Arguments, Stop, Summary, replay};
 
 use crate::support::{options, store};
@@ -371,49 +374,15 @@ fn r49_an_indeterminate_commit_is_answered_and_ends_the_replay() {
     }
 }
 
-/// The options that a store is opened with after these arguments.
-fn opened_with(flags: &str) -> Result<Options, &'static str> {
+/// The options that a store is opened with after these arguments, or what is wrong with them.
+fn opened_with(flags: &str) -> Result<Options, String> {
     let arguments = ["--store", "s", "f"].into_iter().map(OsString::from);
     let flags = flags.split('|').filter(|flag| !flag.is_empty());
-    let arguments = Arguments::parse(arguments.chain(flags.map(OsString::from)))?;
-    Ok(arguments.expect("no help is asked for").flags.options())
-}
-
-#[test]
-fn every_option_of_a_store_is_a_flag() {
-    let options = opened_with(
-        "--policy|top-priority|--ownership|exclusive|--invalid-identifier|ignore|\
-         --unknown-contact-id|reject|--failed-without-reason|keep|--check|if-unclean|\
-         --cache-bytes|1048576|--tokens-per-contact|1|--contacts-per-token|2|\
-         --entries-per-request|3|--request-text-bytes|4|--custom-fields-per-contact|5|\
-         --card-text-bytes|6|--waiting-requests|7|--waiting-text-bytes|8",
-    )
-    .unwrap();
-    assert_eq!(options.policy, MatchPolicy::TopPriority);
-    assert_eq!(options.ownership, Ownership::Exclusive);
-    assert_eq!(options.invalid_identifier, InvalidIdentifier::Ignore);
-    assert_eq!(options.unknown_contact_id, UnknownContactId::Reject);
-    assert_eq!(options.failed_without_reason, FailedWithoutReason::Keep);
-    assert_eq!(options.check, Check::IfUnclean);
-    assert_eq!(options.cache_bytes, 1 << 20);
-    let limits = options.limits;
-    assert_eq!(
-        [
-            limits.tokens_per_contact,
-            limits.contacts_per_token,
-            limits.entries_per_request,
-            limits.request_text_bytes,
-            limits.custom_fields_per_contact,
-            limits.card_text_bytes,
-            limits.waiting_requests,
-            limits.waiting_text_bytes,
-        ],
-        [1, 2, 3, 4, 5, 6, 7, 8]
-    );
-    let plain = opened_with("").unwrap();
-    assert_eq!(plain.limits, Limits::default());
-    assert_eq!(plain.placeholders, Placeholders::default());
-    assert_eq!(plain.gone_phrases, GonePhrases::default());
+    match Arguments::read(arguments.chain(flags.map(OsString::from))) {
+        Ok(Asked::Run(arguments)) => Ok(arguments.options.options()),
+        Ok(Asked::Help(text)) => panic!("{text}"),
+        Err(wrong) => Err(wrong.to_string()),
+    }
 }
 
 #[test]
@@ -446,45 +415,52 @@ fn r3_r32_placeholders_and_gone_phrases_are_extended_replaced_and_emptied_by_fla
         GonePhrases::none().phrase("UNREGISTERED")
     );
     for (flags, wrong) in [
-        ("--gone-phrase", "--gone-phrase needs a phrase"),
-        ("--gone-phrase| ", "--gone-phrase is not blank"),
-        ("--placeholder| ", "--placeholder is not blank"),
+        ("--gone-phrase", "--gone-phrase needs a value"),
+        ("--gone-phrase| ", "--gone-phrase must not be blank"),
+        ("--placeholder| ", "--placeholder must not be blank"),
         (
             "--placeholder-phone|call me",
-            "--placeholder-phone is a phone",
+            "--placeholder-phone must be a phone",
         ),
-        ("--placeholder-email|x", "--placeholder-email is an email"),
+        (
+            "--placeholder-email|x",
+            "--placeholder-email must be an email",
+        ),
         (
             "--invalid-identifier|drop",
-            "--invalid-identifier is refuse or ignore",
+            "--invalid-identifier is one of refuse, ignore",
         ),
         (
             "--unknown-contact-id|x",
-            "--unknown-contact-id is adopt or reject",
+            "--unknown-contact-id is one of adopt, reject",
         ),
         (
             "--failed-without-reason|x",
-            "--failed-without-reason is remove or keep",
+            "--failed-without-reason is one of remove, keep",
         ),
-        ("--check|never", "--check is always or if-unclean"),
+        ("--check|never", "--check is one of always, if-unclean"),
         (
-            "--cache-bytes|-1",
-            "a limit and --cache-bytes need a number",
-        ),
-        (
-            "--cache-bytes|+1",
-            "a limit and --cache-bytes need a number",
+            "--cache-bytes=-1",
+            "--cache-bytes must be a number without a sign",
         ),
         (
             "--policy|cascade|--policy|cascade",
-            "an option is given twice",
+            "--policy is given twice",
         ),
         (
             "--waiting-requests|1|--waiting-requests|1",
-            "an option is given twice",
+            "--waiting-requests is given twice",
+        ),
+        (
+            "--no-placeholders|--no-placeholders",
+            "--no-placeholders is given twice",
         ),
     ] {
-        assert_eq!(opened_with(flags).map(|_| ()), Err(wrong), "{flags}");
+        assert_eq!(
+            opened_with(flags).map(|_| ()),
+            Err(wrong.to_owned()),
+            "{flags}"
+        );
     }
 }
 
@@ -511,57 +487,106 @@ fn a_byte_order_mark_before_a_log_is_passed_over_and_refused_anywhere_else() {
 
 #[test]
 fn the_arguments_are_read_as_the_help_says() {
-    let parse = |text: &str| Arguments::parse(text.split_whitespace().map(OsString::from));
+    let read = |text: &str| Arguments::read(text.split_whitespace().map(OsString::from));
     let taken = |policy, ownership, log: &str| {
-        Ok(Some(Arguments {
+        let options = StoreOptions {
+            policy,
+            ownership,
+            ..StoreOptions::default()
+        };
+        Arguments {
             store: "s".into(),
-            flags: StoreFlags {
-                policy,
-                ownership,
-                ..StoreFlags::default()
-            },
+            options,
+            config: None,
             log: log.into(),
-        }))
+        }
     };
     use MatchPolicy::{Cascade, TopPriority};
     use Ownership::{Exclusive, Shared};
     let rows = [
-        ("--store s f", taken(Cascade, Shared, "f")),
-        ("f --store s", taken(Cascade, Shared, "f")),
-        ("--store s -", taken(Cascade, Shared, "-")),
+        ("--store s f", taken(None, None, "f")),
+        ("f --store s", taken(None, None, "f")),
+        ("--store s -", taken(None, None, "-")),
+        ("--store s -- --f", taken(None, None, "--f")),
         (
             "--store s --policy top-priority --ownership exclusive f",
-            taken(TopPriority, Exclusive, "f"),
+            taken(Some(TopPriority), Some(Exclusive), "f"),
         ),
         (
             "--ownership shared --store s --policy cascade f",
-            taken(Cascade, Shared, "f"),
-        ),
-        ("--help", Ok(None)),
-        ("--store s f -h", Ok(None)),
-        ("", Err("--store is required")),
-        ("f", Err("--store is required")),
-        ("--store s", Err("FILE is required")),
-        ("--store", Err("--store needs a path")),
-        ("--store s --store s f", Err("an option is given twice")),
-        ("--store s f g", Err("more than one FILE is given")),
-        ("--store s --sotre s f", Err("an option is not known")),
-        (
-            "--store s f --policy",
-            Err("--policy needs cascade or top-priority"),
-        ),
-        (
-            "--store s f --policy topPriority",
-            Err("--policy is cascade or top-priority"),
-        ),
-        (
-            "--store s f --ownership mine",
-            Err("--ownership is shared or exclusive"),
+            taken(Some(Cascade), Some(Shared), "f"),
         ),
     ];
     for (text, expected) in rows {
-        assert_eq!(parse(text), expected, "{text}");
+        match read(text) {
+            Ok(Asked::Run(arguments)) => assert_eq!(arguments, expected, "{text}"),
+            other => panic!("{text}: {other:?}"),
+        }
     }
+    for text in ["--help", "--store s f -h"] {
+        assert!(matches!(read(text), Ok(Asked::Help(_))), "{text}");
+    }
+    let rows = [
+        ("", "--store and FILE are required"),
+        ("f", "--store is required"),
+        ("--store s", "FILE is required"),
+        ("--store", "--store needs a value"),
+        ("--store s --store s f", "--store is given twice"),
+        ("--store s f g", "an argument of 1 bytes is not known"),
+        ("--store s --sotre s f", "argument --sotre is not known"),
+        (
+            "--store s f --policy",
+            "--policy is one of cascade, top-priority",
+        ),
+        (
+            "--store s f --policy topPriority",
+            "--policy is one of cascade, top-priority",
+        ),
+        (
+            "--store s f --ownership mine",
+            "--ownership is one of shared, exclusive",
+        ),
+    ];
+    for (text, said) in rows {
+        match read(text) {
+            Err(wrong) => assert_eq!(wrong.to_string(), said, "{text}"),
+            Ok(other) => panic!("{text}: {other:?}"),
+        }
+    }
+}
+
+// A volume that is not mounted must not become an empty store.
+#[test]
+fn a_store_that_is_not_there_is_made_only_when_asked_for_and_else_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("contacts.redb");
+    let said = |store: &Path, create: bool| {
+        let options = StoreOptions {
+            create,
+            ..StoreOptions::default()
+        };
+        let opened = open_store(store, options.options());
+        opened.map_err(|error| error.to_string())
+    };
+    assert_eq!(
+        said(&path, false).unwrap_err(),
+        format!(
+            "the store {} cannot be opened: there is no file; with --create it is made",
+            path.display()
+        )
+    );
+    assert!(!path.exists());
+    let nowhere = directory.path().join("none").join("contacts.redb");
+    assert_eq!(
+        said(&nowhere, true).unwrap_err(),
+        format!(
+            "the store {} cannot be created: there is no directory {}",
+            nowhere.display(),
+            nowhere.parent().unwrap().display()
+        )
+    );
+    said(&path, true).unwrap().close().unwrap();
+    said(&path, false).unwrap().close().unwrap();
 }
 
 #[test]

@@ -224,6 +224,23 @@ pub fn files(shown: &mut Shown) {
     shown.open_error(&OpenError::Random);
     #[cfg(not(unix))]
     shown.open_error(&OpenError::SymbolicLink);
+    moved(shown, &sound, &path("moved"));
+}
+
+/// A store whose file is moved while it is open, and what it says of itself then.
+fn moved(shown: &mut Shown, from: &Path, to: &Path) {
+    if !cfg!(unix) {
+        return shown.error(&Error::FileMoved);
+    }
+    let store = ContactStore::open(from, options().0).unwrap();
+    fs::rename(from, to).unwrap();
+    // It may have looked a moment ago.
+    std::thread::sleep(Duration::from_millis(1_050));
+    let refused = store.add_tokens(AddTokens::new(APP).entry(entry())).wait();
+    let error = refused.unwrap_err();
+    assert!(matches!(error, Error::FileMoved), "{error:?}");
+    shown.error(&error);
+    shown.value(&store.stats().unwrap());
 }
 
 /// A store whose rows are damaged, which only reading them tells.

@@ -367,19 +367,19 @@ fn nobody_takes_off_the_token_of_another() {
 }
 
 #[test]
-fn a_migration_takes_off_no_token_of_a_person() {
+fn a_migration_renames_no_token_of_a_person_and_gives_nobody_one() {
+    const SUPERGROUP: i64 = -1_001_000_000_002;
     let rows = [
-        (ANN, "private"),
-        (ANN, "group"),
-        (0, "group"),
-        (-400_000_001, "supergroup"),
-        (-400_000_001, "channel"),
+        (ANN, "private", SUPERGROUP),
+        (ANN, "group", SUPERGROUP),
+        (0, "group", SUPERGROUP),
+        (-400_000_001, "supergroup", SUPERGROUP),
+        (-400_000_001, "channel", SUPERGROUP),
+        (-400_000_001, "group", ANN),
+        (-400_000_001, "group", 0),
     ];
-    for (id, kind) in rows {
-        let moved = super::message(
-            MALLORY,
-            json!({"migrate_to_chat_id": -1_001_000_000_002_i64}),
-        );
+    for (id, kind, to) in rows {
+        let moved = super::message(MALLORY, json!({"migrate_to_chat_id": to}));
         let moved = with(moved, "/message/chat", json!({"id": id, "type": kind}));
         refused(moved, Reason::NotAGroup);
     }

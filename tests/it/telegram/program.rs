@@ -5,12 +5,13 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use contact_store::{AppId, ContactStore, Error, Limits, OpenError, Options};
+use contact_store::{AppId, ContactStore, Error, InvalidIdentifier, Limits, OpenError, Options};
 
 use super::example::arguments::{Arguments, Task};
+use super::example::command_line::{Asked, Wrong};
 use super::example::deep_link::{CannotSign, KeyTooShort};
-use super::example::key_file::{self, KeyFileError};
-use super::example::store_flags::StoreFlags;
+use super::example::key_file::{KeyFileFault, check_mode, read_key_file};
+use super::example::store_options::StoreOptions;
 use super::example::{Bot, Done, Stop, Summary, run};
 use super::{ANN, KEY, NOW, SAMPLE_APP, contact, customer, link, links_of, start};
 
@@ -31,8 +32,17 @@ fn set_mode(path: &Path, mode: u32) {
 #[cfg(not(unix))]
 fn set_mode(_: &Path, _: u32) {}
 
-fn parse(arguments: &[&str]) -> Result<Option<Arguments>, &'static str> {
-    Arguments::parse(arguments.iter().map(OsString::from))
+fn read(arguments: &[&str]) -> Result<Asked<Arguments>, Wrong> {
+    Arguments::read(arguments.iter().map(OsString::from))
+}
+
+/// What is said of arguments that are wrong.
+#[track_caller]
+fn wrong(arguments: &[&str]) -> String {
+    match read(arguments) {
+        Err(wrong) => wrong.to_string(),
+        Ok(other) => panic!("{arguments:?}: {other:?}"),
+    }
 }
 
 /// Runs the program for the bot of the sample, with these arguments behind `--key-file` and `--app`.
@@ -43,7 +53,15 @@ fn ran(key_file: &Path, arguments: &[&str]) -> (String, Result<Done, Stop>) {
 fn ran_for(app: AppId, key_file: &Path, arguments: &[&str]) -> (String, Result<Done, Stop>) {
     let app = app.to_string();
     let given = ["--key-file", key_file.to_str().unwrap(), "--app", &app];
-    let arguments = parse(&[&given, arguments].concat()).unwrap().unwrap();
+    // Without a store, it makes links.
+    let create: &[&str] = match arguments.contains(&"--store") {
+        true => &["--create"],
+        false => &[],
+    };
+    let arguments = match read(&[&given, create, arguments].concat()) {
+        Ok(Asked::Run(arguments)) => arguments,
+        other => panic!("{other:?}"),
+    };
     let mut output = Vec::new();
     let done = run(&arguments, &mut output);
     (String::from_utf8(output).unwrap(), done)
@@ -351,24 +369,61 @@ fn a_bot_that_is_connected_keeps_its_name() {
 fn a_key_file_that_others_may_read_or_write_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = key_file(directory.path(), KEY);
-    for mode in [0o640, 0o604, 0o660, 0o644, 0o610, 0o602] {
+    for mode in [0o604, 0o660, 0o644, 0o610, 0o602] {
         set_mode(&path, mode);
-        let refused = key_file::read(path.as_os_str()).unwrap_err();
-        assert!(matches!(refused, KeyFileError::OpenToOthers), "{mode:o}");
+        let refused = read_key_file(&path, 4_096).unwrap_err();
+        match refused.fault {
+            KeyFileFault::OpenToOthers { mode: found } => assert_eq!(found, mode),
+            other => panic!("{mode:o}: {other:?}"),
+        }
     }
     for mode in [0o600, 0o400, 0o700] {
         set_mode(&path, mode);
-        assert_eq!(key_file::read(path.as_os_str()).unwrap(), KEY, "{mode:o}");
+        assert_eq!(read_key_file(&path, 4_096).unwrap(), KEY, "{mode:o}");
+    }
+}
+
+/// PostgreSQL's rule.
+#[test]
+fn a_key_file_is_its_users_alone_or_roots_and_its_groups() {
+    let (root, user, other) = (0, 1_000, 1_001);
+    for (owner, by, modes) in [
+        (user, user, &[0o600, 0o400, 0o700][..]),
+        (root, user, &[0o600, 0o640, 0o440, 0o400]),
+        (root, root, &[0o600, 0o640, 0o440]),
+    ] {
+        for mode in modes {
+            assert!(matches!(check_mode(owner, *mode, by), Ok(())), "{mode:o}");
+        }
+    }
+    for (owner, modes) in [
+        (user, &[0o640, 0o440, 0o604, 0o610, 0o620, 0o601][..]),
+        (root, &[0o444, 0o604, 0o644, 0o660, 0o650, 0o641, 0o642]),
+    ] {
+        for mode in modes {
+            match check_mode(owner, *mode, user) {
+                Err(KeyFileFault::OpenToOthers { mode: found }) => assert_eq!(found, *mode),
+                other => panic!("{mode:o}: {other:?}"),
+            }
+        }
+    }
+    for by in [root, other] {
+        let refused = check_mode(user, 0o600, by);
+        assert!(matches!(refused, Err(KeyFileFault::OwnedByAnother)));
     }
 }
 
 #[test]
 fn a_key_file_that_is_missing_short_or_huge_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let missing = key_file::read(directory.path().join("none").as_os_str()).unwrap_err();
+    let none = directory.path().join("none");
+    let missing = read_key_file(&none, 4_096).unwrap_err();
     assert_eq!(
         missing.to_string(),
-        "the key file cannot be read (entity not found)"
+        format!(
+            "the key file {} cannot be opened for reading (entity not found)",
+            none.display()
+        )
     );
     let lives = ["--make-link", "shop-1", "--expires-in", "1"];
     let (_, done) = ran(&key_file(directory.path(), &KEY[..31]), &lives);
@@ -380,7 +435,10 @@ fn a_key_file_that_is_missing_short_or_huge_is_refused() {
     assert!(matches!(done, Ok(Done::Link)), "{done:?}");
     let (_, done) = ran(&key_file(directory.path(), &[7; 4_097]), &lives);
     match done {
-        Err(Stop::KeyFile(refused)) => assert!(matches!(refused, KeyFileError::TooLong)),
+        Err(Stop::KeyFile(refused)) => {
+            let is_too_long = matches!(refused.fault, KeyFileFault::TooLong { most: 4_096 });
+            assert!(is_too_long, "{refused:?}");
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -393,110 +451,141 @@ fn what_cannot_be_opened_ends_the_run() {
     let store = path.to_str().unwrap();
     let (_, done) = ran(&key, &["--store", store, "no such file"]);
     let stop = done.unwrap_err();
-    assert!(matches!(stop, Stop::Input(_)), "{stop:?}");
+    assert!(matches!(stop, Stop::Open { .. }), "{stop:?}");
     assert_eq!(
         stop.to_string(),
-        "the updates cannot be read (entity not found)"
+        "the updates in no such file cannot be opened for reading (entity not found)"
     );
     assert!(!path.exists());
     fs::write(&path, "").unwrap();
     let (_, done) = ran(&key, &["--store", store, key.to_str().unwrap()]);
     let stop = done.unwrap_err();
-    assert!(
-        matches!(stop, Stop::Store(Error::Open(OpenError::Empty))),
-        "{stop:?}"
-    );
-    assert_eq!(stop.to_string(), "the file is empty");
+    match &stop {
+        Stop::OpenStore(cannot) => {
+            assert!(
+                matches!(cannot.error, Error::Open(OpenError::Empty)),
+                "{cannot:?}"
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    let said = format!("the store {store} cannot be opened: the file is empty");
+    assert_eq!(stop.to_string(), said);
 }
 
 #[test]
 fn the_arguments_are_read_as_the_help_says() {
     const ONE: AppId = AppId::from_u128(1);
-    let updates = |app, now| {
-        Ok(Some(Arguments {
-            key_file: "k".into(),
-            app,
-            now,
-            flags: StoreFlags::default(),
-            task: Task::Updates {
-                store: "s".into(),
-                log: "f".into(),
-            },
-        }))
+    let updates = |app, now, options| Arguments {
+        key_file: "k".into(),
+        app,
+        now,
+        task: Task::Updates {
+            store: "s".into(),
+            log: "f".into(),
+        },
+        options,
     };
-    let makes_link = Ok(Some(Arguments {
+    let makes_link = Arguments {
         key_file: "k".into(),
         app: ONE,
         now: None,
-        flags: StoreFlags::default(),
         task: Task::MakeLink {
             customer: customer("c"),
             expires_in: 60,
         },
-    }));
+        options: StoreOptions::default(),
+    };
+    let ignoring = StoreOptions {
+        invalid_identifier: Some(InvalidIdentifier::Ignore),
+        create: true,
+        ..StoreOptions::default()
+    };
     let rows = [
         (
             "--store s --key-file k --app 00000000000000000000000000000001 f",
-            updates(ONE, None),
+            updates(ONE, None, StoreOptions::default()),
         ),
         (
             "f --app 00000000-0000-0000-0000-000000000001 --key-file k --store s --now 5",
-            updates(ONE, Some(5)),
+            updates(ONE, Some(5), StoreOptions::default()),
+        ),
+        // K18.
+        (
+            "f --app 00000000-0000-0000-0000-000000000001 --key-file k --store s --create \
+             --invalid-identifier ignore",
+            updates(ONE, None, ignoring),
         ),
         (
             "--key-file k --app 00000000000000000000000000000001 --make-link c --expires-in 60",
             makes_link,
         ),
+    ];
+    let words = |text: &'static str| text.split_whitespace().collect::<Vec<_>>();
+    for (text, expected) in rows {
+        match read(&words(text)) {
+            Ok(Asked::Run(arguments)) => assert_eq!(arguments, expected, "{text}"),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+    for text in ["--help", "--store s f -h"] {
+        assert!(matches!(read(&words(text)), Ok(Asked::Help(_))), "{text}");
+    }
+    let rows = [
+        ("", "--key-file and --app and --store and FILE are required"),
+        ("--store s --key-file k --app 1", "--app must be a UUID"),
+        ("--store s f", "--key-file and --app are required"),
+        ("--store s f --key-file", "--key-file needs a value"),
+        ("--store s --store s f", "--store is given twice"),
+        ("--store s f g", "an argument of 1 bytes is not known"),
         (
-            "--key-file k --app 00000000000000000000000000000001 --make-link c --expires-in 60 --policy top-priority",
-            Err("--make-link takes no option of the store"),
+            "--store s --kye-file k f",
+            "argument --kye-file is not known",
         ),
-        ("--help", Ok(None)),
-        ("--store s f -h", Ok(None)),
-        ("", Err("--store is required")),
-        ("--store s", Err("FILE is required")),
-        ("--store s f", Err("--key-file is required")),
-        ("--store s f --key-file", Err("--key-file needs a path")),
-        ("--store s --store s f", Err("an option is given twice")),
-        ("--store s f g", Err("more than one FILE is given")),
-        ("--store s --kye-file k f", Err("an option is not known")),
-        ("--store s --key-file k --app bot f", Err("--app is a UUID")),
+        ("--store s --key-file k --app bot f", "--app must be a UUID"),
         (
             "--store s --key-file k --app 00000000000000000000000000000001 --now today f",
-            Err("--now is a number of seconds"),
+            "--now must be a number of seconds",
         ),
         (
-            "--store s --key-file k --app 00000000000000000000000000000001 --now -5 f",
-            Err("--now is a number of seconds"),
+            "--store s --key-file k --app 00000000000000000000000000000001 --now=-5 f",
+            "--now must be a number of seconds",
         ),
         (
-            "--store s --key-file k --expires-in 5 f",
-            Err("--expires-in belongs to --make-link"),
+            "--store s --key-file k --app 00000000000000000000000000000001 --expires-in 5 f",
+            "--store and --expires-in exclude each other",
         ),
         (
-            "--key-file k --make-link c",
-            Err("--make-link needs --expires-in"),
+            "--key-file k --app 00000000000000000000000000000001 --make-link c",
+            "--expires-in is required",
         ),
         (
             "--key-file k --make-link c --expires-in 0",
-            Err("--expires-in is a number of seconds, at least 1"),
+            "--expires-in must be a number of seconds, at least 1",
         ),
         (
-            "--key-file k --make-link c --expires-in 5 --store s",
-            Err("--make-link takes neither --store nor FILE"),
+            "--key-file k --app 00000000000000000000000000000001 --make-link c --expires-in 5 --store s",
+            "--make-link and --store exclude each other",
         ),
         (
-            "--key-file k --make-link c --expires-in 5 f",
-            Err("--make-link takes neither --store nor FILE"),
+            "--key-file k --app 00000000000000000000000000000001 --make-link c --expires-in 5 --policy top-priority",
+            "--make-link takes no option of the store",
+        ),
+        (
+            "--key-file k --app 00000000000000000000000000000001 --make-link c --expires-in 5 --card-text-bytes 5",
+            "--make-link takes no option of the store",
+        ),
+        (
+            "--key-file k --app 00000000000000000000000000000001 --make-link c --expires-in 5 f",
+            "--make-link and FILE exclude each other",
         ),
         (
             "--key-file k --make-link \u{200b} --expires-in 5",
-            Err("--make-link is a customer id, not blank and without control characters"),
+            "--make-link must be a customer id, not blank and without control characters",
         ),
     ];
-    for (text, expected) in rows {
-        let arguments: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
-        assert_eq!(parse(&arguments), expected, "{text}");
+    for (text, said) in rows {
+        assert_eq!(wrong(&words(text)), said, "{text}");
     }
 }
 
@@ -508,7 +597,7 @@ fn the_bot_must_be_named_and_its_links_are_no_links_of_another_bot_on_the_same_k
         "--key-file k --make-link c --expires-in 60",
     ] {
         let arguments: Vec<&str> = without.split(' ').collect();
-        assert_eq!(parse(&arguments), Err("--app is required"), "{without}");
+        assert_eq!(wrong(&arguments), "--app is required", "{without}");
     }
 
     let directory = tempfile::tempdir().unwrap();

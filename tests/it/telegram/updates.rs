@@ -295,9 +295,9 @@ fn a_member_that_need_not_be_there_may_be_null() {
     assert_eq!(asks(update), Action::Nothing(Reason::ContactWithoutUser));
 }
 
-// R45: this program registers no group, but another part of the host may have.
+// K10, R57: this program registers no group, but another part of the host may have.
 #[test]
-fn r45_a_group_that_became_a_supergroup_loses_its_token() {
+fn r57_the_token_of_a_group_that_became_a_supergroup_is_renamed() {
     let moved = message(
         ANN,
         json!({
@@ -307,19 +307,26 @@ fn r45_a_group_that_became_a_supergroup_loses_its_token() {
     );
     assert_eq!(
         asks(moved.clone()),
-        Action::RemoveToken {
-            token: token(-400_000_001),
+        Action::RenameToken {
+            old: token(-400_000_001),
+            new: token(-1_001_000_000_002),
         }
     );
     let store = store();
     let group = TokenEntry::new("-400000001").external_customer_id(CUSTOMER);
     let group = contact_store::AddTokens::new(SAMPLE_APP).entry(group);
     store.add_tokens(group).wait().unwrap();
-    let removed = r#"{"action":"removeToken","outcome":{"removedFrom":[1]},"updateId":7}"#;
-    assert_eq!(became(&store, std::slice::from_ref(&moved)), [removed]);
-    let again = r#"{"action":"removeToken","outcome":{"removedFrom":[]},"updateId":7}"#;
+    let before = ann(&store).tokens;
+    let renamed = r#"{"action":"renameToken","outcome":{"contactIds":[1],"outcome":"renamed","subscriberId":"1099511627777"},"updateId":7}"#;
+    assert_eq!(became(&store, std::slice::from_ref(&moved)), [renamed]);
+    let again =
+        r#"{"action":"renameToken","outcome":{"outcome":"unknownSubscriber"},"updateId":7}"#;
     assert_eq!(became(&store, &[moved]), [again]);
-    assert_eq!(ann(&store).tokens.len(), 0);
+    let after = ann(&store).tokens;
+    assert_eq!(after.len(), 1);
+    assert_eq!(after[0].token, token(-1_001_000_000_002));
+    assert_eq!(after[0].subscriber, before[0].subscriber);
+    assert_eq!(after[0].added_at, before[0].added_at);
 }
 
 // Two proofs are two identifiers, and an entry names one: nobody can tie his phone to another's card.
