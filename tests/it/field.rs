@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 
 use crate::support::{id, store_with};
 use replay::Arguments;
+use replay::command_line::Asked;
 use telegram::Bot;
 use telegram::deep_link::DeepLinks;
 
@@ -71,20 +72,15 @@ fn cases() -> Vec<Case> {
 /// The answers to a log, replayed with these flags.
 fn replayed(flags: &[&str], log: &[u8]) -> Vec<Value> {
     let arguments = [&["--store", "s", "-"], flags].concat();
-    let arguments = Arguments::parse(arguments.into_iter().map(OsString::from));
-    let flags = arguments.unwrap().unwrap().flags;
-    let store = ContactStore::open_in_memory(flags.options()).unwrap();
+    let options = match Arguments::read(arguments.into_iter().map(OsString::from)) {
+        Ok(Asked::Run(arguments)) => arguments.options.options(),
+        other => panic!("{other:?}"),
+    };
+    let (policy, limits) = (options.policy, options.limits);
+    let store = ContactStore::open_in_memory(options).unwrap();
     let mut answers = Vec::new();
     let log = Cursor::new(log.to_vec());
-    replay::replay(
-        &store,
-        flags.policy,
-        flags.limits,
-        log,
-        &mut answers,
-        |_| {},
-    )
-    .unwrap();
+    replay::replay(&store, policy, limits, log, &mut answers, |_| {}).unwrap();
     crate::support::assert_sound(&store);
     lines(&answers)
 }
