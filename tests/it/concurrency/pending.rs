@@ -51,10 +51,10 @@ fn add(store: &ContactStore, number: usize) -> Pending<TokensAdded> {
 
 /// An entry with 4 bytes of text.
 fn entry(number: usize) -> TokenEntry {
-    TokenEntry::new(format!("{number:02}")).external_customer_id(customer(number))
+    TokenEntry::new(customer(number)).external_customer_id(customer(number))
 }
 
-/// Two bytes that name a customer, and are no placeholder.
+/// Two bytes that name a customer and its token, and are no placeholder.
 fn customer(number: usize) -> String {
     assert!(number < 100);
     let letter = char::from(b'a' + u8::try_from(number / 10).unwrap());

@@ -14,7 +14,7 @@ use crate::support::{assert_sound, id};
 /// 2. token `undefined`, email `a@b.com;c@d.com`;
 /// 3. token `3`, the phone that was made of `380501234567.0`;
 /// 4. token `4`, email `wrong()[]",:;<>@@gmail.com`.
-const FILE: &str = "older_forms.pages";
+const FILE: &str = "format_1/older_forms.pages";
 
 const APP: AppId = AppId::from_u128(0x6f1c_3f6e_5a54_4d2b_9d0c_0a1b_2c3d_4e5f);
 
@@ -33,7 +33,7 @@ fn found(store: &ContactStore, given: GivenIdentifiers) -> Option<ContactId> {
 #[test]
 fn r7_values_of_older_canonical_forms_can_be_read_and_found() {
     let (_directory, path) = copy(FILE);
-    let store = ContactStore::open(&path, Options::default()).unwrap();
+    let store = ContactStore::open(&path, Options::default().upgrade(true)).unwrap();
     assert_sound(&store);
     // By contact id, and what is on the card is shown as it was stored.
     assert_eq!(email_of(&store, 2).as_deref(), Some("a@b.com;c@d.com"));
@@ -65,7 +65,7 @@ fn r7_values_of_older_canonical_forms_can_be_read_and_found() {
 fn r42_r44_r45_values_of_older_canonical_forms_can_be_taken_off_and_erased() {
     use contact_store::Change::Remove;
     let (_directory, path) = copy(FILE);
-    let store = ContactStore::open(&path, Options::default()).unwrap();
+    let store = ContactStore::open(&path, Options::default().upgrade(true)).unwrap();
     let by_id = |contact: u64| ContactUpdate::new().contact_id(contact);
     let upsert = Upsert::new(DedupeOn::ContactId)
         .contact(by_id(1).external_customer_id(Remove))
@@ -89,7 +89,7 @@ fn r42_r44_r45_values_of_older_canonical_forms_can_be_taken_off_and_erased() {
     assert_sound(&store);
     store.close().unwrap();
     // And so it is after a restart.
-    let store = ContactStore::open(&path, Options::default()).unwrap();
+    let store = ContactStore::open(&path, Options::default().upgrade(true)).unwrap();
     assert_sound(&store);
     assert_eq!(found(&store, given().email("ann@example.com")), Some(id(1)));
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use contact_store::Disk;
 
@@ -102,7 +102,9 @@ impl Gate {
 
 impl Drop for Gate {
     fn drop(&mut self) {
-        self.0.gate.lock().unwrap().shut = false;
+        // Also while a test unwinds.
+        let gate = self.0.gate.lock();
+        gate.unwrap_or_else(PoisonError::into_inner).shut = false;
         self.0.moved.notify_all();
     }
 }
@@ -133,11 +135,13 @@ impl Disk for MemoryDisk {
 
     fn sync_data(&self) -> io::Result<()> {
         self.check_plugged()?;
-        let mut state = self.gate.lock().unwrap();
+        let state = self.gate.lock();
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
         state.arrived += 1;
         self.moved.notify_all();
         let is_held = |state: &mut GateState| state.shut && state.arrived > state.passes;
-        drop(self.moved.wait_while(state, is_held).unwrap());
+        let waited = self.moved.wait_while(state, is_held);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
         Ok(())
     }
 }
