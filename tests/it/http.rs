@@ -5,14 +5,14 @@
 #![cfg(unix)]
 
 mod at_once;
-mod client;
+pub mod client;
 mod command_line;
 mod connections;
 mod door;
 mod endpoints;
 mod failing;
 mod guides;
-mod host;
+pub mod host;
 mod large;
 mod log;
 mod metrics;
