@@ -36,7 +36,7 @@ fn a_malformed_body_is_refused_with_what_is_wrong_and_where() {
         ),
         (
             &tokens,
-            "\u{feff}{}",
+            "\u{feff}\u{feff}{}",
             "byteOrderMark",
             "a byte order mark stands before the text",
         ),
