@@ -52,13 +52,19 @@ fn add(store: &ContactStore, number: usize) -> Pending<TokensAdded> {
 /// An entry with 4 bytes of text.
 fn entry(number: usize) -> TokenEntry {
     assert!(number < 100);
-    TokenEntry::new(format!("{number:02}")).external_customer_id(format!("{number:02}"))
+    TokenEntry::new(format!("{number:02}")).external_customer_id(customer(number))
+}
+
+/// A letter and a digit: `00` would be a placeholder (R3).
+fn customer(number: usize) -> String {
+    let letter = char::from(b'a' + u8::try_from(number / 10).unwrap());
+    format!("{letter}{}", number % 10)
 }
 
 /// Whether the customer is in.
 fn is_in(snapshot: &Snapshot, number: usize) -> bool {
     let identifiers = contact_store::GivenIdentifiers::new()
-        .external_customer_id(format!("{number:02}"))
+        .external_customer_id(customer(number))
         .parse()
         .unwrap();
     let found = snapshot.find(&identifiers, MatchPolicy::Cascade).unwrap();
