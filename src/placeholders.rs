@@ -16,7 +16,8 @@ use crate::token::Token;
 /// The default holds `null`, `undefined`, `none`, `nil`, `nan`, `n/a`, `na`, `unknown`, `anonymous`,
 /// `guest`, `[object object]`, `true`, `false`, `0`, `-1`, and every text of nothing but `0` and `-`,
 /// such as an all-zero UUID; no phone and no email. Words are compared trimmed and without regard to
-/// ASCII case, with external customer ids and with tokens.
+/// ASCII case, with external customer ids and with tokens; those of nothing but digits and `-` with
+/// external customer ids alone, since what a number means to an app is the app's own (R9).
 ///
 /// Adding tokens and upsert refuse a placeholder with [`Fault::Placeholder`]; under
 /// [`InvalidIdentifier::Ignore`](crate::InvalidIdentifier) an identifier that is one counts as not
@@ -98,8 +99,7 @@ impl Placeholders {
         self
     }
 
-    /// With every external customer id or token of nothing but `0` and `-`, white space around it
-    /// not counted.
+    /// With every external customer id of nothing but `0` and `-`, white space around it not counted.
     #[must_use]
     pub const fn zeros_and_hyphens(mut self) -> Self {
         self.zeros_and_hyphens = true;
@@ -131,7 +131,12 @@ impl Placeholders {
     ///
     /// [`Fault::Placeholder`] when the token is one, and so for the others.
     pub(crate) fn check_token(&self, token: &Token) -> Result<(), FieldError> {
-        refuse_if(self.names_nobody(token.as_str()), Field::Token)
+        let is_number = |text: &str| {
+            let mut bytes = text::trim(text).bytes();
+            bytes.all(|byte| byte.is_ascii_digit() || byte == b'-')
+        };
+        let token = token.as_str();
+        refuse_if(!is_number(token) && self.names_nobody(token), Field::Token)
     }
 
     pub(crate) fn check_external_id(&self, id: &ExternalCustomerId) -> Result<(), FieldError> {
@@ -222,7 +227,14 @@ mod tests {
             "{id}"
         );
         let token = placeholders.check_token(&Token::parse(id)?);
-        assert_eq!(token, refused(Field::Token), "{id}");
+        // A number is a token like any.
+        let is_word = !id.trim().bytes().all(|byte| b"-0123456789".contains(&byte));
+        let expected = if is_word {
+            refused(Field::Token)
+        } else {
+            Ok(())
+        };
+        assert_eq!(token, expected, "{id}");
         Ok(())
     }
 

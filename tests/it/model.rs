@@ -759,7 +759,9 @@ impl Model {
     fn valid(&self, entry: &Entry, option: InvalidIdentifier) -> Result<Valid, Refusal> {
         let token = entry.token.as_deref().unwrap_or_default();
         let token = Token::parse(token)?.as_str().to_owned();
-        if self.is_placeholder(&token) {
+        let is_number = |c: char| c.is_ascii_digit() || c == '-';
+        let number = token.trim_matches(is_white_space).chars().all(is_number);
+        if !number && self.is_placeholder(&token) {
             return Err(Refusal::Field(Field::Token, Fault::Placeholder));
         }
         let given = &entry.given;

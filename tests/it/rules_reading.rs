@@ -394,7 +394,7 @@ fn r29_a_card_gives_the_tokens_of_one_app() {
 fn r38_a_page_has_1_to_1000_rows() {
     let (store, _) = store();
     let entries =
-        (0..1_001).map(|n| TokenEntry::new(format!("t{n}")).external_customer_id(n.to_string()));
+        (0..1_001).map(|n| TokenEntry::new(format!("t{n}")).external_customer_id(format!("c{n}")));
     let request = AddTokens::new(APP).entries(entries);
     store.add_tokens(request).wait().unwrap();
     let now = store.snapshot().unwrap();
