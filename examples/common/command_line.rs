@@ -31,11 +31,9 @@ pub enum Asked<A> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrong(String);
 
-impl Wrong {
-    /// What a program finds wrong by itself: which flags do not go together.
-    #[allow(dead_code, reason = "not every program has such flags")]
-    #[must_use]
-    pub fn new(what: &'static str) -> Self {
+/// What a program finds wrong by itself: which flags do not go together.
+impl From<&'static str> for Wrong {
+    fn from(what: &'static str) -> Self {
         Wrong(what.to_owned())
     }
 }

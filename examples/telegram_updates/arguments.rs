@@ -101,7 +101,7 @@ impl Arguments {
             Asked::Run(given)
                 if given.make_link.is_some() && given.options != StoreOptions::default() =>
             {
-                return Err(Wrong::new("--make-link takes no option of the store"));
+                return Err(Wrong::from("--make-link takes no option of the store"));
             }
             Asked::Run(given) => Asked::Run(given.into()),
         })
