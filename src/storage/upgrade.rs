@@ -406,6 +406,9 @@ impl<'t> Upgrade<'t> {
 /// Whether a pass of so many sorts the entries of a place. The places of each are in order after
 /// those of the one before.
 fn in_pass(place: Place, pass: u64, passes: u64) -> bool {
-    let at = (place.shard() as u64).saturating_mul(passes) / super::unique::entry::SHARDS as u64;
-    at == pass
+    const SHARDS: u64 = super::unique::entry::SHARDS as u64;
+    let at = (place.shard() as u64)
+        .saturating_mul(passes)
+        .checked_div(SHARDS);
+    at == Some(pass)
 }

@@ -35,7 +35,9 @@ pub(crate) fn encode(index: Index, entries: &[Entry]) -> Vec<u8> {
 }
 
 /// The two parts of a bucket: packed entries and others.
-fn parts(payload: &[u8]) -> Result<(&[[u8; 8]], &[[u8; WIDE_BYTES]]), Failure> {
+type Parts<'b> = (&'b [[u8; 8]], &'b [[u8; WIDE_BYTES]]);
+
+fn parts(payload: &[u8]) -> Result<Parts<'_>, Failure> {
     let (count, rest) = payload.split_first_chunk().ok_or(MALFORMED)?;
     let count = usize::try_from(u32::from_le_bytes(*count)).map_err(|_| MALFORMED)?;
     let (packed, wide) = rest

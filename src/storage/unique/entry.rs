@@ -68,6 +68,7 @@ pub(crate) struct IndexHash(pub(crate) u64);
 /// Each index is cut into this many shards, by the low bits of the hash.
 pub(crate) const SHARDS: usize = 1 << SHARD_BITS;
 const SHARD_BITS: u32 = 10;
+const SHARD_MASK: u64 = (1 << SHARD_BITS) - 1;
 /// The shards of all indexes.
 pub(crate) const PLACES: usize = SHARDS * Index::ALL.len();
 
@@ -84,7 +85,7 @@ impl Place {
     pub(crate) const LAST: Place = Place(4_095);
 
     pub(crate) fn of(index: Index, hash: IndexHash) -> Self {
-        let shard = hash.0 & (SHARDS as u64 - 1);
+        let shard = hash.0 & SHARD_MASK;
         let number = (index.number() as u64) << SHARD_BITS | shard;
         // 12 bits.
         Place(u16::try_from(number).unwrap_or_default())

@@ -226,7 +226,7 @@ mod tests {
 
     fn entry(number: u64) -> Entry {
         // Few different bits, so that entries share them.
-        let short = u32::try_from(number * 7_919 % 64).unwrap_or_default() << 18;
+        let short = u32::try_from(number.wrapping_mul(7_919) % 64).unwrap_or_default() << 18;
         let id = if number.is_multiple_of(5) {
             number | 1 << 50
         } else {

@@ -399,7 +399,8 @@ fn the_log_of_the_indexes_may_say_again_what_is_so_and_nothing_else() {
 #[test]
 fn r50_verify_finds_counts_of_apps_and_former_ids_that_are_wrong() {
     let file = File::new();
-    let cases: [(fn(&mut Tally), &str); 6] = [
+    type Miscount = (fn(&mut Tally), &'static str);
+    let cases: [Miscount; 6] = [
         (|tally| tally.3 += 1, "the subscribers are miscounted"),
         (|tally| tally.4 += 1, "the contacts are miscounted"),
         (|tally| tally.2 = 1, "a subscriber id was not given out yet"),
