@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 use crate::support::{id, store_with};
 use replay::Arguments;
 use replay::command_line::Asked;
+use replay::open_store::open_store;
 use telegram::Bot;
 use telegram::deep_link::DeepLinks;
 
