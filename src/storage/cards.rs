@@ -6,7 +6,7 @@
 //! know how a card is read.
 
 use crate::identifier::ContactId;
-use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::{Arc, Mutex, PoisonError};
 
 use std::sync::OnceLock;
@@ -82,6 +82,7 @@ impl Cards {
             return;
         };
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        fence(Ordering::SeqCst);
         // Under the lock: a commit that changes the card moves the version first and empties the
         // slot after, so one of the two sees the other.
         if self.version.load(Ordering::SeqCst) != version {
@@ -102,6 +103,8 @@ impl Cards {
     /// Makes this version the newest, in which these cards have changed.
     pub(super) fn advance(&self, version: u64, changed: impl Iterator<Item = ContactId>) {
         self.version.store(version, Ordering::SeqCst);
+        // A slot that comes to be after this sees the version.
+        fence(Ordering::SeqCst);
         for id in changed {
             let Some(slot) = self.slot(id, false) else {
                 continue;

@@ -16,51 +16,58 @@ const MOST_BYTES: usize = 16 << 20;
 /// Writes that touch are joined up to this length.
 const JOINED_BYTES: usize = 1 << 20;
 
+/// Writes by where they begin. No two of them overlap.
+type Writes = BTreeMap<u64, Vec<u8>>;
+
 /// A disk whose writes wait for the next sync.
 #[derive(Debug)]
 pub(super) struct Gather {
     under: Arc<dyn Disk>,
     waiting: Mutex<Waiting>,
+    /// Held while writes are on their way: a reader of what they do not touch waits for neither.
+    on_their_way: Mutex<()>,
 }
 
-/// Writes that wait, by where they begin. No two of them overlap.
 #[derive(Debug, Default)]
 struct Waiting {
-    writes: BTreeMap<u64, Vec<u8>>,
+    writes: Writes,
     bytes: usize,
+    /// Those that are being written just now.
+    on_their_way: Arc<Writes>,
 }
 
-impl Waiting {
-    /// Whether a write that waits touches the `len` bytes from `offset`.
-    fn overlaps(&self, offset: u64, len: usize) -> bool {
-        let end = offset.saturating_add(len as u64);
-        let before = (Bound::Unbounded, Bound::Excluded(end));
-        let last = self.writes.range(before).next_back();
-        last.is_some_and(|(start, bytes)| start.saturating_add(bytes.len() as u64) > offset)
-    }
+/// Whether one of the writes touches the `len` bytes from `offset`.
+fn overlaps(writes: &Writes, offset: u64, len: usize) -> bool {
+    let end = offset.saturating_add(len as u64);
+    let before = (Bound::Unbounded, Bound::Excluded(end));
+    let last = writes.range(before).next_back();
+    last.is_some_and(|(start, bytes)| start.saturating_add(bytes.len() as u64) > offset)
+}
 
-    /// Writes everything that waits, in order. After an error nothing waits any more: nobody knows
-    /// what is on the disk.
-    fn write_to(&mut self, under: &dyn Disk) -> io::Result<()> {
-        self.bytes = 0;
-        let mut joined: (u64, Vec<u8>) = (0, Vec::new());
-        for (offset, bytes) in std::mem::take(&mut self.writes) {
-            let end = joined.0.saturating_add(joined.1.len() as u64);
-            if offset == end && joined.1.len().saturating_add(bytes.len()) <= JOINED_BYTES {
-                joined.1.extend_from_slice(&bytes);
-                continue;
-            }
-            let (start, run) = std::mem::replace(&mut joined, (offset, bytes));
-            if !run.is_empty() {
-                under.write(start, &run)?;
-            }
+/// Writes all of them, in order, joined where they touch.
+fn write_joined(writes: &Writes, under: &dyn Disk) -> io::Result<()> {
+    let mut run: (u64, Vec<u8>) = (0, Vec::new());
+    for (offset, bytes) in writes {
+        let end = run.0.saturating_add(run.1.len() as u64);
+        if *offset == end && run.1.len().saturating_add(bytes.len()) <= JOINED_BYTES {
+            run.1.extend_from_slice(bytes);
+            continue;
         }
-        if joined.1.is_empty() {
-            Ok(())
-        } else {
-            under.write(joined.0, &joined.1)
+        if !run.1.is_empty() {
+            under.write(run.0, &run.1)?;
         }
+        run = (*offset, bytes.clone());
     }
+    if run.1.is_empty() {
+        Ok(())
+    } else {
+        under.write(run.0, &run.1)
+    }
+}
+
+// A panic while a lock is held leaves the writes that were there, whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Gather {
@@ -68,40 +75,58 @@ impl Gather {
         Gather {
             under,
             waiting: Mutex::default(),
+            on_their_way: Mutex::default(),
         }
     }
 
-    // A panic while it is held leaves the writes that were there, whole.
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Writes everything that waits. After an error nothing waits any more: nobody knows what is on
+    /// the disk.
+    fn flush(&self) -> io::Result<()> {
+        let turn = lock(&self.on_their_way);
+        let writes = {
+            let mut waiting = lock(&self.waiting);
+            waiting.bytes = 0;
+            waiting.on_their_way = Arc::new(std::mem::take(&mut waiting.writes));
+            Arc::clone(&waiting.on_their_way)
+        };
+        let written = write_joined(&writes, &*self.under);
+        lock(&self.waiting).on_their_way = Arc::default();
+        drop(turn);
+        written
     }
 }
 
 impl Disk for Gather {
     fn len(&self) -> io::Result<u64> {
-        self.waiting().write_to(&*self.under)?;
+        self.flush()?;
         self.under.len()
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let mut waiting = self.waiting();
-        if waiting.overlaps(offset, out.len()) {
-            waiting.write_to(&*self.under)?;
-        }
+        let waiting = lock(&self.waiting);
+        let waits = overlaps(&waiting.writes, offset, out.len());
+        let is_on_its_way = overlaps(&waiting.on_their_way, offset, out.len());
         drop(waiting);
+        if waits {
+            self.flush()?;
+        } else if is_on_its_way {
+            drop(lock(&self.on_their_way));
+        }
         self.under.read(offset, out)
     }
 
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let mut waiting = self.waiting();
+        let mut waiting = lock(&self.waiting);
         if let Some(same) = waiting.writes.get_mut(&offset)
             && same.len() == bytes.len()
         {
             same.copy_from_slice(bytes);
             return Ok(());
         }
-        if waiting.overlaps(offset, bytes.len()) || waiting.bytes > MOST_BYTES {
-            waiting.write_to(&*self.under)?;
+        if overlaps(&waiting.writes, offset, bytes.len()) || waiting.bytes > MOST_BYTES {
+            drop(waiting);
+            self.flush()?;
+            waiting = lock(&self.waiting);
         }
         waiting.bytes = waiting.bytes.saturating_add(bytes.len());
         waiting.writes.insert(offset, bytes.to_vec());
@@ -109,12 +134,12 @@ impl Disk for Gather {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.waiting().write_to(&*self.under)?;
+        self.flush()?;
         self.under.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.waiting().write_to(&*self.under)?;
+        self.flush()?;
         self.under.sync_data()
     }
 }

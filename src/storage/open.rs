@@ -17,6 +17,7 @@ use crate::opening::{OpeningStage, Progress};
 use crate::seeded::{SeededFault, seeded};
 use crate::time::Timestamp;
 
+use super::cards::Cards;
 use super::create::{self, Unpublished};
 use super::disk::{Attached, Backend, Disk, FileDisk, FileLock};
 use super::file_watch::FileWatch;
@@ -28,9 +29,10 @@ use super::overlay::Overlay;
 use super::record::{self, FormatFound};
 use super::rows::{Row as _, RowKey as _};
 use super::slot;
+use super::snapshot::Snapshot;
 use super::tables::{Key, OpenTable, Table, Write, create_all, write};
 use super::told::Told;
-use super::unique::{Folding, IndexState};
+use super::unique::{Folding, IndexState, read_log};
 use super::upgrade::upgrade;
 use super::witness::Witness;
 
@@ -344,7 +346,13 @@ fn check(claimed: &Claimed, open_as: &OpenAs, overlay: Overlay) -> Result<Checke
         if pages_verified && !database.check_integrity()? {
             return Err(Failure::Corrupt("pages whose checksums do not hold"));
         }
-        read_format(&database)
+        let format = read_format(&database)?;
+        if let Ok(format) = &format
+            && format.read_format == FORMAT
+        {
+            read_what_opening_reads(&database, format, open_as)?;
+        }
+        Ok(format)
     });
     drop_guarded(database);
     attached.detach();
@@ -354,6 +362,18 @@ fn check(claimed: &Claimed, open_as: &OpenAs, overlay: Overlay) -> Result<Checke
         newest: newest?,
         pages_verified,
     })
+}
+
+/// Reads the rows that an opening needs, so that a file in which one is damaged is refused unchanged.
+fn read_what_opening_reads(
+    database: &Database,
+    format: &FormatRow,
+    open_as: &OpenAs,
+) -> Result<(), Failure> {
+    let hasher = IndexHasher::new(format.index_key, open_as.hash_mask);
+    let no_cards = Arc::new(Cards::new(0));
+    let (snapshot, indexes) = Snapshot::open(database, hasher, Arc::default(), no_cards)?;
+    read_log(&snapshot, &indexes, |_| {})
 }
 
 fn build(attached: &Arc<Attached>, cache_bytes: usize) -> Result<Database, OpenError> {

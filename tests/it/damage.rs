@@ -250,7 +250,7 @@ fn a_file_with_a_flipped_bit_is_right_or_refused() {
 #[test]
 fn a_file_with_a_wrong_page_is_right_or_refused() {
     let damaged = Damaged::new();
-    for lines in [LINES, LINES + 3, LINES + 6] {
+    for lines in [LINES, LINES + 2, LINES + 6] {
         for file in files(lines) {
             let used = used_pages(&file.bytes);
             for number in used.iter().copied() {
@@ -261,7 +261,7 @@ fn a_file_with_a_wrong_page_is_right_or_refused() {
     damaged.finish(&[
         (CASES, 500),
         (RIGHT, 50),
-        (RIGHT_BEGUN, 20),
+        (RIGHT_BEGUN, 12),
         (DO_NOT_FIT, 300),
         (HALF_CREATED, 4),
         ("stale", 20),
@@ -281,7 +281,7 @@ fn a_flipped_bit_in_a_text_is_refused_at_opening_where_the_text_is_in_use() {
             damaged.check(&file, &format!("bit {bit}"), flip(&file.bytes, bit));
         }
     }
-    damaged.finish(&[(CASES, 100), (DO_NOT_FIT, 50)]);
+    damaged.finish(&[(CASES, 90), (DO_NOT_FIT, 50)]);
 }
 
 /// One page zeroed, random, swapped with another, and as it was before.

@@ -18,7 +18,7 @@
 
 mod content;
 mod older_forms;
-mod pages;
+pub mod pages;
 mod shown;
 mod upgrade;
 

@@ -100,7 +100,7 @@ fn cut_tales(told: Vec<Tale>, seeds: std::ops::Range<u64>) {
         cut_everywhere(&cases, tale);
     }
     cases.finish(&[
-        (POINTS, if long_form() { 50_000 } else { 1_600 }),
+        (POINTS, if long_form() { 40_000 } else { 1_200 }),
         (IMAGES, 15_000),
         (IN_RECOVERY, 4_000),
         (RECOVERIES_TO_THE_NEWER, 50),

@@ -12,14 +12,15 @@ mod states;
 use std::collections::BTreeSet;
 use std::env;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
 use contact_store::{
     AccessKey, AddTokens, Advice, AppId, AppName, Backoff, BatchMode, Check, ConnectApp, ContactId,
     ContactStore, Create, Email, Error, ExternalCustomerId, FailedWithoutReason, GivenIdentifiers,
-    GonePhrases, IdentifierKind, InvalidIdentifier, ManualClock, MatchPolicy, MessageId, Options,
-    Ownership, Phone, PhoneMark, Placeholders, RecordReports, RemoveToken, RenameToken, Reopening,
-    Report, Status, SubscriberId, SystemClock, Timestamp, Token, TokenEntry, TokenPlace,
-    UnknownContactId, UpsertMode, WhenFull, wire,
+    GonePhrases, IdentifierKind, InvalidIdentifier, ManualClock, MatchPolicy, MessageId,
+    OpeningStage, Options, Ownership, Phone, PhoneMark, Placeholders, RecordReports, RemoveToken,
+    RenameToken, Reopening, Report, Status, SubscriberId, SystemClock, Timestamp, Token,
+    TokenEntry, TokenPlace, UnknownContactId, UpsertMode, WhenFull, wire,
 };
 
 use crate::layering::source::{Source, all};
@@ -117,6 +118,12 @@ fn values(shown: &mut Shown) {
     PhoneMark::ALL.iter().for_each(|mark| shown.value(mark));
     shown.value(&UpsertMode::UpdateOnly);
     shown.value(&Advice::Stop);
+    shown.value(&OpeningStage::Verifying);
+    let told = Arc::new(Mutex::new(None));
+    let to = Arc::clone(&told);
+    let options = Options::default().on_opening(move |opening| *to.lock().unwrap() = Some(opening));
+    drop(ContactStore::open_in_memory(options).unwrap());
+    shown.value(&told.lock().unwrap().unwrap());
     shown.value(&store.stats().unwrap().group_sizes);
     shown.value(&Backoff::default());
     shown.value(&store.keep_open(Backoff::default(), |_| {}).unwrap());

@@ -339,8 +339,9 @@ fn r11_a_sweep_that_closing_cut_off_goes_on_after_opening() {
 
     let store = disk.open(&options);
     assert!(store.snapshot().unwrap().apps().unwrap().len() == 1);
+    // What is swept by now was swept in a step or two since the opening.
     let left = rows_besides_indexes(&disk, &store);
-    assert!(left > CONTACTS + CONTACTS / 2, "most is still there");
+    assert!(left > CONTACTS, "most is still there: {left} rows");
     for _ in 0..7 {
         one_step(&store);
         assert_sound(&store);

@@ -183,7 +183,7 @@ fn r56_contacts_are_listed_in_the_order_of_their_ids_all_or_those_of_an_app() {
         "
         list => -
         add A : a ext=c1 | b ext=c2 id=9 => 1 created added #1 | 9 created added #2
-        add B : x ext=c3 | a ext=c1 => 2 created added #3 | 1 by ext added #4
+        add B : x ext=c3 | a ext=c1 => 2 created added #2.1 | 1 by ext added #2.2
         upsert phone : phone=380500000001 => 3 created
         list => 1,2,3,9
         list limit=2 => 1,2
@@ -216,7 +216,7 @@ fn r56_contacts_are_listed_in_the_order_of_their_ids_all_or_those_of_an_app() {
 #[test]
 fn r56_a_page_of_contacts_has_1_to_1000_rows() {
     let (store, _) = store();
-    let update = |n: u32| ContactUpdate::new().external_customer_id(n.to_string());
+    let update = |n: u32| ContactUpdate::new().external_customer_id(format!("c{n}"));
     let request = Upsert::new(DedupeOn::ExternalCustomerId).contacts((0..1_001).map(update));
     store.upsert(request).wait().unwrap();
     let now = store.snapshot().unwrap();
@@ -243,12 +243,12 @@ fn r56_a_page_of_contacts_has_1_to_1000_rows() {
 fn r56_a_page_of_an_app_that_few_use_looks_at_10000_cards_and_says_where_to_go_on() {
     let (store, _) = store();
     for first in (0..12_000).step_by(3_000) {
-        let update = |n: u32| ContactUpdate::new().external_customer_id(n.to_string());
+        let update = |n: u32| ContactUpdate::new().external_customer_id(format!("c{n}"));
         let updates = (first..first + 3_000).map(update);
         let request = Upsert::new(DedupeOn::ExternalCustomerId).contacts(updates);
         store.upsert(request).wait().unwrap();
     }
-    add(&store, TokenEntry::new("t").external_customer_id("10000"));
+    add(&store, TokenEntry::new("t").external_customer_id("c10000"));
     let now = store.snapshot().unwrap();
     let ids = |page: &ContactPage| -> Vec<u64> {
         page.contacts.iter().map(|card| card.id.value()).collect()
@@ -382,11 +382,18 @@ fn r29_a_card_gives_the_tokens_of_one_app() {
     }
     let now = store.snapshot().unwrap();
     let card = now.by_external_customer_id("c").unwrap().unwrap();
+    let of_app = |app: u64| move |number: u64| app << 40 | number;
     let of = |app| -> Vec<u64> {
         let held = card.tokens_of(app);
         held.map(|held| held.subscriber.value()).collect()
     };
-    assert_eq!((of(APP), of(OTHER_APP)), (vec![1, 2], vec![3, 4]));
+    assert_eq!(
+        (of(APP), of(OTHER_APP)),
+        (
+            [1, 2].map(of_app(1)).to_vec(),
+            [1, 2].map(of_app(2)).to_vec()
+        )
+    );
     assert_eq!(of(AppId::from_u128(0xffff)), [0; 0]);
 }
 

@@ -204,7 +204,13 @@ fn an_index_that_leads_elsewhere_shows_no_card_with_another_value_and_verify_say
     let store = open(1);
     connect(&store);
     let ids: Vec<_> = (0..64)
-        .map(|n| add(&store, TokenEntry::new(n.to_string()).identifiers(email(n))).contact)
+        .map(|n| {
+            add(
+                &store,
+                TokenEntry::new(format!("t{n}")).identifiers(email(n)),
+            )
+            .contact
+        })
         .collect();
     store.close().unwrap();
 

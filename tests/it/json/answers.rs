@@ -105,7 +105,8 @@ fn r26_r29_a_card_and_its_absence() {
 
 #[test]
 fn a_card_is_read_back_as_it_was_written() {
-    let store = filled(Ownership::Shared);
+    // A time in JSON is no smaller than 10^11 (R54).
+    let store = filled_at(100_000_001_000, Ownership::Shared);
     let limits = Limits::default();
     let now = store.snapshot().unwrap();
     let update = ContactUpdate::new()
@@ -137,7 +138,9 @@ fn a_card_is_read_back_as_it_was_written() {
 #[test]
 fn r52_r55_what_is_no_card_is_refused_with_its_place() {
     let app = "00000000-0000-0000-0000-00000000000a";
-    let token = |token: &str| format!(r#"{{"contactId": 1, "createdAt": 1, "tokens": [{token}]}}"#);
+    let token = |token: &str| {
+        format!(r#"{{"contactId": 1, "createdAt": 100000000000, "tokens": [{token}]}}"#)
+    };
     let rows = [
         ("[]".to_owned(), "expected object, found array"),
         ("{}".to_owned(), "member \"contactId\" is required"),
@@ -146,23 +149,23 @@ fn r52_r55_what_is_no_card_is_refused_with_its_place() {
             "member \"createdAt\" is required",
         ),
         (
-            r#"{"contactId": 1, "createdAt": 1}"#.to_owned(),
+            r#"{"contactId": 1, "createdAt": 100000000000}"#.to_owned(),
             "member \"tokens\" is required",
         ),
         (
-            r#"{"contactId": 0, "createdAt": 1, "tokens": []}"#.to_owned(),
+            r#"{"contactId": 0, "createdAt": 100000000000, "tokens": []}"#.to_owned(),
             "contactId must be an integer from 1 to 9223372036854775807",
         ),
         (
-            r#"{"contactId": 1, "phone": "12", "createdAt": 1, "tokens": []}"#.to_owned(),
+            r#"{"contactId": 1, "phone": "12", "createdAt": 100000000000, "tokens": []}"#.to_owned(),
             "phone of 2 digits, must be 7 to 15",
         ),
         (
-            r#"{"contactId": 1, "fields": {"city": 7}, "createdAt": 1, "tokens": []}"#.to_owned(),
+            r#"{"contactId": 1, "fields": {"city": 7}, "createdAt": 100000000000, "tokens": []}"#.to_owned(),
             "fields.city: expected string, found number",
         ),
         (
-            r#"{"contactId": 1, "fields": {"a@example.com": 7}, "createdAt": 1, "tokens": []}"#
+            r#"{"contactId": 1, "fields": {"a@example.com": 7}, "createdAt": 100000000000, "tokens": []}"#
                 .to_owned(),
             "fields: expected string, found number",
         ),
@@ -221,11 +224,11 @@ fn r45_r57_tokens_are_removed_and_renamed() {
     };
     assert_eq!(
         rename(br#"{"token": "t2", "newToken": -100}"#),
-        r#"{"outcome":"renamed","subscriberId":"2","contactIds":[1]}"#
+        r#"{"outcome":"renamed","subscriberId":"1099511627778","contactIds":[1]}"#
     );
     assert_eq!(
         rename(br#"{"token": "t1", "newToken": "-100"}"#),
-        r#"{"outcome":"joined","subscriberId":"1","joinedSubscriberId":"2","contactIds":[7,1]}"#
+        r#"{"outcome":"joined","subscriberId":"1099511627777","joinedSubscriberId":"1099511627778","contactIds":[7,1]}"#
     );
     assert_eq!(
         rename(br#"{"token": "t2", "newToken": "t3"}"#),
@@ -253,7 +256,7 @@ fn r56_pages_of_contacts() {
     let card = |id: u64| {
         let app = "00000000-0000-0000-0000-00000000000a";
         format!(
-            r#"{{"contactId":{id},"createdAt":1000,"createdThroughAppUuid":"{app}","tokens":[{{"appUuid":"{app}","token":"t1","subscriberId":"1","addedAt":1000}}]}}"#
+            r#"{{"contactId":{id},"createdAt":1000,"createdThroughAppUuid":"{app}","tokens":[{{"appUuid":"{app}","token":"t1","subscriberId":"1099511627777","addedAt":1000}}]}}"#
         )
     };
     assert_eq!(

@@ -191,9 +191,9 @@ fn cut_all(hash_mask: u64, ownership: Ownership, left: Left) {
     cases.finish(&[
         (SEQUENCES, 1_884),
         (CASES, 500),
-        (BOUNDARIES, 11_000),
+        (BOUNDARIES, 10_000),
         (IMAGES, 10_000),
-        (FOUND_BEFORE, 5_000),
+        (FOUND_BEFORE, 4_000),
         (FOUND_BEGUN, 800),
     ]);
 }

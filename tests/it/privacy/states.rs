@@ -206,6 +206,9 @@ pub fn files(shown: &mut Shown) {
     let newer = with(&|options| options.testing.format += 1);
     ContactStore::open(path("newer"), newer).unwrap_err();
     refused(&path("newer"), options.clone());
+    let old = crate::golden::pages::golden("format_1/closed.pages");
+    fs::write(path("old"), old).unwrap();
+    refused(&path("old"), options.clone());
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink(&sound, path("link")).unwrap();

@@ -50,9 +50,9 @@ fn r57_the_same_token_of_another_app_is_another() {
     script(
         "
         add A : a ext=c1 => 1 created added #1
-        add B : a ext=c1 | b ext=c1 => 1 by ext added #2 | 1 by ext added #3
+        add B : a ext=c1 | b ext=c1 => 1 by ext added #2.1 | 1 by ext added #2.2
         rename A a b => #1 of 1
-        card 1 => 1 ext=c1 created 1000 via A [A:b#1@1000 B:a#2@1000 B:b#3@1000]
+        card 1 => 1 ext=c1 created 1000 via A [A:b#1@1000 B:a#2.1@1000 B:b#2.2@1000]
     ",
     );
 }

@@ -725,13 +725,22 @@ fn show_renamed(renamed: &TokenRenamed) -> String {
             subscriber,
             contacts,
             ..
-        } => format!("#{subscriber} of {}", show_ids(contacts)),
+        } => format!(
+            "{} of {}",
+            show_subscriber_id(*subscriber),
+            show_ids(contacts)
+        ),
         TokenRenamed::Joined {
             subscriber,
             joined,
             contacts,
             ..
-        } => format!("#{subscriber} and #{joined} of {}", show_ids(contacts)),
+        } => format!(
+            "{} and {} of {}",
+            show_subscriber_id(*subscriber),
+            show_subscriber_id(*joined),
+            show_ids(contacts)
+        ),
         TokenRenamed::UnknownSubscriber => "unknown".to_owned(),
         other => panic!("{other:?}"),
     }
