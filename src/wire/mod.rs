@@ -13,7 +13,7 @@
 //! let answer = store.add_tokens(request).wait()?;
 //! assert_eq!(
 //!     serde_json::to_string(&wire::tokens_added(&answer.outcome))?,
-//!     r#"{"results":[{"contactId":1,"contact":"created","token":"added","subscriberId":"1"}]}"#,
+//!     r#"{"results":[{"contactId":1,"contact":"created","token":"added","subscriberId":"1099511627777"}]}"#,
 //! );
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -101,8 +101,8 @@ fn cut_tales(told: Vec<Tale>, seeds: std::ops::Range<u64>) {
     }
     cases.finish(&[
         (POINTS, if long_form() { 40_000 } else { 1_200 }),
-        (IMAGES, 15_000),
-        (IN_RECOVERY, 4_000),
+        (IMAGES, 8_000),
+        (IN_RECOVERY, 2_500),
         (RECOVERIES_TO_THE_NEWER, 50),
         ("images in the first write after recovery", 500),
         (FOUND_BEFORE, 5_000),
@@ -112,7 +112,7 @@ fn cut_tales(told: Vec<Tale>, seeds: std::ops::Range<u64>) {
         ("creations cut, and refused", 20),
         ("creations cut, and whole", 20),
         ("connecting", 1_000),
-        ("disconnecting and sweeping", 200),
+        ("disconnecting and sweeping", 50),
         ("adding tokens", 1_000),
         ("reporting", 150),
         ("upserting", 300),

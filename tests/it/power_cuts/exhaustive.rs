@@ -192,7 +192,7 @@ fn cut_all(hash_mask: u64, ownership: Ownership, left: Left) {
         (SEQUENCES, 1_884),
         (CASES, 500),
         (BOUNDARIES, 10_000),
-        (IMAGES, 10_000),
+        (IMAGES, 8_000),
         (FOUND_BEFORE, 4_000),
         (FOUND_BEGUN, 800),
     ]);

@@ -5,9 +5,9 @@ use std::hint::black_box;
 use std::path::Path;
 
 use contact_store::{
-    AddTokens, AppId, AppName, Check, ConnectApp, ContactId, ContactStore, Email, ExternalId,
-    Identifiers, MatchPolicy, Options, Phone, RecordReports, Report, ReportOutcome, Status,
-    SubscriberId, Token, TokenEntry, TokensAdded,
+    AddTokens, AppId, AppName, Check, ConnectApp, ContactId, ContactStore, Email,
+    ExternalCustomerId, Identifiers, MatchPolicy, Options, Phone, RecordReports, Report,
+    ReportOutcome, Status, SubscriberId, Token, TokenEntry, TokensAdded,
 };
 
 use super::{Counts, Kind, Memory, Opening, Reader, Side};
@@ -24,11 +24,15 @@ struct Variant {
     /// The memory it may take for each contact, beside the cache.
     index_bytes: u64,
     /// What it changes of the default options.
-    change: fn(&mut Options),
+    change: fn(Options) -> Options,
 }
 
-const VARIANTS: [Variant; 2] = {
-    const fn variant(name: &'static str, index_bytes: u64, change: fn(&mut Options)) -> Variant {
+const VARIANTS: [Variant; 3] = {
+    const fn variant(
+        name: &'static str,
+        index_bytes: u64,
+        change: fn(Options) -> Options,
+    ) -> Variant {
         Variant {
             name,
             index_bytes,
@@ -36,18 +40,19 @@ const VARIANTS: [Variant; 2] = {
         }
     }
     [
-        variant(OURS, 56, |_| {}),
+        variant(OURS, 56, |options| options),
         variant("contact-store (64 MiB)", 56, |options| {
-            options.cache_bytes = 64 << 20;
+            options.cache_bytes(64 << 20)
+        }),
+        variant("contact-store (no index)", 0, |options| {
+            options.index_memory(0)
         }),
     ]
 };
 
 impl Variant {
     fn options(&self) -> Options {
-        let mut options = Options::default();
-        (self.change)(&mut options);
-        options
+        (self.change)(Options::default())
     }
 }
 
@@ -69,12 +74,12 @@ pub fn kinds() -> impl Iterator<Item = Kind> {
 struct Store(ContactStore);
 
 impl Store {
-    fn open(directory: &Path, mut options: Options, opening: Opening) -> Self {
-        match opening {
-            Opening::Verified => options.check = Check::Always,
-            Opening::Trusting => options.check = Check::IfUnclean,
-            Opening::Default => {}
-        }
+    fn open(directory: &Path, options: Options, opening: Opening) -> Self {
+        let options = match opening {
+            Opening::Verified => options.check(Check::Always),
+            Opening::Trusting => options.check(Check::IfUnclean),
+            Opening::Default => options,
+        };
         let store = ContactStore::open(directory.join("contacts.redb"), options).unwrap();
         if store.snapshot().unwrap().apps().unwrap().is_empty() {
             let app = ConnectApp::new(AppName::parse("Bot").unwrap()).id(APP);
@@ -143,7 +148,7 @@ struct StoreReader<'a>(&'a ContactStore);
 fn identifiers(given: &Given) -> Identifiers {
     let mut identifiers = Identifiers::new();
     if let Some(id) = &given.external_id {
-        identifiers = identifiers.with_external_customer_id(ExternalId::parse(id).unwrap());
+        identifiers = identifiers.with_external_customer_id(ExternalCustomerId::parse(id).unwrap());
     }
     if let Some(phone) = &given.phone {
         identifiers = identifiers.with_phone(Phone::parse(phone).unwrap());
