@@ -206,8 +206,8 @@ fn a_life_in_spans() {
         pending.wait().unwrap();
     }
     let commits = [
-        "commit requests=1 rows=7 sequence=3",
-        "commit requests=2 rows=12 sequence=5",
+        "commit requests=1 rows=4 sequence=3",
+        "commit requests=2 rows=6 sequence=5",
     ];
     assert_eq!(collector.take(), commits);
 
@@ -232,7 +232,7 @@ fn a_life_in_spans() {
         len()
     );
     let begins = [
-        "commit requests=1 rows=7 sequence=6",
+        "commit requests=1 rows=4 sequence=6",
         "in commit: error=input or output failed (",
         "reopen",
         "in reopen: error=input or output failed (",
