@@ -209,14 +209,13 @@ impl<'s> Draft<'s> {
         let mut changes = Changes {
             rows: self.rows,
             index: self.index_changes,
-            tallies: self.tallies,
+            tallies: BTreeMap::new(),
             state: self.state,
         };
-        let tallies = std::mem::take(&mut changes.tallies);
-        for (app, tally) in &tallies {
+        for (app, tally) in &self.tallies {
             changes.put(app, tally)?;
         }
-        changes.tallies = tallies;
+        changes.tallies = self.tallies;
         if state_changed {
             let state = changes.state;
             changes.put(&record::STATE_KEY, &state)?;

@@ -2,7 +2,7 @@
 //!
 //! Format 1 kept an index table for each kind of identifier and one for tokens, which the upgrade
 //! does not read: the indexes follow from the cards and subscribers. This module does not know what
-//! becomes of a row.
+//! a row is upgraded to.
 
 use bincode::BorrowDecode;
 

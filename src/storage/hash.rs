@@ -1,6 +1,6 @@
 //! The hashes of the file: keyed ones for the indexes, and the checksums of records.
 //!
-//! An index key is SipHash, since whoever chooses identifiers must not choose where they go; a
+//! An index key is SipHash, since a caller that chooses identifiers must not choose where they go; a
 //! checksum is XXH3, which is against damage alone. Both algorithms are fixed, unlike that of std's
 //! hasher. This module does not know what is hashed.
 

@@ -158,7 +158,7 @@ pub(crate) fn subscribers_after(
 
 type Cards = Vec<(ContactId, CardRow)>;
 
-/// At most `most` cards behind the contact named, in order of contact ids (R56).
+/// At most `most` cards after the contact named, in order of contact ids (R56).
 pub(crate) fn cards_after(
     rows: &impl Rows,
     after: Option<ContactId>,
@@ -168,7 +168,7 @@ pub(crate) fn cards_after(
     rows.rows(&first, &last, most)
 }
 
-/// At most `most` cards behind the contact named that hold a token of an app, in order of contact ids;
+/// At most `most` cards after the contact named that hold a token of an app, in order of contact ids;
 /// looks at no more than `look_at` cards. With the last card looked at, unless there are no more.
 pub(crate) fn cards_of_app_after(
     rows: &impl Rows,
