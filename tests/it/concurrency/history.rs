@@ -118,53 +118,126 @@ impl History {
     }
 
     /// The answers are those of `model` to the same requests in the order of their numbers, and the
-    /// threads can have seen them in that order. Gives the model after each number.
-    pub fn check(&self, model: Model, clock: u64) -> Replayed {
-        let replayed = Replayed::new(self, model, clock);
+    /// threads can have seen them in that order, which ends in what `last` accepts. Gives the model
+    /// after each number.
+    ///
+    /// Where nobody was answered, several of the requests may have made a state: any order of them
+    /// that explains everything will do.
+    pub fn check(
+        &self,
+        model: &Model,
+        clock: u64,
+        last: impl Fn(&Model) -> Result<(), String>,
+    ) -> Replayed {
+        /// A fault of the store fits none of many orders: it is to be told in time.
+        const MOST_ORDERS: usize = 500;
+        let mut makers = Makers::default();
+        let mut first_fault = None;
+        for _ in 0..MOST_ORDERS {
+            let explained = self.explain(model, clock, &mut makers).and_then(|replayed| {
+                last(replayed.state(replayed.last()))?;
+                Ok(replayed)
+            });
+            match explained {
+                Ok(replayed) => return replayed,
+                Err(fault) => drop(first_fault.get_or_insert(fault)),
+            }
+            if !makers.next() {
+                break;
+            }
+        }
+        panic!("no order explains it; the first: {}", first_fault.unwrap());
+    }
+
+    fn explain(&self, model: &Model, clock: u64, makers: &mut Makers) -> Result<Replayed, String> {
+        let replayed = Replayed::new(self, model, clock, makers)?;
         let windows = Windows::new(self, &replayed);
-        self.check_order_of_each_thread(&replayed);
+        self.check_order_of_each_thread(&replayed)?;
         for (at, asked) in self.asked.iter().enumerate() {
             let (least, most) = windows.around(asked.began, asked.ended);
-            match asked.number {
+            let is_explained = match asked.number {
                 // A request acknowledged before another was made never has the larger number.
-                Some(number) if replayed.changed[at] => assert!(number > least, "{asked:#?}"),
-                Some(_) if asked.is_lost() => {}
-                Some(number) => assert!((least..=most).contains(&number), "{asked:#?}"),
-                None if asked.is_lost() => {}
+                Some(number) if replayed.changed[at] => number > least,
+                Some(_) if asked.is_lost() => true,
+                Some(number) => (least..=most).contains(&number),
+                None if asked.is_lost() => true,
                 // A refused request has no number. It was decided on some state in between.
                 None => {
                     let answers = |number| replayed.answer(number, &asked.request, clock);
-                    let decided = (least..=most).any(|number| answers(number) == asked.answer);
-                    assert!(decided, "at no state from {least} to {most}: {asked:#?}");
+                    (least..=most).any(|number| answers(number) == asked.answer)
                 }
+            };
+            if !is_explained {
+                return Err(format!("at no state from {least} to {most}: {asked:#?}"));
             }
         }
         for seen in &self.seen {
             let (least, most) = windows.around(seen.began, seen.ended);
-            assert!(
-                (least..=most).contains(&seen.number),
-                "{least} {most} {seen:#?}"
-            );
+            if !(least..=most).contains(&seen.number) {
+                return Err(format!("not from {least} to {most}: {seen:#?}"));
+            }
             let state = replayed.state(seen.number);
             for (question, shown) in seen.shown.iter().filter(|(_, shown)| !shown.is_lost()) {
                 let expected = question.ask_model(state);
-                assert_eq!(*shown, expected, "{question:?} at {}", seen.number);
+                if *shown != expected {
+                    let number = seen.number;
+                    return Err(format!("{question:?} at {number}: {shown:?}, not {expected:?}"));
+                }
             }
         }
-        replayed
+        Ok(replayed)
     }
 
     /// Requests of one thread are decided in the order in which it made them.
-    fn check_order_of_each_thread(&self, replayed: &Replayed) {
+    fn check_order_of_each_thread(&self, replayed: &Replayed) -> Result<(), String> {
         let mut last: BTreeMap<usize, u64> = BTreeMap::new();
         for (asked, changed) in self.asked.iter().zip(&replayed.changed) {
             let Some(number) = asked.number else {
                 continue;
             };
-            if let Some(before) = last.insert(asked.thread, number) {
-                assert!(number >= before + u64::from(*changed), "{asked:#?}");
+            if let Some(before) = last.insert(asked.thread, number)
+                && number < before + u64::from(*changed)
+            {
+                return Err(format!("before an earlier one of its thread: {asked:#?}"));
             }
         }
+        Ok(())
+    }
+}
+
+/// Which request is taken for the maker of a state, wherever several fit.
+#[derive(Default)]
+struct Makers {
+    /// The one taken, of how many.
+    taken: Vec<(usize, usize)>,
+    /// How many of these were asked for.
+    asked: usize,
+}
+
+impl Makers {
+    /// Which of so many to take.
+    fn take(&mut self, of: usize) -> usize {
+        if of < 2 {
+            return 0;
+        }
+        if self.asked == self.taken.len() {
+            self.taken.push((0, of));
+        }
+        self.asked += 1;
+        self.taken[self.asked - 1].0
+    }
+
+    /// Goes on to others. `false`: there are no more.
+    fn next(&mut self) -> bool {
+        self.taken.truncate(self.asked);
+        self.asked = 0;
+        while let Some((taken, of)) = self.taken.pop() {
+            if taken + 1 < of {
+                self.taken.push((taken + 1, of));
+                return true;
+            }
+        }
+        false
     }
 }
 
@@ -233,7 +306,12 @@ pub struct Replayed {
 
 impl Replayed {
     /// Makes the requests of `model`, in the order of their numbers.
-    fn new(history: &History, model: Model, clock: u64) -> Self {
+    fn new(
+        history: &History,
+        model: &Model,
+        clock: u64,
+        makers: &mut Makers,
+    ) -> Result<Self, String> {
         let asked = &history.asked;
         let mut of_number: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         for (at, asked) in asked.iter().enumerate() {
@@ -243,29 +321,41 @@ impl Replayed {
         }
         let mut replayed = Replayed {
             first: model.sequence(),
-            states: vec![model],
+            states: vec![model.clone()],
             changed: vec![false; asked.len()],
         };
         for (number, requests) in of_number {
             if number > replayed.last() {
-                assert_eq!(number, replayed.last() + 1, "nobody has a number between");
-                let maker = replayed.maker(history, &requests, clock);
+                if number != replayed.last() + 1 {
+                    return Err(format!("nobody has a number before {number}"));
+                }
+                let (maker, after) = replayed.maker(history, &requests, clock, makers)?;
+                replayed.states.push(after);
                 replayed.changed[maker] = true;
             }
             for at in requests.iter().filter(|at| !replayed.changed[**at]) {
                 let asked = &asked[*at];
                 let answer = replayed.answer(number, &asked.request, clock);
-                assert!(asked.is_explained_by(&answer), "{asked:#?}\n{answer:#?}");
+                if !asked.is_explained_by(&answer) {
+                    return Err(format!("{asked:#?}\n{answer:#?}"));
+                }
             }
         }
-        replayed
+        Ok(replayed)
     }
 
-    /// Which of the requests with the next number made its state, which is added: one after which
+    /// Which of the requests with the next number made its state, and that state: one after which
     /// all the others change nothing, and which came before them as far as its thread could tell.
-    fn maker(&mut self, history: &History, requests: &[usize], clock: u64) -> usize {
+    fn maker(
+        &self,
+        history: &History,
+        requests: &[usize],
+        clock: u64,
+        makers: &mut Makers,
+    ) -> Result<(usize, Model), String> {
         let asked = &history.asked;
         let number = self.last() + 1;
+        let mut fitting = Vec::new();
         for maker in requests {
             let made = &asked[*maker];
             let mut after = self.state(self.last()).clone();
@@ -288,12 +378,14 @@ impl Replayed {
                 && !history.seen.iter().any(is_seen_first)
                 && others().all(answers)
             {
-                self.states.push(after);
-                return *maker;
+                fitting.push((*maker, after));
             }
         }
-        let requests: Vec<&Asked> = requests.iter().map(|at| &asked[*at]).collect();
-        panic!("none of these comes next: {requests:#?}");
+        if fitting.is_empty() {
+            let requests: Vec<&Asked> = requests.iter().map(|at| &asked[*at]).collect();
+            return Err(format!("none of these comes next: {requests:#?}"));
+        }
+        Ok(fitting.swap_remove(makers.take(fitting.len())))
     }
 
     /// The number of the last state.

@@ -513,6 +513,9 @@ fn r49_an_idle_writer_is_woken_by_every_write() {
     let store = ContactStore::open_in_memory(Options::default()).unwrap();
     let limit = Duration::from_secs(5);
     for n in 0..20 {
+        // The writer has things to do after it answered, and a write that comes meanwhile needs no
+        // waking. Of twenty pauses one at least is long enough on a busy machine too.
+        std::thread::sleep(Duration::from_millis(20));
         let request = ConnectApp::new(AppName::parse("Bot").unwrap()).id(AppId::from_u128(n));
         let answer = store.connect_app(request).wait_timeout(limit);
         let sequence = answer.expect("it waits for ever").unwrap().sequence;

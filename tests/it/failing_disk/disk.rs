@@ -193,7 +193,9 @@ impl TestDisk {
 
     /// From now on, no call fails.
     pub fn mend(&self) {
-        self.lock().failing = None;
+        let mut state = self.lock();
+        state.failing = None;
+        state.failing_sync = None;
     }
 
     pub fn calls(&self) -> u64 {
