@@ -134,10 +134,12 @@ impl History {
         let mut makers = Makers::default();
         let mut first_fault = None;
         for _ in 0..MOST_ORDERS {
-            let explained = self.explain(model, clock, &mut makers).and_then(|replayed| {
-                last(replayed.state(replayed.last()))?;
-                Ok(replayed)
-            });
+            let explained = self
+                .explain(model, clock, &mut makers)
+                .and_then(|replayed| {
+                    last(replayed.state(replayed.last()))?;
+                    Ok(replayed)
+                });
             match explained {
                 Ok(replayed) => return replayed,
                 Err(fault) => drop(first_fault.get_or_insert(fault)),
@@ -181,7 +183,9 @@ impl History {
                 let expected = question.ask_model(state);
                 if *shown != expected {
                     let number = seen.number;
-                    return Err(format!("{question:?} at {number}: {shown:?}, not {expected:?}"));
+                    return Err(format!(
+                        "{question:?} at {number}: {shown:?}, not {expected:?}"
+                    ));
                 }
             }
         }
