@@ -50,10 +50,10 @@ pub(crate) fn take_off_cards(
     _: Removal,
 ) -> Result<(), Failure> {
     for contact in contacts {
-        let before: CardRow = draft.expect_row(contact)?;
-        let mut after = before.clone();
-        after.tokens.retain(|held| held.subscriber != id);
-        draft.write_card(*contact, Some(&before), Some(&after))?;
+        let mut card: CardRow = draft.expect_row(contact)?;
+        let before = card.tokens.clone();
+        card.tokens.retain(|held| held.subscriber != id);
+        draft.write_card_tokens(*contact, &before, &card)?;
     }
     Ok(())
 }

@@ -44,21 +44,12 @@ impl Draft<'_> {
             return Ok(());
         }
         self.put_or_insert(&id, before.is_none(), after)?;
-        let hasher = self.hasher();
-        let hashes = |card: Option<&CardRow>| {
-            card.map_or([None; 3], |card| {
-                identifier_hashes(hasher, &card.identifiers)
-            })
-        };
-        let moves = hashes(before).into_iter().zip(hashes(after));
-        for (index, (old, new)) in IDENTIFIERS.into_iter().zip(moves) {
-            self.move_index_entry(index, old, new, id.value());
-        }
-
-        let (old, new) = (tokens_of(before), tokens_of(after));
-        self.count_contact(new, old, |contacts| moved(contacts, 1, 0))?;
-        self.count_contact(old, new, |contacts| moved(contacts, 0, 1))?;
-
+        self.move_identifiers(
+            id,
+            before.map(|card| &card.identifiers),
+            after.map(|card| &card.identifiers),
+        );
+        self.count_holding(tokens_of(before), tokens_of(after))?;
         match (before, after) {
             (None, Some(_)) => self.state.contacts = moved(self.state.contacts, 1, 0)?,
             (Some(_), None) => {
@@ -72,6 +63,51 @@ impl Draft<'_> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Writes a card of which only the tokens change, with the counts.
+    pub(crate) fn write_card_tokens(
+        &mut self,
+        id: ContactId,
+        before: &[HeldTokenRow],
+        after: &CardRow,
+    ) -> Result<(), Failure> {
+        if before == after.tokens {
+            return Ok(());
+        }
+        self.put(&id, Some(after))?;
+        self.count_holding(before, &after.tokens)
+    }
+
+    /// Moves the index entries of a contact whose identifiers change.
+    fn move_identifiers(
+        &mut self,
+        id: ContactId,
+        before: Option<&Identifiers>,
+        after: Option<&Identifiers>,
+    ) {
+        if before == after {
+            return;
+        }
+        let hasher = self.hasher();
+        let hashes = |identifiers: Option<&Identifiers>| {
+            identifiers.map_or([None; 3], |all| identifier_hashes(hasher, all))
+        };
+        let moves = hashes(before).into_iter().zip(hashes(after));
+        for (index, (old, new)) in IDENTIFIERS.into_iter().zip(moves) {
+            self.move_index_entry(index, old, new, id.value());
+        }
+    }
+
+    /// Counts a contact for the apps of which it holds a token now, and no longer for those of which
+    /// it held one.
+    fn count_holding(
+        &mut self,
+        before: &[HeldTokenRow],
+        after: &[HeldTokenRow],
+    ) -> Result<(), Failure> {
+        self.count_contact(after, before, |contacts| moved(contacts, 1, 0))?;
+        self.count_contact(before, after, |contacts| moved(contacts, 0, 1))
     }
 
     /// Changes the count of contacts of each app that has a token among `these`, and none among

@@ -97,8 +97,13 @@ impl Unfolded {
 
     /// What `entries` are once these changes are folded in, sorted and each once.
     pub(crate) fn fold_into(&self, mut entries: Vec<Entry>) -> Vec<Entry> {
+        let sorted = entries.len();
         entries.extend_from_slice(&self.added);
-        entries.sort_unstable();
+        if let Some(added) = entries.get_mut(sorted..) {
+            added.sort_unstable();
+        }
+        // Two sorted runs, as which the stable sort takes them: it only merges.
+        entries.sort();
         entries.dedup();
         if !self.removed.is_empty() {
             let mut removed = self.removed.clone();
