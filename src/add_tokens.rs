@@ -445,8 +445,8 @@ impl Adding<'_> {
         match target {
             Err(refused) => Ok(Err(refused)),
             Ok(Target::Found { found, by }) => {
-                let card = (*found.card).clone();
-                let before = Some(&*found.card);
+                let card = found.card.clone();
+                let before = Some(&found.card);
                 self.place(draft, found.id, before, card, Some(by), KindSet::EMPTY)
             }
             Ok(Target::Create(new)) => {

@@ -141,7 +141,7 @@ pub(crate) fn sweep(draft: &mut Draft<'_>, app: AppNumber) -> Result<(), Failure
     /// Cards, or rows without a card, in one step: a commit of some tens of milliseconds.
     const STEP: usize = 1_000;
     let mut left = STEP;
-    for (id, row) in subscribers_after(draft, app, None, STEP)? {
+    for (id, row) in subscribers_after(draft, app, None, STEP, |id, row| (id, row))? {
         holding::remove_subscriber(draft, (id, &row), Removal::of_disconnected_app())?;
         left = left.saturating_sub(row.holders.len().max(1));
         if left == 0 {

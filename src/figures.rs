@@ -41,7 +41,7 @@ pub struct Stats {
     pub index_is_complete: bool,
     /// Changes of the indexes that wait to be folded into their buckets, in a log.
     pub index_pending: u64,
-    /// Bytes of memory that decoded cards take now ([`Options::card_memory`](crate::Options::card_memory)).
+    /// Bytes of memory that the cards kept take now ([`Options::card_memory`](crate::Options::card_memory)).
     pub card_bytes: usize,
     /// The version of this crate.
     pub version: &'static str,

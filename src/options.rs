@@ -63,7 +63,7 @@ impl Options {
         self
     }
 
-    /// About the most bytes of memory for decoded cards; 0 keeps none.
+    /// The most bytes of memory for cards that are kept; 0 keeps none.
     #[must_use]
     pub fn card_memory(mut self, bytes: usize) -> Self {
         self.values.card_memory = bytes;
@@ -216,8 +216,9 @@ pub struct OptionValues {
     /// that the indexes in the file do not have yet are in memory in any case: those of up to an eighth
     /// of all identifiers and tokens, 30 bytes each.
     pub index_memory: usize,
-    /// About the most bytes of memory for decoded cards, which those looked up often are kept as.
-    /// Default 64 MiB, for up to 65,536 cards; 0 keeps none.
+    /// The most bytes of memory for cards that are kept, so that those who are looked up often need no
+    /// look into the file. Default 64 MiB, for about 200,000 cards of at most 288 bytes in the file; 0
+    /// keeps none.
     pub card_memory: usize,
     /// Whether a file of an older format is upgraded to the present one. Default: no, it is refused with
     /// [`OpenError::OldFormat`](crate::OpenError::OldFormat).

@@ -204,9 +204,7 @@ impl Snapshot {
     pub fn contacts(&self, after: Option<ContactId>, limit: usize) -> Result<Vec<Card>, Error> {
         check_page(limit)?;
         let rows = self.reading(storage::cards_after(&*self.tables, after, limit))?;
-        let cards = rows
-            .into_iter()
-            .map(|(id, row)| self.card(id, Arc::new(row)));
+        let cards = rows.into_iter().map(|(id, row)| self.card(id, row));
         Ok(cards.collect())
     }
 
@@ -235,9 +233,7 @@ impl Snapshot {
             limit,
             PAGE_CARDS_LOOKED_AT,
         ))?;
-        let cards = rows
-            .into_iter()
-            .map(|(id, row)| self.card(id, Arc::new(row)));
+        let cards = rows.into_iter().map(|(id, row)| self.card(id, row));
         Ok(ContactPage {
             contacts: cards.collect(),
             next,
@@ -333,7 +329,10 @@ impl Snapshot {
     /// As for every read.
     pub fn subscriber(&self, id: SubscriberId) -> Result<Option<Subscriber>, Error> {
         let found = self.reading(subscriber_with_id(&*self.tables, id))?;
-        Ok(found.and_then(|(id, row)| self.shown(id, row)))
+        Ok(found.and_then(|(id, row)| {
+            let app = self.tables.directory().app(row.app)?;
+            Some(shown(id, app, row))
+        }))
     }
 
     /// The subscriber that a token of an app is (R27).
@@ -348,7 +347,7 @@ impl Snapshot {
     ) -> Result<Option<Subscriber>, Error> {
         let number = self.connected(app)?.number;
         let found = self.reading(find_subscriber(&*self.tables, number, token))?;
-        Ok(found.and_then(|(id, row)| self.shown(id, row)))
+        Ok(found.map(|(id, row)| shown(id, app, row)))
     }
 
     /// Where to send a message for a recipient (R39): for a subscriber, its own address; for a phone,
@@ -474,16 +473,13 @@ impl Snapshot {
         limit: usize,
     ) -> Result<Vec<Subscriber>, Error> {
         let number = self.page_of(app, limit)?;
-        let rows = self.reading(storage::subscribers_after(
+        self.reading(storage::subscribers_after(
             &*self.tables,
             number,
             after,
             limit,
-        ))?;
-        Ok(rows
-            .into_iter()
-            .filter_map(|(id, row)| self.shown(id, row))
-            .collect())
+            |id, row| shown(id, app, row),
+        ))
     }
 
     /// At most `limit` message tallies of an app in the byte order of their ids, behind the one
@@ -532,8 +528,7 @@ impl Snapshot {
         row.ok_or(Error::UnknownApp(app))
     }
 
-    fn card(&self, id: ContactId, row: Arc<CardRow>) -> Card {
-        let row = Arc::unwrap_or_clone(row);
+    fn card(&self, id: ContactId, row: CardRow) -> Card {
         let directory = self.tables.directory();
         let tokens = row.tokens.into_iter().filter_map(|held| {
             // Tokens of an app that was disconnected are being removed, and not shown (R11).
@@ -553,19 +548,6 @@ impl Snapshot {
             created_through: row.created_through.and_then(|app| directory.known_app(app)),
             fields: row.fields,
         }
-    }
-
-    fn shown(&self, id: SubscriberId, row: SubscriberRow) -> Option<Subscriber> {
-        let app = self.tables.directory().app(row.app)?;
-        Some(Subscriber {
-            id,
-            app,
-            token: row.token,
-            contacts: row.holders,
-            last_registered_at: row.last_registered_at,
-            last_status: row.last_status,
-            counts: row.counts,
-        })
     }
 
     fn reading<T>(&self, read: Result<T, Failure>) -> Result<T, Error> {
@@ -594,6 +576,18 @@ fn check_page(limit: usize) -> Result<(), LimitExceeded> {
 /// Where to go on after a page, unless it was the last.
 fn after_full<T, K>(page: &[T], key: impl Fn(&T) -> K) -> Option<K> {
     page.last().filter(|_| page.len() == ITERATED_ROWS).map(key)
+}
+
+fn shown(id: SubscriberId, app: AppId, row: SubscriberRow) -> Subscriber {
+    Subscriber {
+        id,
+        app,
+        token: row.token,
+        contacts: row.holders,
+        last_registered_at: row.last_registered_at,
+        last_status: row.last_status,
+        counts: row.counts,
+    }
 }
 
 fn listed(id: AppId, row: AppRow, tally: storage::AppTallyRow) -> App {

@@ -548,7 +548,7 @@ impl PreparedUpsert {
         by: IdentifierKind,
         update: ValidUpdate,
     ) -> Result<Result<ContactUpserted, EntryError>, Failure> {
-        let mut after = (*found.card).clone();
+        let mut after = found.card.clone();
         update.change(&mut after);
         // A card over a lowered limit may shrink, or change within its size.
         let grew = card_limits::own_text(&after) > card_limits::own_text(&found.card)
@@ -556,11 +556,11 @@ impl PreparedUpsert {
         if grew && let Err(exceeded) = card_limits::check(draft, &self.limits, &after)? {
             return Ok(Err(exceeded.into()));
         }
-        draft.write_card(found.id, Some(&*found.card), Some(&after))?;
+        draft.write_card(found.id, Some(&found.card), Some(&after))?;
         Ok(Ok(ContactUpserted {
             contact: found.id,
             matched_by: Some(by),
-            card: if after == *found.card {
+            card: if after == found.card {
                 CardChange::Unchanged
             } else {
                 CardChange::Updated

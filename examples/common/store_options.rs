@@ -33,7 +33,7 @@ pub struct StoreOptions {
     /// Most bytes of memory for the indexes, 0 for none; 1073741824 unless given
     #[arg(long, value_name = "BYTES", value_parser = number)]
     pub index_memory_bytes: Option<usize>,
-    /// About the most bytes of memory for decoded cards, 0 for none; 67108864 unless given
+    /// The most bytes of memory for cards that are kept, 0 for none; 67108864 unless given
     #[arg(long, value_name = "BYTES", value_parser = number)]
     pub card_memory_bytes: Option<usize>,
     /// Which identifiers may find a contact; cascade unless given

@@ -1,4 +1,5 @@
-//! Decoded cards that are kept in memory, so that those who are looked up often are decoded once.
+//! Cards that are kept in memory as their bytes, so that those who are looked up often need no look
+//! into the file.
 //!
 //! A card in a slot is as it was from some version of the store on, and until now: a commit empties
 //! the slots of the cards that it changes before anybody can see its state. A snapshot that is not
@@ -7,28 +8,56 @@
 
 use crate::identifier::ContactId;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
-use crate::sync::{Arc, Mutex, PoisonError};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 use std::sync::OnceLock;
 
-use super::rows::CardRow;
-
-/// A card that takes more memory is not kept: so the slots bound the memory.
-const MOST_BYTES_OF_CARD: usize = 1_024;
+/// A card of more bytes is not kept. With what else is in it, a slot fills five lines of the
+/// processor's cache.
+const ROOM: usize = 288;
 /// Slots that come to be together.
 const CHUNK: usize = 256;
 
-type Slot = Mutex<Option<Kept>>;
+/// A place for one card, in memory of its own: taking a card out touches no other.
+#[derive(Default)]
+#[repr(align(64))]
+struct Slot(Mutex<Kept>);
 
-struct Kept {
-    id: ContactId,
-    /// It has been so at least since this version.
-    since: u64,
-    card: Arc<CardRow>,
-    bytes: usize,
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Decoded cards, by contact id.
+/// The bytes of a card.
+#[derive(Clone, Copy)]
+pub(super) struct Kept {
+    /// Of the contact; 0 in an empty slot.
+    id: u64,
+    /// It has been so at least since this version.
+    since: u64,
+    len: usize,
+    bytes: [u8; ROOM],
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Kept {
+            id: 0,
+            since: 0,
+            len: 0,
+            bytes: [0; ROOM],
+        }
+    }
+}
+
+impl Kept {
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// Cards, by contact id.
 pub(super) struct Cards {
     chunks: Vec<OnceLock<Box<[Slot]>>>,
     /// The version that the next snapshot to be published shows.
@@ -37,9 +66,9 @@ pub(super) struct Cards {
 }
 
 impl Cards {
-    /// Room for cards that take at most about so many bytes of memory.
+    /// Room for as many cards as fit into so many bytes of memory.
     pub(super) fn new(most_bytes: usize) -> Self {
-        let chunks = most_bytes / MOST_BYTES_OF_CARD / CHUNK;
+        let chunks = most_bytes / size_of::<Slot>() / CHUNK;
         Cards {
             chunks: (0..chunks).map(|_| OnceLock::new()).collect(),
             version: AtomicU64::new(0),
@@ -47,7 +76,7 @@ impl Cards {
         }
     }
 
-    /// Bytes of memory that the cards take.
+    /// Bytes of memory that the slots take by now.
     pub(super) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
@@ -57,7 +86,11 @@ impl Cards {
         let chunk = number.checked_div(CHUNK)?.checked_rem(self.chunks.len())?;
         let chunk = self.chunks.get(chunk)?;
         let slots = if may_make {
-            chunk.get_or_init(|| (0..CHUNK).map(|_| Slot::default()).collect())
+            chunk.get_or_init(|| {
+                let bytes = CHUNK.saturating_mul(size_of::<Slot>());
+                self.bytes.fetch_add(bytes, Ordering::Relaxed);
+                (0..CHUNK).map(|_| Slot::default()).collect()
+            })
         } else {
             chunk.get()?
         };
@@ -65,39 +98,33 @@ impl Cards {
     }
 
     /// The card of a contact as a snapshot of this version shows it, if it is kept.
-    pub(super) fn get(&self, id: ContactId, version: u64) -> Option<Arc<CardRow>> {
-        let slot = self.slot(id, false)?.lock();
-        let kept = slot.unwrap_or_else(PoisonError::into_inner);
-        let kept = kept.as_ref()?;
-        (kept.id == id && kept.since <= version).then(|| Arc::clone(&kept.card))
+    pub(super) fn get(&self, id: ContactId, version: u64) -> Option<Kept> {
+        let kept = self.slot(id, false)?.lock();
+        // A copy: others who look for the same card need not wait until it is decoded.
+        (kept.id == id.value() && kept.since <= version).then(|| *kept)
     }
 
     /// Keeps a card that a snapshot of this version read.
-    pub(super) fn put(&self, id: ContactId, version: u64, card: &Arc<CardRow>) {
-        let bytes = memory_of(card);
-        if bytes > MOST_BYTES_OF_CARD {
+    pub(super) fn put(&self, id: ContactId, version: u64, card: &[u8]) {
+        if card.len() > ROOM {
             return;
         }
         let Some(slot) = self.slot(id, true) else {
             return;
         };
-        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = slot.lock();
         fence(Ordering::SeqCst);
         // Under the lock: a commit that changes the card moves the version first and empties the
         // slot after, so one of the two sees the other.
         if self.version.load(Ordering::SeqCst) != version {
             return;
         }
-        let before = slot.replace(Kept {
-            id,
-            since: version,
-            card: Arc::clone(card),
-            bytes,
-        });
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.forget(before.as_ref());
-        drop(slot);
-        drop(before);
+        if let Some(room) = kept.bytes.get_mut(..card.len()) {
+            room.copy_from_slice(card);
+            kept.id = id.value();
+            kept.since = version;
+            kept.len = card.len();
+        }
     }
 
     /// Makes this version the newest, in which these cards have changed.
@@ -109,49 +136,17 @@ impl Cards {
             let Some(slot) = self.slot(id, false) else {
                 continue;
             };
-            let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-            if slot.as_ref().is_some_and(|kept| kept.id == id) {
-                self.forget(slot.take().as_ref());
+            let mut kept = slot.lock();
+            if kept.id == id.value() {
+                kept.id = 0;
             }
         }
     }
-
-    fn forget(&self, kept: Option<&Kept>) {
-        let bytes = kept.map_or(0, |kept| kept.bytes);
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-    }
-}
-
-/// Bytes of memory that a card takes, the allocator's own not counted.
-fn memory_of(card: &CardRow) -> usize {
-    let tokens = card.tokens.iter().map(|held| held.token.as_str().len());
-    let tokens_text = tokens.fold(0, usize::saturating_add);
-    let held = size_of::<super::rows::HeldTokenRow>();
-    size_of::<CardRow>()
-        .saturating_add(card.identifiers.text_len())
-        .saturating_add(card.fields.text_len())
-        // Two strings and their place in the map.
-        .saturating_add(card.fields.custom.len().saturating_mul(96))
-        .saturating_add(card.tokens.len().saturating_mul(held))
-        .saturating_add(tokens_text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fields::ContactFields;
-    use crate::identifier::Identifiers;
-    use crate::time::Timestamp;
-
-    fn card(created_at: u64) -> Arc<CardRow> {
-        Arc::new(CardRow {
-            created_at: Timestamp::from_millis(created_at),
-            created_through: None,
-            identifiers: Identifiers::default(),
-            fields: ContactFields::default(),
-            tokens: Vec::new(),
-        })
-    }
 
     const ID: ContactId = match ContactId::new(1) {
         Ok(id) => id,
@@ -162,40 +157,47 @@ mod tests {
         ContactId::new(value).unwrap_or(ID)
     }
 
+    fn kept(cards: &Cards, contact: u64, version: u64) -> Option<Vec<u8>> {
+        let kept = cards.get(id(contact), version)?;
+        Some(kept.bytes().to_vec())
+    }
+
     #[test]
     fn a_card_is_shown_from_its_version_on_until_a_commit_changes_it() {
         let cards = Cards::new(1 << 20);
         cards.advance(5, std::iter::empty());
-        cards.put(id(1), 5, &card(10));
-        assert!(cards.get(id(1), 4).is_none(), "an older snapshot");
-        assert!(cards.get(id(1), 5).is_some_and(|kept| kept == card(10)));
-        assert!(cards.get(id(1), 6).is_some_and(|kept| kept == card(10)));
-        assert!(cards.get(id(2), 5).is_none());
+        cards.put(id(1), 5, b"ten");
+        assert_eq!(kept(&cards, 1, 4), None, "an older snapshot");
+        assert_eq!(kept(&cards, 1, 5), Some(b"ten".to_vec()));
+        assert_eq!(kept(&cards, 1, 6), Some(b"ten".to_vec()));
+        assert_eq!(kept(&cards, 2, 5), None);
         cards.advance(6, [id(2)].into_iter());
-        assert!(cards.get(id(1), 6).is_some());
+        assert_eq!(kept(&cards, 1, 6), Some(b"ten".to_vec()));
         cards.advance(7, [id(1)].into_iter());
-        assert!(cards.get(id(1), 6).is_none() && cards.get(id(1), 7).is_none());
-        assert_eq!(cards.bytes(), 0);
-        cards.put(id(1), 6, &card(10));
-        assert!(cards.get(id(1), 7).is_none(), "put by an older snapshot");
-        cards.put(id(1), 7, &card(11));
-        assert!(cards.get(id(1), 7).is_some_and(|kept| kept == card(11)));
+        assert_eq!(kept(&cards, 1, 6), None);
+        assert_eq!(kept(&cards, 1, 7), None);
+        cards.put(id(1), 6, b"ten");
+        assert_eq!(kept(&cards, 1, 7), None, "put by an older snapshot");
+        cards.put(id(1), 7, b"of 7");
+        assert_eq!(kept(&cards, 1, 7), Some(b"of 7".to_vec()));
     }
 
     #[test]
     fn without_room_nothing_is_kept_and_a_large_card_never_is() {
         let none = Cards::new(0);
-        none.put(id(1), 0, &card(1));
-        assert!(none.get(id(1), 0).is_none());
+        none.put(id(1), 0, b"card");
+        assert_eq!(kept(&none, 1, 0), None);
+        assert_eq!(none.bytes(), 0);
         let some = Cards::new(1 << 20);
-        let mut large = (*card(1)).clone();
-        large.fields.first_name = Some("x".repeat(1_000));
-        some.put(id(1), 0, &Arc::new(large));
-        assert!(some.get(id(1), 0).is_none());
+        some.put(id(1), 0, &[7; ROOM + 1]);
+        assert_eq!(kept(&some, 1, 0), None);
+        some.put(id(1), 0, &[7; ROOM]);
+        assert_eq!(kept(&some, 1, 0), Some(vec![7; ROOM]));
         // Another contact in the same slot takes its place.
-        some.put(id(1), 0, &card(1));
-        some.put(id(1 + 1_024), 0, &card(2));
-        assert!(some.get(id(1), 0).is_none());
-        assert!(some.get(id(1 + 1_024), 0).is_some());
+        let slots = u64::try_from(some.chunks.len() * CHUNK).unwrap_or_default();
+        some.put(id(1 + slots), 0, b"another");
+        assert_eq!(kept(&some, 1, 0), None);
+        assert_eq!(kept(&some, 1 + slots, 0), Some(b"another".to_vec()));
+        assert!((1..=1 << 20).contains(&some.bytes()));
     }
 }

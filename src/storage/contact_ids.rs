@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn r19_adopted_ids_are_runs_as_long_as_can_be() -> Tested {
         let (_engine, snapshot) = engine()?;
-        let mut draft = Draft::new(&snapshot);
+        let mut draft = Draft::new(&snapshot, 1);
         adopt(&mut draft, [5, 9, 7])?;
         assert_eq!(runs(&draft), [(5, 5), (7, 7), (9, 9)]);
         adopt(&mut draft, [8])?;
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn r19_the_last_id_is_assigned_and_then_none() -> Tested {
         let (_engine, snapshot) = engine()?;
-        let mut draft = Draft::new(&snapshot);
+        let mut draft = Draft::new(&snapshot, 1);
         draft.state.next_contact = LAST.saturating_sub(2);
         adopt(&mut draft, [LAST.saturating_sub(1)])?;
         let expected = [Some(LAST.saturating_sub(2)), Some(LAST), None, None];
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn r19_a_run_to_the_last_id_leaves_none_to_assign() -> Tested {
         let (_engine, snapshot) = engine()?;
-        let mut draft = Draft::new(&snapshot);
+        let mut draft = Draft::new(&snapshot, 1);
         draft.state.next_contact = LAST.saturating_sub(1);
         adopt(&mut draft, [LAST, LAST.saturating_sub(1)])?;
         let before = draft.state;

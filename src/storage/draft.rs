@@ -8,7 +8,6 @@ use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::ops::{Bound, Range};
-use std::sync::Arc;
 
 use crate::app::AppNumber;
 use crate::identifier::ContactId;
@@ -138,17 +137,20 @@ pub(crate) struct Mark {
 }
 
 impl<'s> Draft<'s> {
-    pub(crate) fn new(base: &'s Snapshot) -> Self {
+    /// A draft of about so many entries of requests, for which it makes room.
+    pub(crate) fn new(base: &'s Snapshot, entries: usize) -> Self {
+        // A contact that is new with three identifiers and a token.
+        let index_changes = entries.saturating_mul(4);
         Draft {
             base,
             rows: ChangedRows {
                 tables: std::array::from_fn(|_| BTreeMap::new()),
-                bytes: Vec::new(),
+                bytes: Vec::with_capacity(entries.saturating_mul(256)),
             },
             tallies: BTreeMap::new(),
-            index_changes: Vec::new(),
-            added: HashMap::default(),
-            undo: Vec::new(),
+            index_changes: Vec::with_capacity(index_changes),
+            added: HashMap::with_capacity_and_hasher(index_changes, BuildHasherDefault::default()),
+            undo: Vec::with_capacity(index_changes.saturating_mul(2)),
             state: base.state(),
         }
     }
@@ -456,10 +458,10 @@ impl Rows for Draft<'_> {
         self.state
     }
 
-    fn card(&self, id: ContactId) -> Result<Option<Arc<CardRow>>, Failure> {
+    fn card(&self, id: ContactId) -> Result<Option<CardRow>, Failure> {
         let changed = self.rows.of(Table::Contacts);
         if changed.is_some_and(|rows| rows.contains_key(&id.to_key())) {
-            return Ok(self.row(&id)?.map(Arc::new));
+            return self.row(&id);
         }
         self.base.card(id)
     }

@@ -31,6 +31,9 @@ impl fmt::Debug for IndexHasher {
     }
 }
 
+/// Nearly all identifiers and tokens are shorter.
+const JOINED: usize = 64;
+
 impl IndexHasher {
     pub(super) fn new(key: u128, mask: u64) -> Self {
         let low = u64::try_from(key & u128::from(u64::MAX)).unwrap_or_default();
@@ -43,11 +46,27 @@ impl IndexHasher {
 
     fn hash(&self, kind: u8, parts: [&[u8]; 2]) -> IndexHash {
         let mut hasher = SipHasher24::new_with_keys(self.key.0, self.key.1);
-        hasher.write_u8(kind);
-        for part in parts {
-            hasher.write(part);
-        }
-        IndexHash(hasher.finish() & self.mask)
+        // Hashing in one go takes half the time of hashing in parts.
+        let mut joined = [kind; JOINED];
+        let [first, second] = parts;
+        let (from, to) = (1, first.len().saturating_add(1));
+        let end = to.saturating_add(second.len());
+        let hash = if let Some(joined) = joined.get_mut(..end)
+            && let Some(first_part) = joined.get_mut(from..to)
+        {
+            first_part.copy_from_slice(first);
+            if let Some(second_part) = joined.get_mut(to..end) {
+                second_part.copy_from_slice(second);
+            }
+            hasher.hash(joined)
+        } else {
+            hasher.write_u8(kind);
+            for part in parts {
+                hasher.write(part);
+            }
+            hasher.finish()
+        };
+        IndexHash(hash & self.mask)
     }
 
     pub(super) fn external_id(&self, id: &str) -> IndexHash {
@@ -121,6 +140,19 @@ mod tests {
         assert_eq!(hasher.external_id("shop-1").0, GOLDEN_EXTERNAL_ID);
         assert_eq!(hasher.token(7, "100200300").0, GOLDEN_TOKEN);
         assert_eq!(hasher.phone(380_500_000_001).0, GOLDEN_PHONE);
+    }
+
+    #[test]
+    fn an_index_key_is_the_same_however_long_the_value_is() {
+        let hasher = IndexHasher::new(0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100, u64::MAX);
+        for len in 0..=2 * JOINED {
+            let token = "t".repeat(len);
+            let mut reference =
+                SipHasher24::new_with_keys(0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908);
+            reference.write(&[3, 7, 0, 0, 0, 0, 0, 0, 0]);
+            reference.write(token.as_bytes());
+            assert_eq!(hasher.token(7, &token).0, reference.finish(), "{len}");
+        }
     }
 
     const GOLDEN_EMAIL: u64 = 14_847_632_080_873_804_308;

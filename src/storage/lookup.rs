@@ -3,8 +3,6 @@
 //! An index says which rows may have a value; the card or subscriber itself says whether it has. This
 //! module does not know which look-up decides.
 
-use std::sync::Arc;
-
 use crate::app::{AppId, AppNumber};
 use crate::identifier::{ContactId, IdentifierKind, Identifiers};
 use crate::report::MessageId;
@@ -25,7 +23,7 @@ use super::unique::{Index, IndexHash};
 /// A card and the contact it is of.
 pub(crate) struct FoundCard {
     pub(crate) id: ContactId,
-    pub(crate) card: Arc<CardRow>,
+    pub(crate) card: CardRow,
 }
 
 /// The contact that the identifier of `kind` names. `None` also when no such identifier is given.
@@ -137,13 +135,15 @@ pub(crate) fn next_contact_id(rows: &impl Rows) -> Result<Option<ContactId>, Fai
     Ok(next.and_then(|id| ContactId::new(id).ok()))
 }
 
-/// At most `most` subscribers of an app behind the one named, in order of their ids (R38).
-pub(crate) fn subscribers_after(
+/// At most `most` subscribers of an app after the one named, in order of their ids (R38), each turned
+/// into what the caller wants.
+pub(crate) fn subscribers_after<T>(
     rows: &impl Rows,
     app: AppNumber,
     after: Option<SubscriberId>,
     most: usize,
-) -> Result<Vec<(SubscriberId, SubscriberRow)>, Failure> {
+    turn: impl FnMut(SubscriberId, SubscriberRow) -> T,
+) -> Result<Vec<T>, Failure> {
     let last = SubscriberId::of(app, SubscriberId::MOST_OF_AN_APP);
     let mut first = SubscriberId::of(app, 0);
     if let Some(after) = after {
@@ -153,7 +153,7 @@ pub(crate) fn subscribers_after(
         }
         first = first.max(SubscriberId::new(after.value().saturating_add(1)));
     }
-    rows.rows(&first.to_key(), &last.to_key(), most)
+    rows.rows_as(&first.to_key(), &last.to_key(), most, turn)
 }
 
 type Cards = Vec<(ContactId, CardRow)>;

@@ -59,7 +59,7 @@ pub(crate) struct OpenAs {
     pub(crate) hash_mask: u64,
     /// The most bytes of memory for the indexes.
     pub(crate) index_memory: usize,
-    /// About the most bytes of memory for decoded cards.
+    /// The most bytes of memory for cards that are kept.
     pub(crate) card_memory: usize,
     /// Whether a file of an older format is upgraded.
     pub(crate) upgrade: bool,

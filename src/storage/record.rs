@@ -7,8 +7,9 @@
 use std::ops::Range;
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use bincode::de::BorrowDecoder;
 use bincode::enc::write::Writer;
-use bincode::error::EncodeError;
+use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Encode};
 
 use crate::app::{AccessKey, AppId, AppName, AppNumber};
@@ -178,10 +179,6 @@ pub(super) fn decode<'a, T: BorrowDecode<'a, ()>>(mut payload: &'a [u8]) -> Resu
     let record = take(&mut payload)?;
     ended(payload)?;
     Ok(record)
-}
-
-fn contact(id: u64) -> Result<ContactId, Failure> {
-    ContactId::new(id).map_err(|_| MALFORMED)
 }
 
 fn subscriber(app: AppNumber, number: u64) -> Result<SubscriberId, Failure> {
@@ -477,10 +474,28 @@ pub(super) fn status_at((status, at): (u8, u64)) -> Result<(Status, Timestamp), 
     Ok((status_from_byte(status)?, Timestamp::from_millis(at)))
 }
 
-#[derive(Encode, BorrowDecode)]
+/// A contact that holds a token.
+struct Holder(ContactId);
+
+impl<'de, Context> BorrowDecode<'de, Context> for Holder {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = Context>>(
+        from: &mut D,
+    ) -> Result<Self, DecodeError> {
+        let id = u64::borrow_decode(from)?;
+        let id = ContactId::new(id).map_err(|_| DecodeError::Other("an id of no contact"))?;
+        Ok(Holder(id))
+    }
+}
+
+#[derive(BorrowDecode)]
 struct SubscriberRecord<'a> {
     token: &'a str,
-    holders: Vec<u64>,
+    holders: Vec<Holder>,
+    since: DeliveryRecord,
+}
+
+#[derive(Encode, BorrowDecode)]
+struct DeliveryRecord {
     last_registered_at: u64,
     last_status: Option<(u8, u64)>,
     counts: CountsRecord,
@@ -491,9 +506,11 @@ impl Row for SubscriberRow {
     type Key = SubscriberId;
 
     fn encode(&self, to: &mut Payload<'_>) -> Result<(), Failure> {
-        to.push(SubscriberRecord {
-            token: self.token.as_str(),
-            holders: self.holders.iter().map(|holder| holder.value()).collect(),
+        to.push((self.token.as_str(), self.holders.len() as u64))?;
+        for holder in &self.holders {
+            to.push(holder.value())?;
+        }
+        to.push(DeliveryRecord {
             last_registered_at: self.last_registered_at.as_millis(),
             last_status: self
                 .last_status
@@ -510,11 +527,11 @@ impl Row for SubscriberRow {
             holders: subscriber
                 .holders
                 .into_iter()
-                .map(contact)
-                .collect::<Result<_, _>>()?,
-            last_registered_at: Timestamp::from_millis(subscriber.last_registered_at),
-            last_status: subscriber.last_status.map(status_at).transpose()?,
-            counts: subscriber.counts.counts(),
+                .map(|Holder(id)| id)
+                .collect(),
+            last_registered_at: Timestamp::from_millis(subscriber.since.last_registered_at),
+            last_status: subscriber.since.last_status.map(status_at).transpose()?,
+            counts: subscriber.since.counts.counts(),
         })
     }
 }
@@ -1007,7 +1024,7 @@ mod tests {
     }
 
     fn decoded(payload: &[u8]) -> Result<CardRow, Failure> {
-        CardRow::decode(&contact(1)?, payload)
+        CardRow::decode(&ContactId::new(1).map_err(|_| MALFORMED)?, payload)
     }
 
     #[test]

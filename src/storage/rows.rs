@@ -2,8 +2,6 @@
 //!
 //! This module knows neither the bytes of a row (that is `record`) nor when rows reach the file.
 
-use std::sync::Arc;
-
 use crate::app::{AccessKey, AppId, AppName, AppNumber};
 use crate::fields::ContactFields;
 use crate::identifier::{ContactId, Identifiers};
@@ -289,9 +287,9 @@ pub(crate) trait Rows {
             .ok_or(Failure::Corrupt("a row that another row names is missing"))
     }
 
-    /// The card of a contact, which may be kept decoded.
-    fn card(&self, id: ContactId) -> Result<Option<Arc<CardRow>>, Failure> {
-        Ok(self.row(&id)?.map(Arc::new))
+    /// The card of a contact, which may be kept in memory.
+    fn card(&self, id: ContactId) -> Result<Option<CardRow>, Failure> {
+        self.row(&id)
     }
 
     /// The counts of a connection of an app.
@@ -306,12 +304,26 @@ pub(crate) trait Rows {
         last: &Key,
         most: usize,
     ) -> Result<Vec<(R::Key, R)>, Failure> {
-        let mut found = Vec::new();
+        self.rows_as(first, last, most, |key, row| (key, row))
+    }
+
+    /// The same, each row turned into something else as it is read.
+    fn rows_as<R: Row, T>(
+        &self,
+        first: &Key,
+        last: &Key,
+        most: usize,
+        mut turn: impl FnMut(R::Key, R) -> T,
+    ) -> Result<Vec<T>, Failure> {
+        /// As many as a page of a listing has: room for them is not made piece by piece.
+        const EXPECTED: usize = 1_000;
         if most == 0 || first > last {
-            return Ok(found);
+            return Ok(Vec::new());
         }
+        let mut found = Vec::with_capacity(most.min(EXPECTED));
         self.walk(R::TABLE, (first, last), true, &mut |key, bytes| {
-            found.push(record::decode_row::<R>(&key, bytes)?);
+            let (key, row) = record::decode_row::<R>(&key, bytes)?;
+            found.push(turn(key, row));
             Ok(found.len() < most)
         })?;
         Ok(found)

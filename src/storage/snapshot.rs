@@ -17,7 +17,7 @@ use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
 use super::hash::IndexHasher;
 use super::meta::State;
 use super::record;
-use super::rows::{AppPhase, AppTallyRow, CardRow, Each, RowKey, Rows};
+use super::rows::{AppPhase, AppTallyRow, CardRow, Each, Row as _, RowKey, Rows};
 use super::tables::{Key, OpenTable, Table};
 use super::unique::{self, Index, IndexHash, IndexState, Memory, View};
 
@@ -296,18 +296,21 @@ impl Rows for Snapshot {
         Ok(())
     }
 
-    fn card(&self, id: ContactId) -> Result<Option<Arc<CardRow>>, Failure> {
+    fn card(&self, id: ContactId) -> Result<Option<CardRow>, Failure> {
         if self.attachment.detached().is_some() {
             return Err(Failure::Stopped);
         }
-        if let Some(card) = self.cards.get(id, self.version) {
-            return Ok(Some(card));
+        if let Some(kept) = self.cards.get(id, self.version) {
+            return CardRow::decode(&id, kept.bytes()).map(Some);
         }
-        let card = self.row(&id)?.map(Arc::new);
-        if let Some(card) = &card {
-            self.cards.put(id, self.version, card);
-        }
-        Ok(card)
+        let key = id.to_key();
+        self.read(Table::Contacts, &key, |bytes| {
+            record::open(Table::Contacts, &key, bytes, |payload| {
+                let card = CardRow::decode(&id, payload)?;
+                self.cards.put(id, self.version, payload);
+                Ok(card)
+            })
+        })
     }
 
     fn hasher(&self) -> IndexHasher {

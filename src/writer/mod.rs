@@ -305,8 +305,10 @@ impl Writing {
             return;
         }
         let current = Arc::clone(&self.current);
-        let mut draft = Draft::new(&current);
-        let mut decided = Vec::with_capacity(jobs.size_hint().0);
+        let jobs: Vec<_> = jobs.collect();
+        let entries = jobs.iter().map(|job| job.size().entries);
+        let mut draft = Draft::new(&current, entries.fold(0, usize::saturating_add));
+        let mut decided = Vec::with_capacity(jobs.len());
         for mut job in jobs {
             let progress = job.decide(&mut draft);
             decided.push((job, progress, draft.state.sequence));

@@ -23,7 +23,11 @@ pub(crate) fn encode(index: Index, entries: &[Entry]) -> Vec<u8> {
     // A subscriber's app comes first in its id, and not in the packed form of a few.
     packed.sort_unstable();
     let count = u32::try_from(packed.len()).unwrap_or(u32::MAX);
-    let mut bytes = count.to_le_bytes().to_vec();
+    let entries = packed.len().saturating_mul(8);
+    let others = wide.len().saturating_mul(WIDE_BYTES);
+    let len = entries.saturating_add(others).saturating_add(4);
+    let mut bytes = Vec::with_capacity(len);
+    bytes.extend_from_slice(&count.to_le_bytes());
     for packed in packed {
         bytes.extend_from_slice(&packed.to_le_bytes());
     }

@@ -277,7 +277,9 @@ impl Keeper {
         };
         self.unfolded_count = self.unfolded_count.saturating_sub(unfolded.len());
         let had_removed = !unfolded.removed.is_empty();
-        *unfolded = Unfolded::default();
+        // Their room is kept: as many will come again.
+        unfolded.added.clear();
+        unfolded.removed.clear();
         match self.view.shard(place) {
             // It has them all, and none that was removed.
             Some(shard) if shard.is_complete() && !had_removed => {}
