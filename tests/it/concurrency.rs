@@ -14,7 +14,7 @@ use contact_store::{Check, ContactStore, Disk, Options};
 
 use crate::model::{Model, Settings};
 use crate::sequences::alphabet::{self, FIRST_AT};
-use crate::support::{APP, ManualClock, OTHER_APP, fold_early};
+use crate::support::{APP, OTHER_APP, clock_at, fold_early};
 
 /// Passes numbers in the order in which things happen: what ended before something began has a
 /// smaller one.
@@ -32,7 +32,7 @@ const CLOCK: u64 = FIRST_AT + 1_000;
 
 fn options() -> Options {
     let mut options = Options::default();
-    options.clock = ManualClock::at(CLOCK);
+    options.clock = clock_at(CLOCK);
     options.check = Check::IfUnclean;
     options.cache_bytes = 1 << 20;
     // Folding goes on all the time, and some of the indexes are read from their buckets.

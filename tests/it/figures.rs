@@ -173,7 +173,7 @@ fn every_request_and_every_entry_is_counted_once_under_what_became_of_it() {
         &[("erased", 1), ("unknownContact", 1)],
     );
 
-    clock.set(2_000);
+    clock.set(at(2_000));
     assert!(store.forget_messages(APP, at(2_000)).wait().is_ok());
     assert_figures(&store, "forgetMessages", (1, 0), &[("forgotten", 1)]);
 

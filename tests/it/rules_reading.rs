@@ -7,7 +7,7 @@ use contact_store::{
 };
 
 use crate::support::script::{script, script_with};
-use crate::support::{APP, OTHER_APP, add, store};
+use crate::support::{APP, OTHER_APP, add, at, store};
 
 #[test]
 fn r26_find_matches_as_add_tokens_does() {
@@ -351,14 +351,14 @@ fn r27_contacts_are_looked_up_by_the_text_of_an_identifier() {
 #[test]
 fn r37_an_app_is_looked_up_by_its_id_and_by_its_name() {
     let (store, clock) = store();
-    clock.set(2_000);
+    clock.set(at(2_000));
     let name = || AppName::parse("Twice").unwrap();
     let connect = |id: u128| {
         let request = ConnectApp::new(name()).id(AppId::from_u128(id));
         store.connect_app(request).wait().unwrap().outcome
     };
     let [later_id, earlier_id] = [0x99, 0x98].map(connect);
-    clock.set(3_000);
+    clock.set(at(3_000));
     connect(0x01);
     let now = store.snapshot().unwrap();
     let all = now.apps().unwrap();

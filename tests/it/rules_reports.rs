@@ -75,7 +75,7 @@ fn r30_old_tallies_are_forgotten() {
 fn r30_forgetting_goes_in_steps_of_a_commit_each() {
     const MESSAGES: u64 = 10_000;
     let (store, clock) = store_with(|options| options.limits.entries_per_request = usize::MAX);
-    clock.set(MESSAGES);
+    clock.set(at(MESSAGES));
     add(&store, TokenEntry::new("t").contact_id(1));
     let reports = (0..MESSAGES).map(|n| {
         let report = Report::new(Status::Sent).token("t");

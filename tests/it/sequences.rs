@@ -8,10 +8,10 @@ mod short;
 
 use std::sync::Arc;
 
-use contact_store::{Check, ContactStore, Options};
+use contact_store::{Check, ContactStore, ManualClock, Options};
 
 use crate::model::{Answer, Model, Probes, Request, Settings, Waiting};
-use crate::support::ManualClock;
+use crate::support::{at, clock_at};
 
 use self::memory_disk::MemoryDisk;
 
@@ -35,7 +35,7 @@ impl Pair {
 
     /// The store on `disk`, of which `model` is the model.
     fn open(disk: MemoryDisk, options: &Options, model: Model) -> Self {
-        let (disk, clock) = (Arc::new(disk), ManualClock::at(0));
+        let (disk, clock) = (Arc::new(disk), clock_at(0));
         let mut options = options.clone();
         options.clock = clock.clone();
         Pair {
@@ -55,7 +55,7 @@ impl Pair {
 
     /// Makes requests of the store without waiting for any.
     fn submit(&self, requests: &[&Request], clock: u64) -> Vec<Waiting> {
-        self.clock.set(clock);
+        self.clock.set(at(clock));
         let submit = |request: &&Request| request.submit(&self.store);
         requests.iter().map(submit).collect()
     }

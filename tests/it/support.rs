@@ -1,4 +1,4 @@
-//! What many tests need: a clock that stands where it is put, stores, and short ways to ask.
+//! What many tests need: stores with a clock that stands where it is put, and short ways to ask.
 
 pub mod blocks;
 pub mod cases;
@@ -9,33 +9,12 @@ pub mod script;
 pub mod watched_disk;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use contact_store::{
-    AddTokens, AppId, AppName, Clock, ConnectApp, ContactId, ContactStore, Error, Found,
-    GivenIdentifiers, MatchPolicy, Options, RecordReports, Report, ReportOutcome, SubscriberId,
+    AddTokens, AppId, AppName, ConnectApp, ContactId, ContactStore, Error, Found, GivenIdentifiers,
+    ManualClock, MatchPolicy, Options, RecordReports, Report, ReportOutcome, SubscriberId,
     Timestamp, TokenAdded, TokenEntry,
 };
-
-/// A clock that a test moves.
-#[derive(Debug, Default)]
-pub struct ManualClock(AtomicU64);
-
-impl ManualClock {
-    pub fn at(millis: u64) -> Arc<Self> {
-        Arc::new(ManualClock(AtomicU64::new(millis)))
-    }
-
-    pub fn set(&self, millis: u64) {
-        self.0.store(millis, Ordering::SeqCst);
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
-    }
-}
 
 pub const APP: AppId = AppId::from_u128(0xa);
 pub const OTHER_APP: AppId = AppId::from_u128(0xb);
@@ -53,9 +32,14 @@ pub fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
 }
 
+/// A clock that a test moves.
+pub fn clock_at(millis: u64) -> Arc<ManualClock> {
+    Arc::new(ManualClock::at(at(millis)))
+}
+
 /// Options with a clock at 1,000.
 pub fn options() -> (Options, Arc<ManualClock>) {
-    let clock = ManualClock::at(1_000);
+    let clock = clock_at(1_000);
     let mut options = Options::default();
     options.clock = clock.clone();
     (options, clock)

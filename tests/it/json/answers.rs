@@ -18,7 +18,7 @@ fn filled(ownership: Ownership) -> contact_store::ContactStore {
 
 fn filled_at(millis: u64, ownership: Ownership) -> contact_store::ContactStore {
     let (store, clock) = store_with(|options| options.ownership = ownership);
-    clock.set(millis);
+    clock.set(at(millis));
     let body = br#"{"tokens": [
         {"token": "t1", "contactId": 7, "externalCustomerId": "shop-7", "phone": "+380 50 000 00 07", "email": "Ann@example.com"},
         {"token": "t2", "phone": "380500000001"},

@@ -13,9 +13,9 @@ use super::disk::{Event, RecordingDisk};
 use super::image::{Cut, Keep, Trace};
 use super::promises::Promises;
 use crate::model::{FieldName, Item, Model, Probes, Request, Upserts};
-use crate::support::ManualClock;
 use crate::support::blocks::Blocks;
 use crate::support::cases::tell;
+use crate::support::clock_at;
 
 /// What was met, and how often.
 pub type Counts = BTreeMap<&'static str, u64>;
@@ -43,7 +43,7 @@ impl Truth {
     pub fn new(models: Vec<Model>, probes: Probes, mut options: Options) -> Self {
         options.create = Create::Never;
         options.check = Check::IfUnclean;
-        options.clock = ManualClock::at(Truth::NOW);
+        options.clock = clock_at(Truth::NOW);
         // What is read is read from the disk, or from next to nothing.
         options.cache_bytes = 64 << 10;
         Truth {

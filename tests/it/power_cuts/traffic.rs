@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake};
 use std::thread::{self, Thread};
 use std::time::Instant;
 
-use contact_store::{ContactId, ContactStore, Options, Snapshot};
+use contact_store::{ContactId, ContactStore, ManualClock, Options, Snapshot};
 
 use super::disk::{Event, RecordingDisk};
 use super::image::Trace;
@@ -18,7 +18,7 @@ use super::promises::Promises;
 use crate::model::{Answer, Model, Outcome, Place, Request, Settings};
 use crate::support::blocks::Blocks;
 use crate::support::cases::HANG;
-use crate::support::{ManualClock, id};
+use crate::support::{at, clock_at, id};
 
 /// What is done next.
 #[derive(Clone, Debug)]
@@ -135,7 +135,7 @@ impl Play {
     /// Opens what is on a disk, of which this is the model.
     pub fn open(before: Blocks, mut options: Options, model: Model) -> Self {
         let disk = RecordingDisk::with(before.clone());
-        let clock = ManualClock::at(0);
+        let clock = clock_at(0);
         options.clock = clock.clone();
         Play {
             before,
@@ -218,7 +218,7 @@ impl Play {
             Step::Race(threads) => self.race(threads),
             Step::Clock(now) => {
                 self.now = *now;
-                self.clock.set(*now);
+                self.clock.set(at(*now));
             }
             Step::CloseAndOpen => {
                 self.store.close().unwrap();

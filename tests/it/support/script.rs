@@ -20,13 +20,13 @@ use std::sync::Arc;
 use contact_store::{
     AccessKey, AddTokens, App, AppId, AppName, BatchMode, Card, Committed, ConnectApp, ContactId,
     ContactStore, Decision, EntryError, Error, FailedWithoutReason, Found, GivenIdentifiers,
-    IdentifierKind, InvalidIdentifier, KindSet, LimitExceeded, MatchPolicy, MessageId,
+    IdentifierKind, InvalidIdentifier, KindSet, LimitExceeded, ManualClock, MatchPolicy, MessageId,
     MessageTally, Options, OptionsInForce, Ownership, Phone, RecordReports, RemoveToken,
     RenameToken, Report, ReportOutcome, SequenceNumber, Snapshot, Status, Subscriber, SubscriberId,
     Timestamp, Token, TokenAdded, TokenEntry, TokenPlace, TokenRenamed, UnknownContactId,
 };
 
-use super::ManualClock;
+use super::at;
 
 /// Runs a script on stores with the default options.
 #[track_caller]
@@ -154,7 +154,7 @@ impl Stage {
         match verb.as_str() {
             // clock 2000
             "clock" => {
-                self.clock.set(words.number());
+                self.clock.set(at(words.number()));
                 Answer::read("")
             }
             // connect C name="Third bot" key=secret
