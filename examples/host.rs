@@ -58,9 +58,10 @@ use std::fmt;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use contact_store::Error;
+use contact_store::{Error, Opening, OpeningStage};
 use tokio::runtime;
 
 use causes::WithCauses;
@@ -121,6 +122,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let cannot_listen = |error| Failure::Listen(arguments.listen, error);
     let listener = TcpListener::bind(arguments.listen).map_err(cannot_listen)?;
     listener.set_nonblocking(true).map_err(cannot_listen)?;
+    let options = options.on_opening(log_opening());
     let store = open_store(&arguments.store, options).map_err(Failure::Open)?;
     if let Ok(Some(mode)) = store.stats().map(|stats| stats.wider_mode) {
         tracing::warn!(
@@ -134,6 +136,29 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     // queued is answered, although by now nobody listens.
     let closed = store.close().map_err(Failure::Close);
     served.and(closed)
+}
+
+/// Logs how far the opening of the store has come, once a second: a small one is opened before that.
+fn log_opening() -> impl Fn(Opening) + Send + Sync {
+    let last = Mutex::new(Instant::now());
+    move |Opening {
+              stage, done, of, ..
+          }| {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.elapsed() < Duration::from_secs(1) {
+            return;
+        }
+        *last = Instant::now();
+        match stage {
+            OpeningStage::Verifying => {
+                tracing::info!(target: HOST, "opening the store: {done} of {of} bytes verified");
+            }
+            OpeningStage::Upgrading => {
+                tracing::info!(target: HOST, "upgrading the store: {done} of about {of} rows written");
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Who is let in. Refuses to be open to the net without a key.

@@ -41,6 +41,10 @@ pub struct Stats {
     pub index_is_complete: bool,
     /// Changes of the indexes that wait to be folded into their buckets, in a log.
     pub index_pending: u64,
+    /// Whether a part of the indexes in the file was found damaged since the file was opened. Look-ups
+    /// that need it fail, changes are not folded any more, and
+    /// [`Snapshot::verify`](crate::Snapshot::verify) says which part it is.
+    pub index_is_damaged: bool,
     /// Bytes of memory that the cards kept take now ([`Options::card_memory`](crate::Options::card_memory)).
     pub card_bytes: usize,
     /// The version of this crate.
@@ -86,6 +90,7 @@ pub(crate) struct MemoryHeld {
     pub(crate) index_bytes: usize,
     pub(crate) index_is_complete: bool,
     pub(crate) index_pending: u64,
+    pub(crate) index_is_damaged: bool,
     pub(crate) card_bytes: usize,
 }
 

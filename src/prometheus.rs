@@ -61,6 +61,26 @@ impl<W: Write> Text<'_, W> {
             stats.cache_bytes,
         )?;
         self.gauge(
+            "index_bytes",
+            "Memory that the indexes take.",
+            stats.index_bytes,
+        )?;
+        self.gauge(
+            "index_pending",
+            "Changes of the indexes that wait to be folded.",
+            stats.index_pending,
+        )?;
+        self.gauge(
+            "index_damaged",
+            "1 when a part of the indexes in the file was found damaged.",
+            u8::from(stats.index_is_damaged),
+        )?;
+        self.gauge(
+            "card_bytes",
+            "Memory that the cards kept take.",
+            stats.card_bytes,
+        )?;
+        self.gauge(
             "needs_reopen",
             "1 while the store takes no writes after a failure.",
             u8::from(stats.needs_reopen),

@@ -342,6 +342,7 @@ impl ContactStore {
             index_bytes: memory.index_bytes,
             index_is_complete: memory.index_is_complete,
             index_pending: memory.index_pending,
+            index_is_damaged: memory.index_is_damaged,
             card_bytes: memory.card_bytes,
             version: env!("CARGO_PKG_VERSION"),
             oldest_snapshot: inner.pinned.oldest(figures.held.sequence),

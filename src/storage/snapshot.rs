@@ -201,6 +201,7 @@ impl Snapshot {
             index_bytes: bytes,
             index_is_complete: is_complete,
             index_pending: self.indexes.unfolded as u64,
+            index_is_damaged: self.indexes.is_damaged,
             card_bytes: self.cards.bytes(),
         }
     }

@@ -120,6 +120,8 @@ pub(crate) struct Step {
     changes: Vec<IndexChange>,
     /// The shards that it folds, with all their entries.
     folded: Vec<(Place, Vec<Entry>)>,
+    /// A bucket that it wanted to fold is damaged.
+    met_damage: bool,
 }
 
 /// The writer's side of the indexes.
@@ -181,6 +183,7 @@ impl Keeper {
             state: self.state.clone(),
             changes: std::mem::take(&mut commit.index),
             folded: Vec::new(),
+            met_damage: false,
         };
         self.count(&mut step)?;
         append_to_log(&mut step, commit)?;
@@ -233,8 +236,11 @@ impl Keeper {
                 replaced.push(key)
             }) {
                 Ok(()) => {}
-                // Look-ups and `verify` say so. Requests go on, and so does the log.
-                Err(Failure::Corrupt(_)) => break,
+                // Requests go on, and the log grows. Figures, look-ups and `verify` say so.
+                Err(Failure::Corrupt(_)) => {
+                    step.met_damage = true;
+                    break;
+                }
                 Err(failure) => return Err(failure),
             }
             for key in replaced {
@@ -262,6 +268,7 @@ impl Keeper {
     pub(crate) fn apply(&mut self, step: Step) {
         self.state = step.state;
         self.view.layout = self.state.layout;
+        self.view.is_damaged |= step.met_damage;
         for (place, entries) in step.folded {
             self.folded(place, &entries);
         }
@@ -373,7 +380,15 @@ impl Keeper {
                 break;
             }
             let mut entries = Vec::new();
-            read_buckets(rows, &self.view.layout, place, &mut entries, |_| {})?;
+            match read_buckets(rows, &self.view.layout, place, &mut entries, |_| {}) {
+                Ok(()) => {}
+                // Look-ups go on reading the bucket, and say so.
+                Err(Failure::Corrupt(_)) => {
+                    self.view.is_damaged = true;
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            }
             read = read
                 .saturating_add(entries.len().saturating_mul(8))
                 .saturating_add(64);

@@ -20,6 +20,8 @@ pub(crate) struct View {
     pub(crate) layout: Layout,
     /// Changes that wait to be folded.
     pub(crate) unfolded: usize,
+    /// Whether a bucket was found damaged, which ends folding.
+    pub(crate) is_damaged: bool,
 }
 
 /// The memory that the indexes take.
@@ -36,6 +38,7 @@ impl View {
             shards: Index::ALL.map(|_| Arc::new(vec![None; SHARDS])),
             layout,
             unfolded: 0,
+            is_damaged: false,
         }
     }
 
