@@ -9,6 +9,19 @@ use std::time::Duration;
 use crate::error::StorageError;
 use crate::sequence::SequenceNumber;
 
+/// How much of the file is in use ([`ContactStore::space`](crate::ContactStore::space)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Space {
+    /// The length of the file in bytes.
+    pub file_bytes: u64,
+    /// Bytes of the pages that hold rows, or lead to them.
+    pub used_bytes: u64,
+    /// All others: free for what is written next, kept for open snapshots, or needed by the storage
+    /// engine for itself.
+    pub free_bytes: u64,
+}
+
 /// What a store says of itself.
 ///
 /// `sequence`, `contacts`, `subscribers` and `apps` are of one state: the last that the store knows

@@ -183,7 +183,7 @@ pub use erase::Erased;
 pub use error::{EntryError, Error, JsonError, JsonFault, NotSingle, OpenError, StorageError};
 pub use fault::{Fault, Field, FieldError, PhoneMark};
 pub use fields::ContactFields;
-pub use figures::{Histogram, OperationFigures, Stats};
+pub use figures::{Histogram, OperationFigures, Space, Stats};
 pub use forget_messages::MessagesForgotten;
 pub use identifier::{
     ContactId, Email, ExternalCustomerId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet,

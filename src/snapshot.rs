@@ -518,6 +518,11 @@ impl Snapshot {
             .inspect_err(|error| span.failed(error))
     }
 
+    /// Bytes of the pages that hold this state.
+    pub(crate) fn used_bytes(&self) -> Result<u64, Error> {
+        self.reading(self.tables.page_bytes())
+    }
+
     fn page_of(&self, app: AppId, limit: usize) -> Result<AppNumber, Error> {
         check_page(limit)?;
         Ok(self.connected(app)?.number)

@@ -237,6 +237,16 @@ impl Snapshot {
         self.tables.0.get(table.position()).ok_or(Failure::Stopped)
     }
 
+    /// Bytes of the pages that the tables take. Reads all of them.
+    pub(crate) fn page_bytes(&self) -> Result<u64, Failure> {
+        let mut bytes = 0_u64;
+        for table in Table::ALL {
+            let table = self.table(table)?;
+            bytes = bytes.saturating_add(self.noted(guarded(|| table.page_bytes()))?);
+        }
+        Ok(bytes)
+    }
+
     fn noted<T>(&self, read: Result<T, Failure>) -> Result<T, Failure> {
         if let Err(failure) = &read {
             self.attachment.note(failure);

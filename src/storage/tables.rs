@@ -153,6 +153,17 @@ impl OpenTable {
         })
     }
 
+    /// Bytes of the pages that the table takes. Reads all of them.
+    pub(super) fn page_bytes(&self) -> Result<u64, Failure> {
+        let stats = match self {
+            OpenTable::Int(table) => table.stats()?,
+            OpenTable::Wide(table) => table.stats()?,
+            OpenTable::Bytes(table) => table.stats()?,
+        };
+        let filled = stats.stored_bytes().saturating_add(stats.metadata_bytes());
+        Ok(filled.saturating_add(stats.fragmented_bytes()))
+    }
+
     /// Hands the row's bytes to `read`.
     pub(super) fn get<T>(
         &self,

@@ -5,9 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use contact_store::{
-    AddTokens, AppId, AppName, BatchMode, ConnectApp, ContactStore, ContactUpdate, DedupeOn, Error,
-    OperationFigures, Ownership, RecordReports, RemoveToken, RenameToken, Report, Stats, Status,
-    SubscriberId, Token, TokenEntry, Upsert, WhenFull,
+    AddTokens, AppId, AppName, BatchMode, ConnectApp, ContactStore, ContactUpdate, DedupeOn,
+    Erased, Error, OperationFigures, Ownership, RecordReports, RemoveToken, RenameToken, Report,
+    Stats, Status, SubscriberId, Token, TokenEntry, Upsert, WhenFull,
 };
 
 use crate::failing_disk::disk::{Fault, FaultKind, TestDisk};
@@ -557,4 +557,35 @@ fn what_was_set_and_what_is_there_is_told_as_it_is() {
     assert_eq!((again.apps, again.contacts, again.subscribers), (1, 1, 1));
     assert_eq!((again.sequence.value(), again.commits), (2, 0));
     assert_eq!(figures(&store, "addTokens").accepted, 0);
+}
+
+/// What is erased leaves room in the file, which later contacts take.
+#[test]
+fn the_space_in_the_file_is_told_as_used_and_free() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("contacts.redb");
+    let store = ContactStore::open(&path, options().0).unwrap();
+    let name = AppName::parse("Bot").unwrap();
+    let connect = ConnectApp::new(name).id(APP);
+    store.connect_app(connect).wait().unwrap();
+    let empty = store.space().unwrap();
+    let request = AddTokens::new(APP).entries((0..3_000).map(entry));
+    store.add_tokens(request).wait().unwrap();
+    let full = store.space().unwrap();
+    // A contact with its token and the entries of its indexes takes some hundred bytes.
+    let grown = full.used_bytes - empty.used_bytes;
+    assert!((3_000 * 50..3_000 * 500).contains(&grown), "{grown}");
+    let patient = store.when_full(WhenFull::Wait);
+    let erasing: Vec<_> = (1..=3_000).map(|n| patient.erase(id(n))).collect();
+    for erased in erasing {
+        assert!(erased.wait().unwrap().outcome.erased);
+    }
+    let emptied = store.space().unwrap();
+    assert!(emptied.used_bytes < full.used_bytes / 2, "{emptied:?}");
+    for space in [empty, full, emptied] {
+        assert_eq!(space.file_bytes, space.used_bytes + space.free_bytes);
+    }
+    assert_eq!(emptied.file_bytes, path.metadata().unwrap().len());
+    store.close().unwrap();
+    assert!(matches!(store.space(), Err(Error::Closed)));
 }
