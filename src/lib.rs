@@ -75,10 +75,58 @@
 //! the waiting requests in the order in which they were made and commits them together, so many
 //! callers share one sync of the disk. Reads never wait for writes: they go to the last durable state.
 //!
-//! On a thread, wait: `store.add_tokens(request).wait()`. In a task of any async runtime, await:
-//! `store.add_tokens(request).await`. Opening, closing, reopening and reads may wait for the disk: in a
-//! task, hand them to threads that may (`spawn_blocking` in tokio). The README shows both, and
-//! `examples/host.rs` is a whole service.
+//! On a thread, wait: `store.add_tokens(request).wait()`.
+//!
+//! ```
+//! use contact_store::{ContactStore, ContactUpdate, DedupeOn, Options, Upsert};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let store = ContactStore::open_in_memory(Options::default())?;
+//!     std::thread::scope(|scope| {
+//!         for worker in 0..4 {
+//!             let store = store.clone();
+//!             scope.spawn(move || {
+//!                 let update = ContactUpdate::new()
+//!                     .external_customer_id(format!("crm-{worker}"))
+//!                     .first_name("Ann");
+//!                 // The four may share one commit. Each comes back when its own is durable.
+//!                 store.upsert(Upsert::new(DedupeOn::ExternalCustomerId).contact(update)).wait()
+//!             });
+//!         }
+//!     });
+//!     assert_eq!(store.stats()?.contacts, 4);
+//!     Ok(store.close()?)
+//! }
+//! ```
+//!
+//! In a task of any async runtime, await: `store.add_tokens(request).await`. Opening, closing, reopening
+//! and reads may wait for the disk: in a task, hand them to threads that may, as `spawn_blocking` in
+//! tokio does.
+//!
+//! ```
+//! use contact_store::{ContactStore, GivenIdentifiers, MatchPolicy, Options};
+//! use contact_store::{AddTokens, AppId, AppName, ConnectApp, TokenEntry};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let store = ContactStore::open_in_memory(Options::default())?; // reads a file: before serving
+//!     let bot = AppId::parse("6f1c3f6e-5a54-4d2b-9d0c-0a1b2c3d4e5f")?;
+//!     store.connect_app(ConnectApp::new(AppName::parse("Shop bot")?).id(bot)).await?;
+//!     let entry = TokenEntry::new("100200300").email("ann@example.com");
+//!     store.add_tokens(AddTokens::new(bot).entry(entry)).await?;
+//!
+//!     let ann = GivenIdentifiers::new().email("ann@example.com").parse()?;
+//!     let reader = store.clone();
+//!     let found = tokio::task::spawn_blocking(move || {
+//!         reader.snapshot()?.find(&ann, MatchPolicy::Cascade)
+//!     });
+//!     assert!(found.await??.is_some());
+//!     tokio::task::spawn_blocking(move || store.close()).await??;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! `examples/service.rs` is a first service, and `examples/host.rs` a whole one.
 //!
 //! # Promises
 //!

@@ -11,13 +11,13 @@ mod connections;
 mod door;
 mod endpoints;
 mod failing;
+mod guide;
 mod guides;
 pub mod host;
 mod large;
 mod log;
 mod metrics;
 mod openapi;
-mod readme;
 mod refusals;
 
 #[path = "../../examples/host.rs"]

@@ -9,6 +9,8 @@ pub mod source;
 use std::collections::BTreeSet;
 use std::fs;
 
+use contact_store::{ContactStore, Options};
+
 use source::{Source, closing, files, is_at, package};
 
 /// `what` stands in no file but those whose path `allowed` accepts, and stands in some file: a test
@@ -612,4 +614,35 @@ fn citations(text: &str) -> BTreeSet<u32> {
 fn citations_are_found() {
     let text = "// R12, R30–R36\nfn r7_a_claim() {} let r8 = R9x; fn r52_r53_two() {}";
     assert_eq!(citations(text), BTreeSet::from([7, 12, 30, 36, 52]));
+}
+
+/// `CONTRIBUTING.md` says where an operation has to be.
+#[test]
+fn every_operation_is_in_each_of_the_places_that_the_guide_names() {
+    let guide = fs::read_to_string(package().join("CONTRIBUTING.md")).unwrap();
+    let (_, section) = guide.split_once("## How to add an operation").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let rows = section.lines().filter_map(|row| row.strip_prefix("| `"));
+    let places: Vec<&str> = rows
+        .filter_map(|row| Some(row.split_once('`')?.0))
+        .collect();
+    assert!(places.len() > 5, "{places:?}");
+    let store = ContactStore::open_in_memory(Options::default()).unwrap();
+    for figures in store.stats().unwrap().operations {
+        let camel = figures.operation;
+        let snake: String = camel
+            .chars()
+            .map(|letter| match letter.is_ascii_uppercase() {
+                true => format!("_{}", letter.to_ascii_lowercase()),
+                false => letter.to_string(),
+            })
+            .collect();
+        for place in &places {
+            let text = fs::read_to_string(package().join(place))
+                .unwrap()
+                .to_lowercase();
+            let is_there = [&snake, &snake.replace('_', "")].map(|word| text.contains(word));
+            assert!(is_there.contains(&true), "{camel} is not in {place}");
+        }
+    }
 }

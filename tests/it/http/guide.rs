@@ -1,10 +1,10 @@
-//! The `curl` lines of the README, as whoever pastes them into a shell runs them.
+//! The `curl` lines of the guide to the examples, as someone who pastes them into a shell runs them.
 
 use std::collections::BTreeSet;
 
 use super::host::Host;
 
-const README: &str = include_str!("../../../README.md");
+const GUIDE: &str = include_str!("../../../examples/README.md");
 
 /// One `curl` line: `GET /path`, and the body.
 struct Curl {
@@ -57,7 +57,7 @@ impl Curl {
         }
     }
 
-    /// The row of the README's table that it shows.
+    /// The row of the table that it shows.
     fn row(&self) -> String {
         const APP: &str = "6f1c3f6e-5a54-4d2b-9d0c-0a1b2c3d4e5f";
         let path = self.what.split('?').next().unwrap();
@@ -67,13 +67,13 @@ impl Curl {
 }
 
 fn curls() -> Vec<Curl> {
-    let joined = README.replace("\\\n", " ");
+    let joined = GUIDE.replace("\\\n", " ");
     let lines = joined.lines().filter(|line| line.starts_with("curl "));
     lines.map(Curl::read).collect()
 }
 
 #[test]
-fn the_curl_lines_of_the_readme_are_answered_in_their_order() {
+fn the_curl_lines_are_answered_in_their_order() {
     let host = Host::start();
     let client = host.client();
     for curl in curls() {
@@ -90,9 +90,9 @@ fn the_curl_lines_of_the_readme_are_answered_in_their_order() {
 }
 
 #[test]
-fn the_curl_lines_of_the_readme_show_every_row_of_its_table() {
+fn the_curl_lines_show_every_row_of_the_table() {
     let shown: BTreeSet<String> = curls().iter().map(Curl::row).collect();
-    let rows = rows(README);
+    let rows = rows(GUIDE);
     assert!(rows.len() > 10);
     assert_eq!(shown, rows);
 }
@@ -105,17 +105,15 @@ fn rows(document: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn both_tables_have_a_row_for_each_operation_of_the_description() {
+fn the_table_has_a_row_for_each_operation_of_the_description() {
     let described = super::openapi::operations_described();
-    assert_eq!(rows(README), described);
-    assert_eq!(rows(include_str!("../../../examples/README.md")), described);
+    assert_eq!(rows(GUIDE), described);
 }
 
 /// The file of the guide, as it is read.
 #[test]
 fn the_configuration_file_of_the_guide_is_one_that_is_taken() {
-    let guide = include_str!("../../../examples/README.md");
-    let text = guide.split("```toml\n").nth(1).unwrap();
+    let text = GUIDE.split("```toml\n").nth(1).unwrap();
     let text = text.split("```").next().unwrap();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("host.toml");
