@@ -42,7 +42,8 @@ pub(crate) struct IndexState {
 pub(crate) struct Folding {
     /// A round begins when this many changes wait, and an eighth of all entries.
     pub(crate) after: usize,
-    /// A commit folds this many bytes of buckets, or more if it has many changes itself.
+    /// A commit folds this many bytes of buckets, or more if it has many changes itself. With 256 KiB,
+    /// one commit in a hundred of 64 callers took 6 to 9 ms; with this, about 5.
     pub(crate) slice_bytes: usize,
     /// It looks at this many shards at most: in a small store most have no entry.
     pub(crate) slice_places: usize,
@@ -54,7 +55,7 @@ impl Default for Folding {
     fn default() -> Self {
         Folding {
             after: 1 << 14,
-            slice_bytes: 256 << 10,
+            slice_bytes: 96 << 10,
             slice_places: 512,
             bucket_entries: 112,
         }
