@@ -8,13 +8,11 @@
 
 use crate::identifier::ContactId;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
-use crate::sync::{Mutex, MutexGuard, PoisonError};
-
-use std::sync::OnceLock;
+use crate::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// A card of more bytes is not kept. With what else is in it, a slot fills five lines of the
 /// processor's cache.
-const ROOM: usize = 288;
+pub(super) const ROOM: usize = 288;
 /// Slots that come to be together.
 const CHUNK: usize = 256;
 
@@ -141,63 +139,5 @@ impl Cards {
                 kept.id = 0;
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ID: ContactId = match ContactId::new(1) {
-        Ok(id) => id,
-        Err(_) => panic!(),
-    };
-
-    fn id(value: u64) -> ContactId {
-        ContactId::new(value).unwrap_or(ID)
-    }
-
-    fn kept(cards: &Cards, contact: u64, version: u64) -> Option<Vec<u8>> {
-        let kept = cards.get(id(contact), version)?;
-        Some(kept.bytes().to_vec())
-    }
-
-    #[test]
-    fn a_card_is_shown_from_its_version_on_until_a_commit_changes_it() {
-        let cards = Cards::new(1 << 20);
-        cards.advance(5, std::iter::empty());
-        cards.put(id(1), 5, b"ten");
-        assert_eq!(kept(&cards, 1, 4), None, "an older snapshot");
-        assert_eq!(kept(&cards, 1, 5), Some(b"ten".to_vec()));
-        assert_eq!(kept(&cards, 1, 6), Some(b"ten".to_vec()));
-        assert_eq!(kept(&cards, 2, 5), None);
-        cards.advance(6, [id(2)].into_iter());
-        assert_eq!(kept(&cards, 1, 6), Some(b"ten".to_vec()));
-        cards.advance(7, [id(1)].into_iter());
-        assert_eq!(kept(&cards, 1, 6), None);
-        assert_eq!(kept(&cards, 1, 7), None);
-        cards.put(id(1), 6, b"ten");
-        assert_eq!(kept(&cards, 1, 7), None, "put by an older snapshot");
-        cards.put(id(1), 7, b"of 7");
-        assert_eq!(kept(&cards, 1, 7), Some(b"of 7".to_vec()));
-    }
-
-    #[test]
-    fn without_room_nothing_is_kept_and_a_large_card_never_is() {
-        let none = Cards::new(0);
-        none.put(id(1), 0, b"card");
-        assert_eq!(kept(&none, 1, 0), None);
-        assert_eq!(none.bytes(), 0);
-        let some = Cards::new(1 << 20);
-        some.put(id(1), 0, &[7; ROOM + 1]);
-        assert_eq!(kept(&some, 1, 0), None);
-        some.put(id(1), 0, &[7; ROOM]);
-        assert_eq!(kept(&some, 1, 0), Some(vec![7; ROOM]));
-        // Another contact in the same slot takes its place.
-        let slots = u64::try_from(some.chunks.len() * CHUNK).unwrap_or_default();
-        some.put(id(1 + slots), 0, b"another");
-        assert_eq!(kept(&some, 1, 0), None);
-        assert_eq!(kept(&some, 1 + slots, 0), Some(b"another".to_vec()));
-        assert!((1..=1 << 20).contains(&some.bytes()));
     }
 }

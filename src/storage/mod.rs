@@ -5,6 +5,8 @@
 //! damaged file looks like; it does not know the rules that decide what is written.
 
 mod cards;
+#[cfg(test)]
+mod cards_tests;
 mod contact_ids;
 mod create;
 mod disk;

@@ -283,28 +283,7 @@ impl Rows for Snapshot {
         hash: IndexHash,
         each: &mut dyn FnMut(u64) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
-        let place = unique::Place::of(index, hash);
-        let short = unique::entry::short(hash);
-        if let Some(shard) = self.indexes.shard(place)
-            && (!shard.visit(short, &mut *each)? || shard.is_complete())
-        {
-            return Ok(());
-        }
-        let Some(key) = self.indexes.layout.bucket(place, short) else {
-            return Ok(());
-        };
-        let key = Key::Int(key);
-        let ids = self.read(Table::Index, &key, |bytes| {
-            record::open(Table::Index, &key, bytes, |payload| {
-                unique::bucket::ids(index, short, payload)
-            })
-        })?;
-        for id in ids.unwrap_or_default() {
-            if !each(id)? {
-                break;
-            }
-        }
-        Ok(())
+        self.indexes.candidates(self, index, hash, each)
     }
 
     fn card(&self, id: ContactId) -> Result<Option<CardRow>, Failure> {

@@ -1,6 +1,7 @@
 //! Many schedules of one scenario.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, MaxSteps, Runner};
@@ -13,6 +14,24 @@ pub const SCHEDULES: &str = "schedules";
 /// How many schedules one case tries. The second kind of scheduler learns from the first of them how
 /// long a schedule is, and so needs some.
 const OF_A_CASE: u64 = 50;
+
+/// What one schedule met. To note it is no step of the schedule.
+#[derive(Default)]
+pub struct Met(Mutex<BTreeMap<&'static str, u64>>);
+
+impl Met {
+    pub fn count(&self, what: &'static str, times: u64) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(what).or_default() += times;
+    }
+
+    pub fn tell(&self, cases: &Cases) {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (what, times) in &*counts {
+            cases.count(what, *times);
+        }
+    }
+}
 
 /// Runs a scenario under at least so many schedules, and asserts what was met in them.
 ///
@@ -50,6 +69,8 @@ fn run<S: Scheduler + 'static>(
         config.stack_size = 256 << 10;
         // A schedule takes some hundred steps. One that never ends does something again and again.
         config.max_steps = MaxSteps::FailAfter(100_000);
+        // All atomics are taken to be in one order, whichever the source asks for.
+        config.silence_warnings = true;
         Runner::new(scheduler(), config).run(move || {
             met.count(SCHEDULES, 1);
             scenario(&met);

@@ -1,9 +1,12 @@
-//! The queue and the writer, with every thread of theirs under a scheduler that the tests control.
+//! The queue and the writer, and what readers share with the writer, with every thread of theirs under
+//! a scheduler that the tests control.
 //!
 //! This crate holds the source of `src/writer`, unchanged, beside stand-ins for what stands beneath
-//! it: `sync` with the locks, threads and the clock of the crate `shuttle`, under which only one
-//! thread runs at a time and the scheduler says which goes on; and `storage`, a list of numbers.
-//! A thread that waits for ever is found at once, since then no thread can go on.
+//! it: `sync` with the locks, atomics, threads and the clock of the crate `shuttle`, under which only
+//! one thread runs at a time and the scheduler says which goes on; and `storage`, a list of numbers.
+//! `memory` holds the sources of the indexes and of the kept cards in the same way. A thread that waits
+//! for ever is found at once, since then no thread can go on. What the processor itself may put in
+//! another order is not tried: here every step is seen by all threads at once.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -41,6 +44,9 @@ mod sequence;
 mod trace;
 #[path = "../../src/writer/mod.rs"]
 mod writer;
+
+// What readers read while the writer writes.
+mod memory;
 
 // What stands in for the rest.
 mod connect_app;

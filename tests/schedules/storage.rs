@@ -210,7 +210,7 @@ pub(crate) struct Mark {
 }
 
 impl<'s> Draft<'s> {
-    pub(crate) fn new(base: &'s Snapshot) -> Self {
+    pub(crate) fn new(base: &'s Snapshot, _entries: usize) -> Self {
         Draft {
             base,
             added: Vec::new(),

@@ -5,8 +5,47 @@ pub(crate) mod oneshot;
 use std::cell::Cell;
 use std::time::Duration;
 
-pub(crate) use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
+pub(crate) use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock, atomic};
 pub(crate) use std::sync::PoisonError;
+
+/// A cell that is written once: each use of it is a step, and who comes while it is made waits.
+pub(crate) struct OnceLock<T> {
+    step: atomic::AtomicBool,
+    making: Mutex<()>,
+    cell: std::sync::OnceLock<T>,
+}
+
+impl<T> OnceLock<T> {
+    pub(crate) fn new() -> Self {
+        OnceLock {
+            step: atomic::AtomicBool::new(false),
+            making: Mutex::new(()),
+            cell: std::sync::OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.step.load(atomic::Ordering::SeqCst);
+        self.cell.get()
+    }
+
+    pub(crate) fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
+        if let Some(made) = self.get() {
+            return made;
+        }
+        let making = self.making.lock().unwrap();
+        // Nobody else makes it now, though this may take steps.
+        let made = match self.cell.get() {
+            Some(made) => made,
+            None => {
+                let made = make();
+                self.cell.get_or_init(|| made)
+            }
+        };
+        drop(making);
+        made
+    }
+}
 
 pub(crate) mod thread {
     //! Threads, and parking with a limit of time that can pass.

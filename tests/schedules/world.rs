@@ -1,7 +1,7 @@
 //! A writer over the storage of the tests, what its callers ask and are told, and whether that can
 //! be (R46–R49).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use shuttle::rand::Rng as _;
 
 use crate::cases::Cases;
 use crate::error::Error;
+use crate::explore::Met;
 use crate::figures::{OperationKind, Tally};
 use crate::limits::Limits;
 use crate::operation::{Operation, Size, Step};
@@ -118,7 +119,7 @@ pub struct World {
     /// The largest number that somebody was told.
     acknowledged: AtomicU64,
     told: Mutex<Vec<Told>>,
-    counts: Mutex<BTreeMap<&'static str, u64>>,
+    counts: Met,
 }
 
 /// An ample queue.
@@ -153,14 +154,13 @@ impl World {
             asked: AtomicU64::new(0),
             acknowledged: AtomicU64::new(0),
             told: Mutex::default(),
-            counts: Mutex::default(),
+            counts: Met::default(),
         })
     }
 
     /// Counts something that was met, for [`end`](World::end) to tell.
     pub fn count(&self, what: &'static str) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry(what).or_default() += 1;
+        self.counts.count(what, 1);
     }
 
     fn tick(&self) -> u64 {
@@ -261,11 +261,7 @@ impl World {
 
     /// Checks all that was told, of a closed store.
     pub fn check(&self, met: &Cases) {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        for (what, times) in &*counts {
-            met.count(what, *times);
-        }
-        drop(counts);
+        self.counts.tell(met);
         assert!(self.disk.is_closed());
         let load = self.writer.load();
         assert_eq!((load.requests, load.text_bytes, load.lobby), (0, 0, 0));

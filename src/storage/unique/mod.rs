@@ -21,6 +21,8 @@ pub(super) mod entry;
 mod keeper;
 pub(super) mod layout;
 mod shard;
+#[cfg(test)]
+mod shard_tests;
 mod view;
 
 pub(crate) use self::change::IndexChange;

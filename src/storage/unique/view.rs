@@ -6,7 +6,12 @@
 
 use std::sync::Arc;
 
-use super::entry::{Index, Place, SHARDS};
+use super::super::guard::Failure;
+use super::super::record;
+use super::super::rows::Rows;
+use super::super::tables::{Key, Table};
+use super::bucket;
+use super::entry::{Index, IndexHash, Place, SHARDS, short};
 use super::layout::Layout;
 use super::shard::Shard;
 
@@ -63,6 +68,39 @@ impl View {
     pub(crate) fn shard(&self, place: Place) -> Option<&Arc<Shard>> {
         let shards = self.shards.get(place.index().number())?;
         shards.get(place.shard())?.as_ref()
+    }
+
+    /// Hands to `each` the ids of the rows that may have the value with this hash, until it answers
+    /// `false`. `rows` are those of the same state.
+    pub(crate) fn candidates(
+        &self,
+        rows: &impl Rows,
+        index: Index,
+        hash: IndexHash,
+        each: &mut dyn FnMut(u64) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
+        let place = Place::of(index, hash);
+        let short = short(hash);
+        if let Some(shard) = self.shard(place)
+            && (!shard.visit(short, &mut *each)? || shard.is_complete())
+        {
+            return Ok(());
+        }
+        let Some(key) = self.layout.bucket(place, short) else {
+            return Ok(());
+        };
+        let key = Key::Int(key);
+        let ids = rows.read(Table::Index, &key, |bytes| {
+            record::open(Table::Index, &key, bytes, |payload| {
+                bucket::ids(index, short, payload)
+            })
+        })?;
+        for id in ids.unwrap_or_default() {
+            if !each(id)? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Puts another shard at a place. Views cloned before keep the one they had. Gives back that.

@@ -1,0 +1,26 @@
+//! What the engine keeps in memory: the sources of the indexes and of the kept cards, unchanged, on a
+//! file that stands in for the tables.
+
+#[path = "../../src/storage/cards.rs"]
+mod cards;
+mod file;
+mod unique;
+
+mod draft {
+    pub(super) use super::file::Changes;
+}
+mod guard {
+    pub(super) use super::file::Failure;
+}
+mod record {
+    pub(super) use super::file::{INDEX_STATE_KEY, open};
+}
+mod rows {
+    pub(super) use super::file::Rows;
+}
+mod tables {
+    pub(super) use super::file::{Key, Table};
+}
+
+mod finding;
+mod keeping;
