@@ -14,8 +14,8 @@ use super::guard::Failure;
 use super::index::{IDENTIFIERS, identifier_hashes};
 use super::record;
 use super::rows::{
-    AppPhase, AppRow, AppTallyRow, CardRow, FormerIdRow, MessageKey, MessageRow, Row, RowKey, Rows,
-    SubscriberRow, TakenRow,
+    AppPhase, AppRow, AppTallyRow, CardRow, Each, FormerIdRow, MessageKey, MessageRow, Row, RowKey,
+    Rows, SubscriberRow, TakenRow,
 };
 use super::snapshot::Snapshot;
 use super::tables::{Key, Table};
@@ -428,7 +428,9 @@ impl Check<'_> {
     /// in the counts.
     fn indexes(&mut self) -> Result<(), Failure> {
         let mut counts = [0_u64; 4];
-        for place in Place::all() {
+        let mut places = self.places_with_buckets()?;
+        places.extend(self.pending.keys());
+        for place in places {
             let mut old = Vec::new();
             let read = read_buckets(self.snapshot, &self.state.layout, place, &mut old, |_| {});
             // Damage is reported where the table itself is read.
@@ -457,6 +459,20 @@ impl Check<'_> {
             "the entries of the indexes are miscounted",
         );
         Ok(())
+    }
+
+    /// The places that any bucket is of: in a small store, few of them all.
+    fn places_with_buckets(&self) -> Result<BTreeSet<Place>, Failure> {
+        const HERE: Table = Table::Index;
+        let (first, last) = span(HERE);
+        let mut places = BTreeSet::new();
+        let each: &mut Each<'_> = &mut |key, _| {
+            let place = layout::of_key(u64::from_key(&key)?).map(|(_, place)| place);
+            places.extend(place);
+            Ok(true)
+        };
+        self.snapshot.walk(HERE, (&first, &last), true, each)?;
+        Ok(places)
     }
 
     /// Entries with the same bits of their hashes.

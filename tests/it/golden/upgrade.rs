@@ -1,18 +1,24 @@
 //! Files of format 1: refused as they are, upgraded on request, and of one format or the other whatever
 //! cuts the upgrade off (R50).
 
-use std::collections::BTreeMap;
-use std::io;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use contact_store::{
-    ContactStore, Disk, Error, OpenError, Opening, OpeningStage, Options, RecordReports, Report,
-    Status, SubscriberId,
+    ContactStore, Error, OpenError, Opening, OpeningStage, Options, RecordReports, Report, Status,
+    SubscriberId,
 };
 
 use super::pages::{beside, golden};
 use super::shown::shown;
 use super::{assert_found, copy, write_to};
+use crate::failing_disk::disk::{Fault, FaultKind, TestDisk};
+use crate::power_cuts::disk::RecordingDisk;
+use crate::power_cuts::image::{Cut, Keep, Trace};
+use crate::power_cuts::promises::Promises;
+use crate::power_cuts::recovery::{Counts, IMAGES, count, named};
+use crate::support::blocks::Blocks;
+use crate::support::cases::Cases;
 use crate::support::{APP, assert_sound};
 
 const FILES: [&str; 2] = ["format_1/closed.pages", "format_1/open.pages"];
@@ -98,109 +104,172 @@ fn an_upgraded_file_shows_what_it_showed_and_takes_writes() {
     }
 }
 
-/// A disk that ends at a call, and knows what was synced until then.
-#[derive(Debug)]
-struct CutDisk(Mutex<Bytes>);
-
-#[derive(Debug)]
-struct Bytes {
-    now: Vec<u8>,
-    synced: Vec<u8>,
-    calls: usize,
-    cut_at: usize,
-}
-
-impl CutDisk {
-    fn new(bytes: Vec<u8>, cut_at: usize) -> Arc<Self> {
-        Arc::new(CutDisk(Mutex::new(Bytes {
-            synced: bytes.clone(),
-            now: bytes,
-            calls: 0,
-            cut_at,
-        })))
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Bytes)) -> io::Result<()> {
-        let mut bytes = self.0.lock().unwrap();
-        bytes.calls += 1;
-        if bytes.calls > bytes.cut_at {
-            return Err(io::Error::other("the power is cut"));
-        }
-        change(&mut bytes);
-        Ok(())
-    }
-}
-
-impl Disk for CutDisk {
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.0.lock().unwrap().now.len() as u64)
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let bytes = self.0.lock().unwrap();
-        let from = usize::try_from(offset).unwrap();
-        let there = bytes.now.get(from..from + out.len());
-        out.copy_from_slice(there.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
-    }
-
-    fn write(&self, offset: u64, written: &[u8]) -> io::Result<()> {
-        self.change(|bytes| {
-            let from = usize::try_from(offset).unwrap();
-            let end = from + written.len();
-            if bytes.now.len() < end {
-                bytes.now.resize(end, 0);
-            }
-            bytes.now[from..end].copy_from_slice(written);
-        })
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.change(|bytes| bytes.now.resize(usize::try_from(len).unwrap(), 0))
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.change(|bytes| bytes.synced = bytes.now.clone())
-    }
-}
-
+/// What the disk shows then, and what a power cut would leave of it, is of one format or the other.
 #[test]
-fn an_upgrade_that_is_cut_off_at_any_call_leaves_one_format_or_the_other() {
-    let whole = CutDisk::new(golden(FILES[0]), usize::MAX);
-    let store = ContactStore::open_on_disk(whole.clone(), upgrading()).unwrap();
-    let calls = whole.0.lock().unwrap().calls;
-    let (expected, mut old, mut new) = (shown(&store.snapshot().unwrap()), 0, 0);
-    drop(store);
-    for cut_at in 0..calls {
-        let disk = CutDisk::new(golden(FILES[0]), cut_at);
-        match ContactStore::open_on_disk(disk.clone(), upgrading()) {
-            Err(Error::Open(_)) => {}
-            // The commit was whole, and only what comes after it was cut.
-            Ok(store) => drop(store),
-            Err(other) => panic!("{other}"),
-        }
-        let images = {
-            let bytes = disk.0.lock().unwrap();
-            [bytes.synced.clone(), bytes.now.clone()]
-        };
-        for image in images {
-            let refused = ContactStore::open_on_disk(
-                CutDisk::new(image.clone(), usize::MAX),
-                crate::support::options().0,
-            );
-            match refused {
-                Err(Error::Open(OpenError::OldFormat { found: 1, known: 2 })) => old += 1,
-                Ok(_) => new += 1,
-                Err(other) => panic!("cut at call {cut_at}: {other}"),
+fn an_upgrade_on_a_disk_that_fails_at_any_call_leaves_one_format_or_the_other() {
+    let cases = Cases::new();
+    for name in FILES {
+        let whole = TestDisk::with(golden(name));
+        let store = ContactStore::open_on_disk(whole.clone(), upgrading()).unwrap();
+        let (calls, expected) = (whole.calls(), shown(&store.snapshot().unwrap()));
+        drop(store);
+        let checked = Arc::new(Mutex::new(HashSet::new()));
+        for at in 1..=calls {
+            // Each call fails in one of three ways, by turns.
+            let kinds = [FaultKind::Once, FaultKind::OnceInTheMiddle, FaultKind::Full];
+            let kind = kinds[usize::try_from(at % 3).unwrap()];
+            let (expected, checked) = (expected.clone(), Arc::clone(&checked));
+            let counts = cases.run(&format!("{name}, call {at}, {kind:?}"), move || {
+                let mut counts = Counts::new();
+                let disk = TestDisk::with(golden(name));
+                disk.fail(Fault { at, kind });
+                match ContactStore::open_on_disk(disk.clone(), upgrading()) {
+                    Err(Error::Open(_)) => count(&mut counts, "upgrades that failed"),
+                    // The upgrade was whole, or the call came after it.
+                    Ok(store) => drop(store),
+                    Err(other) => panic!("{other}"),
+                }
+                for left in [disk.shown(), disk.durable()] {
+                    if checked.lock().unwrap().insert(left.sum()) {
+                        count(&mut counts, format_of(&left));
+                        let store = upgrade(&RecordingDisk::with(left));
+                        assert!(shown(&store.snapshot().unwrap()) == expected);
+                        assert_sound(&store);
+                    }
+                }
+                counts
+            });
+            for (what, times) in counts.unwrap_or_default() {
+                cases.count(what, times);
             }
-            let again = CutDisk::new(image, usize::MAX);
-            let store = ContactStore::open_on_disk(again, upgrading()).unwrap();
-            assert!(shown(&store.snapshot().unwrap()) == expected, "{cut_at}");
+        }
+    }
+    cases.finish(&[("upgrades that failed", 200), (OLD, 20), (NEW, 5)]);
+}
+
+const OLD: &str = "files of format 1";
+const NEW: &str = "files of format 2";
+
+/// The format of a file, as it is opened without being upgraded. One that is refused stays as it is.
+#[track_caller]
+fn format_of(file: &Blocks) -> &'static str {
+    let disk = RecordingDisk::with(file.clone());
+    match ContactStore::open_on_disk(disk.clone(), crate::support::options().0) {
+        Err(Error::Open(OpenError::OldFormat { found: 1, known: 2 })) => {
+            assert_eq!(disk.bytes().sum(), file.sum(), "a refused file was changed");
+            OLD
+        }
+        Ok(store) => {
+            disk.unplug();
+            drop(store);
+            NEW
+        }
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[track_caller]
+fn upgrade(disk: &Arc<RecordingDisk>) -> ContactStore {
+    ContactStore::open_on_disk(disk.clone(), upgrading()).unwrap()
+}
+
+/// What the cuts of the upgrade of one file leave, each looked at once.
+struct Cuts {
+    /// What the file shows, once it is upgraded.
+    expected: String,
+    number: u64,
+    /// By their sums, and whether the upgrade had been acknowledged.
+    checked: Mutex<HashSet<(u64, bool)>>,
+}
+
+impl Cuts {
+    /// Upgrades a file: what the disk was told, until the upgraded store was open.
+    fn upgrade(&self, file: &Blocks, writes: bool) -> Trace {
+        let disk = RecordingDisk::with(file.clone());
+        let store = upgrade(&disk);
+        let events = disk.events().into();
+        assert!(shown(&store.snapshot().unwrap()) == self.expected);
+        assert_sound(&store);
+        if writes {
+            let number = write_to(&store, self.number);
+            store.close().unwrap();
+            let store = upgrade(&disk);
+            assert_eq!(store.snapshot().unwrap().sequence().value(), number);
             assert_sound(&store);
         }
+        // Not to write what closing writes.
+        disk.unplug();
+        Trace {
+            before: file.clone(),
+            events,
+            promises: Promises::default(),
+        }
     }
-    assert!(
-        old >= 10 && new >= 1,
-        "{old} of format 1, {new} of format 2"
-    );
+
+    /// Looks at what a cut leaves.
+    fn check(&self, cut: &Cut, of: &Trace, is_first: bool, counts: &mut Counts) {
+        // Once the store is open, the file is of format 2 for good.
+        let acknowledged = cut.count == of.events.len();
+        let mut keeps: Vec<Keep> = Keep::all(cut.count as u64, 3).collect();
+        if !is_first {
+            // One of them in turn.
+            keeps = vec![keeps[cut.count % keeps.len()]];
+        }
+        for (kind, keep) in keeps.into_iter().enumerate() {
+            let image = cut.image(keep);
+            let turn = cut.count + kind;
+            named(&format!("behind event {}, {keep:?}", cut.count), || {
+                let sum = (image.sum(), acknowledged);
+                if !self.checked.lock().unwrap().insert(sum) {
+                    return;
+                }
+                count(counts, IMAGES);
+                let format = format_of(&image);
+                assert!(format == NEW || !acknowledged, "upgraded, and old again");
+                count(counts, format);
+                let again = self.upgrade(&image, turn.is_multiple_of(8));
+                if is_first && turn.is_multiple_of(16) && cut.count > 0 {
+                    count(counts, CUT_AGAIN);
+                    for cut in again.cuts() {
+                        self.check(&cut, &again, false, counts);
+                    }
+                }
+            });
+            if cut.is_synced() {
+                break;
+            }
+        }
+    }
+}
+
+const CUT_AGAIN: &str = "upgrades cut again";
+
+#[test]
+fn r46_an_upgrade_that_a_power_cut_ends_at_any_write_leaves_one_format_or_the_other() {
+    let cases = Cases::new();
+    for name in FILES {
+        let file = Blocks::from(golden(name));
+        let store = upgrade(&RecordingDisk::with(file.clone()));
+        let now = store.snapshot().unwrap();
+        let cuts = Arc::new(Cuts {
+            expected: shown(&now),
+            number: now.sequence().value(),
+            checked: Mutex::default(),
+        });
+        store.close().unwrap();
+        let trace = Arc::new(cuts.upgrade(&file, false));
+        for cut in trace.cuts() {
+            let (cuts, trace) = (Arc::clone(&cuts), Arc::clone(&trace));
+            let name = format!("{name}, cut behind event {}", cut.count);
+            let counts = cases.run(&name, move || {
+                let mut counts = Counts::new();
+                cuts.check(&cut, &trace, true, &mut counts);
+                counts
+            });
+            for (what, times) in counts.unwrap_or_default() {
+                cases.count(what, times);
+            }
+        }
+    }
+    cases.finish(&[(IMAGES, 200), (OLD, 150), (NEW, 10), (CUT_AGAIN, 8)]);
 }

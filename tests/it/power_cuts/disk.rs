@@ -65,7 +65,12 @@ impl RecordingDisk {
     }
 
     pub fn events(&self) -> Vec<Event> {
-        self.lock().events.clone()
+        self.since(0)
+    }
+
+    /// What it was told behind the first `count` events.
+    pub fn since(&self, count: usize) -> Vec<Event> {
+        self.lock().events[count..].to_vec()
     }
 
     /// What is on it now, whether it was synced or not.

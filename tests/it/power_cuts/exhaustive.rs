@@ -56,6 +56,11 @@ fn alphabet() -> Vec<Request> {
             token: "t-1".to_owned(),
             contact: None,
         },
+        Request::Rename {
+            app: APP,
+            old: "t-1".to_owned(),
+            new: "t-2".to_owned(),
+        },
         Request::Erase { contact: 1 },
         Request::Forget {
             app: APP,
@@ -150,9 +155,10 @@ fn cut_everywhere(played: Played) -> Counts {
         let allowed = played.trace.promises.at(cut.count).unwrap();
         let mut keeps: Vec<Keep> = Keep::all(cut.count as u64, 1).collect();
         if !long_form() {
-            // In the short form the first two each time, and of the others one in turn.
+            // In the short form the first two each time, of the others one in turn, and single sectors.
             let others = keeps.split_off(2);
             keeps.push(others[cut.count % others.len()]);
+            keeps.push(Keep::Sectors(cut.count as u64));
         }
         for keep in keeps {
             let image = cut.image(keep);
@@ -189,11 +195,11 @@ fn cut_all(hash_mask: u64, ownership: Ownership, left: Left) {
     };
     walk.follow(&[], &played.after, &model);
     cases.finish(&[
-        (SEQUENCES, 1_884),
+        (SEQUENCES, 2_379),
         (CASES, 500),
-        (BOUNDARIES, 10_000),
-        (IMAGES, 8_000),
-        (FOUND_BEFORE, 4_000),
+        (BOUNDARIES, 11_000),
+        (IMAGES, 10_000),
+        (FOUND_BEFORE, 5_000),
         (FOUND_BEGUN, 800),
     ]);
 }

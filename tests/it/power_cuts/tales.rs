@@ -139,6 +139,11 @@ pub fn rare_states(hash_mask: u64) -> Tale {
             connect(OTHER_APP, "Bot 5"),
             vec![remove(Some(3)), remove(None), add(APP, "t-1", 1)],
         ),
+        // Swept in a commit of its own.
+        Step::Ask(Request::Disconnect { app: OTHER_APP }),
+        Step::Ask(connect(OTHER_APP, "Bot 6")),
+        Step::Ask(add(OTHER_APP, "t-1", 3)),
+        Step::Ask(Request::Disconnect { app: OTHER_APP }),
         Step::CloseAndOpen,
         // Cards of many pages: the file grows.
         Step::Ask(large(1)),
