@@ -66,7 +66,8 @@ pub(super) struct Cards {
 impl Cards {
     /// Room for as many cards as fit into so many bytes of memory.
     pub(super) fn new(most_bytes: usize) -> Self {
-        let chunks = most_bytes / size_of::<Slot>() / CHUNK;
+        let slots = most_bytes.checked_div(size_of::<Slot>());
+        let chunks = slots.unwrap_or_default() / CHUNK;
         Cards {
             chunks: (0..chunks).map(|_| OnceLock::new()).collect(),
             version: AtomicU64::new(0),

@@ -75,6 +75,9 @@ impl File {
     }
 }
 
+/// What is handed the rows of a walk.
+pub(crate) type Each<'a> = dyn FnMut(Key, &[u8]) -> Result<bool, Failure> + 'a;
+
 pub(crate) trait Rows {
     fn read<T>(
         &self,
@@ -88,7 +91,7 @@ pub(crate) trait Rows {
         table: Table,
         span: (&Key, &Key),
         upwards: bool,
-        each: &mut dyn FnMut(Key, &[u8]) -> Result<bool, Failure>,
+        each: &mut Each<'_>,
     ) -> Result<(), Failure>;
 }
 
@@ -108,7 +111,7 @@ impl Rows for File {
         table: Table,
         (first, last): (&Key, &Key),
         upwards: bool,
-        each: &mut dyn FnMut(Key, &[u8]) -> Result<bool, Failure>,
+        each: &mut Each<'_>,
     ) -> Result<(), Failure> {
         assert!(upwards, "nothing here walks downwards");
         let span = (table, first.number())..=(table, last.number());
