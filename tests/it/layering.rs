@@ -354,6 +354,15 @@ fn the_writer_shares_and_waits_by_one_module_alone() {
     );
 }
 
+/// A file of unit tests is none that the rules here look at, so no host may get it.
+#[test]
+fn files_of_unit_tests_are_built_for_tests_alone() {
+    for source in source::all() {
+        let named = |piece: &source::Piece| !piece.literal && piece.text.ends_with("_tests");
+        assert!(!source.code.iter().any(named), "{}", source.path);
+    }
+}
+
 /// R52: a host's log gets what the host puts there, and with the feature `tracing` what one module
 /// says, whose words `trace` reads.
 #[test]

@@ -18,6 +18,9 @@ pub struct Piece {
     start: usize,
 }
 
+/// How the path of a file ends that has unit tests alone.
+const TESTS: &str = "_tests.rs";
+
 /// One file below `src`.
 pub struct Source {
     /// Below `src`, with `/` between the parts.
@@ -31,7 +34,11 @@ pub struct Source {
 
 impl Source {
     pub fn new(path: String, text: String) -> Self {
-        let (code, tests) = without_tests(&pieces(&text), &text);
+        let (code, tests) = if path.ends_with(TESTS) {
+            (Vec::new(), text.clone())
+        } else {
+            without_tests(&pieces(&text), &text)
+        };
         Source {
             path,
             text,
