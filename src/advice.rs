@@ -90,7 +90,7 @@ mod tests {
 
     use super::*;
     use crate::error::{EntryError, StorageError};
-    use crate::sequence::SequenceNumber;
+    use crate::model::sequence::SequenceNumber;
 
     #[test]
     fn every_error_says_what_to_do_about_it() {

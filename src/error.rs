@@ -7,12 +7,12 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use crate::app::AppId;
-use crate::fault::FieldError;
-use crate::identifier::{ContactId, IdentifierKind};
+use crate::model::app::AppId;
+use crate::model::fault::FieldError;
+use crate::model::identifier::{ContactId, IdentifierKind};
 use crate::limits::{LimitExceeded, LimitTooHigh, LimitZero};
-use crate::recipient::RecipientError;
-use crate::sequence::SequenceNumber;
+use crate::model::recipient::RecipientError;
+use crate::model::sequence::SequenceNumber;
 
 /// Why a call failed.
 ///

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::error::StorageError;
-use crate::sequence::SequenceNumber;
+use crate::model::sequence::SequenceNumber;
 
 /// How much of the file is in use ([`ContactStore::space`](crate::ContactStore::space)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

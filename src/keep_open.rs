@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use crate::error::{Error, OpenError};
-use crate::sequence::SequenceNumber;
+use crate::model::sequence::SequenceNumber;
 use crate::store::ContactStore;
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Arc, Instant};

@@ -167,103 +167,75 @@ pub mod reliability {}
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-mod add_tokens;
 mod advice;
-mod app;
-mod batch;
-mod card_limits;
-mod connect_app;
-mod contact;
-mod erase;
 mod error;
-mod fault;
-mod fields;
 mod figures;
-mod forget_messages;
-mod holding;
-mod identifier;
 mod keep_open;
 pub mod limits;
-mod matching;
-mod names;
-mod new_contact;
+mod model;
 mod opening;
-mod operation;
+mod operations;
 mod options;
-mod outcomes;
 mod pages;
 mod pinned;
-mod placeholders;
 mod prometheus;
-mod recipient;
-mod record_reports;
-mod remove_token;
-mod rename_token;
-mod report;
 mod rules;
 mod seeded;
-mod send_request;
-mod sequence;
 #[cfg(feature = "serde")]
 mod serialized;
 mod snapshot;
 mod storage;
 mod store;
-mod subscriber;
 mod sync;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub mod testing;
-mod text;
-mod time;
-mod token;
 mod trace;
-mod upsert;
 pub mod wire;
 mod writer;
 
-pub use add_tokens::{AddTokens, OptionsInForce, TokenAdded, TokenEntry, TokenPlace, TokensAdded};
+pub use operations::add_tokens::{AddTokens, OptionsInForce, TokenAdded, TokenEntry, TokenPlace, TokensAdded};
 pub use advice::Advice;
-pub use app::{AccessKey, App, AppId, AppName};
-pub use connect_app::ConnectApp;
-pub use contact::{Card, HeldToken};
-pub use erase::Erased;
+pub use model::app::{AccessKey, App, AppId, AppName};
+pub use operations::connect_app::ConnectApp;
+pub use model::contact::{Card, HeldToken};
+pub use operations::erase::Erased;
 pub use error::{EntryError, Error, JsonError, JsonFault, NotSingle, OpenError, StorageError};
-pub use fault::{Fault, Field, FieldError, PhoneMark};
-pub use fields::ContactFields;
+pub use model::fault::{Fault, Field, FieldError, PhoneMark};
+pub use model::fields::ContactFields;
 pub use figures::{Histogram, OperationFigures, Space, Stats};
-pub use forget_messages::MessagesForgotten;
-pub use identifier::{
+pub use operations::forget_messages::MessagesForgotten;
+pub use model::identifier::{
     ContactId, Email, ExternalCustomerId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet,
     Phone,
 };
 pub use keep_open::{Backoff, KeepOpen, Reopening};
 pub use limits::{Limit, LimitExceeded, LimitTooHigh, LimitZero, Limits};
-pub use matching::{Decision, Explanation};
+pub use operations::matching::{Decision, Explanation};
 pub use opening::{Opening, OpeningStage};
 pub use options::{Check, Create, OptionValues, Options, WhenFull};
-pub use outcomes::Outcomes;
+pub use operations::outcomes::Outcomes;
 pub use pages::ContactPage;
-pub use placeholders::Placeholders;
-pub use recipient::{Address, GivenRecipient, Recipient, RecipientError};
-pub use record_reports::{RecordReports, Report, ReportOutcome};
-pub use remove_token::{RemoveToken, TokenRemoved};
-pub use rename_token::{RenameToken, TokenRenamed};
-pub use report::{GonePhrases, MessageId, MessageTally, Status};
+pub use model::placeholders::Placeholders;
+pub use model::recipient::{Address, GivenRecipient, Recipient, RecipientError};
+pub use operations::record_reports::{RecordReports, Report, ReportOutcome};
+pub use operations::remove_token::{RemoveToken, TokenRemoved};
+pub use operations::rename_token::{RenameToken, TokenRenamed};
+pub use model::report::{GonePhrases, MessageId, MessageTally, Status};
 pub use rules::{
     BatchMode, DedupeOn, FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership,
     UnknownContactId, UpsertMode,
 };
-pub use send_request::{Auth, Button, SendRequest};
-pub use sequence::{Committed, SequenceNumber};
+pub use model::send_request::{Auth, Button, SendRequest};
+pub use model::sequence::{Committed, SequenceNumber};
 pub use snapshot::{Found, Snapshot};
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use storage::Disk;
 pub use storage::{Problem, Verified};
 pub use store::ContactStore;
-pub use subscriber::{StatusCounts, Subscriber, SubscriberId};
-pub use time::{Clock, ManualClock, SystemClock, Timestamp};
-pub use token::Token;
-pub use upsert::{CardChange, Change, ContactUpdate, ContactUpserted, Upsert};
+pub use model::subscriber::{StatusCounts, Subscriber, SubscriberId};
+pub use model::time::{Clock, ManualClock, SystemClock, Timestamp};
+pub use model::token::Token;
+pub use operations::upsert::{CardChange, Change, ContactUpdate, ContactUpserted, Upsert};
 pub use writer::Pending;

@@ -4,17 +4,17 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::add_tokens::OptionsInForce;
+use crate::operations::add_tokens::OptionsInForce;
 use crate::limits::Limits;
-use crate::names::named;
+use crate::model::names::named;
 use crate::opening::{Opening, Progress};
-use crate::placeholders::Placeholders;
-use crate::report::GonePhrases;
+use crate::model::placeholders::Placeholders;
+use crate::model::report::GonePhrases;
 use crate::rules::{
     FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership, UnknownContactId,
 };
 use crate::storage::Folding;
-use crate::time::{Clock, SystemClock};
+use crate::model::time::{Clock, SystemClock};
 
 /// How a store is opened.
 ///

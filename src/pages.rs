@@ -4,9 +4,9 @@
 
 use std::vec;
 
-use crate::contact::Card;
+use crate::model::contact::Card;
 use crate::error::Error;
-use crate::identifier::ContactId;
+use crate::model::identifier::ContactId;
 
 /// One page of the contacts of an app (R56), from
 /// [`Snapshot::contacts_of`](crate::Snapshot::contacts_of).

@@ -6,7 +6,7 @@ use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::sequence::SequenceNumber;
+use crate::model::sequence::SequenceNumber;
 use crate::storage::Snapshot;
 use crate::sync::{Arc, Instant, Mutex, MutexGuard, PoisonError};
 

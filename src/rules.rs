@@ -3,10 +3,10 @@
 //! Pure functions. This module knows no table, no clock, no randomness and no request: what the
 //! store holds is told to it, and what it decides is written by others.
 
-use crate::identifier::{ContactId, IdentifierKind, KindSet};
-use crate::names::named;
-use crate::report::{GonePhrases, Status};
-use crate::time::Timestamp;
+use crate::model::identifier::{ContactId, IdentifierKind, KindSet};
+use crate::model::names::named;
+use crate::model::report::{GonePhrases, Status};
+use crate::model::time::Timestamp;
 
 /// Which identifiers may find a contact (R14). The two published texts differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -334,7 +334,7 @@ pub(crate) fn is_forbidden(
     without_reason: FailedWithoutReason,
     gone: &GonePhrases,
 ) -> bool {
-    let reason = crate::text::trim(reason.unwrap_or_default());
+    let reason = crate::model::text::trim(reason.unwrap_or_default());
     if reason.is_empty() {
         return without_reason == FailedWithoutReason::Remove;
     }
@@ -397,7 +397,7 @@ pub(crate) fn last_status(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::FieldError;
+    use crate::model::fault::FieldError;
 
     fn ids<const N: usize>(ids: [u64; N]) -> Vec<ContactId> {
         ids.into_iter().flat_map(ContactId::new).collect()

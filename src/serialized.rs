@@ -8,17 +8,17 @@ use std::fmt;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::app::AppId;
-use crate::identifier::{ContactId, IdentifierKind, KindSet};
+use crate::model::app::AppId;
+use crate::model::identifier::{ContactId, IdentifierKind, KindSet};
 use crate::options::{Check, Create, WhenFull};
-use crate::report::Status;
+use crate::model::report::Status;
 use crate::rules::{
     BatchMode, DedupeOn, FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership,
     UnknownContactId, UpsertMode,
 };
-use crate::sequence::SequenceNumber;
-use crate::subscriber::{StatusCounts, SubscriberId};
-use crate::time::Timestamp;
+use crate::model::sequence::SequenceNumber;
+use crate::model::subscriber::{StatusCounts, SubscriberId};
+use crate::model::time::Timestamp;
 
 /// As the text that a value displays, and parses.
 macro_rules! as_text {

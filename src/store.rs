@@ -7,28 +7,28 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
-use crate::add_tokens::{AddTokens, TokensAdded};
-use crate::app::AppId;
-use crate::connect_app::{ConnectApp, DisconnectApp};
-use crate::erase::{Erase, Erased};
+use crate::operations::add_tokens::{AddTokens, TokensAdded};
+use crate::model::app::AppId;
+use crate::operations::connect_app::{ConnectApp, DisconnectApp};
+use crate::operations::erase::{Erase, Erased};
 use crate::error::{Error, OpenError, StorageError};
 use crate::figures::{Space, Stats};
-use crate::forget_messages::{ForgetMessages, MessagesForgotten};
-use crate::identifier::ContactId;
+use crate::operations::forget_messages::{ForgetMessages, MessagesForgotten};
+use crate::model::identifier::ContactId;
 use crate::limits::LimitExceeded;
-use crate::matching::ExplainedBy;
-use crate::operation::Operation;
+use crate::operations::matching::ExplainedBy;
+use crate::operations::operation::Operation;
 use crate::options::{Check, Create, Options, WhenFull};
-use crate::outcomes::Outcomes;
+use crate::operations::outcomes::Outcomes;
 use crate::pinned::Pinned;
-use crate::record_reports::{RecordReports, ReportOutcome};
-use crate::remove_token::{RemoveToken, TokenRemoved};
-use crate::rename_token::{RenameToken, TokenRenamed};
-use crate::sequence::SequenceNumber;
+use crate::operations::record_reports::{RecordReports, ReportOutcome};
+use crate::operations::remove_token::{RemoveToken, TokenRemoved};
+use crate::operations::rename_token::{RenameToken, TokenRenamed};
+use crate::model::sequence::SequenceNumber;
 use crate::snapshot::Snapshot;
 use crate::storage::{Disk, Engine, FileWatch, MemoryDisk, OpenAs, Place};
-use crate::time::Timestamp;
-use crate::upsert::{ContactUpserted, Upsert};
+use crate::model::time::Timestamp;
+use crate::operations::upsert::{ContactUpserted, Upsert};
 use crate::writer::{Pending, Writer};
 
 /// An open contact store.
@@ -434,14 +434,14 @@ impl Operation for Panicking {
     // It has no kind of its own.
     const KIND: crate::figures::OperationKind = crate::figures::OperationKind::DisconnectApp;
 
-    fn size(&self) -> crate::operation::Size {
-        crate::operation::Size::one(0)
+    fn size(&self) -> crate::operations::operation::Size {
+        crate::operations::operation::Size::one(0)
     }
 
     fn decide(
         &mut self,
         draft: &mut crate::storage::Draft<'_>,
-    ) -> Result<crate::operation::Step<()>, Error> {
+    ) -> Result<crate::operations::operation::Step<()>, Error> {
         // Something to roll back.
         let _ = draft.state.take_app();
         // Unwinding without a message, which would only clutter the output of the tests.

@@ -16,7 +16,7 @@ mod collected {
     use tracing::field::Empty;
     use tracing::span::EnteredSpan;
 
-    use crate::sequence::SequenceNumber;
+    use crate::model::sequence::SequenceNumber;
 
     /// The name under which a host filters.
     const TARGET: &str = "contact_store";
@@ -108,7 +108,7 @@ mod collected {
 mod nothing {
     use std::fmt::Display;
 
-    use crate::sequence::SequenceNumber;
+    use crate::model::sequence::SequenceNumber;
 
     pub(crate) struct Span;
 

@@ -6,7 +6,7 @@
 //! the newest puts nothing in, and takes nothing that is newer than itself. This module does not
 //! know how a card is read.
 
-use crate::identifier::ContactId;
+use crate::model::identifier::ContactId;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 

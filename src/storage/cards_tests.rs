@@ -1,7 +1,7 @@
 //! Of the kept cards, what one thread sees. They stand beside the source, which `tests/schedules` takes as
 //! it is to locks that only its scheduler knows.
 
-use crate::identifier::ContactId;
+use crate::model::identifier::ContactId;
 
 use super::cards::{Cards, ROOM};
 

@@ -4,7 +4,7 @@
 //! or above the counter are kept as runs, each as long as it can be, so passing over any number of
 //! them is one look-up. A taken id without a contact is that of an erased contact.
 
-use crate::identifier::ContactId;
+use crate::model::identifier::ContactId;
 
 use super::draft::Draft;
 use super::guard::Failure;
@@ -74,7 +74,7 @@ mod tests {
     use super::super::open::{OpenAs, Place};
     use super::*;
     use crate::error::OpenError;
-    use crate::time::Timestamp;
+    use crate::model::time::Timestamp;
 
     const LAST: u64 = ContactId::MAX;
 

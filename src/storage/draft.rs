@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::ops::{Bound, Range};
 
-use crate::app::AppNumber;
-use crate::identifier::ContactId;
+use crate::model::app::AppNumber;
+use crate::model::identifier::ContactId;
 
 use super::guard::Failure;
 use super::hash::IndexHasher;

@@ -6,12 +6,12 @@
 
 use bincode::BorrowDecode;
 
-use crate::app::{AppId, AppNumber};
-use crate::fields::ContactFields;
-use crate::identifier::{ContactId, Identifiers};
-use crate::sequence::SequenceNumber;
-use crate::time::Timestamp;
-use crate::token::Token;
+use crate::model::app::{AppId, AppNumber};
+use crate::model::fields::ContactFields;
+use crate::model::identifier::{ContactId, Identifiers};
+use crate::model::sequence::SequenceNumber;
+use crate::model::time::Timestamp;
+use crate::model::token::Token;
 
 use super::guard::Failure;
 use super::meta::State;

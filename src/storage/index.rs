@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::app::{AppId, AppNumber};
+use crate::model::app::{AppId, AppNumber};
 use crate::error::EntryError;
-use crate::identifier::{ContactId, Email, ExternalCustomerId, Identifiers, Phone};
+use crate::model::identifier::{ContactId, Email, ExternalCustomerId, Identifiers, Phone};
 use crate::limits::{Limit, LimitExceeded};
 use crate::seeded::{SeededFault, seeded};
-use crate::subscriber::SubscriberId;
+use crate::model::subscriber::SubscriberId;
 
 use super::draft::Draft;
 use super::guard::Failure;

@@ -3,12 +3,12 @@
 //! An index says which rows may have a value; the card or subscriber itself says whether it has. This
 //! module does not know which look-up decides.
 
-use crate::app::{AppId, AppNumber};
-use crate::identifier::{ContactId, IdentifierKind, Identifiers};
-use crate::report::MessageId;
+use crate::model::app::{AppId, AppNumber};
+use crate::model::identifier::{ContactId, IdentifierKind, Identifiers};
+use crate::model::report::MessageId;
 use crate::seeded::{SeededFault, seeded};
-use crate::subscriber::SubscriberId;
-use crate::token::Token;
+use crate::model::subscriber::SubscriberId;
+use crate::model::token::Token;
 
 use super::contact_ids;
 use super::guard::Failure;

@@ -1,9 +1,9 @@
 //! Two rows of the `meta` table: what the file is, and where its counters stand.
 
-use crate::app::AppNumber;
-use crate::identifier::{CANONICAL_VERSION, ContactId};
-use crate::sequence::SequenceNumber;
-use crate::time::Timestamp;
+use crate::model::app::AppNumber;
+use crate::model::identifier::{CANONICAL_VERSION, ContactId};
+use crate::model::sequence::SequenceNumber;
+use crate::model::time::Timestamp;
 
 /// The format that this version writes, and the newest that it reads.
 pub(crate) const FORMAT: u32 = 2;

@@ -12,10 +12,10 @@ use std::sync::Arc;
 use redb::{Builder, Database, ReadableDatabase, TableError};
 
 use crate::error::OpenError;
-use crate::identifier::CANONICAL_VERSION;
+use crate::model::identifier::CANONICAL_VERSION;
 use crate::opening::{OpeningStage, Progress};
 use crate::seeded::{SeededFault, seeded};
-use crate::time::Timestamp;
+use crate::model::time::Timestamp;
 
 use super::cards::Cards;
 use super::create::{self, Unpublished};

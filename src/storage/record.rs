@@ -12,15 +12,15 @@ use bincode::enc::write::Writer;
 use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Encode};
 
-use crate::app::{AccessKey, AppId, AppName, AppNumber};
-use crate::fields::ContactFields;
-use crate::identifier::{ContactId, Email, ExternalCustomerId, Identifiers, Phone};
-use crate::report::Status;
+use crate::model::app::{AccessKey, AppId, AppName, AppNumber};
+use crate::model::fields::ContactFields;
+use crate::model::identifier::{ContactId, Email, ExternalCustomerId, Identifiers, Phone};
+use crate::model::report::Status;
 use crate::seeded::{SeededFault, seeded};
-use crate::sequence::SequenceNumber;
-use crate::subscriber::{StatusCounts, SubscriberId};
-use crate::time::Timestamp;
-use crate::token::Token;
+use crate::model::sequence::SequenceNumber;
+use crate::model::subscriber::{StatusCounts, SubscriberId};
+use crate::model::time::Timestamp;
+use crate::model::token::Token;
 
 use super::guard::Failure;
 use super::hash::{checksum, checksum_of_format_1};

@@ -2,13 +2,13 @@
 //!
 //! This module knows neither the bytes of a row (that is `record`) nor when rows reach the file.
 
-use crate::app::{AccessKey, AppId, AppName, AppNumber};
-use crate::fields::ContactFields;
-use crate::identifier::{ContactId, Identifiers};
-use crate::report::{MessageId, Status};
-use crate::subscriber::{StatusCounts, SubscriberId};
-use crate::time::Timestamp;
-use crate::token::Token;
+use crate::model::app::{AccessKey, AppId, AppName, AppNumber};
+use crate::model::fields::ContactFields;
+use crate::model::identifier::{ContactId, Identifiers};
+use crate::model::report::{MessageId, Status};
+use crate::model::subscriber::{StatusCounts, SubscriberId};
+use crate::model::time::Timestamp;
+use crate::model::token::Token;
 
 use super::guard::Failure;
 use super::hash::IndexHasher;

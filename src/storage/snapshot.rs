@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase};
 
-use crate::app::{AppId, AppNumber};
+use crate::model::app::{AppId, AppNumber};
 use crate::figures::{Held, MemoryHeld};
-use crate::identifier::ContactId;
+use crate::model::identifier::ContactId;
 
 use super::cards::Cards;
 use super::draft::Changes;

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use redb::{Database, WriteTransaction};
 
-use crate::app::{AppId, AppNumber};
-use crate::subscriber::SubscriberId;
+use crate::model::app::{AppId, AppNumber};
+use crate::model::subscriber::SubscriberId;
 
 use super::format_1::{self, Table1};
 use super::guard::Failure;
@@ -220,7 +220,7 @@ impl<'t> Upgrade<'t> {
                     identifiers: card.identifiers,
                     fields: card.fields,
                 };
-                rows.add(&crate::identifier::ContactId::from_key(&key)?, &row)?;
+                rows.add(&crate::model::identifier::ContactId::from_key(&key)?, &row)?;
             }
             rows.write(upgrade.transaction, Table::Contacts)
         })

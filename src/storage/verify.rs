@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::app::{AppId, AppNumber};
-use crate::identifier::{ContactId, Email, ExternalCustomerId};
-use crate::sequence::SequenceNumber;
-use crate::subscriber::SubscriberId;
+use crate::model::app::{AppId, AppNumber};
+use crate::model::identifier::{ContactId, Email, ExternalCustomerId};
+use crate::model::sequence::SequenceNumber;
+use crate::model::subscriber::SubscriberId;
 
 use super::guard::Failure;
 use super::index::{IDENTIFIERS, identifier_hashes};

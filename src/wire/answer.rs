@@ -8,24 +8,24 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::add_tokens::{TokenAdded, TokenPlace, TokensAdded};
-use crate::app::{App, AppId, AppName};
-use crate::contact::{Card, HeldToken};
-use crate::erase::Erased;
+use crate::operations::add_tokens::{TokenAdded, TokenPlace, TokensAdded};
+use crate::model::app::{App, AppId, AppName};
+use crate::model::contact::{Card, HeldToken};
+use crate::operations::erase::Erased;
 use crate::error::EntryError;
-use crate::forget_messages::MessagesForgotten;
-use crate::identifier::{ContactId, IdentifierKind, KindSet, Phone};
-use crate::matching::{Decision, Explanation};
+use crate::operations::forget_messages::MessagesForgotten;
+use crate::model::identifier::{ContactId, IdentifierKind, KindSet, Phone};
+use crate::operations::matching::{Decision, Explanation};
 use crate::pages::ContactPage;
-use crate::recipient::Address;
-use crate::record_reports::ReportOutcome;
-use crate::remove_token::TokenRemoved;
-use crate::rename_token::TokenRenamed;
-use crate::report::{MessageTally, Status};
+use crate::model::recipient::Address;
+use crate::operations::record_reports::ReportOutcome;
+use crate::operations::remove_token::TokenRemoved;
+use crate::operations::rename_token::TokenRenamed;
+use crate::model::report::{MessageTally, Status};
 use crate::snapshot::Found;
 use crate::storage::Verified;
-use crate::subscriber::{StatusCounts, Subscriber};
-use crate::upsert::{CardChange, ContactUpserted};
+use crate::model::subscriber::{StatusCounts, Subscriber};
+use crate::operations::upsert::{CardChange, ContactUpserted};
 
 use super::fault::Refused;
 

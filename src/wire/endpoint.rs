@@ -6,17 +6,17 @@
 
 use serde::Serialize;
 
-use crate::app::{AccessKey, AppId, AppName};
-use crate::connect_app::ConnectApp;
+use crate::model::app::{AccessKey, AppId, AppName};
+use crate::operations::connect_app::ConnectApp;
 use crate::error::{Error, JsonFault};
-use crate::identifier::{ContactId, Identifiers};
+use crate::model::identifier::{ContactId, Identifiers};
 use crate::limits::Limits;
-use crate::remove_token::RemoveToken;
-use crate::rename_token::RenameToken;
-use crate::report::MessageId;
+use crate::operations::remove_token::RemoveToken;
+use crate::operations::rename_token::RenameToken;
+use crate::model::report::MessageId;
 use crate::rules::MatchPolicy;
-use crate::subscriber::SubscriberId;
-use crate::time::Timestamp;
+use crate::model::subscriber::SubscriberId;
+use crate::model::time::Timestamp;
 
 use super::fault::Refused;
 use super::json::{IntegerOrText, Value, at};

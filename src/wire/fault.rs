@@ -5,9 +5,9 @@
 use serde::Serialize;
 
 use crate::error::{EntryError, Error, JsonError, JsonFault, OpenError, StorageError};
-use crate::fault::{Fault, FieldError};
+use crate::model::fault::{Fault, FieldError};
 use crate::limits::{Limit, LimitExceeded};
-use crate::recipient::RecipientError;
+use crate::model::recipient::RecipientError;
 
 /// The published code of an error: see the [list](super#codes).
 #[must_use]

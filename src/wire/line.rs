@@ -2,20 +2,20 @@
 //!
 //! This module does not know where lines come from or what becomes of them.
 
-use crate::add_tokens::AddTokens;
-use crate::app::{AccessKey, AppId, AppName};
-use crate::connect_app::ConnectApp;
+use crate::operations::add_tokens::AddTokens;
+use crate::model::app::{AccessKey, AppId, AppName};
+use crate::operations::connect_app::ConnectApp;
 use crate::error::{Error, JsonFault};
-use crate::identifier::{ContactId, Identifiers};
+use crate::model::identifier::{ContactId, Identifiers};
 use crate::limits::{Limits, PAGE_ROWS};
-use crate::record_reports::RecordReports;
-use crate::remove_token::RemoveToken;
-use crate::rename_token::RenameToken;
-use crate::report::MessageId;
-use crate::send_request::SendRequest;
-use crate::subscriber::SubscriberId;
-use crate::time::Timestamp;
-use crate::upsert::Upsert;
+use crate::operations::record_reports::RecordReports;
+use crate::operations::remove_token::RemoveToken;
+use crate::operations::rename_token::RenameToken;
+use crate::model::report::MessageId;
+use crate::model::send_request::SendRequest;
+use crate::model::subscriber::SubscriberId;
+use crate::model::time::Timestamp;
+use crate::operations::upsert::Upsert;
 
 use super::contacts::upsert;
 use super::json::{Value, at};

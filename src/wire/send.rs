@@ -2,8 +2,8 @@
 
 use crate::error::{Error, JsonFault};
 use crate::limits::Limits;
-use crate::recipient::{GivenRecipient, Recipient};
-use crate::send_request::{Auth, Button, SendRequest};
+use crate::model::recipient::{GivenRecipient, Recipient};
+use crate::model::send_request::{Auth, Button, SendRequest};
 
 use super::json::{Value, at};
 use super::request::{body_value, entries, member_path, required, subscriber_id, uuid};

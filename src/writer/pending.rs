@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::sequence::Committed;
+use crate::model::sequence::Committed;
 use crate::sync::thread::{self, Thread};
 use crate::sync::{Arc, Instant, oneshot};
 

@@ -6,7 +6,7 @@ use crate::cases::Cases;
 use crate::error::Error;
 use crate::explore::explore;
 use crate::limits::Limits;
-use crate::operation::Size;
+use crate::operations::operation::Size;
 use crate::options::WhenFull;
 use crate::sync::Arc;
 use crate::world::{Does, Waits, World, and, callers, places, together};

@@ -5,7 +5,7 @@ use shuttle::rand::Rng as _;
 use crate::error::Error;
 use crate::explore::explore;
 use crate::options::WhenFull;
-use crate::sequence::SequenceNumber;
+use crate::model::sequence::SequenceNumber;
 use crate::storage::Fate;
 use crate::world::{Does, Waits, World, ample, and, callers, is_of, together};
 

@@ -34,12 +34,15 @@ mod error;
 mod figures;
 #[path = "../../src/limits.rs"]
 mod limits;
-#[path = "../../src/operation.rs"]
-mod operation;
+mod operations {
+    #[path = "../../../src/operations/operation.rs"]
+    pub(crate) mod operation;
+
+    #[path = "../connect_app.rs"]
+    pub(crate) mod connect_app;
+}
 #[path = "../../src/seeded.rs"]
 mod seeded;
-#[path = "../../src/sequence.rs"]
-mod sequence;
 #[path = "../../src/trace.rs"]
 mod trace;
 #[path = "../../src/writer/mod.rs"]
@@ -49,23 +52,27 @@ mod writer;
 mod memory;
 
 // What stands in for the rest.
-mod connect_app;
 mod options;
 mod storage;
 mod sync;
 
 // Values that errors name.
-mod app {
-    pub(crate) use contact_store::AppId;
-}
-mod fault {
-    pub(crate) use contact_store::FieldError;
-}
-mod identifier {
-    pub(crate) use contact_store::{ContactId, IdentifierKind};
-}
-mod recipient {
-    pub(crate) use contact_store::RecipientError;
+mod model {
+    #[path = "../../../src/model/sequence.rs"]
+    pub(crate) mod sequence;
+
+    pub(crate) mod app {
+        pub(crate) use contact_store::AppId;
+    }
+    pub(crate) mod fault {
+        pub(crate) use contact_store::FieldError;
+    }
+    pub(crate) mod identifier {
+        pub(crate) use contact_store::{ContactId, IdentifierKind};
+    }
+    pub(crate) mod recipient {
+        pub(crate) use contact_store::RecipientError;
+    }
 }
 
 #[path = "../it/support/cases.rs"]

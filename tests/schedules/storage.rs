@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{OpenError, StorageError};
 use crate::figures::{Held, MemoryHeld};
-use crate::sequence::SequenceNumber;
+use crate::model::sequence::SequenceNumber;
 use crate::sync::{Arc, Condvar, Mutex};
 
 /// What becomes of a commit.

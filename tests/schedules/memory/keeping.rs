@@ -9,7 +9,7 @@ use shuttle::rand::{Rng as _, thread_rng};
 
 use super::cards::Cards;
 use crate::explore::{Met, explore};
-use crate::identifier::ContactId;
+use crate::model::identifier::ContactId;
 use crate::sync::{Arc, RwLock};
 use crate::world::together;
 

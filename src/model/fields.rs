@@ -1,0 +1,137 @@
+//! The fields of a contact: what a host keeps on a card besides identifiers and tokens (R43).
+//!
+//! This module does not know how fields are changed or stored.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::model::fault::{Fault, Field, FieldError};
+use crate::limits::{FIELD_NAME_BYTES, FIELD_VALUE_BYTES};
+use crate::model::text;
+
+/// The fields of a contact (R43): texts of the host's, which no rule looks into.
+///
+/// `Debug` shows lengths and how many custom fields there are (R52).
+#[derive(Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ContactFields {
+    /// First name.
+    pub first_name: Option<String>,
+    /// Last name.
+    pub last_name: Option<String>,
+    /// Language, such as `uk` or `en-GB`. Not checked against any list.
+    pub language_code: Option<String>,
+    /// Time zone, such as `Europe/Kyiv` or `+02:00`. Not checked against any list.
+    pub time_zone: Option<String>,
+    /// Fields of the host's own, by name.
+    pub custom: BTreeMap<String, String>,
+}
+
+impl ContactFields {
+    /// The bytes of text held, for the limits: values, and the names of custom fields.
+    pub(crate) fn text_len(&self) -> usize {
+        let named = [
+            &self.first_name,
+            &self.last_name,
+            &self.language_code,
+            &self.time_zone,
+        ];
+        let custom = self.custom.iter().flat_map(|(name, value)| [name, value]);
+        named
+            .into_iter()
+            .flatten()
+            .chain(custom)
+            .map(String::len)
+            .fold(0, usize::saturating_add)
+    }
+}
+
+// Personal data, and `Debug` output ends up in logs.
+impl fmt::Debug for ContactFields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = |value: &Option<String>| value.as_ref().map(String::len);
+        f.debug_struct("ContactFields")
+            .field("first_name_bytes", &bytes(&self.first_name))
+            .field("last_name_bytes", &bytes(&self.last_name))
+            .field("language_code_bytes", &bytes(&self.language_code))
+            .field("time_zone_bytes", &bytes(&self.time_zone))
+            .field("custom_fields", &self.custom.len())
+            .finish()
+    }
+}
+
+/// Checks the value of a field: any text within the limit, an empty one and one of several lines too.
+pub(crate) fn check_value(field: Field, value: &str) -> Result<(), FieldError> {
+    if value.len() <= FIELD_VALUE_BYTES {
+        return Ok(());
+    }
+    let fault = Fault::TooLong {
+        bytes: value.len(),
+        limit: FIELD_VALUE_BYTES,
+    };
+    Err(FieldError::new(field, fault))
+}
+
+/// Checks the name of a custom field (R6).
+pub(crate) fn check_name(name: &str) -> Result<(), FieldError> {
+    text::opaque(name, FIELD_NAME_BYTES)
+        .map_err(|fault| FieldError::new(Field::CustomFieldName, fault))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_counted_in_bytes_with_the_names_of_custom_fields() {
+        let mut fields = ContactFields::default();
+        assert_eq!(fields.text_len(), 0);
+        fields.first_name = Some("Їжак".to_owned());
+        fields.time_zone = Some(String::new());
+        fields.custom.insert("city".to_owned(), "Kyiv".to_owned());
+        assert_eq!(fields.text_len(), 8 + 4 + 4);
+    }
+
+    #[test]
+    fn r43_a_value_is_any_text_within_the_limit() {
+        for value in ["", " ", "two\nlines", "\u{200B}", &"x".repeat(4_096)] {
+            assert_eq!(check_value(Field::FirstName, value), Ok(()));
+        }
+        let fault = Fault::TooLong {
+            bytes: 4_098,
+            limit: 4_096,
+        };
+        assert_eq!(
+            check_value(Field::CustomFieldValue, &"ї".repeat(2_049)),
+            Err(FieldError::new(Field::CustomFieldValue, fault))
+        );
+    }
+
+    #[test]
+    fn r6_r43_the_name_of_a_custom_field_can_be_seen_and_is_128_bytes_at_most() {
+        let refused = |fault| Err(FieldError::new(Field::CustomFieldName, fault));
+        assert_eq!(check_name(&"x".repeat(128)), Ok(()));
+        assert_eq!(check_name(""), refused(Fault::Blank));
+        assert_eq!(check_name(" \t"), refused(Fault::Blank));
+        assert_eq!(check_name("a\u{200B}"), refused(Fault::ForbiddenCharacter));
+        let fault = Fault::TooLong {
+            bytes: 129,
+            limit: 128,
+        };
+        assert_eq!(check_name(&"x".repeat(129)), refused(fault));
+    }
+
+    #[test]
+    fn r52_debug_shows_lengths_and_counts() {
+        let mut fields = ContactFields {
+            last_name: Some("secret".to_owned()),
+            ..ContactFields::default()
+        };
+        fields.custom.insert("secret".to_owned(), "x".to_owned());
+        assert_eq!(
+            format!("{fields:?}"),
+            "ContactFields { first_name_bytes: None, last_name_bytes: Some(6), \
+             language_code_bytes: None, time_zone_bytes: None, custom_fields: 1 }"
+        );
+    }
+}

@@ -1,0 +1,29 @@
+//! The values: what a host hands in and gets back, checked once and in canonical form.
+//!
+//! Nothing here knows what is stored, or asks for anything.
+//!
+//! | about | modules |
+//! | --- | --- |
+//! | who somebody is | [`identifier`], [`placeholders`] |
+//! | what is kept of them | [`contact`], [`fields`] |
+//! | how they are reached | [`app`], [`token`], [`subscriber`], [`recipient`], [`send_request`] |
+//! | what was sent and how that went | [`report`] |
+//! | when, and after what | [`time`], [`sequence`] |
+//! | what is wrong with a value | [`fault`] |
+//! | text | [`text`], [`names`] |
+
+pub(crate) mod app;
+pub(crate) mod contact;
+pub(crate) mod fault;
+pub(crate) mod fields;
+pub(crate) mod identifier;
+pub(crate) mod names;
+pub(crate) mod placeholders;
+pub(crate) mod recipient;
+pub(crate) mod report;
+pub(crate) mod send_request;
+pub(crate) mod sequence;
+pub(crate) mod subscriber;
+pub(crate) mod text;
+pub(crate) mod time;
+pub(crate) mod token;

@@ -1,0 +1,160 @@
+//! Recipients: whom a message is for, and where to send it (R39).
+//!
+//! Reads, and writes nothing. This module does not know JSON, and sends nothing.
+
+use std::fmt;
+
+use crate::model::app::AppId;
+use crate::error::Error;
+use crate::model::fault::{Field, FieldError};
+use crate::model::identifier::{ContactId, Phone};
+use crate::model::subscriber::SubscriberId;
+use crate::model::text;
+use crate::model::token::Token;
+
+/// Whom a message is for (R39).
+///
+/// ```
+/// # use contact_store::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let store = ContactStore::open_in_memory(Options::default())?;
+/// # let bot = store.connect_app(ConnectApp::new(AppName::parse("Bot")?)).wait()?.outcome;
+/// let given = GivenRecipient::new().app(bot).number("+380 50 000 00 01");
+/// let unknown = store.snapshot()?.resolve(&given.parse()?);
+/// assert!(matches!(unknown, Err(Error::Recipient(RecipientError::UnknownContact))));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Recipient {
+    /// One subscriber.
+    Subscriber(SubscriberId),
+    /// The contact with this phone, in each of its chats with an app.
+    Phone {
+        /// The app, `botId` in the published request.
+        app: AppId,
+        /// The phone, `number` in the published request.
+        phone: Phone,
+    },
+}
+
+/// A recipient as a request gives it: `subscriberId`, `botId` and `number`, any of them.
+///
+/// `Debug` shows which are given, and not the number (R52).
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct GivenRecipient {
+    subscriber: Option<SubscriberId>,
+    app: Option<AppId>,
+    number: Option<String>,
+}
+
+impl GivenRecipient {
+    /// Nothing given.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Gives a subscriber, which has precedence over the other two.
+    #[must_use]
+    pub fn subscriber(mut self, id: SubscriberId) -> Self {
+        self.subscriber = Some(id);
+        self
+    }
+
+    /// Gives an app.
+    #[must_use]
+    pub fn app(mut self, id: AppId) -> Self {
+        self.app = Some(id);
+        self
+    }
+
+    /// Gives a phone, in any form that [`Phone::parse`] reads.
+    #[must_use]
+    pub fn number(mut self, number: impl Into<String>) -> Self {
+        self.number = Some(number.into());
+        self
+    }
+
+    /// The recipient meant: the subscriber if one is given, whatever else is; otherwise the app
+    /// and the number, which are given together or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Recipient`] with [`RecipientError::NothingGiven`],
+    /// [`RecipientError::AppWithoutNumber`] or [`RecipientError::NumberWithoutApp`];
+    /// [`Error::Field`] when the number is no phone (R4).
+    pub fn parse(&self) -> Result<Recipient, Error> {
+        if let Some(id) = self.subscriber {
+            return Ok(Recipient::Subscriber(id));
+        }
+        // As in every look-up, a blank number is as good as none (R1).
+        let number = self.number.as_deref().filter(|text| !text::is_blank(text));
+        match (self.app, number) {
+            (Some(app), Some(number)) => {
+                let phone = Phone::canonical(number)
+                    .map_err(|fault| FieldError::new(Field::RecipientNumber, fault))?;
+                Ok(Recipient::Phone { app, phone })
+            }
+            (Some(_), None) => Err(RecipientError::AppWithoutNumber.into()),
+            (None, Some(_)) => Err(RecipientError::NumberWithoutApp.into()),
+            (None, None) => Err(RecipientError::NothingGiven.into()),
+        }
+    }
+}
+
+// A phone number is personal data (R52).
+impl fmt::Debug for GivenRecipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GivenRecipient")
+            .field("subscriber", &self.subscriber)
+            .field("app", &self.app)
+            .field("number_bytes", &self.number.as_ref().map(String::len))
+            .finish()
+    }
+}
+
+/// Where to send a message: one token in one app (R39).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Address {
+    /// The app.
+    pub app: AppId,
+    /// The token.
+    pub token: Token,
+    /// The subscriber that (app, token) is: what a delivery report may name.
+    pub subscriber: SubscriberId,
+    /// The contact that holds the token; for a recipient given as a subscriber that several contacts
+    /// hold, the one that has held it longest.
+    pub contact: ContactId,
+}
+
+/// Why a recipient is none, or cannot be reached (R39).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecipientError {
+    /// None of the three is given.
+    #[error("no recipient is given: subscriberId, or botId and number, are required")]
+    NothingGiven,
+    /// An app without a number.
+    #[error("botId is given without number")]
+    AppWithoutNumber,
+    /// A number without an app.
+    #[error("number is given without botId")]
+    NumberWithoutApp,
+    /// No live token has this subscriber id.
+    #[error("subscriber {0} is not known")]
+    UnknownSubscriber(SubscriberId),
+    /// No contact has the phone.
+    #[error("no contact has the number")]
+    UnknownContact,
+    /// The contact of the phone holds no token of the app.
+    #[error("contact {contact} has no token in app {app}")]
+    NoToken {
+        /// The contact.
+        contact: ContactId,
+        /// The app.
+        app: AppId,
+    },
+}

@@ -1,0 +1,135 @@
+//! Delivery statuses and the messages they are about.
+//!
+//! This module does not know subscribers; recording reports is in `record_reports`.
+
+use std::fmt;
+
+use crate::model::fault::{Field, FieldError};
+use crate::limits::MESSAGE_ID_BYTES;
+use crate::model::names::named;
+use crate::model::subscriber::StatusCounts;
+use crate::model::text;
+use crate::model::time::Timestamp;
+
+/// What became of a message (R30).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Status {
+    /// SENT.
+    Sent,
+    /// FAILED. With reason Forbidden it removes the token (R31).
+    Failed,
+    /// CLICKED.
+    Clicked,
+}
+
+named!(Status, Status, "SENT, FAILED or CLICKED", {
+    Sent => "SENT",
+    Failed => "FAILED",
+    Clicked => "CLICKED",
+});
+
+/// The phrases in the reason of a FAILED report that say that its token is dead for good, besides
+/// Forbidden (R32).
+///
+/// The default holds those of Telegram: `bot was blocked by the user`, `user is deactivated`, `bot was
+/// kicked`, `USER_IS_BLOCKED` and `INPUT_USER_DEACTIVATED`. A host of another channel names its own. A
+/// phrase is found anywhere in the reason, without regard to ASCII case, where it touches no letter,
+/// digit or `_`.
+///
+/// ```
+/// # use contact_store::{GonePhrases, Options};
+/// let mut options = Options::default();
+/// options.gone_phrases = GonePhrases::default().phrase("NotRegistered").phrase("410");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GonePhrases(
+    // Trimmed, none of them blank.
+    Vec<String>,
+);
+
+impl Default for GonePhrases {
+    fn default() -> Self {
+        const TELEGRAM: [&str; 5] = [
+            "bot was blocked by the user",
+            "user is deactivated",
+            "bot was kicked",
+            "USER_IS_BLOCKED",
+            "INPUT_USER_DEACTIVATED",
+        ];
+        TELEGRAM.into_iter().fold(Self::none(), Self::phrase)
+    }
+}
+
+impl GonePhrases {
+    /// No phrase: only Forbidden removes. What is added to it replaces the default.
+    #[must_use]
+    pub const fn none() -> Self {
+        GonePhrases(Vec::new())
+    }
+
+    /// With this phrase, white space around it not counted. A blank one is left out, since every
+    /// reason would hold it.
+    #[must_use]
+    pub fn phrase(mut self, phrase: impl AsRef<str>) -> Self {
+        let phrase = text::trim(phrase.as_ref());
+        if !phrase.is_empty() {
+            self.0.push(phrase.to_owned());
+        }
+        self
+    }
+
+    /// The phrases, in the order in which they were named.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+/// The host's id of a message: opaque, 1 to 256 bytes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageId(String);
+
+impl MessageId {
+    /// Reads a message id.
+    ///
+    /// # Errors
+    ///
+    /// When the text is empty or only white space, longer than 256 bytes, or holds a character
+    /// that R6 refuses.
+    pub fn parse(text: impl Into<String>) -> Result<Self, FieldError> {
+        let text = text.into();
+        match text::opaque(&text, MESSAGE_ID_BYTES) {
+            Ok(()) => Ok(MessageId(text)),
+            Err(fault) => Err(FieldError::new(Field::MessageId, fault)),
+        }
+    }
+
+    pub(crate) fn from_stored(text: String) -> Self {
+        MessageId(text)
+    }
+
+    /// The id's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+// A host may put anything into its ids, and `Debug` output ends up in logs (R52).
+impl fmt::Debug for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MessageId(<{} bytes>)", self.0.len())
+    }
+}
+
+/// The tally of one message of one app (R30).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MessageTally {
+    /// The message.
+    pub id: MessageId,
+    /// How many reports of each status named it.
+    pub counts: StatusCounts,
+    /// The time of the latest of them, by the reports' own times.
+    pub last_at: Timestamp,
+}

@@ -1,0 +1,131 @@
+//! The subscriber: one live (app, token) pair and its delivery state.
+//!
+//! This module does not know how a subscriber comes or goes.
+
+use std::fmt;
+
+use crate::model::app::{AppId, AppNumber};
+use crate::model::fault::{Fault, Field, FieldError};
+use crate::model::identifier::ContactId;
+use crate::model::report::Status;
+use crate::model::time::Timestamp;
+use crate::model::token::Token;
+
+/// The id of a subscriber. Never reused, also not when its token comes back (R35).
+///
+/// Ids of one connection of an app are ascending and stand together: the number of the connection is
+/// in the upper 24 bits, a number of its own below. A host treats an id as opaque.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubscriberId(u64);
+
+/// The bits that number a subscriber within its app.
+const NUMBER_BITS: u32 = 40;
+
+impl SubscriberId {
+    /// How many ids an app has, through its whole life.
+    pub(crate) const MOST_OF_AN_APP: u64 = (1 << NUMBER_BITS) - 1;
+
+    /// The id of the subscriber with this number, from 1 on, within an app.
+    pub(crate) const fn of(app: AppNumber, number: u64) -> Self {
+        SubscriberId(app.0 << NUMBER_BITS | number)
+    }
+
+    /// The app that the subscriber is of. An id that was given out in format 1 says 0.
+    pub(crate) const fn app(self) -> AppNumber {
+        AppNumber(self.0 >> NUMBER_BITS)
+    }
+
+    /// The number within the app.
+    pub(crate) const fn number(self) -> u64 {
+        self.0 & Self::MOST_OF_AN_APP
+    }
+
+    /// The subscriber id `id`. Whether there is such a subscriber is for the store to say.
+    #[must_use]
+    pub const fn new(id: u64) -> Self {
+        SubscriberId(id)
+    }
+
+    /// Reads the decimal text form that [`Display`](fmt::Display) gives: digits without sign or
+    /// leading zero.
+    ///
+    /// # Errors
+    ///
+    /// Of the field `subscriberId`, [`Fault::NotASubscriberId`] when the text is anything else.
+    pub fn parse(text: &str) -> Result<Self, FieldError> {
+        let id = text.parse::<u64>().ok().map(SubscriberId);
+        id.filter(|id| id.to_string() == text)
+            .ok_or(FieldError::new(
+                Field::SubscriberId,
+                Fault::NotASubscriberId,
+            ))
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn value(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for SubscriberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for SubscriberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SubscriberId({})", self.0)
+    }
+}
+
+/// How many reports of each status there were (R30).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StatusCounts {
+    /// Reports with status SENT.
+    pub sent: u64,
+    /// Reports with status FAILED, of any reason.
+    pub failed: u64,
+    /// Reports with status CLICKED.
+    pub clicked: u64,
+}
+
+impl StatusCounts {
+    /// Counts what the other counted, too.
+    pub(crate) fn add(&mut self, other: StatusCounts) {
+        self.sent = self.sent.saturating_add(other.sent);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.clicked = self.clicked.saturating_add(other.clicked);
+    }
+
+    pub(crate) fn count(&mut self, status: Status) {
+        let counter = match status {
+            Status::Sent => &mut self.sent,
+            Status::Failed => &mut self.failed,
+            Status::Clicked => &mut self.clicked,
+        };
+        *counter = counter.saturating_add(1);
+    }
+}
+
+/// One live (app, token) pair (R27, R38).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Subscriber {
+    /// Its id.
+    pub id: SubscriberId,
+    /// The app.
+    pub app: AppId,
+    /// The token.
+    pub token: Token,
+    /// The contacts that hold the token, in the order in which they came to hold it.
+    pub contacts: Vec<ContactId>,
+    /// When an accepted entry of add-tokens last named the token.
+    pub last_registered_at: Timestamp,
+    /// The last status, by the reports' own times, and its time (R34).
+    pub last_status: Option<(Status, Timestamp)>,
+    /// How many reports of each status there were.
+    pub counts: StatusCounts,
+}

@@ -1,0 +1,60 @@
+//! The token: what addresses a person inside one app.
+//!
+//! This module does not know apps, contacts, or what a token means to the service behind it.
+
+use std::fmt;
+
+use crate::model::fault::{Fault, Field, FieldError};
+use crate::limits::TOKEN_BYTES;
+use crate::model::text;
+
+/// What addresses a person inside one app, such as a Telegram chat id (R9).
+///
+/// Opaque: kept byte for byte, never trimmed, compared byte for byte.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(String);
+
+impl Token {
+    /// Reads a token.
+    ///
+    /// # Errors
+    ///
+    /// When the text is empty or only white space, longer than 4,096 bytes, or holds a character
+    /// that R6 refuses.
+    pub fn parse(text: impl Into<String>) -> Result<Self, FieldError> {
+        let text = text.into();
+        match text::opaque(&text, TOKEN_BYTES) {
+            Ok(()) => Ok(Token(text)),
+            Err(fault) => Err(FieldError::new(Field::Token, fault)),
+        }
+    }
+
+    /// A missing token, as an error (R13).
+    pub(crate) fn missing() -> FieldError {
+        FieldError::new(Field::Token, Fault::Blank)
+    }
+
+    /// A token out of a record, whose checksum vouches for it.
+    pub(crate) fn from_stored(text: String) -> Self {
+        Token(text)
+    }
+
+    /// The token's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Token> for String {
+    fn from(token: Token) -> Self {
+        token.0
+    }
+}
+
+// A token reaches a person, and `Debug` output ends up in logs (R52).
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token(<{} bytes>)", self.0.len())
+    }
+}

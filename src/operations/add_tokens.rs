@@ -1,0 +1,546 @@
+//! Add tokens: the request, what becomes of each entry, and how it is decided (R13–R25).
+//!
+//! This module does not know JSON, queues or commits.
+
+use std::fmt;
+
+use crate::model::app::AppId;
+use crate::operations::batch::decide_batch;
+use crate::error::{EntryError, Error, JsonError};
+use crate::model::fault::Field;
+use crate::figures::{Became, OperationKind, Tally};
+use crate::operations::holding;
+use crate::model::identifier::{ContactId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet};
+use crate::limits::{Limit, LimitExceeded, Limits};
+use crate::operations::matching::{self, Target};
+use crate::operations::operation::{Operation, Size, Step};
+use crate::operations::outcomes::Outcomes;
+use crate::model::placeholders::Placeholders;
+use crate::rules::{
+    self, BatchMode, InvalidIdentifier, MatchPolicy, Ownership, Placement, UnknownContactId,
+};
+use crate::storage::{
+    AppRow, CardRow, Draft, Failure, HeldTokenRow, Rows as _, SubscriberRow, find_subscriber,
+};
+use crate::model::subscriber::SubscriberId;
+use crate::model::time::{RequestTime, Timestamp};
+use crate::model::token::Token;
+
+/// One entry of a request to add tokens, as it was given: a token and one to four identifiers.
+///
+/// Nothing is checked before the request is made.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct TokenEntry {
+    token: Option<String>,
+    identifiers: GivenIdentifiers,
+    malformed: Vec<(Option<Field>, JsonError)>,
+}
+
+impl TokenEntry {
+    /// An entry for this token, without identifiers so far.
+    #[must_use]
+    pub fn new(token: impl Into<String>) -> Self {
+        TokenEntry {
+            token: Some(token.into()),
+            ..TokenEntry::default()
+        }
+    }
+
+    /// An entry without a token, which is refused when the request is decided (R9).
+    #[must_use]
+    pub fn without_token() -> Self {
+        TokenEntry::default()
+    }
+
+    /// With these identifiers in place of those given so far.
+    #[must_use]
+    pub fn identifiers(mut self, identifiers: impl Into<GivenIdentifiers>) -> Self {
+        self.identifiers = identifiers.into();
+        self
+    }
+
+    /// With this contact id.
+    #[must_use]
+    pub fn contact_id(mut self, id: impl Into<i128>) -> Self {
+        self.identifiers = self.identifiers.contact_id(id);
+        self
+    }
+
+    /// With this external customer id.
+    #[must_use]
+    pub fn external_customer_id(mut self, id: impl Into<String>) -> Self {
+        self.identifiers = self.identifiers.external_customer_id(id);
+        self
+    }
+
+    /// With this phone.
+    #[must_use]
+    pub fn phone(mut self, phone: impl Into<String>) -> Self {
+        self.identifiers = self.identifiers.phone(phone);
+        self
+    }
+
+    /// With this email.
+    #[must_use]
+    pub fn email(mut self, email: impl Into<String>) -> Self {
+        self.identifiers = self.identifiers.email(email);
+        self
+    }
+
+    /// Notes that the JSON of this entry, or of one field of it, is not of the published form.
+    pub(crate) fn note_malformed(&mut self, field: Option<Field>, error: JsonError) {
+        self.malformed.push((field, error));
+    }
+
+    fn text_bytes(&self) -> usize {
+        self.token
+            .as_ref()
+            .map_or(0, String::len)
+            .saturating_add(self.identifiers.text_len())
+    }
+
+    fn malformed(&self, field: Option<Field>) -> Option<&JsonError> {
+        self.malformed
+            .iter()
+            .find(|(of, _)| *of == field)
+            .map(|(_, error)| error)
+    }
+
+    /// Reads the entry: token first, then the identifiers in priority order, then whether there is
+    /// one (R13). Before all that comes what is wrong with the entry as a whole (R55).
+    fn parse(
+        mut self,
+        invalid: InvalidIdentifier,
+        placeholders: &Placeholders,
+    ) -> Result<ValidEntry, EntryError> {
+        for field in [None, Some(Field::Token)] {
+            if let Some(error) = self.malformed(field) {
+                return Err(error.clone().into());
+            }
+        }
+        let token = Token::parse(self.token.take().ok_or_else(Token::missing)?)?;
+        placeholders.check_token(&token)?;
+        let mut identifiers = Identifiers::new();
+        let mut ignored = KindSet::EMPTY;
+        let mut first_fault = None;
+        for kind in IdentifierKind::ALL.iter().copied() {
+            // A value of the wrong type is refused under either option: it is not an invalid
+            // identifier but an entry that is not of the published form.
+            if let Some(error) = self.malformed(Some(kind.into())) {
+                return Err(error.clone().into());
+            }
+            let taken = self.identifiers.take_kind(kind, &mut identifiers);
+            match taken.and_then(|()| placeholders.check(kind, &identifiers)) {
+                Ok(()) => {}
+                Err(fault) if invalid == InvalidIdentifier::Ignore => {
+                    identifiers = identifiers.without(kind.into());
+                    ignored.insert(kind);
+                    first_fault.get_or_insert(fault);
+                }
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+        if identifiers.is_empty() {
+            return Err(first_fault.map_or(EntryError::NoIdentifier, EntryError::from));
+        }
+        Ok(ValidEntry {
+            token,
+            identifiers,
+            ignored,
+        })
+    }
+}
+
+// Tokens and identifiers are personal data (R52).
+impl fmt::Debug for TokenEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenEntry")
+            .field("token_bytes", &self.token.as_ref().map(String::len))
+            .field("identifiers", &self.identifiers)
+            .finish_non_exhaustive()
+    }
+}
+
+struct ValidEntry {
+    token: Token,
+    identifiers: Identifiers,
+    ignored: KindSet,
+}
+
+/// A request to add tokens of one app (R13–R25).
+///
+/// What is not set here is as the store was opened.
+///
+/// ```
+/// # use contact_store::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let store = ContactStore::open_in_memory(Options::default())?;
+/// # let bot = store.connect_app(ConnectApp::new(AppName::parse("Bot")?)).wait()?.outcome;
+/// let request = AddTokens::new(bot)
+///     .entry(TokenEntry::new("100200300").phone("+380 50 000 00 01").email("ann@example.com"))
+///     .entry(TokenEntry::new("100200301").email("ann@example.com"))
+///     .entry(TokenEntry::new("100200302"));
+/// let entries = store.add_tokens(request).wait()?.outcome.entries;
+/// assert_eq!(entries.len(), 3);
+/// assert_eq!(entries.first_refused(), Some((2, &EntryError::NoIdentifier))); // not written
+/// let contacts: Vec<_> = entries.into_iter().flatten().map(|added| added.contact).collect();
+/// assert_eq!(contacts[0], contacts[1]); // one card, two tokens
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddTokens {
+    app: AppId,
+    entries: Vec<TokenEntry>,
+    at: Option<Timestamp>,
+    policy: Option<MatchPolicy>,
+    ownership: Option<Ownership>,
+    invalid_identifier: Option<InvalidIdentifier>,
+    unknown_contact_id: Option<UnknownContactId>,
+    mode: BatchMode,
+}
+
+impl AddTokens {
+    /// A request for this app, without entries so far.
+    #[must_use]
+    pub fn new(app: AppId) -> Self {
+        AddTokens {
+            app,
+            entries: Vec::new(),
+            at: None,
+            policy: None,
+            ownership: None,
+            invalid_identifier: None,
+            unknown_contact_id: None,
+            mode: BatchMode::default(),
+        }
+    }
+
+    /// With one more entry.
+    #[must_use]
+    pub fn entry(mut self, entry: TokenEntry) -> Self {
+        self.entries.push(entry);
+        self
+    }
+
+    /// With more entries.
+    #[must_use]
+    pub fn entries(mut self, entries: impl IntoIterator<Item = TokenEntry>) -> Self {
+        self.entries.extend(entries);
+        self
+    }
+
+    /// Made at this time; without it, when the store gets it (R54).
+    #[must_use]
+    pub fn at(mut self, at: Timestamp) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    /// Matching by this policy (R14).
+    #[must_use]
+    pub fn policy(mut self, policy: MatchPolicy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// With this ownership of tokens (R22).
+    #[must_use]
+    pub fn ownership(mut self, ownership: Ownership) -> Self {
+        self.ownership = Some(ownership);
+        self
+    }
+
+    /// With this treatment of invalid identifiers (R13).
+    #[must_use]
+    pub fn invalid_identifier(mut self, option: InvalidIdentifier) -> Self {
+        self.invalid_identifier = Some(option);
+        self
+    }
+
+    /// With this treatment of contact ids that name no contact (R18).
+    #[must_use]
+    pub fn unknown_contact_id(mut self, option: UnknownContactId) -> Self {
+        self.unknown_contact_id = Some(option);
+        self
+    }
+
+    /// With this treatment of the rest when an entry is refused (R23).
+    #[must_use]
+    pub fn mode(mut self, mode: BatchMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Parses the request: what can be wrong with it is found here, before it waits for the writer.
+    pub(crate) fn prepare(
+        self,
+        defaults: OptionsInForce,
+        placeholders: &Placeholders,
+        limits: Limits,
+        clock: Timestamp,
+    ) -> Result<PreparedAddTokens, LimitExceeded> {
+        let size = Size::of_batch(self.entries.iter().map(TokenEntry::text_bytes), &limits)?;
+        let in_force = OptionsInForce {
+            policy: self.policy.unwrap_or(defaults.policy),
+            ownership: self.ownership.unwrap_or(defaults.ownership),
+            invalid_identifier: self
+                .invalid_identifier
+                .unwrap_or(defaults.invalid_identifier),
+            unknown_contact_id: self
+                .unknown_contact_id
+                .unwrap_or(defaults.unknown_contact_id),
+        };
+        let entries = self
+            .entries
+            .into_iter()
+            .map(|entry| entry.parse(in_force.invalid_identifier, placeholders));
+        Ok(PreparedAddTokens {
+            app: self.app,
+            entries: entries.collect(),
+            size,
+            time: RequestTime::new(clock, self.at),
+            in_force,
+            mode: self.mode,
+            limits,
+        })
+    }
+}
+
+/// The options that a request to add tokens was decided under.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OptionsInForce {
+    /// How contacts were matched.
+    pub policy: MatchPolicy,
+    /// What became of tokens of other contacts.
+    pub ownership: Ownership,
+    /// What became of invalid identifiers.
+    pub invalid_identifier: InvalidIdentifier,
+    /// What became of unknown contact ids.
+    pub unknown_contact_id: UnknownContactId,
+}
+
+/// What became of a request to add tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokensAdded {
+    /// The options that the request was decided under.
+    pub in_force: OptionsInForce,
+    /// The outcome of each entry, in order.
+    pub entries: Outcomes<TokenAdded>,
+}
+
+/// What became of one accepted entry (R25).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenAdded {
+    /// The contact.
+    pub contact: ContactId,
+    /// The kind that found it; `None` when it was created.
+    pub matched_by: Option<IdentifierKind>,
+    /// What became of the token.
+    pub token: TokenPlace,
+    /// The subscriber that (app, token) is.
+    pub subscriber: SubscriberId,
+    /// Given identifiers that the created contact did not get, because another has them (R17).
+    pub skipped: KindSet,
+    /// Given identifiers that were invalid and counted as not given (R13).
+    pub ignored: KindSet,
+    /// The other contacts that hold the token, under [`Ownership::Shared`] (R22).
+    pub also_held_by: Vec<ContactId>,
+}
+
+/// What became of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenPlace {
+    /// It was appended to the card.
+    Added,
+    /// It was on the card already (R21).
+    AlreadyHeld,
+    /// It was taken from other contacts and appended to the card (R22).
+    Moved {
+        /// The contacts that lost it.
+        from: Vec<ContactId>,
+    },
+}
+
+/// A request to add tokens, parsed.
+pub(crate) struct PreparedAddTokens {
+    app: AppId,
+    entries: Vec<Result<ValidEntry, EntryError>>,
+    size: Size,
+    time: RequestTime,
+    in_force: OptionsInForce,
+    mode: BatchMode,
+    limits: Limits,
+}
+
+impl Operation for PreparedAddTokens {
+    type Outcome = TokensAdded;
+
+    const KIND: OperationKind = OperationKind::AddTokens;
+
+    fn size(&self) -> Size {
+        self.size
+    }
+
+    fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<TokensAdded>, Error> {
+        let app: AppRow = draft.row(&self.app)?.ok_or(Error::UnknownApp(self.app))?;
+        let entries = std::mem::take(&mut self.entries);
+        let entries = decide_batch(draft, self.mode, entries, |draft, entry| {
+            let adding = Adding {
+                request: self,
+                app: &app,
+                entry,
+            };
+            adding.decide(draft)
+        })?;
+        Ok(Step::Done(TokensAdded {
+            in_force: self.in_force,
+            entries,
+        }))
+    }
+
+    fn count(outcome: &TokensAdded, tally: &mut Tally) {
+        for entry in &outcome.entries {
+            let Ok(added) = entry else {
+                tally.entry(Became::Refused);
+                continue;
+            };
+            tally.entry(match added.matched_by {
+                Some(_) => Became::Found,
+                None => Became::Created,
+            });
+            tally.entry(match added.token {
+                TokenPlace::Added => Became::Added,
+                TokenPlace::AlreadyHeld => Became::AlreadyHeld,
+                TokenPlace::Moved { .. } => Became::Moved,
+            });
+        }
+    }
+}
+
+/// One entry being decided.
+struct Adding<'r> {
+    request: &'r PreparedAddTokens,
+    app: &'r AppRow,
+    entry: ValidEntry,
+}
+
+impl Adding<'_> {
+    fn decide(mut self, draft: &mut Draft<'_>) -> Result<Result<TokenAdded, EntryError>, Failure> {
+        let OptionsInForce {
+            policy,
+            unknown_contact_id,
+            ..
+        } = self.request.in_force;
+        let target = matching::locate(
+            draft,
+            policy,
+            unknown_contact_id,
+            std::mem::take(&mut self.entry.identifiers),
+        )?;
+        match target {
+            Err(refused) => Ok(Err(refused)),
+            Ok(Target::Found { found, by }) => {
+                let card = found.card.clone();
+                let before = Some(&found.card);
+                self.place(draft, found.id, before, card, Some(by), KindSet::EMPTY)
+            }
+            Ok(Target::Create(new)) => {
+                let id = match new.take_id(draft)? {
+                    Ok(id) => id,
+                    Err(refused) => return Ok(Err(refused)),
+                };
+                let skipped = new.skipped;
+                let card = new.into_card(self.request.time.at(), Some(self.app.number));
+                self.place(draft, id, None, card, None, skipped)
+            }
+        }
+    }
+
+    /// Puts the token on `card`, which is that of `contact`.
+    fn place(
+        self,
+        draft: &mut Draft<'_>,
+        contact: ContactId,
+        before: Option<&CardRow>,
+        mut card: CardRow,
+        matched_by: Option<IdentifierKind>,
+        skipped: KindSet,
+    ) -> Result<Result<TokenAdded, EntryError>, Failure> {
+        let at = self.request.time.at();
+        let limits = &self.request.limits;
+        let known = find_subscriber(draft, self.app.number, &self.entry.token)?;
+        let holders = known.as_ref().map_or(&[][..], |(_, row)| &row.holders);
+        let placement = rules::place(self.request.in_force.ownership, holders, contact);
+
+        let (id, old) = match known {
+            Some((id, row)) => (id, Some(row)),
+            None => match draft.take_subscriber_id(self.app.number)? {
+                Ok(id) => (id, None),
+                Err(refused) => return Ok(Err(refused)),
+            },
+        };
+        let mut new = match &old {
+            Some(row) => row.clone(),
+            None => holding::new_subscriber(self.app.number, self.entry.token.clone(), contact, at),
+        };
+        new.last_registered_at = new.last_registered_at.max(at);
+
+        let held = HeldTokenRow {
+            subscriber: id,
+            added_at: at,
+            token: self.entry.token,
+        };
+        let token = match placement {
+            Placement::AlreadyHeld => TokenPlace::AlreadyHeld,
+            Placement::Append => {
+                if !new.holders.contains(&contact) {
+                    new.holders.push(contact);
+                }
+                let most = limits.contacts_per_token;
+                if let Err(exceeded) =
+                    LimitExceeded::check(Limit::ContactsPerToken, new.holders.len(), most)
+                {
+                    return Ok(Err(exceeded.into()));
+                }
+                if let Err(exceeded) = holding::append(draft, limits, &mut card, held)? {
+                    return Ok(Err(exceeded));
+                }
+                TokenPlace::Added
+            }
+            Placement::Move { from, removal } => {
+                card.tokens.retain(|held| held.subscriber != id);
+                if let Err(exceeded) = holding::append(draft, limits, &mut card, held)? {
+                    return Ok(Err(exceeded));
+                }
+                holding::take_off_cards(draft, id, &from, removal)?;
+                new.holders = vec![contact];
+                TokenPlace::Moved { from }
+            }
+        };
+        draft.write_card(contact, before, Some(&card))?;
+        draft.write_subscriber(id, old.as_ref(), Some(&new))?;
+        Ok(Ok(TokenAdded {
+            contact,
+            matched_by,
+            token,
+            subscriber: id,
+            skipped,
+            ignored: self.entry.ignored,
+            also_held_by: others(&new, contact),
+        }))
+    }
+}
+
+fn others(subscriber: &SubscriberRow, contact: ContactId) -> Vec<ContactId> {
+    subscriber
+        .holders
+        .iter()
+        .copied()
+        .filter(|holder| *holder != contact)
+        .collect()
+}

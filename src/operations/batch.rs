@@ -1,0 +1,39 @@
+//! Batches: entries decided in order, each seeing the ones before it (R23).
+//!
+//! This module does not know what an entry is.
+
+use crate::error::{EntryError, Error};
+use crate::operations::outcomes::Outcomes;
+use crate::rules::BatchMode;
+use crate::seeded::{SeededFault, seeded};
+use crate::storage::{Draft, Failure};
+
+/// Decides the entries of a batch in order, each seeing the ones before it (R23).
+pub(crate) fn decide_batch<E, T>(
+    draft: &mut Draft<'_>,
+    mode: BatchMode,
+    entries: Vec<Result<E, EntryError>>,
+    mut decide: impl FnMut(&mut Draft<'_>, E) -> Result<Result<T, EntryError>, Failure>,
+) -> Result<Outcomes<T>, Error> {
+    let mut outcomes = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.into_iter().enumerate() {
+        let mark = draft.mark();
+        let outcome = match entry {
+            Ok(entry) => decide(draft, entry)?,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &outcome {
+            if !seeded(SeededFault::KeepRefusedEntry) {
+                draft.roll_back_to(mark);
+            }
+            if mode == BatchMode::AllOrNothing {
+                return Err(Error::EntryRefused {
+                    index,
+                    error: error.clone(),
+                });
+            }
+        }
+        outcomes.push(outcome);
+    }
+    Ok(Outcomes::new(outcomes))
+}

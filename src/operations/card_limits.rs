@@ -1,0 +1,56 @@
+//! Whether a card is within the limits (RULES section 11).
+//!
+//! This module does not know why a card grows.
+
+use crate::model::app::AppNumber;
+use crate::limits::{Limit, LimitExceeded, Limits};
+use crate::storage::{AppPhase, CardRow, Failure, Rows};
+
+/// Checks a card that something was added to.
+pub(crate) fn check(
+    rows: &impl Rows,
+    limits: &Limits,
+    card: &CardRow,
+) -> Result<Result<(), LimitExceeded>, Failure> {
+    let all = |_: AppNumber| true;
+    if within(limits, card, all).is_ok() {
+        return Ok(Ok(()));
+    }
+    // Tokens of apps that were disconnected do not count, though they may not be removed yet (R11).
+    let mut connected = Vec::new();
+    for held in &card.tokens {
+        if rows.tally(held.app())?.phase == AppPhase::Connected {
+            connected.push(held.app());
+        }
+    }
+    Ok(within(limits, card, |app| connected.contains(&app)))
+}
+
+/// The bytes of text on a card, its tokens excepted.
+pub(crate) fn own_text(card: &CardRow) -> usize {
+    card.identifiers
+        .text_len()
+        .saturating_add(card.fields.text_len())
+}
+
+fn within(
+    limits: &Limits,
+    card: &CardRow,
+    counts: impl Fn(AppNumber) -> bool,
+) -> Result<(), LimitExceeded> {
+    let tokens = || card.tokens.iter().filter(|held| counts(held.app()));
+    LimitExceeded::check(
+        Limit::TokensPerContact,
+        tokens().count(),
+        limits.tokens_per_contact,
+    )?;
+    LimitExceeded::check(
+        Limit::CustomFieldsPerContact,
+        card.fields.custom.len(),
+        limits.custom_fields_per_contact,
+    )?;
+    let text = tokens()
+        .map(|held| held.token.as_str().len())
+        .fold(own_text(card), usize::saturating_add);
+    LimitExceeded::check(Limit::CardTextBytes, text, limits.card_text_bytes)
+}

@@ -1,0 +1,72 @@
+//! Forgetting old message tallies (R30).
+
+use crate::model::app::AppId;
+use crate::error::Error;
+use crate::figures::{Became, OperationKind, Tally};
+use crate::operations::operation::{Operation, Size, Step};
+use crate::model::report::MessageId;
+use crate::storage::{AppRow, Draft, Rows as _, messages_after};
+use crate::model::time::Timestamp;
+
+/// What became of a request to forget messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MessagesForgotten {
+    /// How many tallies were removed.
+    pub messages: u64,
+}
+
+/// A request to forget the tallies of an app whose latest report is older than a time.
+pub(crate) struct ForgetMessages {
+    app: AppId,
+    before: Timestamp,
+    /// Where to go on: behind this message.
+    after: Option<MessageId>,
+    forgotten: u64,
+}
+
+impl ForgetMessages {
+    pub(crate) fn new(app: AppId, before: Timestamp) -> Self {
+        ForgetMessages {
+            app,
+            before,
+            after: None,
+            forgotten: 0,
+        }
+    }
+}
+
+impl Operation for ForgetMessages {
+    type Outcome = MessagesForgotten;
+
+    const KIND: OperationKind = OperationKind::ForgetMessages;
+
+    fn size(&self) -> Size {
+        Size::one(0)
+    }
+
+    /// Looks at a bounded number of tallies in each commit.
+    fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<MessagesForgotten>, Error> {
+        const STEP: usize = 4_096;
+        let app: AppRow = draft.row(&self.app)?.ok_or(Error::UnknownApp(self.app))?;
+        let found = messages_after(draft, app.number, self.after.as_ref(), STEP)?;
+        let more = found.len() == STEP;
+        for (key, tally) in found {
+            if tally.last_at < self.before {
+                draft.write_message(&key, None)?;
+                self.forgotten = self.forgotten.saturating_add(1);
+            }
+            self.after = Some(key.message);
+        }
+        if more {
+            return Ok(Step::Again);
+        }
+        Ok(Step::Done(MessagesForgotten {
+            messages: self.forgotten,
+        }))
+    }
+
+    fn count(outcome: &MessagesForgotten, tally: &mut Tally) {
+        tally.entries(Became::Forgotten, outcome.messages);
+    }
+}

@@ -1,0 +1,83 @@
+//! Who holds a token: the card and the subscriber, changed together.
+//!
+//! A token that no contact holds any more is no subscriber any more. This module does not know why
+//! a token comes or goes.
+
+use crate::model::app::AppNumber;
+use crate::operations::card_limits;
+use crate::error::EntryError;
+use crate::model::identifier::ContactId;
+use crate::limits::Limits;
+use crate::rules::Removal;
+use crate::storage::{CardRow, Draft, Failure, HeldTokenRow, Rows, SubscriberRow};
+use crate::model::subscriber::{StatusCounts, SubscriberId};
+use crate::model::time::Timestamp;
+use crate::model::token::Token;
+
+/// Appends a held token to a card, within the limits (R20).
+pub(crate) fn append(
+    rows: &impl Rows,
+    limits: &Limits,
+    card: &mut CardRow,
+    held: HeldTokenRow,
+) -> Result<Result<(), EntryError>, Failure> {
+    card.tokens.push(held);
+    Ok(card_limits::check(rows, limits, card)?.map_err(EntryError::from))
+}
+
+/// A subscriber that comes to be by `contact` holding `token`.
+pub(crate) fn new_subscriber(
+    app: AppNumber,
+    token: Token,
+    contact: ContactId,
+    at: Timestamp,
+) -> SubscriberRow {
+    SubscriberRow {
+        app,
+        token,
+        holders: vec![contact],
+        last_registered_at: at,
+        last_status: None,
+        counts: StatusCounts::default(),
+    }
+}
+
+/// Takes a token off the cards of `contacts`, which all hold it; the subscriber is the caller's.
+pub(crate) fn take_off_cards(
+    draft: &mut Draft<'_>,
+    id: SubscriberId,
+    contacts: &[ContactId],
+    _: Removal,
+) -> Result<(), Failure> {
+    for contact in contacts {
+        let mut card: CardRow = draft.expect_row(contact)?;
+        let before = card.tokens.clone();
+        card.tokens.retain(|held| held.subscriber != id);
+        draft.write_card_tokens(*contact, &before, &card)?;
+    }
+    Ok(())
+}
+
+/// Strikes `contacts` from the holders of a subscriber, which is removed when none is left; their
+/// cards are the caller's. Says whether it was removed.
+pub(crate) fn strike_holders(
+    draft: &mut Draft<'_>,
+    (id, row): (SubscriberId, &SubscriberRow),
+    contacts: &[ContactId],
+) -> Result<bool, Failure> {
+    let mut after = row.clone();
+    after.holders.retain(|holder| !contacts.contains(holder));
+    let after = (!after.holders.is_empty()).then_some(after);
+    draft.write_subscriber(id, Some(row), after.as_ref())?;
+    Ok(after.is_none())
+}
+
+/// Takes a token off the cards of all its holders, and removes the subscriber.
+pub(crate) fn remove_subscriber(
+    draft: &mut Draft<'_>,
+    (id, row): (SubscriberId, &SubscriberRow),
+    removal: Removal,
+) -> Result<(), Failure> {
+    take_off_cards(draft, id, &row.holders, removal)?;
+    draft.write_subscriber(id, Some(row), None)
+}

@@ -1,0 +1,27 @@
+//! The writes: what each request asks for, how it is decided on a draft, and its outcome.
+//!
+//! An operation reads rows through the draft, lets the [`rules`](crate::rules) decide, and puts what
+//! changed back into the draft. It does not know when that reaches the file.
+//!
+//! | | modules |
+//! | --- | --- |
+//! | what every write is | [`operation`] |
+//! | many entries in one request | [`batch`], [`outcomes`] |
+//! | what several operations do | [`matching`], [`new_contact`], [`holding`], [`card_limits`] |
+//! | one file an operation | all others |
+
+pub(crate) mod add_tokens;
+pub(crate) mod batch;
+pub(crate) mod card_limits;
+pub(crate) mod connect_app;
+pub(crate) mod erase;
+pub(crate) mod forget_messages;
+pub(crate) mod holding;
+pub(crate) mod matching;
+pub(crate) mod new_contact;
+pub(crate) mod operation;
+pub(crate) mod outcomes;
+pub(crate) mod record_reports;
+pub(crate) mod remove_token;
+pub(crate) mod rename_token;
+pub(crate) mod upsert;

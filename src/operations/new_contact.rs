@@ -1,0 +1,73 @@
+//! A contact to be created: which id and which identifiers it gets (R16–R19).
+//!
+//! This module does not know what the contact is created for.
+
+use crate::model::app::AppNumber;
+use crate::error::EntryError;
+use crate::model::fields::ContactFields;
+use crate::model::identifier::{ContactId, IdentifierKind, Identifiers, KindSet};
+use crate::rules::{self, IdHistory, NoCreation, UnknownContactId};
+use crate::storage::{CardRow, Draft, Failure, Rows, was_contact_id_taken};
+use crate::model::time::Timestamp;
+
+/// A contact to be created.
+pub(crate) struct NewContact {
+    /// The id to adopt; otherwise the store assigns one.
+    pub(crate) adopt: Option<ContactId>,
+    /// The identifiers that it gets, without the contact id.
+    pub(crate) identifiers: Identifiers,
+    /// Given kinds that it does not get, because another contact has them (R17).
+    pub(crate) skipped: KindSet,
+}
+
+impl NewContact {
+    /// The contact to create from identifiers that name none, or why there is none to create.
+    /// `taken` are the kinds whose value another contact has.
+    pub(crate) fn decide(
+        rows: &impl Rows,
+        option: UnknownContactId,
+        identifiers: Identifiers,
+        taken: KindSet,
+    ) -> Result<Result<Self, EntryError>, Failure> {
+        let unknown_id = match identifiers.contact_id() {
+            Some(id) if was_contact_id_taken(rows, id)? => Some((id, IdHistory::Erased)),
+            Some(id) => Some((id, IdHistory::New)),
+            None => None,
+        };
+        Ok(match rules::create(option, unknown_id, taken) {
+            Ok(creation) => Ok(NewContact {
+                adopt: creation.adopt,
+                identifiers: identifiers
+                    .without(creation.skipped)
+                    .without(IdentifierKind::ContactId.into()),
+                skipped: creation.skipped,
+            }),
+            Err(NoCreation::Unknown) => Err(EntryError::UnknownContactId),
+            Err(NoCreation::Erased(id)) => Err(EntryError::ContactIdErased(id)),
+        })
+    }
+
+    /// Takes the contact's id: that to adopt, or one that the store assigns (R18, R19).
+    pub(crate) fn take_id(
+        &self,
+        draft: &mut Draft<'_>,
+    ) -> Result<Result<ContactId, EntryError>, Failure> {
+        if let Some(id) = self.adopt {
+            draft.adopt_contact_id(id)?;
+            return Ok(Ok(id));
+        }
+        let id = draft.assign_contact_id()?;
+        Ok(id.ok_or(EntryError::ContactIdsExhausted))
+    }
+
+    /// Its card, without fields and tokens so far.
+    pub(crate) fn into_card(self, at: Timestamp, through: Option<AppNumber>) -> CardRow {
+        CardRow {
+            created_at: at,
+            created_through: through,
+            identifiers: self.identifiers,
+            fields: ContactFields::default(),
+            tokens: Vec::new(),
+        }
+    }
+}

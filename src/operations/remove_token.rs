@@ -1,0 +1,104 @@
+//! Taking a token off cards on the host's own order (R45).
+
+use std::fmt;
+
+use crate::model::app::AppId;
+use crate::error::Error;
+use crate::figures::{Became, OperationKind, Tally};
+use crate::operations::holding;
+use crate::model::identifier::ContactId;
+use crate::operations::operation::{Operation, Size, Step};
+use crate::rules::Removal;
+use crate::storage::{AppRow, Draft, Rows as _, find_subscriber};
+use crate::model::token::Token;
+
+/// A request to take a token off the card of one contact, or of all.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RemoveToken {
+    app: AppId,
+    token: Token,
+    contact: Option<ContactId>,
+}
+
+impl RemoveToken {
+    /// Off the cards of all contacts that hold the token.
+    #[must_use]
+    pub fn of_all(app: AppId, token: Token) -> Self {
+        RemoveToken {
+            app,
+            token,
+            contact: None,
+        }
+    }
+
+    /// Off the card of this contact. Others that hold the token keep it.
+    #[must_use]
+    pub fn of(app: AppId, token: Token, contact: ContactId) -> Self {
+        RemoveToken {
+            app,
+            token,
+            contact: Some(contact),
+        }
+    }
+}
+
+// A token reaches a person (R52); its own `Debug` is masked.
+impl fmt::Debug for RemoveToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoveToken")
+            .field("app", &self.app)
+            .field("token", &self.token)
+            .field("contact", &self.contact)
+            .finish()
+    }
+}
+
+/// What became of a request to remove a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenRemoved {
+    /// The contacts whose cards lost it: none when nobody named held it.
+    pub from: Vec<ContactId>,
+}
+
+impl Operation for RemoveToken {
+    type Outcome = TokenRemoved;
+
+    const KIND: OperationKind = OperationKind::RemoveToken;
+
+    fn size(&self) -> Size {
+        Size::one(self.token.as_str().len())
+    }
+
+    fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<TokenRemoved>, Error> {
+        let app: AppRow = draft.row(&self.app)?.ok_or(Error::UnknownApp(self.app))?;
+        let Some((id, row)) = find_subscriber(draft, app.number, &self.token)? else {
+            return Ok(Step::Done(TokenRemoved { from: Vec::new() }));
+        };
+        let from: Vec<ContactId> = match self.contact {
+            Some(contact) => row
+                .holders
+                .iter()
+                .copied()
+                .filter(|holder| *holder == contact)
+                .collect(),
+            None => row.holders.clone(),
+        };
+        holding::take_off_cards(draft, id, &from, Removal::ordered_by_host())?;
+        if holding::strike_holders(draft, (id, &row), &from)? {
+            draft.change_tally(app.number, |tally| {
+                tally.removed_by_host = tally.removed_by_host.saturating_add(1);
+                Ok(())
+            })?;
+        }
+        Ok(Step::Done(TokenRemoved { from }))
+    }
+
+    fn count(outcome: &TokenRemoved, tally: &mut Tally) {
+        tally.entry(if outcome.from.is_empty() {
+            Became::NotHeld
+        } else {
+            Became::Removed
+        });
+    }
+}

@@ -1,0 +1,619 @@
+//! Creating and updating contacts: the request, what becomes of each item, and how it is decided
+//! (R41–R43).
+//!
+//! This module does not know JSON, queues or commits, and touches no token.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::operations::batch::decide_batch;
+use crate::operations::card_limits;
+use crate::error::{EntryError, Error, JsonError};
+use crate::model::fault::{Field, FieldError};
+use crate::model::fields;
+use crate::figures::{Became, OperationKind, Tally};
+use crate::model::identifier::{
+    ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, KindSet, Phone,
+};
+use crate::limits::{LimitExceeded, Limits};
+use crate::operations::matching;
+use crate::operations::new_contact::NewContact;
+use crate::operations::operation::{Operation, Size, Step};
+use crate::operations::outcomes::Outcomes;
+use crate::model::placeholders::Placeholders;
+use crate::rules::{self, BatchMode, DedupeOn, FoundByUpsert, UnknownContactId, UpsertMode};
+use crate::storage::{CardRow, Draft, Failure, FoundCard, find_card};
+use crate::model::text;
+use crate::model::time::{RequestTime, Timestamp};
+
+/// What becomes of one value on a card.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// It is put there, in place of any before.
+    Set(String),
+    /// It is taken off.
+    Remove,
+}
+
+impl From<&str> for Change {
+    fn from(value: &str) -> Self {
+        Change::Set(value.to_owned())
+    }
+}
+
+impl From<String> for Change {
+    fn from(value: String) -> Self {
+        Change::Set(value)
+    }
+}
+
+// Personal data (R52).
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Change::Set(value) => write!(f, "Set(<{} bytes>)", value.len()),
+            Change::Remove => f.write_str("Remove"),
+        }
+    }
+}
+
+/// One item of a request to create or update contacts, as it was given. Nothing is checked before
+/// the request is made.
+///
+/// What is not named stays as it is on the card. An identifier that is blank counts as not named: the
+/// empty cell of an export is no order to erase (R1). Only [`Change::Remove`] takes one off.
+///
+/// ```
+/// # use contact_store::{Change, ContactUpdate};
+/// let update = ContactUpdate::new()
+///     .phone("+380 50 000 00 01")
+///     .email(Change::Remove)
+///     .first_name("Ann")
+///     .field("city", "Kyiv");
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct ContactUpdate {
+    contact_id: Option<i128>,
+    external_customer_id: Option<Change>,
+    phone: Option<Change>,
+    email: Option<Change>,
+    first_name: Option<Change>,
+    last_name: Option<Change>,
+    language_code: Option<Change>,
+    time_zone: Option<Change>,
+    custom: BTreeMap<String, Change>,
+    malformed: Option<JsonError>,
+}
+
+impl ContactUpdate {
+    /// An item that names nothing so far.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Of the contact with this id: any integer; one out of range refuses the item. The id of a
+    /// contact is never replaced (R42).
+    #[must_use]
+    pub fn contact_id(mut self, id: impl Into<i128>) -> Self {
+        self.contact_id = Some(id.into());
+        self
+    }
+
+    /// With this external customer id, or without one. It goes first in finding the contact (R41).
+    #[must_use]
+    pub fn external_customer_id(mut self, id: impl Into<Change>) -> Self {
+        self.external_customer_id = Some(id.into());
+        self
+    }
+
+    /// With this phone, or without one.
+    #[must_use]
+    pub fn phone(mut self, phone: impl Into<Change>) -> Self {
+        self.phone = Some(phone.into());
+        self
+    }
+
+    /// With this email, or without one.
+    #[must_use]
+    pub fn email(mut self, email: impl Into<Change>) -> Self {
+        self.email = Some(email.into());
+        self
+    }
+
+    /// With this first name, or without one.
+    #[must_use]
+    pub fn first_name(mut self, name: impl Into<Change>) -> Self {
+        self.first_name = Some(name.into());
+        self
+    }
+
+    /// With this last name, or without one.
+    #[must_use]
+    pub fn last_name(mut self, name: impl Into<Change>) -> Self {
+        self.last_name = Some(name.into());
+        self
+    }
+
+    /// With this language, or without one.
+    #[must_use]
+    pub fn language_code(mut self, code: impl Into<Change>) -> Self {
+        self.language_code = Some(code.into());
+        self
+    }
+
+    /// With this time zone, or without one.
+    #[must_use]
+    pub fn time_zone(mut self, zone: impl Into<Change>) -> Self {
+        self.time_zone = Some(zone.into());
+        self
+    }
+
+    /// With this value of a custom field, or without the field. Named again, the later counts.
+    #[must_use]
+    pub fn field(mut self, name: impl Into<String>, value: impl Into<Change>) -> Self {
+        self.custom.insert(name.into(), value.into());
+        self
+    }
+
+    /// An item whose JSON is not of the published form.
+    pub(crate) fn malformed(error: JsonError) -> Self {
+        ContactUpdate {
+            malformed: Some(error),
+            ..Self::default()
+        }
+    }
+
+    /// The parts that are texts, each with what it is for.
+    fn named(&self) -> [(Field, &Option<Change>); 7] {
+        [
+            (Field::ExternalCustomerId, &self.external_customer_id),
+            (Field::Phone, &self.phone),
+            (Field::Email, &self.email),
+            (Field::FirstName, &self.first_name),
+            (Field::LastName, &self.last_name),
+            (Field::LanguageCode, &self.language_code),
+            (Field::TimeZone, &self.time_zone),
+        ]
+    }
+
+    fn text_bytes(&self) -> usize {
+        let named = self
+            .named()
+            .into_iter()
+            .filter_map(|(_, change)| change.as_ref());
+        let names = self.custom.keys().map(String::len);
+        named
+            .chain(self.custom.values())
+            .map(|change| match change {
+                Change::Set(value) => value.len(),
+                Change::Remove => 0,
+            })
+            .chain(names)
+            .fold(0, usize::saturating_add)
+    }
+
+    /// Reads the item: first what is wrong with its JSON (R55), then the identifiers in priority
+    /// order, then the fields, the custom ones in the byte order of their names.
+    fn parse(self, placeholders: &Placeholders) -> Result<ValidUpdate, EntryError> {
+        if let Some(error) = self.malformed {
+            return Err(error.into());
+        }
+        let contact_id = self.contact_id.map(ContactId::try_from).transpose();
+        let external_customer_id = set_to(given(self.external_customer_id), |id| {
+            let id = ExternalCustomerId::take(id)?;
+            placeholders.check_external_id(&id).map(|()| id)
+        });
+        let phone = set_to(given(self.phone), |phone| {
+            let phone = Phone::parse(&phone)?;
+            placeholders.check_phone(phone).map(|()| phone)
+        });
+        let email = set_to(given(self.email), |email| {
+            let email = Email::take(email)?;
+            placeholders.check_email(&email).map(|()| email)
+        });
+        let value = |field, change| {
+            set_to(change, |value| {
+                fields::check_value(field, &value)?;
+                Ok::<_, FieldError>(value)
+            })
+        };
+        Ok(ValidUpdate {
+            contact_id: contact_id?,
+            external_customer_id: external_customer_id?,
+            phone: phone?,
+            email: email?,
+            first_name: value(Field::FirstName, self.first_name)?,
+            last_name: value(Field::LastName, self.last_name)?,
+            language_code: value(Field::LanguageCode, self.language_code)?,
+            time_zone: value(Field::TimeZone, self.time_zone)?,
+            custom: self
+                .custom
+                .into_iter()
+                .map(|(name, change)| {
+                    fields::check_name(&name)?;
+                    let value = value(Field::CustomFieldValue, Some(change))?;
+                    Ok((name, value.flatten()))
+                })
+                .collect::<Result<_, FieldError>>()?,
+        })
+    }
+}
+
+/// What becomes of an identifier; a blank one counts as not named (R1).
+fn given(change: Option<Change>) -> Option<Change> {
+    change.filter(|change| !matches!(change, Change::Set(value) if text::is_blank(value)))
+}
+
+/// What a value on the card is to be, if it is to change: `Some(None)` takes it off.
+fn set_to<T, E>(
+    change: Option<Change>,
+    parse: impl FnOnce(String) -> Result<T, E>,
+) -> Result<Option<Option<T>>, E> {
+    Ok(match change {
+        None => None,
+        Some(Change::Remove) => Some(None),
+        Some(Change::Set(value)) => Some(Some(parse(value)?)),
+    })
+}
+
+// Personal data (R52). A number that is given as a contact id may as well be a misplaced phone.
+impl fmt::Debug for ContactUpdate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("ContactUpdate");
+        shown.field("contact_id_given", &self.contact_id.is_some());
+        for (field, change) in self.named() {
+            shown.field(field.as_str(), change);
+        }
+        shown
+            .field("custom_fields", &self.custom.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request to create or update contacts (R41–R43).
+///
+/// ```
+/// # use contact_store::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let store = ContactStore::open_in_memory(Options::default())?;
+/// # let bot = store.connect_app(ConnectApp::new(AppName::parse("Bot")?)).wait()?.outcome;
+/// # store.add_tokens(AddTokens::new(bot).entry(TokenEntry::new("100200300").email("ann@example.com"))).wait()?;
+/// let ann = ContactUpdate::new().email("ann@example.com").phone("+380 50 000 00 01").field("city", "Kyiv");
+/// let outcomes = store.upsert(Upsert::new(DedupeOn::Email).contact(ann)).wait()?.outcome;
+/// assert_eq!(outcomes.into_single()?.card, CardChange::Updated);
+/// // The email is found first: the phone of another contact is in conflict, and nothing is written.
+/// let bob = ContactUpdate::new().email("bob@example.com").phone("380500000001");
+/// let outcomes = store.upsert(Upsert::new(DedupeOn::Email).contact(bob)).wait()?.outcome;
+/// assert!(matches!(outcomes[0], Err(EntryError::Conflict { kind: IdentifierKind::Phone, .. })));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upsert {
+    dedupe_on: DedupeOn,
+    contacts: Vec<ContactUpdate>,
+    at: Option<Timestamp>,
+    unknown_contact_id: Option<UnknownContactId>,
+    upsert_mode: UpsertMode,
+    mode: BatchMode,
+}
+
+impl Upsert {
+    /// A request without items so far, whose contacts are found by this.
+    #[must_use]
+    pub fn new(dedupe_on: DedupeOn) -> Self {
+        Upsert {
+            dedupe_on,
+            contacts: Vec::new(),
+            at: None,
+            unknown_contact_id: None,
+            upsert_mode: UpsertMode::default(),
+            mode: BatchMode::default(),
+        }
+    }
+
+    /// With one more item.
+    #[must_use]
+    pub fn contact(mut self, update: ContactUpdate) -> Self {
+        self.contacts.push(update);
+        self
+    }
+
+    /// With more items.
+    #[must_use]
+    pub fn contacts(mut self, updates: impl IntoIterator<Item = ContactUpdate>) -> Self {
+        self.contacts.extend(updates);
+        self
+    }
+
+    /// Made at this time; without it, when the store gets it (R54).
+    #[must_use]
+    pub fn at(mut self, at: Timestamp) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    /// With this treatment of contact ids that name no contact (R18).
+    #[must_use]
+    pub fn unknown_contact_id(mut self, option: UnknownContactId) -> Self {
+        self.unknown_contact_id = Some(option);
+        self
+    }
+
+    /// Only creating, or only updating, contacts (R41).
+    ///
+    /// ```
+    /// # use contact_store::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = ContactStore::open_in_memory(Options::default())?;
+    /// let ann = ContactUpdate::new().email("ann@example.com").first_name("Ann");
+    /// let request = Upsert::new(DedupeOn::Email).upsert_mode(UpsertMode::UpdateOnly).contact(ann);
+    /// let outcomes = store.upsert(request).wait()?.outcome;
+    /// assert_eq!(outcomes.all(), Err(EntryError::ContactNotFound)); // and no card was made
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn upsert_mode(mut self, mode: UpsertMode) -> Self {
+        self.upsert_mode = mode;
+        self
+    }
+
+    /// With this treatment of the rest when an item is refused (R23).
+    #[must_use]
+    pub fn mode(mut self, mode: BatchMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Parses the request: what can be wrong with it is found here, before it waits for the writer.
+    pub(crate) fn prepare(
+        self,
+        unknown_contact_id: UnknownContactId,
+        placeholders: &Placeholders,
+        limits: Limits,
+        clock: Timestamp,
+    ) -> Result<PreparedUpsert, LimitExceeded> {
+        let size = Size::of_batch(self.contacts.iter().map(ContactUpdate::text_bytes), &limits)?;
+        Ok(PreparedUpsert {
+            dedupe_on: self.dedupe_on,
+            size,
+            updates: self
+                .contacts
+                .into_iter()
+                .map(|update| update.parse(placeholders))
+                .collect(),
+            time: RequestTime::new(clock, self.at),
+            unknown_contact_id: self.unknown_contact_id.unwrap_or(unknown_contact_id),
+            upsert_mode: self.upsert_mode,
+            mode: self.mode,
+            limits,
+        })
+    }
+}
+
+/// What became of one accepted item (R41).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ContactUpserted {
+    /// The contact.
+    pub contact: ContactId,
+    /// The kind that found it; `None` when it was created.
+    pub matched_by: Option<IdentifierKind>,
+    /// What became of its card.
+    pub card: CardChange,
+}
+
+/// What became of a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CardChange {
+    /// It was created.
+    Created,
+    /// It was changed.
+    Updated,
+    /// It was as the item says already.
+    Unchanged,
+}
+
+/// An item whose values are valid. `None` leaves a value on the card as it is, `Some(None)` takes it
+/// off.
+struct ValidUpdate {
+    contact_id: Option<ContactId>,
+    external_customer_id: Option<Option<ExternalCustomerId>>,
+    phone: Option<Option<Phone>>,
+    email: Option<Option<Email>>,
+    first_name: Option<Option<String>>,
+    last_name: Option<Option<String>>,
+    language_code: Option<Option<String>>,
+    time_zone: Option<Option<String>>,
+    custom: Vec<(String, Option<String>)>,
+}
+
+impl ValidUpdate {
+    /// The identifiers that it gives.
+    fn identifiers(&self) -> Identifiers {
+        let mut given = Identifiers::new();
+        *given.contact_id_mut() = self.contact_id;
+        *given.external_customer_id_mut() = self.external_customer_id.clone().flatten();
+        *given.phone_mut() = self.phone.flatten();
+        *given.email_mut() = self.email.clone().flatten();
+        given
+    }
+
+    /// Makes the changes that it names. The contact id is none: it is the key of the card.
+    fn change(self, card: &mut CardRow) {
+        fn set<T>(on_card: &mut Option<T>, to: Option<Option<T>>) {
+            if let Some(to) = to {
+                *on_card = to;
+            }
+        }
+        let identifiers = &mut card.identifiers;
+        set(
+            identifiers.external_customer_id_mut(),
+            self.external_customer_id,
+        );
+        set(identifiers.phone_mut(), self.phone);
+        set(identifiers.email_mut(), self.email);
+        let fields = &mut card.fields;
+        set(&mut fields.first_name, self.first_name);
+        set(&mut fields.last_name, self.last_name);
+        set(&mut fields.language_code, self.language_code);
+        set(&mut fields.time_zone, self.time_zone);
+        for (name, value) in self.custom {
+            match value {
+                Some(value) => drop(fields.custom.insert(name, value)),
+                None => drop(fields.custom.remove(&name)),
+            }
+        }
+    }
+}
+
+/// A request to create or update contacts, parsed.
+pub(crate) struct PreparedUpsert {
+    dedupe_on: DedupeOn,
+    updates: Vec<Result<ValidUpdate, EntryError>>,
+    size: Size,
+    time: RequestTime,
+    unknown_contact_id: UnknownContactId,
+    upsert_mode: UpsertMode,
+    mode: BatchMode,
+    limits: Limits,
+}
+
+impl Operation for PreparedUpsert {
+    type Outcome = Outcomes<ContactUpserted>;
+
+    const KIND: OperationKind = OperationKind::Upsert;
+
+    fn size(&self) -> Size {
+        self.size
+    }
+
+    fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<Self::Outcome>, Error> {
+        let updates = std::mem::take(&mut self.updates);
+        let outcomes = decide_batch(draft, self.mode, updates, |draft, update| {
+            self.decide_one(draft, update)
+        })?;
+        Ok(Step::Done(outcomes))
+    }
+
+    fn count(outcome: &Self::Outcome, tally: &mut Tally) {
+        for item in outcome {
+            tally.entry(match item {
+                Ok(upserted) => match upserted.card {
+                    CardChange::Created => Became::Created,
+                    CardChange::Updated => Became::Updated,
+                    CardChange::Unchanged => Became::Unchanged,
+                },
+                Err(_) => Became::Refused,
+            });
+        }
+    }
+}
+
+impl PreparedUpsert {
+    fn decide_one(
+        &self,
+        draft: &mut Draft<'_>,
+        update: ValidUpdate,
+    ) -> Result<Result<ContactUpserted, EntryError>, Failure> {
+        let given = update.identifiers();
+        let Some(kinds) = rules::kinds_to_find(self.dedupe_on, given.kinds()) else {
+            return Ok(Err(EntryError::NothingToFindBy));
+        };
+        let found = matching::find_by(draft, kinds, &given)?;
+        match (self.upsert_mode, &found) {
+            (UpsertMode::UpdateOnly, None) => return Ok(Err(EntryError::ContactNotFound)),
+            (UpsertMode::CreateOnly, Some((found, _))) => {
+                return Ok(Err(EntryError::ContactExists(found.id)));
+            }
+            _ => {}
+        }
+        if let Some((kind, contact)) = conflict(draft, found.as_ref(), &given)? {
+            return Ok(Err(EntryError::Conflict { kind, contact }));
+        }
+        match found {
+            Some((found, by)) => self.update(draft, found, by, update),
+            None => self.create(draft, given, update),
+        }
+    }
+
+    fn update(
+        &self,
+        draft: &mut Draft<'_>,
+        found: FoundCard,
+        by: IdentifierKind,
+        update: ValidUpdate,
+    ) -> Result<Result<ContactUpserted, EntryError>, Failure> {
+        let mut after = found.card.clone();
+        update.change(&mut after);
+        // A card over a lowered limit may shrink, or change within its size.
+        let grew = card_limits::own_text(&after) > card_limits::own_text(&found.card)
+            || after.fields.custom.len() > found.card.fields.custom.len();
+        if grew && let Err(exceeded) = card_limits::check(draft, &self.limits, &after)? {
+            return Ok(Err(exceeded.into()));
+        }
+        draft.write_card(found.id, Some(&found.card), Some(&after))?;
+        Ok(Ok(ContactUpserted {
+            contact: found.id,
+            matched_by: Some(by),
+            card: if after == found.card {
+                CardChange::Unchanged
+            } else {
+                CardChange::Updated
+            },
+        }))
+    }
+
+    fn create(
+        &self,
+        draft: &mut Draft<'_>,
+        given: Identifiers,
+        update: ValidUpdate,
+    ) -> Result<Result<ContactUpserted, EntryError>, Failure> {
+        let option = self.unknown_contact_id;
+        let new = match NewContact::decide(draft, option, given, KindSet::EMPTY)? {
+            Ok(new) => new,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let contact = match new.take_id(draft)? {
+            Ok(contact) => contact,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let mut card = new.into_card(self.time.at(), None);
+        update.change(&mut card);
+        if let Err(exceeded) = card_limits::check(draft, &self.limits, &card)? {
+            return Ok(Err(exceeded.into()));
+        }
+        draft.write_card(contact, None, Some(&card))?;
+        Ok(Ok(ContactUpserted {
+            contact,
+            matched_by: None,
+            card: CardChange::Created,
+        }))
+    }
+}
+
+/// What keeps the card from getting the given identifiers: the kind, and the contact in the way (R42).
+fn conflict(
+    draft: &Draft<'_>,
+    found: Option<&(FoundCard, IdentifierKind)>,
+    given: &Identifiers,
+) -> Result<Option<(IdentifierKind, ContactId)>, Failure> {
+    let found = found.map(|(found, by)| FoundByUpsert {
+        contact: found.id,
+        by: *by,
+        has_external_id: found.card.identifiers.external_customer_id().is_some(),
+    });
+    let by = found.map(|found| found.by);
+    for kind in given.kinds().iter().filter(|kind| Some(*kind) != by) {
+        let owner = find_card(draft, kind, given)?.map(|owner| owner.id);
+        if let Some(contact) = rules::in_the_way(found, kind, owner) {
+            return Ok(Some((kind, contact)));
+        }
+    }
+    Ok(None)
+}
