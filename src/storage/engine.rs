@@ -11,13 +11,13 @@ use crate::seeded::{SeededFault, seeded};
 use crate::trace::{self, Span};
 
 use super::cards::Cards;
-use super::disk::{Attached, Disk};
+use super::file::disk::{Attached, Disk};
 use super::draft::{Changes, Draft};
-use super::file_watch::FileWatch;
+use super::file::file_watch::FileWatch;
 use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
-use super::hash::IndexHasher;
+use super::format::hash::IndexHasher;
 use super::open::{self, Claimed, OpenAs, Opened, Place};
-use super::rows::Rows as _;
+use super::format::rows::Rows as _;
 use super::snapshot::Snapshot;
 use super::tables::{Table, write};
 use super::unique::Keeper;

@@ -14,8 +14,8 @@ use crate::model::subscriber::SubscriberId;
 
 use super::draft::Draft;
 use super::guard::Failure;
-use super::hash::IndexHasher;
-use super::rows::{
+use super::format::hash::IndexHasher;
+use super::format::rows::{
     AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageKey, MessageRow, Rows, SubscriberRow,
 };
 use super::unique::{Index, IndexHash};

@@ -12,8 +12,8 @@ use crate::model::token::Token;
 
 use super::contact_ids;
 use super::guard::Failure;
-use super::record;
-use super::rows::{
+use super::format::record;
+use super::format::rows::{
     AppRow, AppTallyRow, CardRow, Each, FormerIdRow, MessageKey, MessageRow, Row as _, RowKey as _,
     Rows, SubscriberRow,
 };

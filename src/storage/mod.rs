@@ -3,54 +3,49 @@
 //!
 //! The only module that names redb. It knows how rows and their indexes hang together and what a
 //! damaged file looks like; it does not know the rules that decide what is written.
+//!
+//! From the top down: [`engine`] opens, commits and closes; a [`draft`] is laid over a [`snapshot`] of the
+//! [`tables`]; [`lookup`] reads either, [`index`] writes a card with all that follows from it; [`unique`]
+//! are the unique indexes, [`cards`] the cards kept in memory. [`open`], [`upgrade`] and [`verify`] look at
+//! a whole file. [`format`] is what is in a row and what its bytes are, [`file`] what stands between the
+//! tables and the disk, and [`guard`] the border to redb.
 
 mod cards;
 #[cfg(test)]
 mod cards_tests;
 mod contact_ids;
-mod create;
-mod disk;
 mod draft;
 mod engine;
-mod file_watch;
-mod format_1;
-mod gather;
+mod file;
+mod format;
 mod guard;
-mod hash;
 mod index;
 mod lookup;
-mod meta;
 mod open;
-mod overlay;
-mod record;
-mod rows;
-mod slot;
 mod snapshot;
 mod tables;
-mod told;
 mod unique;
 mod upgrade;
 mod verify;
-mod witness;
 
 #[cfg(not(feature = "testing"))]
-pub(crate) use self::disk::Disk;
+pub(crate) use self::file::disk::Disk;
 #[cfg(feature = "testing")]
-pub use self::disk::Disk;
-pub(crate) use self::disk::MemoryDisk;
+pub use self::file::disk::Disk;
+pub(crate) use self::file::disk::MemoryDisk;
 pub(crate) use self::draft::Draft;
 pub(crate) use self::engine::Engine;
-pub(crate) use self::file_watch::FileWatch;
+pub(crate) use self::file::file_watch::FileWatch;
 pub(crate) use self::guard::{Detached, Failure};
 pub(crate) use self::lookup::{
     FoundCard, apps, cards_after, cards_of_app_after, find_card, find_subscriber, messages_after,
     next_contact_id, subscriber_with_id, subscribers_after, was_contact_id_taken,
 };
-pub(crate) use self::meta::FORMAT;
+pub(crate) use self::format::meta::FORMAT;
 pub(crate) use self::open::{OpenAs, Place};
 #[cfg(feature = "testing")]
-pub use self::record::decode_records;
-pub(crate) use self::rows::{
+pub use self::format::record::decode_records;
+pub(crate) use self::format::rows::{
     AppPhase, AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageKey, MessageRow, Rows,
     SubscriberRow,
 };

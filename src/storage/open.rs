@@ -18,23 +18,23 @@ use crate::seeded::{SeededFault, seeded};
 use crate::model::time::Timestamp;
 
 use super::cards::Cards;
-use super::create::{self, Unpublished};
-use super::disk::{Attached, Backend, Disk, FileDisk, FileLock};
-use super::file_watch::FileWatch;
-use super::gather::Gather;
+use super::file::create::{self, Unpublished};
+use super::file::disk::{Attached, Backend, Disk, FileDisk, FileLock};
+use super::file::file_watch::FileWatch;
+use super::file::gather::Gather;
 use super::guard::{CHANGED, ENDS_EARLY, Failure, drop_guarded, guarded};
-use super::hash::IndexHasher;
-use super::meta::{FORMAT, FormatRow, IDN, State};
-use super::overlay::Overlay;
-use super::record::{self, FormatFound};
-use super::rows::{Row as _, RowKey as _};
-use super::slot;
+use super::format::hash::IndexHasher;
+use super::format::meta::{FORMAT, FormatRow, IDN, State};
+use super::file::overlay::Overlay;
+use super::format::record::{self, FormatFound};
+use super::format::rows::{Row as _, RowKey as _};
+use super::file::slot;
 use super::snapshot::Snapshot;
 use super::tables::{Key, OpenTable, Table, Write, create_all, write};
-use super::told::Told;
+use super::file::told::Told;
 use super::unique::{Folding, IndexState, read_log};
 use super::upgrade::upgrade;
-use super::witness::Witness;
+use super::file::witness::Witness;
 
 /// Where a store is.
 #[derive(Clone, Debug)]

@@ -14,10 +14,10 @@ use crate::model::identifier::ContactId;
 use super::cards::Cards;
 use super::draft::Changes;
 use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
-use super::hash::IndexHasher;
-use super::meta::State;
-use super::record;
-use super::rows::{AppPhase, AppTallyRow, CardRow, Each, Row as _, RowKey, Rows};
+use super::format::hash::IndexHasher;
+use super::format::meta::State;
+use super::format::record;
+use super::format::rows::{AppPhase, AppTallyRow, CardRow, Each, Row as _, RowKey, Rows};
 use super::tables::{Key, OpenTable, Table};
 use super::unique::{self, Index, IndexHash, IndexState, Memory, View};
 

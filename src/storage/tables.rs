@@ -5,15 +5,15 @@
 //!
 //! | table | key | row |
 //! | --- | --- | --- |
-//! | `meta` | 0 | [`FormatRow`](super::meta::FormatRow), written once |
-//! | | 1 | [`State`](super::meta::State), counters, in every commit |
+//! | `meta` | 0 | [`FormatRow`](super::format::meta::FormatRow), written once |
+//! | | 1 | [`State`](super::format::meta::State), counters, in every commit |
 //! | | 2 | [`IndexState`](super::unique::IndexState), where the indexes stand |
-//! | | 2^32 + app number | [`AppTallyRow`](super::rows::AppTallyRow): the counts of an app, and its id for ever |
-//! | `contacts` | contact id | [`CardRow`](super::rows::CardRow) |
-//! | `subscribers` | subscriber id, which begins with the app number | [`SubscriberRow`](super::rows::SubscriberRow); those of an app in the order of the listing (R38) |
+//! | | 2^32 + app number | [`AppTallyRow`](super::format::rows::AppTallyRow): the counts of an app, and its id for ever |
+//! | `contacts` | contact id | [`CardRow`](super::format::rows::CardRow) |
+//! | `subscribers` | subscriber id, which begins with the app number | [`SubscriberRow`](super::format::rows::SubscriberRow); those of an app in the order of the listing (R38) |
 //! | `taken_ids` | first id of a run | last id: a maximal run of ids at or above the counter that were adopted (R19) |
-//! | `apps` | app id | [`AppRow`](super::rows::AppRow) of a connected app |
-//! | `messages` | app number, message id | [`MessageRow`](super::rows::MessageRow) |
+//! | `apps` | app id | [`AppRow`](super::format::rows::AppRow) of a connected app |
+//! | `messages` | app number, message id | [`MessageRow`](super::format::rows::MessageRow) |
 //! | `index` | generation, place, bucket | a [`bucket`](super::unique) of entries of one of the four unique indexes |
 //! | `index_log` | number | changes of the indexes that no bucket has yet |
 //! | `former_ids` | subscriber id in format 1 | the id that the subscriber has now |

@@ -13,13 +13,13 @@ use redb::{Database, WriteTransaction};
 use crate::model::app::{AppId, AppNumber};
 use crate::model::subscriber::SubscriberId;
 
-use super::format_1::{self, Table1};
+use super::format::format_1::{self, Table1};
 use super::guard::Failure;
-use super::hash::IndexHasher;
+use super::format::hash::IndexHasher;
 use super::index::{IDENTIFIERS, identifier_hashes};
-use super::meta::{FormatRow, State};
-use super::record;
-use super::rows::{
+use super::format::meta::{FormatRow, State};
+use super::format::record;
+use super::format::rows::{
     AppPhase, AppTallyRow, CardRow, FormerIdRow, HeldTokenRow, Row, RowKey as _, SubscriberRow,
 };
 use super::tables::{

@@ -12,8 +12,8 @@ use crate::model::subscriber::SubscriberId;
 
 use super::guard::Failure;
 use super::index::{IDENTIFIERS, identifier_hashes};
-use super::record;
-use super::rows::{
+use super::format::record;
+use super::format::rows::{
     AppPhase, AppRow, AppTallyRow, CardRow, Each, FormerIdRow, MessageKey, MessageRow, Row, RowKey,
     Rows, SubscriberRow, TakenRow,
 };

@@ -65,7 +65,7 @@ fn nothing_outside_storage_names_redb() {
 #[test]
 fn only_the_record_module_names_bincode() {
     only_in("bincode", |path| {
-        ["storage/record.rs", "storage/format_1.rs"].contains(&path)
+        ["storage/format/record.rs", "storage/format/format_1.rs"].contains(&path)
     });
 }
 
@@ -260,7 +260,7 @@ fn r54_only_the_store_reads_the_clock() {
         [
             "keep_open.rs",
             "pinned.rs",
-            "storage/file_watch.rs",
+            "storage/file/file_watch.rs",
             "sync.rs",
             "writer/mod.rs",
             "writer/pending.rs",
@@ -369,7 +369,7 @@ fn r52_nothing_that_holds_a_redb_table_can_be_formatted() {
                 .iter()
                 .any(|piece| OF_REDB.contains(&piece.text.as_str()));
             // `FileLock` has a type of its own by that name: locked bytes of a file.
-            if !holds || source.path == "storage/disk.rs" {
+            if !holds || source.path == "storage/file/disk.rs" {
                 continue;
             }
             holders += 1;

@@ -12,11 +12,13 @@ mod draft {
 mod guard {
     pub(super) use super::file::Failure;
 }
-mod record {
-    pub(super) use super::file::{INDEX_STATE_KEY, open};
-}
-mod rows {
-    pub(super) use super::file::Rows;
+mod format {
+    pub(super) mod record {
+        pub(in crate::memory) use super::super::file::{INDEX_STATE_KEY, open};
+    }
+    pub(super) mod rows {
+        pub(in crate::memory) use super::super::file::Rows;
+    }
 }
 mod tables {
     pub(super) use super::file::{Key, Table};

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::super::draft::Changes;
 use super::super::guard::Failure;
-use super::super::record;
-use super::super::rows::Rows;
+use super::super::format::record;
+use super::super::format::rows::Rows;
 use super::super::tables::{Key, Table};
 use super::bucket;
 use super::change::{self, IndexChange};

@@ -15,7 +15,7 @@ const STEP: u64 = 4 << 20;
 
 /// A disk that tells how much of it was read.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(in crate::storage) struct Told {
     under: Arc<dyn Disk>,
     progress: Progress,
     of: u64,
@@ -23,7 +23,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn new(under: Arc<dyn Disk>, progress: Progress) -> io::Result<Self> {
+    pub(in crate::storage) fn new(under: Arc<dyn Disk>, progress: Progress) -> io::Result<Self> {
         let of = under.len()?;
         progress.tell(OpeningStage::Verifying, 0, of);
         Ok(Told {

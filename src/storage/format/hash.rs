@@ -10,8 +10,8 @@ use std::hash::Hasher as _;
 use siphasher::sip::{SipHasher13, SipHasher24};
 use twox_hash::XxHash3_64;
 
-use super::tables::{Key, Table};
-use super::unique::IndexHash;
+use super::super::tables::{Key, Table};
+use super::super::unique::IndexHash;
 
 /// Makes the index keys of one store.
 ///
@@ -35,7 +35,7 @@ impl fmt::Debug for IndexHasher {
 const JOINED: usize = 64;
 
 impl IndexHasher {
-    pub(super) fn new(key: u128, mask: u64) -> Self {
+    pub(in crate::storage) fn new(key: u128, mask: u64) -> Self {
         let low = u64::try_from(key & u128::from(u64::MAX)).unwrap_or_default();
         let high = u64::try_from(key >> 64).unwrap_or_default();
         IndexHasher {
@@ -69,26 +69,26 @@ impl IndexHasher {
         IndexHash(hash & self.mask)
     }
 
-    pub(super) fn external_id(&self, id: &str) -> IndexHash {
+    pub(in crate::storage) fn external_id(&self, id: &str) -> IndexHash {
         self.hash(1, [id.as_bytes(), &[]])
     }
 
-    pub(super) fn email(&self, email: &str) -> IndexHash {
+    pub(in crate::storage) fn email(&self, email: &str) -> IndexHash {
         self.hash(2, [email.as_bytes(), &[]])
     }
 
-    pub(super) fn token(&self, app_number: u64, token: &str) -> IndexHash {
+    pub(in crate::storage) fn token(&self, app_number: u64, token: &str) -> IndexHash {
         self.hash(3, [&app_number.to_le_bytes(), token.as_bytes()])
     }
 
-    pub(super) fn phone(&self, phone: u64) -> IndexHash {
+    pub(in crate::storage) fn phone(&self, phone: u64) -> IndexHash {
         self.hash(4, [&phone.to_le_bytes(), &[]])
     }
 }
 
 /// The checksum of a record: over its table, its key and its payload, so that a row that ended up
 /// under another key is found out as well as a changed byte.
-pub(super) fn checksum(table: Table, key: &Key, payload: &[u8]) -> u32 {
+pub(in crate::storage) fn checksum(table: Table, key: &Key, payload: &[u8]) -> u32 {
     // An odd factor keeps all keys apart; the table is added where no key of a real store reaches.
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let key = match key {
@@ -102,7 +102,7 @@ pub(super) fn checksum(table: Table, key: &Key, payload: &[u8]) -> u32 {
 
 /// The checksum of the records of format 1, and of the row that says which format a file has, in
 /// every format.
-pub(super) fn checksum_of_format_1(table: u64, key: &Key, payload: &[u8]) -> u32 {
+pub(in crate::storage) fn checksum_of_format_1(table: u64, key: &Key, payload: &[u8]) -> u32 {
     let hasher = match key {
         Key::Int(key) => SipHasher13::new_with_keys(table, *key),
         Key::Wide(key) => {

@@ -21,7 +21,7 @@ type Writes = BTreeMap<u64, Vec<u8>>;
 
 /// A disk whose writes wait for the next sync.
 #[derive(Debug)]
-pub(super) struct Gather {
+pub(in crate::storage) struct Gather {
     under: Arc<dyn Disk>,
     waiting: Mutex<Waiting>,
     /// Held while writes are on their way: a reader of what they do not touch waits for neither.
@@ -71,7 +71,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Gather {
-    pub(super) fn new(under: Arc<dyn Disk>) -> Self {
+    pub(in crate::storage) fn new(under: Arc<dyn Disk>) -> Self {
         Gather {
             under,
             waiting: Mutex::default(),

@@ -9,10 +9,10 @@ use crate::model::time::Timestamp;
 pub(crate) const FORMAT: u32 = 2;
 
 /// What a file of this crate says of itself first, whatever its format.
-pub(super) const APPLICATION: [u8; 16] = *b"contact-store\0\0\0";
+pub(in crate::storage) const APPLICATION: [u8; 16] = *b"contact-store\0\0\0";
 
 /// Whether this build takes non-ASCII domains through IDNA (R7).
-pub(super) const IDN: bool = cfg!(feature = "idn");
+pub(in crate::storage) const IDN: bool = cfg!(feature = "idn");
 
 /// What the file is. Written once, at its creation.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ pub(crate) struct FormatRow {
 
 impl FormatRow {
     /// What the file is once it is upgraded to this format.
-    pub(super) fn upgraded(&self) -> Self {
+    pub(in crate::storage) fn upgraded(&self) -> Self {
         FormatRow {
             read_format: FORMAT,
             write_format: FORMAT,
@@ -44,7 +44,7 @@ impl FormatRow {
     }
 
     /// What a file created now is. `random` holds the random bits that it needs.
-    pub(super) fn new(format: u32, random: [u128; 2], created_at: Timestamp) -> Self {
+    pub(in crate::storage) fn new(format: u32, random: [u128; 2], created_at: Timestamp) -> Self {
         let [store, index_key] = random;
         FormatRow {
             read_format: format,
@@ -74,7 +74,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(super) fn new() -> Self {
+    pub(in crate::storage) fn new() -> Self {
         State {
             sequence: SequenceNumber::default(),
             next_contact: 1,

@@ -13,18 +13,18 @@ use crate::model::sequence::SequenceNumber;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 
-use super::guard::Failure;
+use super::super::guard::Failure;
 use super::meta::State;
 use super::record::{
     CountsRecord, FieldRecord, MALFORMED, decode, ended, identifiers, open_format_1, status_at,
     take,
 };
 use super::rows::{AppPhase, AppTallyRow, SubscriberRow};
-use super::tables::Key;
+use super::super::tables::Key;
 
 /// A table of format 1. The numbers are in its checksums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Table1 {
+pub(in crate::storage) enum Table1 {
     Meta = 1,
     Contacts = 2,
     ExternalIds = 3,
@@ -40,7 +40,7 @@ pub(super) enum Table1 {
 }
 
 impl Table1 {
-    pub(super) const ALL: [Table1; 12] = [
+    pub(in crate::storage) const ALL: [Table1; 12] = [
         Table1::Meta,
         Table1::Contacts,
         Table1::ExternalIds,
@@ -56,7 +56,7 @@ impl Table1 {
     ];
 
     /// The name in the file, and the one that it has while the file is upgraded.
-    pub(super) fn names(self) -> (&'static str, &'static str) {
+    pub(in crate::storage) fn names(self) -> (&'static str, &'static str) {
         match self {
             Table1::Meta => ("meta", "1_meta"),
             Table1::Contacts => ("contacts", "1_contacts"),
@@ -74,7 +74,7 @@ impl Table1 {
     }
 
     /// Reads the payload of a record.
-    pub(super) fn open<T>(
+    pub(in crate::storage) fn open<T>(
         self,
         key: &Key,
         record: &[u8],
@@ -85,13 +85,13 @@ impl Table1 {
 }
 
 /// A contact's card.
-pub(super) struct Card1 {
-    pub(super) created_at: Timestamp,
-    pub(super) created_through: Option<AppId>,
-    pub(super) identifiers: Identifiers,
-    pub(super) fields: ContactFields,
+pub(in crate::storage) struct Card1 {
+    pub(in crate::storage) created_at: Timestamp,
+    pub(in crate::storage) created_through: Option<AppId>,
+    pub(in crate::storage) identifiers: Identifiers,
+    pub(in crate::storage) fields: ContactFields,
     /// The subscriber's id in format 1, when the token was added, and the token.
-    pub(super) tokens: Vec<(u64, Timestamp, Token)>,
+    pub(in crate::storage) tokens: Vec<(u64, Timestamp, Token)>,
 }
 
 #[derive(BorrowDecode)]
@@ -113,7 +113,7 @@ struct HeldTokenRecord1<'a> {
     token: &'a str,
 }
 
-pub(super) fn card(mut payload: &[u8]) -> Result<Card1, Failure> {
+pub(in crate::storage) fn card(mut payload: &[u8]) -> Result<Card1, Failure> {
     let card: CardRecord1<'_> = take(&mut payload)?;
     let mut fields = ContactFields::default();
     for _ in 0..card.fields {
@@ -148,7 +148,7 @@ struct SubscriberRecord1<'a> {
     counts: CountsRecord,
 }
 
-pub(super) fn subscriber(payload: &[u8]) -> Result<SubscriberRow, Failure> {
+pub(in crate::storage) fn subscriber(payload: &[u8]) -> Result<SubscriberRow, Failure> {
     let row: SubscriberRecord1<'_> = decode(payload)?;
     let holders = row.holders.into_iter().map(ContactId::new);
     Ok(SubscriberRow {
@@ -171,7 +171,7 @@ struct AppTallyRecord1 {
     removed_by_host: u64,
 }
 
-pub(super) fn tally(payload: &[u8]) -> Result<AppTallyRow, Failure> {
+pub(in crate::storage) fn tally(payload: &[u8]) -> Result<AppTallyRow, Failure> {
     let tally: AppTallyRecord1 = decode(payload)?;
     Ok(AppTallyRow {
         app: AppId::from_u128(tally.app),
@@ -198,7 +198,7 @@ struct StateRecord1 {
     erased: u64,
 }
 
-pub(super) fn state(payload: &[u8]) -> Result<State, Failure> {
+pub(in crate::storage) fn state(payload: &[u8]) -> Result<State, Failure> {
     let state: StateRecord1 = decode(payload)?;
     Ok(State {
         sequence: SequenceNumber::new(state.sequence),

@@ -22,13 +22,13 @@ const UNKNOWN: u64 = 0;
 /// A disk whose reads are compared with what is known of each block. It takes 8 bytes of memory for
 /// each of them.
 #[derive(Debug)]
-pub(super) struct Witness {
+pub(in crate::storage) struct Witness {
     disk: Arc<dyn Disk>,
     sums: RwLock<Vec<u64>>,
 }
 
 impl Witness {
-    pub(super) fn new(disk: Arc<dyn Disk>) -> Self {
+    pub(in crate::storage) fn new(disk: Arc<dyn Disk>) -> Self {
         Witness {
             disk,
             sums: RwLock::default(),
@@ -36,7 +36,7 @@ impl Witness {
     }
 
     /// Starts anew: what is read next is believed.
-    pub(super) fn forget(&self) {
+    pub(in crate::storage) fn forget(&self) {
         self.change(Vec::clear);
     }
 

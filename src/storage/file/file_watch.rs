@@ -27,7 +27,7 @@ struct Seen {
 
 impl FileWatch {
     /// Watches for `file`, just opened or made at `path`. `None` where files have no numbers.
-    pub(super) fn new(path: &Path, file: &File) -> Option<Arc<Self>> {
+    pub(in crate::storage) fn new(path: &Path, file: &File) -> Option<Arc<Self>> {
         Some(Arc::new(FileWatch {
             path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
             file: FileId::of(file)?,

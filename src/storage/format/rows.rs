@@ -10,12 +10,12 @@ use crate::model::subscriber::{StatusCounts, SubscriberId};
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 
-use super::guard::Failure;
+use super::super::guard::Failure;
 use super::hash::IndexHasher;
 use super::meta::State;
 use super::record;
-use super::tables::{Key, Table};
-use super::unique::{Index, IndexHash};
+use super::super::tables::{Key, Table};
+use super::super::unique::{Index, IndexHash};
 
 /// A row of one of the tables that are not indexes.
 pub(crate) trait Row: Sized {

@@ -14,7 +14,7 @@ const BLOCK: usize = 4_096;
 
 /// A disk whose writes stay in memory.
 #[derive(Debug)]
-pub(super) struct Overlay {
+pub(in crate::storage) struct Overlay {
     under: Arc<dyn Disk>,
     changed: Mutex<Changed>,
 }
@@ -32,7 +32,7 @@ fn early_end() -> io::Error {
 }
 
 impl Overlay {
-    pub(super) fn new(under: Arc<dyn Disk>) -> io::Result<Self> {
+    pub(in crate::storage) fn new(under: Arc<dyn Disk>) -> io::Result<Self> {
         let len = under.len()?;
         Ok(Overlay {
             under,

@@ -18,7 +18,7 @@ use super::disk::FileLock;
 const SUFFIX: &str = "creating";
 
 /// Opens an existing file for reading and writing.
-pub(super) fn open_existing(path: &Path) -> Result<File, OpenError> {
+pub(in crate::storage) fn open_existing(path: &Path) -> Result<File, OpenError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
     no_follow(&mut options);
@@ -42,7 +42,7 @@ fn open_error(path: &Path, error: io::Error) -> OpenError {
 }
 
 /// Whether anything, also a symbolic link that leads nowhere, has this name.
-pub(super) fn exists(path: &Path) -> Result<bool, OpenError> {
+pub(in crate::storage) fn exists(path: &Path) -> Result<bool, OpenError> {
     match fs::symlink_metadata(path) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -51,15 +51,15 @@ pub(super) fn exists(path: &Path) -> Result<bool, OpenError> {
 }
 
 /// A file that has a temporary name until it is published.
-pub(super) struct Unpublished {
-    pub(super) file: File,
+pub(in crate::storage) struct Unpublished {
+    pub(in crate::storage) file: File,
     temporary: PathBuf,
     path: PathBuf,
 }
 
 impl Unpublished {
     /// Creates an empty file beside `path`, readable by its owner alone.
-    pub(super) fn create(path: &Path) -> Result<Self, OpenError> {
+    pub(in crate::storage) fn create(path: &Path) -> Result<Self, OpenError> {
         let name = path.file_name().ok_or(OpenError::NotAFile)?;
         let random = getrandom::u64().map_err(|_| OpenError::Random)?;
         let mut temporary = OsString::from(".");
@@ -80,7 +80,7 @@ impl Unpublished {
 
     /// Gives the file its final name, unless there is such a file by now: then `AlreadyExists`.
     /// Once it returns, the name survives a power cut.
-    pub(super) fn publish(self) -> Result<(), OpenError> {
+    pub(in crate::storage) fn publish(self) -> Result<(), OpenError> {
         // With a rename, the second of two creators would replace the store of the first.
         let linked =
             fs::hard_link(&self.temporary, &self.path).or_else(|error| match error.kind() {
@@ -102,7 +102,7 @@ impl Unpublished {
     }
 
     /// Whether the file still has its temporary name. Once it is locked, nobody takes that away.
-    pub(super) fn is_there(&self) -> Result<bool, OpenError> {
+    pub(in crate::storage) fn is_there(&self) -> Result<bool, OpenError> {
         exists(&self.temporary)
     }
 
@@ -120,7 +120,7 @@ impl Drop for Unpublished {
 
 /// Removes what creations of `path` that were cut off left behind: files with a temporary name that
 /// nobody has locked.
-pub(super) fn remove_left_overs(path: &Path) {
+pub(in crate::storage) fn remove_left_overs(path: &Path) {
     let (Some(name), Ok(entries)) = (path.file_name(), fs::read_dir(directory_of(path))) else {
         return;
     };
@@ -189,14 +189,14 @@ fn owner_only(_: &mut OpenOptions) {}
 
 /// The permission bits of the file when others than its owner have any (R53).
 #[cfg(unix)]
-pub(super) fn wider_mode(file: &File) -> io::Result<Option<u32>> {
+pub(in crate::storage) fn wider_mode(file: &File) -> io::Result<Option<u32>> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = file.metadata()?.permissions().mode() & 0o777;
     Ok((mode & 0o077 != 0).then_some(mode))
 }
 
 #[cfg(not(unix))]
-pub(super) fn wider_mode(_: &File) -> io::Result<Option<u32>> {
+pub(in crate::storage) fn wider_mode(_: &File) -> io::Result<Option<u32>> {
     Ok(None)
 }
 

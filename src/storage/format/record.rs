@@ -22,17 +22,17 @@ use crate::model::subscriber::{StatusCounts, SubscriberId};
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 
-use super::guard::Failure;
+use super::super::guard::Failure;
 use super::hash::{checksum, checksum_of_format_1};
 use super::meta::{APPLICATION, FORMAT, FormatRow, State};
 use super::rows::{
     AppPhase, AppRow, AppTallyRow, CardRow, FormerIdRow, HeldTokenRow, MessageKey, MessageRow, Row,
     RowKey as _, SubscriberRow, TakenRow,
 };
-use super::tables::{Key, Table};
+use super::super::tables::{Key, Table};
 #[cfg(feature = "testing")]
-use super::unique;
-use super::unique::{IndexState, layout::Layout};
+use super::super::unique;
+use super::super::unique::{IndexState, layout::Layout};
 
 /// The first byte of every record.
 const VERSION: u8 = 2;
@@ -48,7 +48,7 @@ const CONFIG: Configuration<LittleEndian, Varint, Limit<RECORD_BYTES>> =
     bincode::config::standard().with_limit::<RECORD_BYTES>();
 
 const DAMAGED: Failure = Failure::Corrupt("a record whose checksum does not hold");
-pub(super) const MALFORMED: Failure = Failure::Corrupt("a record that does not decode");
+pub(in crate::storage) const MALFORMED: Failure = Failure::Corrupt("a record that does not decode");
 
 /// The bytes of records, the last of which is being written.
 pub(crate) struct Payload<'b>(&'b mut Vec<u8>);
@@ -87,7 +87,7 @@ fn seal(
 }
 
 /// Appends the bytes of a row to `to`, and says where they are.
-pub(super) fn encode<R: Row>(
+pub(in crate::storage) fn encode<R: Row>(
     to: &mut Vec<u8>,
     key: &Key,
     row: &R,
@@ -97,7 +97,7 @@ pub(super) fn encode<R: Row>(
 }
 
 /// The same of a row whose payload is `bytes`.
-pub(super) fn encode_bytes(
+pub(in crate::storage) fn encode_bytes(
     to: &mut Vec<u8>,
     table: Table,
     key: &Key,
@@ -112,7 +112,7 @@ pub(super) fn encode_bytes(
 }
 
 /// Reads the bytes of a row: `decode` gets the payload once version and checksum hold.
-pub(super) fn open<T>(
+pub(in crate::storage) fn open<T>(
     table: Table,
     key: &Key,
     record: &[u8],
@@ -123,7 +123,7 @@ pub(super) fn open<T>(
 }
 
 /// The same of a record of format 1, where tables had other numbers.
-pub(super) fn open_format_1<T>(
+pub(in crate::storage) fn open_format_1<T>(
     table: u64,
     key: &Key,
     record: &[u8],
@@ -152,21 +152,21 @@ fn payload(
 }
 
 /// Reads key and bytes of a row.
-pub(super) fn decode_row<R: Row>(key: &Key, record: &[u8]) -> Result<(R::Key, R), Failure> {
+pub(in crate::storage) fn decode_row<R: Row>(key: &Key, record: &[u8]) -> Result<(R::Key, R), Failure> {
     let typed = R::Key::from_key(key)?;
     let row = open(R::TABLE, key, record, |payload| R::decode(&typed, payload))?;
     Ok((typed, row))
 }
 
 /// Decodes what a payload begins with, and takes it off.
-pub(super) fn take<'a, T: BorrowDecode<'a, ()>>(payload: &mut &'a [u8]) -> Result<T, Failure> {
+pub(in crate::storage) fn take<'a, T: BorrowDecode<'a, ()>>(payload: &mut &'a [u8]) -> Result<T, Failure> {
     let (record, read) =
         bincode::borrow_decode_from_slice(payload, CONFIG).map_err(|_| MALFORMED)?;
     *payload = payload.get(read..).ok_or(MALFORMED)?;
     Ok(record)
 }
 
-pub(super) fn ended(payload: &[u8]) -> Result<(), Failure> {
+pub(in crate::storage) fn ended(payload: &[u8]) -> Result<(), Failure> {
     if payload.is_empty() {
         Ok(())
     } else {
@@ -175,7 +175,7 @@ pub(super) fn ended(payload: &[u8]) -> Result<(), Failure> {
 }
 
 /// Decodes a whole payload.
-pub(super) fn decode<'a, T: BorrowDecode<'a, ()>>(mut payload: &'a [u8]) -> Result<T, Failure> {
+pub(in crate::storage) fn decode<'a, T: BorrowDecode<'a, ()>>(mut payload: &'a [u8]) -> Result<T, Failure> {
     let record = take(&mut payload)?;
     ended(payload)?;
     Ok(record)
@@ -206,7 +206,7 @@ struct CardRecord<'a> {
 
 /// A field of a contact. The order of the variants is part of the file format.
 #[derive(Encode, BorrowDecode)]
-pub(super) enum FieldRecord<'a> {
+pub(in crate::storage) enum FieldRecord<'a> {
     FirstName(&'a str),
     LastName(&'a str),
     LanguageCode(&'a str),
@@ -235,7 +235,7 @@ impl<'a> FieldRecord<'a> {
         named.into_iter().flatten().chain(custom)
     }
 
-    pub(super) fn put(self, fields: &mut ContactFields) {
+    pub(in crate::storage) fn put(self, fields: &mut ContactFields) {
         match self {
             FieldRecord::FirstName(value) => fields.first_name = Some(value.to_owned()),
             FieldRecord::LastName(value) => fields.last_name = Some(value.to_owned()),
@@ -322,7 +322,7 @@ impl Row for CardRow {
 }
 
 /// The identifiers of a card, as they are stored.
-pub(super) fn identifiers(
+pub(in crate::storage) fn identifiers(
     external_id: Option<&str>,
     phone: Option<u64>,
     email: Option<&str>,
@@ -424,7 +424,7 @@ impl Row for AppTallyRow {
 }
 
 #[derive(Encode, BorrowDecode)]
-pub(super) struct CountsRecord {
+pub(in crate::storage) struct CountsRecord {
     sent: u64,
     failed: u64,
     clicked: u64,
@@ -444,7 +444,7 @@ impl CountsRecord {
         }
     }
 
-    pub(super) fn counts(&self) -> StatusCounts {
+    pub(in crate::storage) fn counts(&self) -> StatusCounts {
         StatusCounts {
             sent: self.sent,
             failed: self.failed,
@@ -470,7 +470,7 @@ fn status_from_byte(byte: u8) -> Result<Status, Failure> {
     }
 }
 
-pub(super) fn status_at((status, at): (u8, u64)) -> Result<(Status, Timestamp), Failure> {
+pub(in crate::storage) fn status_at((status, at): (u8, u64)) -> Result<(Status, Timestamp), Failure> {
     Ok((status_from_byte(status)?, Timestamp::from_millis(at)))
 }
 
@@ -593,11 +593,11 @@ impl Row for FormerIdRow {
 }
 
 /// The key of [`FormatRow`] in the `meta` table.
-pub(super) const FORMAT_KEY: u64 = 0;
+pub(in crate::storage) const FORMAT_KEY: u64 = 0;
 /// The key of [`State`] in the `meta` table.
-pub(super) const STATE_KEY: u64 = 1;
+pub(in crate::storage) const STATE_KEY: u64 = 1;
 /// The key of [`IndexState`] in the `meta` table.
-pub(super) const INDEX_STATE_KEY: u64 = 2;
+pub(in crate::storage) const INDEX_STATE_KEY: u64 = 2;
 
 #[derive(Encode, BorrowDecode)]
 struct StateRecord {
@@ -703,7 +703,7 @@ struct FormatRecord<'a> {
 }
 
 /// What the first row of a file says. Its record is one of format 1 in every format.
-pub(super) enum FormatFound {
+pub(in crate::storage) enum FormatFound {
     /// A format that this version knows.
     Known(FormatRow),
     /// Another program's row.
@@ -716,7 +716,7 @@ pub(super) enum FormatFound {
 ///
 /// Its first 24 bytes of payload (application, read format, write format) stay what they are in
 /// every format to come, so that each version can tell a newer file from a damaged one.
-pub(super) fn encode_format(key: &Key, row: &FormatRow) -> Result<Vec<u8>, Failure> {
+pub(in crate::storage) fn encode_format(key: &Key, row: &FormatRow) -> Result<Vec<u8>, Failure> {
     seal_format(key, |record| {
         record.0.extend_from_slice(&APPLICATION);
         record.0.extend_from_slice(&row.read_format.to_le_bytes());
@@ -743,7 +743,7 @@ fn seal_format(
 }
 
 /// Reads the bytes of the format row.
-pub(super) fn decode_format(key: &Key, record: &[u8]) -> Result<FormatFound, Failure> {
+pub(in crate::storage) fn decode_format(key: &Key, record: &[u8]) -> Result<FormatFound, Failure> {
     open_format_1(Table::Meta as u64, key, record, |payload| {
         let Some((application, rest)) = payload.split_first_chunk::<16>() else {
             return Ok(FormatFound::Foreign);

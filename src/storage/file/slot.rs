@@ -16,9 +16,9 @@ use std::io;
 use super::disk::Disk;
 
 /// What every redb file begins with.
-pub(super) const MAGIC: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
+pub(in crate::storage) const MAGIC: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
 /// The bytes of the header: 64 of the file's, 128 of each slot.
-pub(super) const HEADER_BYTES: usize = 320;
+pub(in crate::storage) const HEADER_BYTES: usize = 320;
 const FLAGS_AT: usize = 9;
 const PRIMARY: u8 = 1;
 const RECOVERY_REQUIRED: u8 = 2;
@@ -46,37 +46,37 @@ fn flags(header: &[u8; HEADER_BYTES]) -> u8 {
 }
 
 /// The number of the newest commit that the header names.
-pub(super) fn newest_transaction_id(header: &[u8; HEADER_BYTES]) -> u64 {
+pub(in crate::storage) fn newest_transaction_id(header: &[u8; HEADER_BYTES]) -> u64 {
     let [counts, other] = transaction_ids(header);
     counts.max(other)
 }
 
 /// What byte 9 would have to be for the newer slot to count; `None` when it counts already.
-pub(super) fn flags_for_newer_slot(header: &[u8; HEADER_BYTES]) -> Option<u8> {
+pub(in crate::storage) fn flags_for_newer_slot(header: &[u8; HEADER_BYTES]) -> Option<u8> {
     let [counts, other] = transaction_ids(header);
     (other > counts).then_some(flags(header) ^ PRIMARY)
 }
 
 /// These flags, with which redb takes no page for whole before it has verified its checksum: it
 /// reads pages of a two-phase commit as they are, and panics when they are not whole.
-pub(super) fn verified_first(flags: u8) -> u8 {
+pub(in crate::storage) fn verified_first(flags: u8) -> u8 {
     flags & !TWO_PHASE_COMMIT
 }
 
 /// Whether redb closed the file without a failure.
-pub(super) fn is_marked_clean(header: &[u8; HEADER_BYTES]) -> bool {
+pub(in crate::storage) fn is_marked_clean(header: &[u8; HEADER_BYTES]) -> bool {
     flags(header) & RECOVERY_REQUIRED == 0
 }
 
 /// Makes the newer slot count.
-pub(super) fn set_flags(disk: &dyn Disk, flags: u8) -> io::Result<()> {
+pub(in crate::storage) fn set_flags(disk: &dyn Disk, flags: u8) -> io::Result<()> {
     disk.write(FLAGS_AT as u64, &[flags])
 }
 
 /// Writes every byte behind the header page again and syncs, so that what was read of the newer
 /// commit is on the disk before that commit counts. After a failed sync the system may show pages
 /// that never reached the disk and that it does not mean to write any more.
-pub(super) fn rewrite_pages(disk: &dyn Disk) -> io::Result<()> {
+pub(in crate::storage) fn rewrite_pages(disk: &dyn Disk) -> io::Result<()> {
     const HEADER_PAGE: u64 = 4_096;
     const CHUNK: u64 = 1 << 20;
     let len = disk.len()?;

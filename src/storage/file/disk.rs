@@ -67,10 +67,10 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
 
 /// An open file.
 #[derive(Debug)]
-pub(super) struct FileDisk(FileBackend);
+pub(in crate::storage) struct FileDisk(FileBackend);
 
 impl FileDisk {
-    pub(super) fn new(file: File) -> io::Result<Self> {
+    pub(in crate::storage) fn new(file: File) -> io::Result<Self> {
         FileBackend::new(file)
             .map(FileDisk)
             .map_err(|_| io::Error::other("the file cannot be used"))
@@ -118,7 +118,7 @@ type Range = (Bound<u64>, Bound<u64>);
 /// redb locks and unlocks at each of its openings. This keeps what it took, so that there is no
 /// moment between checking a file and using it in which another process could take it.
 #[derive(Debug)]
-pub(super) struct FileLock {
+pub(in crate::storage) struct FileLock {
     backend: FileBackend,
     held: Mutex<Vec<Range>>,
 }
@@ -126,7 +126,7 @@ pub(super) struct FileLock {
 impl FileLock {
     /// A lock on `file`, not yet taken. The clone shares its open file description, to which the
     /// locks belong.
-    pub(super) fn new(file: &File) -> io::Result<Self> {
+    pub(in crate::storage) fn new(file: &File) -> io::Result<Self> {
         let backend = FileBackend::new(file.try_clone()?)
             .map_err(|_| io::Error::other("the file cannot be locked"))?;
         Ok(FileLock {
@@ -152,7 +152,7 @@ impl FileLock {
     }
 
     /// Takes the lock on the whole file, as an opening would.
-    pub(super) fn try_take_all(&self) -> io::Result<bool> {
+    pub(in crate::storage) fn try_take_all(&self) -> io::Result<bool> {
         let all = (Bound::Unbounded, Bound::Unbounded);
         match self.take(all, |backend| backend.try_lock_range(all.0, all.1)) {
             Ok(taken) => Ok(taken),
@@ -175,7 +175,7 @@ impl Drop for FileLock {
 
 /// A disk as redb sees it, until it is detached.
 #[derive(Debug)]
-pub(super) struct Attached {
+pub(in crate::storage) struct Attached {
     // Detaching waits for a read that is under way, so that nothing of this opening touches the
     // file once another one may write to it. It also gives up this opening's share in the lock: a
     // snapshot that outlives the store must not keep the file locked.
@@ -189,13 +189,13 @@ struct Shared {
 }
 
 impl Attached {
-    pub(super) fn new(disk: Arc<dyn Disk>, lock: Option<Arc<FileLock>>) -> Arc<Self> {
+    pub(in crate::storage) fn new(disk: Arc<dyn Disk>, lock: Option<Arc<FileLock>>) -> Arc<Self> {
         Arc::new(Attached {
             file: RwLock::new(Some(Shared { disk, lock })),
         })
     }
 
-    pub(super) fn detach(&self) {
+    pub(in crate::storage) fn detach(&self) {
         *self.file.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
@@ -210,7 +210,7 @@ impl Attached {
 
 /// What is handed to redb.
 #[derive(Debug)]
-pub(super) struct Backend(pub(super) Arc<Attached>);
+pub(in crate::storage) struct Backend(pub(in crate::storage) Arc<Attached>);
 
 impl Backend {
     fn lock(&self) -> Result<Arc<FileLock>, BackendError> {
