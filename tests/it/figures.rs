@@ -5,9 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use contact_store::{
-    AddTokens, AppId, AppName, BatchMode, ConnectApp, ContactStore, ContactUpdate, DedupeOn,
-    Erased, Error, OperationFigures, Ownership, RecordReports, RemoveToken, RenameToken, Report,
-    Stats, Status, SubscriberId, Token, TokenEntry, Upsert, WhenFull,
+    AddTokens, AppId, AppName, BatchMode, ConnectApp, ContactStore, ContactUpdate, DedupeOn, Error,
+    OperationFigures, Ownership, RecordReports, RemoveToken, RenameToken, Report, Stats, Status,
+    SubscriberId, Token, TokenEntry, Upsert, WhenFull,
 };
 
 use crate::failing_disk::disk::{Fault, FaultKind, TestDisk};
