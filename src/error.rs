@@ -7,10 +7,10 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use crate::limits::{LimitExceeded, LimitTooHigh, LimitZero};
 use crate::model::app::AppId;
 use crate::model::fault::FieldError;
 use crate::model::identifier::{ContactId, IdentifierKind};
-use crate::limits::{LimitExceeded, LimitTooHigh, LimitZero};
 use crate::model::recipient::RecipientError;
 use crate::model::sequence::SequenceNumber;
 

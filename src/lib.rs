@@ -194,48 +194,50 @@ mod trace;
 pub mod wire;
 mod writer;
 
-pub use operations::add_tokens::{AddTokens, OptionsInForce, TokenAdded, TokenEntry, TokenPlace, TokensAdded};
 pub use advice::Advice;
-pub use model::app::{AccessKey, App, AppId, AppName};
-pub use operations::connect_app::ConnectApp;
-pub use model::contact::{Card, HeldToken};
-pub use operations::erase::Erased;
 pub use error::{EntryError, Error, JsonError, JsonFault, NotSingle, OpenError, StorageError};
+pub use figures::{Histogram, OperationFigures, Space, Stats};
+pub use keep_open::{Backoff, KeepOpen, Reopening};
+pub use limits::{Limit, LimitExceeded, LimitTooHigh, LimitZero, Limits};
+pub use model::app::{AccessKey, App, AppId, AppName};
+pub use model::contact::{Card, HeldToken};
 pub use model::fault::{Fault, Field, FieldError, PhoneMark};
 pub use model::fields::ContactFields;
-pub use figures::{Histogram, OperationFigures, Space, Stats};
-pub use operations::forget_messages::MessagesForgotten;
 pub use model::identifier::{
     ContactId, Email, ExternalCustomerId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet,
     Phone,
 };
-pub use keep_open::{Backoff, KeepOpen, Reopening};
-pub use limits::{Limit, LimitExceeded, LimitTooHigh, LimitZero, Limits};
-pub use operations::matching::{Decision, Explanation};
-pub use opening::{Opening, OpeningStage};
-pub use options::{Check, Create, OptionValues, Options, WhenFull};
-pub use operations::outcomes::Outcomes;
-pub use pages::ContactPage;
 pub use model::placeholders::Placeholders;
 pub use model::recipient::{Address, GivenRecipient, Recipient, RecipientError};
+pub use model::report::{GonePhrases, MessageId, MessageTally, Status};
+pub use model::send_request::{Auth, Button, SendRequest};
+pub use model::sequence::{Committed, SequenceNumber};
+pub use model::subscriber::{StatusCounts, Subscriber, SubscriberId};
+pub use model::time::{Clock, ManualClock, SystemClock, Timestamp};
+pub use model::token::Token;
+pub use opening::{Opening, OpeningStage};
+pub use operations::add_tokens::{
+    AddTokens, OptionsInForce, TokenAdded, TokenEntry, TokenPlace, TokensAdded,
+};
+pub use operations::connect_app::ConnectApp;
+pub use operations::erase::Erased;
+pub use operations::forget_messages::MessagesForgotten;
+pub use operations::matching::{Decision, Explanation};
+pub use operations::outcomes::Outcomes;
 pub use operations::record_reports::{RecordReports, Report, ReportOutcome};
 pub use operations::remove_token::{RemoveToken, TokenRemoved};
 pub use operations::rename_token::{RenameToken, TokenRenamed};
-pub use model::report::{GonePhrases, MessageId, MessageTally, Status};
+pub use operations::upsert::{CardChange, Change, ContactUpdate, ContactUpserted, Upsert};
+pub use options::{Check, Create, OptionValues, Options, WhenFull};
+pub use pages::ContactPage;
 pub use rules::{
     BatchMode, DedupeOn, FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership,
     UnknownContactId, UpsertMode,
 };
-pub use model::send_request::{Auth, Button, SendRequest};
-pub use model::sequence::{Committed, SequenceNumber};
 pub use snapshot::{Found, Snapshot};
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use storage::Disk;
 pub use storage::{Problem, Verified};
 pub use store::ContactStore;
-pub use model::subscriber::{StatusCounts, Subscriber, SubscriberId};
-pub use model::time::{Clock, ManualClock, SystemClock, Timestamp};
-pub use model::token::Token;
-pub use operations::upsert::{CardChange, Change, ContactUpdate, ContactUpserted, Upsert};
 pub use writer::Pending;

@@ -4,17 +4,17 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::operations::add_tokens::OptionsInForce;
 use crate::limits::Limits;
 use crate::model::names::named;
-use crate::opening::{Opening, Progress};
 use crate::model::placeholders::Placeholders;
 use crate::model::report::GonePhrases;
+use crate::model::time::{Clock, SystemClock};
+use crate::opening::{Opening, Progress};
+use crate::operations::add_tokens::OptionsInForce;
 use crate::rules::{
     FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership, UnknownContactId,
 };
 use crate::storage::Folding;
-use crate::model::time::{Clock, SystemClock};
 
 /// How a store is opened.
 ///

@@ -4,8 +4,8 @@
 
 use std::vec;
 
-use crate::model::contact::Card;
 use crate::error::Error;
+use crate::model::contact::Card;
 use crate::model::identifier::ContactId;
 
 /// One page of the contacts of an app (R56), from

@@ -10,15 +10,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::app::AppId;
 use crate::model::identifier::{ContactId, IdentifierKind, KindSet};
-use crate::options::{Check, Create, WhenFull};
 use crate::model::report::Status;
+use crate::model::sequence::SequenceNumber;
+use crate::model::subscriber::{StatusCounts, SubscriberId};
+use crate::model::time::Timestamp;
+use crate::options::{Check, Create, WhenFull};
 use crate::rules::{
     BatchMode, DedupeOn, FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership,
     UnknownContactId, UpsertMode,
 };
-use crate::model::sequence::SequenceNumber;
-use crate::model::subscriber::{StatusCounts, SubscriberId};
-use crate::model::time::Timestamp;
 
 /// As the text that a value displays, and parses.
 macro_rules! as_text {

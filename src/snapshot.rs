@@ -5,23 +5,25 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::error::{Error, StorageError};
+use crate::limits::{Limit, LimitExceeded, PAGE_CARDS_LOOKED_AT, PAGE_ROWS};
 use crate::model::app::{AccessKey, App, AppId, AppNumber};
 use crate::model::contact::{Card, HeldToken};
-use crate::error::{Error, StorageError};
-use crate::model::identifier::{ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, Phone};
-use crate::limits::{Limit, LimitExceeded, PAGE_CARDS_LOOKED_AT, PAGE_ROWS};
-use crate::operations::matching::{self, ExplainedBy, Explanation};
-use crate::pages::{ContactPage, Paged};
+use crate::model::identifier::{
+    ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, Phone,
+};
 use crate::model::recipient::{Address, Recipient, RecipientError};
 use crate::model::report::{MessageId, MessageTally};
-use crate::rules::MatchPolicy;
 use crate::model::sequence::SequenceNumber;
+use crate::model::subscriber::{Subscriber, SubscriberId};
+use crate::model::token::Token;
+use crate::operations::matching::{self, ExplainedBy, Explanation};
+use crate::pages::{ContactPage, Paged};
+use crate::rules::MatchPolicy;
 use crate::storage::{
     self, AppRow, CardRow, Detached, Failure, FoundCard, Rows as _, SubscriberRow, Verified,
     find_subscriber, subscriber_with_id,
 };
-use crate::model::subscriber::{Subscriber, SubscriberId};
-use crate::model::token::Token;
 use crate::trace;
 
 /// The store at one sequence number, for any number of reads (R47).

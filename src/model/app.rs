@@ -6,8 +6,8 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use crate::model::fault::{Fault, Field, FieldError};
 use crate::limits::{ACCESS_KEY_BYTES, APP_NAME_BYTES};
+use crate::model::fault::{Fault, Field, FieldError};
 use crate::model::text;
 use crate::model::time::Timestamp;
 

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::model::fault::{Fault, Field, FieldError};
 use crate::limits::{FIELD_NAME_BYTES, FIELD_VALUE_BYTES};
+use crate::model::fault::{Fault, Field, FieldError};
 use crate::model::text;
 
 /// The fields of a contact (R43): texts of the host's, which no rule looks into.

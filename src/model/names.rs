@@ -95,14 +95,14 @@ mod tests {
     use crate::model::app::{AccessKey, AppId, AppName};
     use crate::model::fault::{Fault, Field, FieldError};
     use crate::model::identifier::{ContactId, Email, ExternalCustomerId, IdentifierKind, Phone};
-    use crate::options::{Check, Create, WhenFull};
     use crate::model::report::{MessageId, Status};
+    use crate::model::subscriber::SubscriberId;
+    use crate::model::token::Token;
+    use crate::options::{Check, Create, WhenFull};
     use crate::rules::{
         BatchMode, DedupeOn, FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership,
         UnknownContactId, UpsertMode,
     };
-    use crate::model::subscriber::SubscriberId;
-    use crate::model::token::Token;
 
     /// All ways of reading a text agree.
     #[track_caller]

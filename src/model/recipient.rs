@@ -4,8 +4,8 @@
 
 use std::fmt;
 
-use crate::model::app::AppId;
 use crate::error::Error;
+use crate::model::app::AppId;
 use crate::model::fault::{Field, FieldError};
 use crate::model::identifier::{ContactId, Phone};
 use crate::model::subscriber::SubscriberId;

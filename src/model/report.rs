@@ -4,8 +4,8 @@
 
 use std::fmt;
 
-use crate::model::fault::{Field, FieldError};
 use crate::limits::MESSAGE_ID_BYTES;
+use crate::model::fault::{Field, FieldError};
 use crate::model::names::named;
 use crate::model::subscriber::StatusCounts;
 use crate::model::text;

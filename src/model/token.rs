@@ -4,8 +4,8 @@
 
 use std::fmt;
 
-use crate::model::fault::{Fault, Field, FieldError};
 use crate::limits::TOKEN_BYTES;
+use crate::model::fault::{Fault, Field, FieldError};
 use crate::model::text;
 
 /// What addresses a person inside one app, such as a Telegram chat id (R9).

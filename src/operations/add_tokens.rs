@@ -4,27 +4,27 @@
 
 use std::fmt;
 
-use crate::model::app::AppId;
-use crate::operations::batch::decide_batch;
 use crate::error::{EntryError, Error, JsonError};
-use crate::model::fault::Field;
 use crate::figures::{Became, OperationKind, Tally};
-use crate::operations::holding;
-use crate::model::identifier::{ContactId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet};
 use crate::limits::{Limit, LimitExceeded, Limits};
+use crate::model::app::AppId;
+use crate::model::fault::Field;
+use crate::model::identifier::{ContactId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet};
+use crate::model::placeholders::Placeholders;
+use crate::model::subscriber::SubscriberId;
+use crate::model::time::{RequestTime, Timestamp};
+use crate::model::token::Token;
+use crate::operations::batch::decide_batch;
+use crate::operations::holding;
 use crate::operations::matching::{self, Target};
 use crate::operations::operation::{Operation, Size, Step};
 use crate::operations::outcomes::Outcomes;
-use crate::model::placeholders::Placeholders;
 use crate::rules::{
     self, BatchMode, InvalidIdentifier, MatchPolicy, Ownership, Placement, UnknownContactId,
 };
 use crate::storage::{
     AppRow, CardRow, Draft, Failure, HeldTokenRow, Rows as _, SubscriberRow, find_subscriber,
 };
-use crate::model::subscriber::SubscriberId;
-use crate::model::time::{RequestTime, Timestamp};
-use crate::model::token::Token;
 
 /// One entry of a request to add tokens, as it was given: a token and one to four identifiers.
 ///

@@ -2,8 +2,8 @@
 //!
 //! This module does not know why a card grows.
 
-use crate::model::app::AppNumber;
 use crate::limits::{Limit, LimitExceeded, Limits};
+use crate::model::app::AppNumber;
 use crate::storage::{AppPhase, CardRow, Failure, Rows};
 
 /// Checks a card that something was added to.

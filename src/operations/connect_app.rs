@@ -1,16 +1,16 @@
 //! Connecting and disconnecting apps (R11).
 
-use crate::model::app::{AccessKey, AppId, AppName, AppNumber};
 use crate::error::Error;
 use crate::figures::{OperationKind, Tally};
-use crate::operations::holding;
 use crate::limits::{Limit, LimitExceeded};
+use crate::model::app::{AccessKey, AppId, AppName, AppNumber};
+use crate::model::time::Timestamp;
+use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::rules::Removal;
 use crate::storage::{
     AppPhase, AppRow, AppTallyRow, Draft, Failure, Rows as _, messages_after, subscribers_after,
 };
-use crate::model::time::Timestamp;
 
 /// A request to connect an app, or to change the name or key of a connected one.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::figures::{Became, OperationKind, Tally};
-use crate::operations::holding;
 use crate::model::identifier::ContactId;
+use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::storage::{CardRow, Draft, Rows as _, SubscriberRow};
 

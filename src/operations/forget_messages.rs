@@ -1,12 +1,12 @@
 //! Forgetting old message tallies (R30).
 
-use crate::model::app::AppId;
 use crate::error::Error;
 use crate::figures::{Became, OperationKind, Tally};
-use crate::operations::operation::{Operation, Size, Step};
+use crate::model::app::AppId;
 use crate::model::report::MessageId;
-use crate::storage::{AppRow, Draft, Rows as _, messages_after};
 use crate::model::time::Timestamp;
+use crate::operations::operation::{Operation, Size, Step};
+use crate::storage::{AppRow, Draft, Rows as _, messages_after};
 
 /// What became of a request to forget messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

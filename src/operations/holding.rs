@@ -3,16 +3,16 @@
 //! A token that no contact holds any more is no subscriber any more. This module does not know why
 //! a token comes or goes.
 
-use crate::model::app::AppNumber;
-use crate::operations::card_limits;
 use crate::error::EntryError;
-use crate::model::identifier::ContactId;
 use crate::limits::Limits;
-use crate::rules::Removal;
-use crate::storage::{CardRow, Draft, Failure, HeldTokenRow, Rows, SubscriberRow};
+use crate::model::app::AppNumber;
+use crate::model::identifier::ContactId;
 use crate::model::subscriber::{StatusCounts, SubscriberId};
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
+use crate::operations::card_limits;
+use crate::rules::Removal;
+use crate::storage::{CardRow, Draft, Failure, HeldTokenRow, Rows, SubscriberRow};
 
 /// Appends a held token to a card, within the limits (R20).
 pub(crate) fn append(

@@ -4,8 +4,8 @@
 
 use crate::error::EntryError;
 use crate::model::identifier::{ContactId, IdentifierKind, Identifiers, KindSet};
-use crate::operations::new_contact::NewContact;
 use crate::model::placeholders::Placeholders;
+use crate::operations::new_contact::NewContact;
 use crate::rules::{self, InvalidIdentifier, MatchPolicy, UnknownContactId};
 use crate::storage::{Failure, FoundCard, Rows, find_card, next_contact_id};
 

@@ -2,13 +2,13 @@
 //!
 //! This module does not know what the contact is created for.
 
-use crate::model::app::AppNumber;
 use crate::error::EntryError;
+use crate::model::app::AppNumber;
 use crate::model::fields::ContactFields;
 use crate::model::identifier::{ContactId, IdentifierKind, Identifiers, KindSet};
+use crate::model::time::Timestamp;
 use crate::rules::{self, IdHistory, NoCreation, UnknownContactId};
 use crate::storage::{CardRow, Draft, Failure, Rows, was_contact_id_taken};
-use crate::model::time::Timestamp;
 
 /// A contact to be created.
 pub(crate) struct NewContact {

@@ -4,25 +4,25 @@
 
 use std::fmt;
 
-use crate::model::app::{AppId, AppNumber};
-use crate::operations::batch::decide_batch;
 use crate::error::{EntryError, Error, JsonError};
 use crate::figures::{Became, OperationKind, Tally};
-use crate::operations::holding;
-use crate::model::identifier::ContactId;
 use crate::limits::{LimitExceeded, Limits};
+use crate::model::app::{AppId, AppNumber};
+use crate::model::identifier::ContactId;
+use crate::model::report::{GonePhrases, MessageId, Status};
+use crate::model::subscriber::{StatusCounts, SubscriberId};
+use crate::model::time::{RequestTime, Timestamp};
+use crate::model::token::Token;
+use crate::operations::batch::decide_batch;
+use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::operations::outcomes::Outcomes;
-use crate::model::report::{GonePhrases, MessageId, Status};
 use crate::rules::{self, BatchMode, FailedWithoutReason};
 use crate::seeded::{SeededFault, seeded};
 use crate::storage::{
     AppRow, Draft, Failure, MessageKey, MessageRow, Rows as _, SubscriberRow, find_subscriber,
     subscriber_with_id,
 };
-use crate::model::subscriber::{StatusCounts, SubscriberId};
-use crate::model::time::{RequestTime, Timestamp};
-use crate::model::token::Token;
 
 /// One delivery report, as it was given. Nothing is checked before the request is made.
 #[derive(Clone, PartialEq, Eq)]

@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-use crate::model::app::AppId;
 use crate::error::Error;
 use crate::figures::{Became, OperationKind, Tally};
-use crate::operations::holding;
+use crate::model::app::AppId;
 use crate::model::identifier::ContactId;
+use crate::model::token::Token;
+use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::rules::Removal;
 use crate::storage::{AppRow, Draft, Rows as _, find_subscriber};
-use crate::model::token::Token;
 
 /// A request to take a token off the card of one contact, or of all.
 #[derive(Clone, PartialEq, Eq)]

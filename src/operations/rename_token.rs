@@ -4,16 +4,16 @@
 
 use std::fmt;
 
-use crate::model::app::{AppId, AppNumber};
-use crate::operations::card_limits;
 use crate::error::Error;
 use crate::figures::{Became, OperationKind, Tally};
-use crate::model::identifier::ContactId;
 use crate::limits::{Limit, LimitExceeded, Limits};
-use crate::operations::operation::{Operation, Size, Step};
-use crate::storage::{AppRow, CardRow, Draft, Rows as _, SubscriberRow, find_subscriber};
+use crate::model::app::{AppId, AppNumber};
+use crate::model::identifier::ContactId;
 use crate::model::subscriber::SubscriberId;
 use crate::model::token::Token;
+use crate::operations::card_limits;
+use crate::operations::operation::{Operation, Size, Step};
+use crate::storage::{AppRow, CardRow, Draft, Rows as _, SubscriberRow, find_subscriber};
 
 /// A request to rename a token of an app (R57), such as that of a Telegram group that became a
 /// supergroup.

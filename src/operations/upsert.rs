@@ -6,25 +6,25 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::operations::batch::decide_batch;
-use crate::operations::card_limits;
 use crate::error::{EntryError, Error, JsonError};
+use crate::figures::{Became, OperationKind, Tally};
+use crate::limits::{LimitExceeded, Limits};
 use crate::model::fault::{Field, FieldError};
 use crate::model::fields;
-use crate::figures::{Became, OperationKind, Tally};
 use crate::model::identifier::{
     ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, KindSet, Phone,
 };
-use crate::limits::{LimitExceeded, Limits};
+use crate::model::placeholders::Placeholders;
+use crate::model::text;
+use crate::model::time::{RequestTime, Timestamp};
+use crate::operations::batch::decide_batch;
+use crate::operations::card_limits;
 use crate::operations::matching;
 use crate::operations::new_contact::NewContact;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::operations::outcomes::Outcomes;
-use crate::model::placeholders::Placeholders;
 use crate::rules::{self, BatchMode, DedupeOn, FoundByUpsert, UnknownContactId, UpsertMode};
 use crate::storage::{CardRow, Draft, Failure, FoundCard, find_card};
-use crate::model::text;
-use crate::model::time::{RequestTime, Timestamp};
 
 /// What becomes of one value on a card.
 #[derive(Clone, PartialEq, Eq)]

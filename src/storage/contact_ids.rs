@@ -7,8 +7,8 @@
 use crate::model::identifier::ContactId;
 
 use super::draft::Draft;
-use super::guard::Failure;
 use super::format::rows::{RowKey, Rows, TakenRow};
+use super::guard::Failure;
 
 /// The run that `id` is in, if it is in one: its first and last id.
 pub(crate) fn run_with(rows: &impl Rows, id: u64) -> Result<Option<(u64, u64)>, Failure> {
@@ -68,9 +68,9 @@ impl Draft<'_> {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::disk::MemoryDisk;
     use super::super::engine::Engine;
-    use super::super::meta::FORMAT;
+    use super::super::file::disk::MemoryDisk;
+    use super::super::format::meta::FORMAT;
     use super::super::open::{OpenAs, Place};
     use super::*;
     use crate::error::OpenError;

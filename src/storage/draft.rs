@@ -12,11 +12,11 @@ use std::ops::{Bound, Range};
 use crate::model::app::AppNumber;
 use crate::model::identifier::ContactId;
 
-use super::guard::Failure;
 use super::format::hash::IndexHasher;
 use super::format::meta::State;
 use super::format::record;
 use super::format::rows::{AppTallyRow, CardRow, Each, Row, RowKey, Rows};
+use super::guard::Failure;
 use super::snapshot::Snapshot;
 use super::tables::{Key, Table, Write};
 use super::unique::{Entry, Index, IndexChange, IndexHash, Place};

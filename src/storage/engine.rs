@@ -11,13 +11,13 @@ use crate::seeded::{SeededFault, seeded};
 use crate::trace::{self, Span};
 
 use super::cards::Cards;
-use super::file::disk::{Attached, Disk};
 use super::draft::{Changes, Draft};
+use super::file::disk::{Attached, Disk};
 use super::file::file_watch::FileWatch;
-use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
 use super::format::hash::IndexHasher;
-use super::open::{self, Claimed, OpenAs, Opened, Place};
 use super::format::rows::Rows as _;
+use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
+use super::open::{self, Claimed, OpenAs, Opened, Place};
 use super::snapshot::Snapshot;
 use super::tables::{Table, write};
 use super::unique::Keeper;
@@ -187,13 +187,17 @@ fn open_now(
         attached,
         format,
         pages_verified,
+        indexes,
     } = open::open_checked(claimed, open_as)?;
     let hasher = IndexHasher::new(format.index_key, open_as.hash_mask);
     let attachment = Arc::<Attachment>::default();
     let cards = Arc::new(Cards::new(open_as.card_memory));
     let loaded = Snapshot::open(&database, hasher, Arc::clone(&attachment), cards).and_then(
         |(snapshot, state)| {
-            let indexes = Keeper::load(&snapshot, state, open_as.index_memory, open_as.folding)?;
+            let indexes = match indexes {
+                Some(indexes) if indexes.is_at(&state) => indexes,
+                _ => Keeper::load(&snapshot, state, open_as.index_memory, open_as.folding)?,
+            };
             let snapshot = snapshot.with_indexes(indexes.view());
             Ok((snapshot, indexes))
         },

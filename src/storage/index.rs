@@ -5,19 +5,19 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::app::{AppId, AppNumber};
 use crate::error::EntryError;
-use crate::model::identifier::{ContactId, Email, ExternalCustomerId, Identifiers, Phone};
 use crate::limits::{Limit, LimitExceeded};
-use crate::seeded::{SeededFault, seeded};
+use crate::model::app::{AppId, AppNumber};
+use crate::model::identifier::{ContactId, Email, ExternalCustomerId, Identifiers, Phone};
 use crate::model::subscriber::SubscriberId;
+use crate::seeded::{SeededFault, seeded};
 
 use super::draft::Draft;
-use super::guard::Failure;
 use super::format::hash::IndexHasher;
 use super::format::rows::{
     AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageKey, MessageRow, Rows, SubscriberRow,
 };
+use super::guard::Failure;
 use super::unique::{Index, IndexHash};
 
 /// What is said where counting would go below zero, which no code path does.

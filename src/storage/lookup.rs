@@ -6,17 +6,17 @@
 use crate::model::app::{AppId, AppNumber};
 use crate::model::identifier::{ContactId, IdentifierKind, Identifiers};
 use crate::model::report::MessageId;
-use crate::seeded::{SeededFault, seeded};
 use crate::model::subscriber::SubscriberId;
 use crate::model::token::Token;
+use crate::seeded::{SeededFault, seeded};
 
 use super::contact_ids;
-use super::guard::Failure;
 use super::format::record;
 use super::format::rows::{
     AppRow, AppTallyRow, CardRow, Each, FormerIdRow, MessageKey, MessageRow, Row as _, RowKey as _,
     Rows, SubscriberRow,
 };
+use super::guard::Failure;
 use super::tables::Key;
 use super::unique::{Index, IndexHash};
 

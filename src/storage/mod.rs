@@ -6,8 +6,8 @@
 //!
 //! From the top down: [`engine`] opens, commits and closes; a [`draft`] is laid over a [`snapshot`] of the
 //! [`tables`]; [`lookup`] reads either, [`index`] writes a card with all that follows from it; [`unique`]
-//! are the unique indexes, [`cards`] the cards kept in memory. [`open`], [`upgrade`] and [`verify`] look at
-//! a whole file. [`format`] is what is in a row and what its bytes are, [`file`] what stands between the
+//! are the unique indexes, [`cards`] the cards kept in memory. [`open`], [`upgrade`] and [`verify`](mod@verify) look at
+//! a whole file. [`format`](mod@format) is what is in a row and what its bytes are, [`file`](mod@file) what stands between the
 //! tables and the disk, and [`guard`] the border to redb.
 
 mod cards;
@@ -28,27 +28,27 @@ mod unique;
 mod upgrade;
 mod verify;
 
+pub(crate) use self::draft::Draft;
+pub(crate) use self::engine::Engine;
 #[cfg(not(feature = "testing"))]
 pub(crate) use self::file::disk::Disk;
 #[cfg(feature = "testing")]
 pub use self::file::disk::Disk;
 pub(crate) use self::file::disk::MemoryDisk;
-pub(crate) use self::draft::Draft;
-pub(crate) use self::engine::Engine;
 pub(crate) use self::file::file_watch::FileWatch;
-pub(crate) use self::guard::{Detached, Failure};
-pub(crate) use self::lookup::{
-    FoundCard, apps, cards_after, cards_of_app_after, find_card, find_subscriber, messages_after,
-    next_contact_id, subscriber_with_id, subscribers_after, was_contact_id_taken,
-};
 pub(crate) use self::format::meta::FORMAT;
-pub(crate) use self::open::{OpenAs, Place};
 #[cfg(feature = "testing")]
 pub use self::format::record::decode_records;
 pub(crate) use self::format::rows::{
     AppPhase, AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageKey, MessageRow, Rows,
     SubscriberRow,
 };
+pub(crate) use self::guard::{Detached, Failure};
+pub(crate) use self::lookup::{
+    FoundCard, apps, cards_after, cards_of_app_after, find_card, find_subscriber, messages_after,
+    next_contact_id, subscriber_with_id, subscribers_after, was_contact_id_taken,
+};
+pub(crate) use self::open::{OpenAs, Place};
 pub(crate) use self::snapshot::Snapshot;
 pub(crate) use self::unique::Folding;
 pub(crate) use self::verify::verify;

@@ -13,28 +13,28 @@ use redb::{Builder, Database, ReadableDatabase, TableError};
 
 use crate::error::OpenError;
 use crate::model::identifier::CANONICAL_VERSION;
+use crate::model::time::Timestamp;
 use crate::opening::{OpeningStage, Progress};
 use crate::seeded::{SeededFault, seeded};
-use crate::model::time::Timestamp;
 
 use super::cards::Cards;
 use super::file::create::{self, Unpublished};
 use super::file::disk::{Attached, Backend, Disk, FileDisk, FileLock};
 use super::file::file_watch::FileWatch;
 use super::file::gather::Gather;
-use super::guard::{CHANGED, ENDS_EARLY, Failure, drop_guarded, guarded};
+use super::file::overlay::Overlay;
+use super::file::slot;
+use super::file::told::Told;
+use super::file::witness::Witness;
 use super::format::hash::IndexHasher;
 use super::format::meta::{FORMAT, FormatRow, IDN, State};
-use super::file::overlay::Overlay;
 use super::format::record::{self, FormatFound};
 use super::format::rows::{Row as _, RowKey as _};
-use super::file::slot;
+use super::guard::{CHANGED, ENDS_EARLY, Failure, drop_guarded, guarded};
 use super::snapshot::Snapshot;
 use super::tables::{Key, OpenTable, Table, Write, create_all, write};
-use super::file::told::Told;
-use super::unique::{Folding, IndexState, read_log};
+use super::unique::{Folding, IndexState, Keeper};
 use super::upgrade::upgrade;
-use super::file::witness::Witness;
 
 /// Where a store is.
 #[derive(Clone, Debug)]
@@ -96,6 +96,8 @@ pub(super) struct Opened {
     pub(super) format: FormatRow,
     /// Whether the sums of its pages were checked too.
     pub(super) pages_verified: bool,
+    /// The indexes, as they were read while checking.
+    pub(super) indexes: Option<Keeper>,
 }
 
 /// Finds or creates what is at `place`. The file is locked when it is opened, and from then on
@@ -244,6 +246,7 @@ pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened
             attached,
             format,
             pages_verified: checked.pages_verified,
+            indexes: checked.indexes,
         }),
         Ok(Err(error)) => {
             drop_guarded(database);
@@ -332,6 +335,8 @@ struct Checked {
     /// The number of the newest commit once redb has opened it.
     newest: u64,
     pages_verified: bool,
+    /// `None` in a file of an older format.
+    indexes: Option<Keeper>,
 }
 
 /// Opens a disk through an overlay and verifies what is there.
@@ -347,33 +352,35 @@ fn check(claimed: &Claimed, open_as: &OpenAs, overlay: Overlay) -> Result<Checke
             return Err(Failure::Corrupt("pages whose checksums do not hold"));
         }
         let format = read_format(&database)?;
-        if let Ok(format) = &format
-            && format.read_format == FORMAT
-        {
-            read_what_opening_reads(&database, format, open_as)?;
-        }
-        Ok(format)
+        let indexes = match &format {
+            Ok(format) if format.read_format == FORMAT => {
+                Some(read_indexes(&database, format, open_as)?)
+            }
+            _ => None,
+        };
+        Ok((format, indexes))
     });
     drop_guarded(database);
     attached.detach();
-    let format = checked.map_err(open_failure)??;
+    let (format, indexes) = checked.map_err(open_failure)?;
     Ok(Checked {
-        format,
+        format: format?,
         newest: newest?,
         pages_verified,
+        indexes,
     })
 }
 
 /// Reads the rows that an opening needs, so that a file in which one is damaged is refused unchanged.
-fn read_what_opening_reads(
+fn read_indexes(
     database: &Database,
     format: &FormatRow,
     open_as: &OpenAs,
-) -> Result<(), Failure> {
+) -> Result<Keeper, Failure> {
     let hasher = IndexHasher::new(format.index_key, open_as.hash_mask);
     let no_cards = Arc::new(Cards::new(0));
-    let (snapshot, indexes) = Snapshot::open(database, hasher, Arc::default(), no_cards)?;
-    read_log(&snapshot, &indexes, |_| {})
+    let (snapshot, state) = Snapshot::open(database, hasher, Arc::default(), no_cards)?;
+    Keeper::load(&snapshot, state, open_as.index_memory, open_as.folding)
 }
 
 fn build(attached: &Arc<Attached>, cache_bytes: usize) -> Result<Database, OpenError> {

@@ -7,17 +7,17 @@ use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase};
 
-use crate::model::app::{AppId, AppNumber};
 use crate::figures::{Held, MemoryHeld};
+use crate::model::app::{AppId, AppNumber};
 use crate::model::identifier::ContactId;
 
 use super::cards::Cards;
 use super::draft::Changes;
-use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
 use super::format::hash::IndexHasher;
 use super::format::meta::State;
 use super::format::record;
 use super::format::rows::{AppPhase, AppTallyRow, CardRow, Each, Row as _, RowKey, Rows};
+use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
 use super::tables::{Key, OpenTable, Table};
 use super::unique::{self, Index, IndexHash, IndexState, Memory, View};
 

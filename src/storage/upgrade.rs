@@ -14,14 +14,14 @@ use crate::model::app::{AppId, AppNumber};
 use crate::model::subscriber::SubscriberId;
 
 use super::format::format_1::{self, Table1};
-use super::guard::Failure;
 use super::format::hash::IndexHasher;
-use super::index::{IDENTIFIERS, identifier_hashes};
 use super::format::meta::{FormatRow, State};
 use super::format::record;
 use super::format::rows::{
     AppPhase, AppTallyRow, CardRow, FormerIdRow, HeldTokenRow, Row, RowKey as _, SubscriberRow,
 };
+use super::guard::Failure;
+use super::index::{IDENTIFIERS, identifier_hashes};
 use super::tables::{
     Key, Table, Width, Write, create_all, delete, read_chunk, read_one, rename, rows_in, write,
 };

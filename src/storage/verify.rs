@@ -10,13 +10,13 @@ use crate::model::identifier::{ContactId, Email, ExternalCustomerId};
 use crate::model::sequence::SequenceNumber;
 use crate::model::subscriber::SubscriberId;
 
-use super::guard::Failure;
-use super::index::{IDENTIFIERS, identifier_hashes};
 use super::format::record;
 use super::format::rows::{
     AppPhase, AppRow, AppTallyRow, CardRow, Each, FormerIdRow, MessageKey, MessageRow, Row, RowKey,
     Rows, SubscriberRow, TakenRow,
 };
+use super::guard::Failure;
+use super::index::{IDENTIFIERS, identifier_hashes};
 use super::snapshot::Snapshot;
 use super::tables::{Key, Table};
 use super::unique::{

@@ -8,24 +8,24 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::operations::add_tokens::{TokenAdded, TokenPlace, TokensAdded};
+use crate::error::EntryError;
 use crate::model::app::{App, AppId, AppName};
 use crate::model::contact::{Card, HeldToken};
-use crate::operations::erase::Erased;
-use crate::error::EntryError;
-use crate::operations::forget_messages::MessagesForgotten;
 use crate::model::identifier::{ContactId, IdentifierKind, KindSet, Phone};
-use crate::operations::matching::{Decision, Explanation};
-use crate::pages::ContactPage;
 use crate::model::recipient::Address;
+use crate::model::report::{MessageTally, Status};
+use crate::model::subscriber::{StatusCounts, Subscriber};
+use crate::operations::add_tokens::{TokenAdded, TokenPlace, TokensAdded};
+use crate::operations::erase::Erased;
+use crate::operations::forget_messages::MessagesForgotten;
+use crate::operations::matching::{Decision, Explanation};
 use crate::operations::record_reports::ReportOutcome;
 use crate::operations::remove_token::TokenRemoved;
 use crate::operations::rename_token::TokenRenamed;
-use crate::model::report::{MessageTally, Status};
+use crate::operations::upsert::{CardChange, ContactUpserted};
+use crate::pages::ContactPage;
 use crate::snapshot::Found;
 use crate::storage::Verified;
-use crate::model::subscriber::{StatusCounts, Subscriber};
-use crate::operations::upsert::{CardChange, ContactUpserted};
 
 use super::fault::Refused;
 

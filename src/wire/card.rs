@@ -1,10 +1,10 @@
 //! A card, read out of the JSON in which it was answered: for a client of a host, and for exports.
 
-use crate::model::contact::{Card, HeldToken};
 use crate::error::{Error, JsonError};
+use crate::limits::{Limit, LimitExceeded, Limits};
+use crate::model::contact::{Card, HeldToken};
 use crate::model::fields::{self, ContactFields};
 use crate::model::identifier::{Email, ExternalCustomerId, Identifiers, Phone};
-use crate::limits::{Limit, LimitExceeded, Limits};
 
 use super::json::{Value, at, may_be_shown};
 use super::request::{

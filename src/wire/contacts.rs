@@ -4,8 +4,8 @@
 
 use crate::error::{Error, JsonError, JsonFault};
 use crate::limits::Limits;
-use crate::rules::{DedupeOn, UpsertMode};
 use crate::operations::upsert::{Change, ContactUpdate, Upsert};
+use crate::rules::{DedupeOn, UpsertMode};
 
 use super::json::{Value, at, may_be_shown};
 use super::request::{body_members, entries, given_contact_id, required};

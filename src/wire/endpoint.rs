@@ -6,17 +6,17 @@
 
 use serde::Serialize;
 
-use crate::model::app::{AccessKey, AppId, AppName};
-use crate::operations::connect_app::ConnectApp;
 use crate::error::{Error, JsonFault};
-use crate::model::identifier::{ContactId, Identifiers};
 use crate::limits::Limits;
-use crate::operations::remove_token::RemoveToken;
-use crate::operations::rename_token::RenameToken;
+use crate::model::app::{AccessKey, AppId, AppName};
+use crate::model::identifier::{ContactId, Identifiers};
 use crate::model::report::MessageId;
-use crate::rules::MatchPolicy;
 use crate::model::subscriber::SubscriberId;
 use crate::model::time::Timestamp;
+use crate::operations::connect_app::ConnectApp;
+use crate::operations::remove_token::RemoveToken;
+use crate::operations::rename_token::RenameToken;
+use crate::rules::MatchPolicy;
 
 use super::fault::Refused;
 use super::json::{IntegerOrText, Value, at};

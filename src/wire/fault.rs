@@ -5,8 +5,8 @@
 use serde::Serialize;
 
 use crate::error::{EntryError, Error, JsonError, JsonFault, OpenError, StorageError};
-use crate::model::fault::{Fault, FieldError};
 use crate::limits::{Limit, LimitExceeded};
+use crate::model::fault::{Fault, FieldError};
 use crate::model::recipient::RecipientError;
 
 /// The published code of an error: see the [list](super#codes).

@@ -2,19 +2,19 @@
 //!
 //! This module does not know where lines come from or what becomes of them.
 
-use crate::operations::add_tokens::AddTokens;
-use crate::model::app::{AccessKey, AppId, AppName};
-use crate::operations::connect_app::ConnectApp;
 use crate::error::{Error, JsonFault};
-use crate::model::identifier::{ContactId, Identifiers};
 use crate::limits::{Limits, PAGE_ROWS};
-use crate::operations::record_reports::RecordReports;
-use crate::operations::remove_token::RemoveToken;
-use crate::operations::rename_token::RenameToken;
+use crate::model::app::{AccessKey, AppId, AppName};
+use crate::model::identifier::{ContactId, Identifiers};
 use crate::model::report::MessageId;
 use crate::model::send_request::SendRequest;
 use crate::model::subscriber::SubscriberId;
 use crate::model::time::Timestamp;
+use crate::operations::add_tokens::AddTokens;
+use crate::operations::connect_app::ConnectApp;
+use crate::operations::record_reports::RecordReports;
+use crate::operations::remove_token::RemoveToken;
+use crate::operations::rename_token::RenameToken;
 use crate::operations::upsert::Upsert;
 
 use super::contacts::upsert;

@@ -4,20 +4,20 @@
 //! is decided (R55); what stands outside entries refuses the request here. Values are only taken
 //! over: what is valid is for the domain types to say.
 
-use crate::operations::add_tokens::{AddTokens, TokenEntry};
-use crate::model::app::AppId;
 use crate::error::{Error, JsonError, JsonFault};
+use crate::limits::{Limit, LimitExceeded, Limits};
+use crate::model::app::AppId;
 use crate::model::fault::Field;
 use crate::model::identifier::{ContactId, GivenIdentifiers, IdentifierKind, Identifiers};
-use crate::limits::{Limit, LimitExceeded, Limits};
-use crate::operations::record_reports::{RecordReports, Report};
-use crate::operations::remove_token::RemoveToken;
-use crate::operations::rename_token::RenameToken;
 use crate::model::report::Status;
 use crate::model::subscriber::SubscriberId;
 use crate::model::text;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
+use crate::operations::add_tokens::{AddTokens, TokenEntry};
+use crate::operations::record_reports::{RecordReports, Report};
+use crate::operations::remove_token::RemoveToken;
+use crate::operations::rename_token::RenameToken;
 
 use super::json::{BYTE_ORDER_MARK, IntegerOrText, Value, at};
 

@@ -4,9 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::Error;
 use crate::figures::Figures;
+use crate::model::sequence::{Committed, SequenceNumber};
 use crate::operations::operation::{Operation, Size, Step};
 use crate::seeded::{SeededFault, seeded};
-use crate::model::sequence::{Committed, SequenceNumber};
 use crate::storage::Draft;
 use crate::sync::oneshot;
 

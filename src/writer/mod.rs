@@ -9,14 +9,14 @@ mod queue;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::operations::connect_app;
 use crate::error::{Error, OpenError, StorageError};
 use crate::figures::{Figures, MemoryHeld};
 use crate::limits::Limits;
+use crate::model::sequence::SequenceNumber;
+use crate::operations::connect_app;
 use crate::operations::operation::Operation;
 use crate::options::WhenFull;
 use crate::seeded::{SeededFault, seeded};
-use crate::model::sequence::SequenceNumber;
 use crate::storage::{Draft, Engine, Rows as _, Snapshot};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Arc, Instant, Mutex, MutexGuard, PoisonError, RwLock, oneshot};

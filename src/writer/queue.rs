@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::error::Error;
 use crate::limits::{COMMIT_ENTRIES, COMMIT_TEXT_BYTES, Limits};
+use crate::model::sequence::SequenceNumber;
 use crate::operations::operation::Size;
 use crate::options::WhenFull;
 use crate::seeded::{SeededFault, seeded};
-use crate::model::sequence::SequenceNumber;
 use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, oneshot};
 
 use super::job::Job;

@@ -216,6 +216,7 @@ fn answers(shown: &mut Shown, store: &ContactStore) {
     shown.value(store);
     let stats = store.stats().unwrap();
     shown.value(&stats);
+    shown.value(&store.space().unwrap());
     shown.value(&stats.commit_latency);
     shown.value(&stats.group_sizes);
     shown.value(&stats.operations[0]);
@@ -322,8 +323,8 @@ fn r52_every_public_type_and_every_error_was_looked_at() {
         ("error.rs", "JsonFault"),
         ("error.rs", "StorageError"),
         ("error.rs", "OpenError"),
-        ("fault.rs", "Fault"),
-        ("recipient.rs", "RecipientError"),
+        ("model/fault.rs", "Fault"),
+        ("model/recipient.rs", "RecipientError"),
     ] {
         let of = variants_of(source(path), name);
         assert!(of.len() > 3, "{name}: {of:?}");

@@ -4,8 +4,8 @@ use shuttle::rand::Rng as _;
 
 use crate::error::Error;
 use crate::explore::explore;
-use crate::options::WhenFull;
 use crate::model::sequence::SequenceNumber;
+use crate::options::WhenFull;
 use crate::storage::Fate;
 use crate::world::{Does, Waits, World, ample, and, callers, is_of, together};
 

@@ -34,13 +34,7 @@ mod error;
 mod figures;
 #[path = "../../src/limits.rs"]
 mod limits;
-mod operations {
-    #[path = "../../../src/operations/operation.rs"]
-    pub(crate) mod operation;
-
-    #[path = "../connect_app.rs"]
-    pub(crate) mod connect_app;
-}
+mod operations;
 #[path = "../../src/seeded.rs"]
 mod seeded;
 #[path = "../../src/trace.rs"]
@@ -57,23 +51,7 @@ mod storage;
 mod sync;
 
 // Values that errors name.
-mod model {
-    #[path = "../../../src/model/sequence.rs"]
-    pub(crate) mod sequence;
-
-    pub(crate) mod app {
-        pub(crate) use contact_store::AppId;
-    }
-    pub(crate) mod fault {
-        pub(crate) use contact_store::FieldError;
-    }
-    pub(crate) mod identifier {
-        pub(crate) use contact_store::{ContactId, IdentifierKind};
-    }
-    pub(crate) mod recipient {
-        pub(crate) use contact_store::RecipientError;
-    }
-}
+mod model;
 
 #[path = "../it/support/cases.rs"]
 mod cases;

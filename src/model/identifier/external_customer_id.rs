@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::model::fault::{Fault, Field, FieldError};
 use crate::limits::EXTERNAL_CUSTOMER_ID_BYTES;
+use crate::model::fault::{Fault, Field, FieldError};
 use crate::model::text;
 
 /// The id that the host has given to a person (`externalCustomerId`, R3): 1 to 1,024 bytes of

@@ -4,7 +4,9 @@
 
 use std::fmt;
 
-use crate::model::identifier::{ContactId, Email, ExternalCustomerId, IdentifierKind, KindSet, Phone};
+use crate::model::identifier::{
+    ContactId, Email, ExternalCustomerId, IdentifierKind, KindSet, Phone,
+};
 
 /// Identifiers in canonical form, at most one of each kind.
 ///

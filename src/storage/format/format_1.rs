@@ -14,13 +14,13 @@ use crate::model::time::Timestamp;
 use crate::model::token::Token;
 
 use super::super::guard::Failure;
+use super::super::tables::Key;
 use super::meta::State;
 use super::record::{
     CountsRecord, FieldRecord, MALFORMED, decode, ended, identifiers, open_format_1, status_at,
     take,
 };
 use super::rows::{AppPhase, AppTallyRow, SubscriberRow};
-use super::super::tables::Key;
 
 /// A table of format 1. The numbers are in its checksums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

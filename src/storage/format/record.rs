@@ -16,23 +16,23 @@ use crate::model::app::{AccessKey, AppId, AppName, AppNumber};
 use crate::model::fields::ContactFields;
 use crate::model::identifier::{ContactId, Email, ExternalCustomerId, Identifiers, Phone};
 use crate::model::report::Status;
-use crate::seeded::{SeededFault, seeded};
 use crate::model::sequence::SequenceNumber;
 use crate::model::subscriber::{StatusCounts, SubscriberId};
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
+use crate::seeded::{SeededFault, seeded};
 
 use super::super::guard::Failure;
+use super::super::tables::{Key, Table};
+#[cfg(feature = "testing")]
+use super::super::unique;
+use super::super::unique::{IndexState, layout::Layout};
 use super::hash::{checksum, checksum_of_format_1};
 use super::meta::{APPLICATION, FORMAT, FormatRow, State};
 use super::rows::{
     AppPhase, AppRow, AppTallyRow, CardRow, FormerIdRow, HeldTokenRow, MessageKey, MessageRow, Row,
     RowKey as _, SubscriberRow, TakenRow,
 };
-use super::super::tables::{Key, Table};
-#[cfg(feature = "testing")]
-use super::super::unique;
-use super::super::unique::{IndexState, layout::Layout};
 
 /// The first byte of every record.
 const VERSION: u8 = 2;
@@ -152,14 +152,19 @@ fn payload(
 }
 
 /// Reads key and bytes of a row.
-pub(in crate::storage) fn decode_row<R: Row>(key: &Key, record: &[u8]) -> Result<(R::Key, R), Failure> {
+pub(in crate::storage) fn decode_row<R: Row>(
+    key: &Key,
+    record: &[u8],
+) -> Result<(R::Key, R), Failure> {
     let typed = R::Key::from_key(key)?;
     let row = open(R::TABLE, key, record, |payload| R::decode(&typed, payload))?;
     Ok((typed, row))
 }
 
 /// Decodes what a payload begins with, and takes it off.
-pub(in crate::storage) fn take<'a, T: BorrowDecode<'a, ()>>(payload: &mut &'a [u8]) -> Result<T, Failure> {
+pub(in crate::storage) fn take<'a, T: BorrowDecode<'a, ()>>(
+    payload: &mut &'a [u8],
+) -> Result<T, Failure> {
     let (record, read) =
         bincode::borrow_decode_from_slice(payload, CONFIG).map_err(|_| MALFORMED)?;
     *payload = payload.get(read..).ok_or(MALFORMED)?;
@@ -175,7 +180,9 @@ pub(in crate::storage) fn ended(payload: &[u8]) -> Result<(), Failure> {
 }
 
 /// Decodes a whole payload.
-pub(in crate::storage) fn decode<'a, T: BorrowDecode<'a, ()>>(mut payload: &'a [u8]) -> Result<T, Failure> {
+pub(in crate::storage) fn decode<'a, T: BorrowDecode<'a, ()>>(
+    mut payload: &'a [u8],
+) -> Result<T, Failure> {
     let record = take(&mut payload)?;
     ended(payload)?;
     Ok(record)
@@ -470,7 +477,9 @@ fn status_from_byte(byte: u8) -> Result<Status, Failure> {
     }
 }
 
-pub(in crate::storage) fn status_at((status, at): (u8, u64)) -> Result<(Status, Timestamp), Failure> {
+pub(in crate::storage) fn status_at(
+    (status, at): (u8, u64),
+) -> Result<(Status, Timestamp), Failure> {
     Ok((status_from_byte(status)?, Timestamp::from_millis(at)))
 }
 

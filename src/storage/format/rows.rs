@@ -11,11 +11,11 @@ use crate::model::time::Timestamp;
 use crate::model::token::Token;
 
 use super::super::guard::Failure;
+use super::super::tables::{Key, Table};
+use super::super::unique::{Index, IndexHash};
 use super::hash::IndexHasher;
 use super::meta::State;
 use super::record;
-use super::super::tables::{Key, Table};
-use super::super::unique::{Index, IndexHash};
 
 /// A row of one of the tables that are not indexes.
 pub(crate) trait Row: Sized {

@@ -8,9 +8,9 @@
 use std::sync::Arc;
 
 use super::super::draft::Changes;
-use super::super::guard::Failure;
 use super::super::format::record;
 use super::super::format::rows::Rows;
+use super::super::guard::Failure;
 use super::super::tables::{Key, Table};
 use super::bucket;
 use super::change::{self, IndexChange};
@@ -161,9 +161,32 @@ impl Keeper {
                 .flatten(),
             folding,
         };
-        read_log(rows, &state, |change| keeper.apply_change(&change))?;
+        read_log(rows, &state, |change| {
+            if let Some(unfolded) = keeper.unfolded.get_mut(change.place.number()) {
+                unfolded.note(&change);
+            }
+        })?;
         keeper.state = state;
+        let counts = keeper.unfolded.iter().map(Unfolded::len);
+        keeper.unfolded_count = counts.fold(0, usize::saturating_add);
+        for place in Place::all() {
+            // Where nothing was ever folded, the log has all entries.
+            match keeper.unfolded.get(place.number()) {
+                Some(unfolded) if keeper.view.layout.buckets(place).is_none() => {
+                    let entries = unfolded.fold_into(Vec::new());
+                    if !entries.is_empty() {
+                        keeper.put_complete(place, &entries);
+                    }
+                }
+                _ => keeper.put_unfolded(place),
+            }
+        }
         Ok(keeper)
+    }
+
+    /// Whether the indexes are in this state.
+    pub(crate) fn is_at(&self, state: &IndexState) -> bool {
+        self.state == *state
     }
 
     /// The indexes for a snapshot to read.

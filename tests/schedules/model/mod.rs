@@ -1,0 +1,17 @@
+//! The values that errors name.
+
+#[path = "../../../src/model/sequence.rs"]
+pub(crate) mod sequence;
+
+pub(crate) mod app {
+    pub(crate) use contact_store::AppId;
+}
+pub(crate) mod fault {
+    pub(crate) use contact_store::FieldError;
+}
+pub(crate) mod identifier {
+    pub(crate) use contact_store::{ContactId, IdentifierKind};
+}
+pub(crate) mod recipient {
+    pub(crate) use contact_store::RecipientError;
+}

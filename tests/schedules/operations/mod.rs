@@ -1,0 +1,5 @@
+//! What a write is, and what the writer does besides.
+
+pub(crate) mod connect_app;
+#[path = "../../../src/operations/operation.rs"]
+pub(crate) mod operation;
