@@ -3,6 +3,8 @@
 //! This module does not know how a snapshot comes to be.
 
 use std::fmt;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use crate::error::{Error, StorageError};
@@ -15,7 +17,7 @@ use crate::model::identifier::{
 use crate::model::recipient::{Address, Recipient, RecipientError};
 use crate::model::report::{MessageId, MessageTally};
 use crate::model::sequence::SequenceNumber;
-use crate::model::subscriber::{Subscriber, SubscriberId};
+use crate::model::subscriber::{Subscriber, SubscriberId, SubscriberRef};
 use crate::model::token::Token;
 use crate::operations::matching::{self, ExplainedBy, Explanation};
 use crate::pages::{ContactPage, Paged};
@@ -482,6 +484,70 @@ impl Snapshot {
             limit,
             |id, row| shown(id, app, row),
         ))
+    }
+
+    /// Hands each subscriber of an app after the one named to `visit`, in the order of their ids (R38),
+    /// until that breaks off. Nothing is copied: for going through all of them, such as to write them
+    /// somewhere else. Pages are for those who come back.
+    ///
+    /// A panic of `visit` is the caller's, and the store is none the worse for it.
+    ///
+    /// ```
+    /// # use contact_store::*;
+    /// # use std::ops::ControlFlow;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = ContactStore::open_in_memory(Options::default())?;
+    /// # let bot = store.connect_app(ConnectApp::new(AppName::parse("Bot")?)).wait()?.outcome;
+    /// # store.add_tokens(AddTokens::new(bot).entry(TokenEntry::new("100200300").email("ann@example.com"))).wait()?;
+    /// let mut tokens = Vec::new();
+    /// store.snapshot()?.visit_subscribers(bot, None, |subscriber| {
+    ///     tokens.push(subscriber.token.to_owned());
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// assert_eq!(tokens, ["100200300"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownApp`] when the app is not connected; otherwise as for every read.
+    pub fn visit_subscribers(
+        &self,
+        app: AppId,
+        after: Option<SubscriberId>,
+        mut visit: impl FnMut(SubscriberRef<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        let number = self.connected(app)?.number;
+        let mut panicked = None;
+        let read = storage::visit_subscribers_after(
+            &*self.tables,
+            number,
+            after,
+            |id, subscriber, contacts| {
+                let subscriber = SubscriberRef {
+                    id,
+                    app,
+                    token: subscriber.token,
+                    contacts,
+                    last_registered_at: subscriber.last_registered_at,
+                    last_status: subscriber.last_status,
+                    counts: subscriber.counts,
+                };
+                // Beneath this a panic would be taken for one of the storage engine.
+                match catch_unwind(AssertUnwindSafe(|| visit(subscriber))) {
+                    Ok(goes_on) => goes_on.is_continue(),
+                    Err(panic) => {
+                        panicked = Some(panic);
+                        false
+                    }
+                }
+            },
+        );
+        if let Some(panic) = panicked {
+            resume_unwind(panic);
+        }
+        self.reading(read)
     }
 
     /// At most `limit` message tallies of an app in the byte order of their ids, behind the one

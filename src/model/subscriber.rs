@@ -110,6 +110,42 @@ impl StatusCounts {
     }
 }
 
+/// A subscriber as [`Snapshot::visit_subscribers`](crate::Snapshot::visit_subscribers) shows it: on loan,
+/// without a copy. The members mean what those of [`Subscriber`] do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SubscriberRef<'a> {
+    /// Its id.
+    pub id: SubscriberId,
+    /// The app.
+    pub app: AppId,
+    /// The text of the token.
+    pub token: &'a str,
+    /// The contacts that hold the token, in the order in which they came to hold it.
+    pub contacts: &'a [ContactId],
+    /// When an accepted entry of add-tokens last named the token.
+    pub last_registered_at: Timestamp,
+    /// The last status, by the reports' own times, and its time (R34).
+    pub last_status: Option<(Status, Timestamp)>,
+    /// How many reports of each status there were.
+    pub counts: StatusCounts,
+}
+
+// A token reaches a person, and `Debug` output ends up in logs (R52).
+impl fmt::Debug for SubscriberRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubscriberRef")
+            .field("id", &self.id)
+            .field("app", &self.app)
+            .field("token", &format_args!("<{} bytes>", self.token.len()))
+            .field("contacts", &self.contacts)
+            .field("last_registered_at", &self.last_registered_at)
+            .field("last_status", &self.last_status)
+            .field("counts", &self.counts)
+            .finish()
+    }
+}
+
 /// One live (app, token) pair (R27, R38).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

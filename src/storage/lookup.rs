@@ -13,8 +13,8 @@ use crate::seeded::{SeededFault, seeded};
 use super::contact_ids;
 use super::format::record;
 use super::format::rows::{
-    AppRow, AppTallyRow, CardRow, Each, FormerIdRow, MessageKey, MessageRow, Row as _, RowKey as _,
-    Rows, SubscriberRow,
+    AppRow, AppTallyRow, BorrowedSubscriber, CardRow, Each, FormerIdRow, MessageKey, MessageRow,
+    Row as _, RowKey as _, Rows, SubscriberRow,
 };
 use super::guard::Failure;
 use super::tables::Key;
@@ -144,16 +144,51 @@ pub(crate) fn subscribers_after<T>(
     most: usize,
     turn: impl FnMut(SubscriberId, SubscriberRow) -> T,
 ) -> Result<Vec<T>, Failure> {
+    let (first, last) = subscribers_behind(rows, app, after)?;
+    rows.rows_as(&first, &last, most, turn)
+}
+
+/// Hands the subscribers of an app after the one named to `visit`, in order of their ids (R38), each
+/// with its holders, until it answers `false`.
+pub(crate) fn visit_subscribers_after(
+    rows: &impl Rows,
+    app: AppNumber,
+    after: Option<SubscriberId>,
+    mut visit: impl FnMut(SubscriberId, BorrowedSubscriber<'_>, &[ContactId]) -> bool,
+) -> Result<(), Failure> {
+    let (first, last) = subscribers_behind(rows, app, after)?;
+    if first > last {
+        return Ok(());
+    }
+    let mut holders = Vec::new();
+    rows.walk(
+        SubscriberRow::TABLE,
+        (&first, &last),
+        true,
+        &mut |key, bytes| {
+            let id = SubscriberId::from_key(&key)?;
+            record::open(SubscriberRow::TABLE, &key, bytes, |payload| {
+                let subscriber = record::borrow_subscriber(payload, &mut holders)?;
+                Ok(visit(id, subscriber, &holders))
+            })
+        },
+    )
+}
+
+/// The keys that subscribers of an app after this one could have: the first is above the last when
+/// there are none.
+fn subscribers_behind(
+    rows: &impl Rows,
+    app: AppNumber,
+    after: Option<SubscriberId>,
+) -> Result<(Key, Key), Failure> {
     let last = SubscriberId::of(app, SubscriberId::MOST_OF_AN_APP);
     let mut first = SubscriberId::of(app, 0);
     if let Some(after) = after {
         let after = present_id(rows, after)?;
-        if after >= last {
-            return Ok(Vec::new());
-        }
         first = first.max(SubscriberId::new(after.value().saturating_add(1)));
     }
-    rows.rows_as(&first.to_key(), &last.to_key(), most, turn)
+    Ok((first.to_key(), last.to_key()))
 }
 
 type Cards = Vec<(ContactId, CardRow)>;

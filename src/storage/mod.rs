@@ -46,7 +46,8 @@ pub(crate) use self::format::rows::{
 pub(crate) use self::guard::{Detached, Failure};
 pub(crate) use self::lookup::{
     FoundCard, apps, cards_after, cards_of_app_after, find_card, find_subscriber, messages_after,
-    next_contact_id, subscriber_with_id, subscribers_after, was_contact_id_taken,
+    next_contact_id, subscriber_with_id, subscribers_after, visit_subscribers_after,
+    was_contact_id_taken,
 };
 pub(crate) use self::open::{OpenAs, Place};
 pub(crate) use self::snapshot::Snapshot;

@@ -11,6 +11,7 @@ mod states;
 
 use std::collections::BTreeSet;
 use std::env;
+use std::ops::ControlFlow;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
@@ -236,6 +237,11 @@ fn answers(shown: &mut Shown, store: &ContactStore) {
     shown.value(&subscriber);
     shown.value(&subscriber.counts);
     shown.value(&subscriber.last_status.unwrap().0);
+    now.visit_subscribers(APP, None, |visited| {
+        shown.value(&visited);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     let tally = now.messages(APP, None, 10).unwrap().remove(0);
     assert_eq!(tally.id.as_str(), token("message"));
     shown.value(&tally);

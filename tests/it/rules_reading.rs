@@ -1,5 +1,8 @@
 //! Looking up, explaining and listing: R26 to R29, R38.
 
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use contact_store::{
     AddTokens, AppId, AppName, Card, ConnectApp, ContactId, ContactPage, ContactUpdate, DedupeOn,
     Error, Field, GivenIdentifiers, Identifiers, Limit, LimitExceeded, MatchPolicy, RecordReports,
@@ -427,4 +430,77 @@ fn r38_a_page_has_1_to_1000_rows() {
             }
         }
     }
+}
+
+/// A visit shows what the pages show, in the same order, and ends when it is told to.
+#[test]
+fn r38_a_visit_shows_each_subscriber_as_the_pages_do() {
+    let (store, _) = store();
+    let entries = (0..250).map(|n| TokenEntry::new(format!("token {n}")).contact_id(1 + n % 9));
+    let request = AddTokens::new(APP).entries(entries);
+    store.add_tokens(request).wait().unwrap();
+    let shared = TokenEntry::new("token 7").contact_id(9);
+    store
+        .add_tokens(AddTokens::new(APP).entry(shared))
+        .wait()
+        .unwrap();
+    let sent = Report::new(Status::Sent).token("token 7");
+    store
+        .record_reports(RecordReports::new(APP).report(sent))
+        .wait()
+        .unwrap();
+    let now = store.snapshot().unwrap();
+    let page = now.subscribers(APP, None, 1_000).unwrap();
+    assert_eq!(page.len(), 250);
+    let visited = |after, most: usize| {
+        let mut seen = Vec::new();
+        now.visit_subscribers(APP, after, |shown| {
+            let listed = &page[page
+                .iter()
+                .position(|listed| listed.id == shown.id)
+                .unwrap()];
+            assert_eq!(
+                (shown.app, shown.token),
+                (listed.app, listed.token.as_str())
+            );
+            assert_eq!(shown.contacts, listed.contacts);
+            assert_eq!(shown.last_registered_at, listed.last_registered_at);
+            assert_eq!(shown.last_status, listed.last_status);
+            assert_eq!(shown.counts, listed.counts);
+            seen.push(shown.id);
+            if seen.len() < most {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })
+        .unwrap();
+        seen
+    };
+    let ids: Vec<SubscriberId> = page.iter().map(|listed| listed.id).collect();
+    assert_eq!(visited(None, usize::MAX), ids);
+    assert_eq!(visited(None, 3), ids[..3]);
+    assert_eq!(visited(Some(ids[99]), usize::MAX), ids[100..]);
+    assert_eq!(visited(Some(ids[249]), usize::MAX), []);
+    let unknown = now.visit_subscribers(OTHER_APP, None, |_| ControlFlow::Continue(()));
+    assert!(unknown.is_ok(), "{unknown:?}");
+    let nobody = AppId::from_u128(99);
+    match now.visit_subscribers(nobody, None, |_| ControlFlow::Continue(())) {
+        Err(Error::UnknownApp(app)) => assert_eq!(app, nobody),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What a visitor does is not what the storage engine does.
+#[test]
+fn r48_a_visitor_that_panics_leaves_the_store_as_it_was() {
+    let (store, _) = store();
+    add(&store, TokenEntry::new("100").contact_id(1));
+    let now = store.snapshot().unwrap();
+    let visit = || now.visit_subscribers(APP, None, |_| resume_unwind(Box::new("mine")));
+    let panic = catch_unwind(AssertUnwindSafe(visit)).unwrap_err();
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"mine"));
+    assert_eq!(now.subscribers(APP, None, 10).unwrap().len(), 1);
+    add(&store, TokenEntry::new("200").contact_id(1));
+    assert!(!store.stats().unwrap().needs_reopen);
 }

@@ -7,9 +7,8 @@
 use std::ops::Range;
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
-use bincode::de::BorrowDecoder;
 use bincode::enc::write::Writer;
-use bincode::error::{DecodeError, EncodeError};
+use bincode::error::EncodeError;
 use bincode::{BorrowDecode, Encode};
 
 use crate::model::app::{AccessKey, AppId, AppName, AppNumber};
@@ -30,8 +29,8 @@ use super::super::unique::{IndexState, layout::Layout};
 use super::hash::{checksum, checksum_of_format_1};
 use super::meta::{APPLICATION, FORMAT, FormatRow, State};
 use super::rows::{
-    AppPhase, AppRow, AppTallyRow, CardRow, FormerIdRow, HeldTokenRow, MessageKey, MessageRow, Row,
-    RowKey as _, SubscriberRow, TakenRow,
+    AppPhase, AppRow, AppTallyRow, BorrowedSubscriber, CardRow, FormerIdRow, HeldTokenRow,
+    MessageKey, MessageRow, Row, RowKey as _, SubscriberRow, TakenRow,
 };
 
 /// The first byte of every record.
@@ -483,26 +482,6 @@ pub(in crate::storage) fn status_at(
     Ok((status_from_byte(status)?, Timestamp::from_millis(at)))
 }
 
-/// A contact that holds a token.
-struct Holder(ContactId);
-
-impl<'de, Context> BorrowDecode<'de, Context> for Holder {
-    fn borrow_decode<D: BorrowDecoder<'de, Context = Context>>(
-        from: &mut D,
-    ) -> Result<Self, DecodeError> {
-        let id = u64::borrow_decode(from)?;
-        let id = ContactId::new(id).map_err(|_| DecodeError::Other("an id of no contact"))?;
-        Ok(Holder(id))
-    }
-}
-
-#[derive(BorrowDecode)]
-struct SubscriberRecord<'a> {
-    token: &'a str,
-    holders: Vec<Holder>,
-    since: DeliveryRecord,
-}
-
 #[derive(Encode, BorrowDecode)]
 struct DeliveryRecord {
     last_registered_at: u64,
@@ -529,20 +508,42 @@ impl Row for SubscriberRow {
     }
 
     fn decode(id: &SubscriberId, payload: &[u8]) -> Result<Self, Failure> {
-        let subscriber: SubscriberRecord<'_> = decode(payload)?;
+        let mut holders = Vec::new();
+        let subscriber = borrow_subscriber(payload, &mut holders)?;
         Ok(SubscriberRow {
             app: id.app(),
             token: Token::from_stored(subscriber.token.to_owned()),
-            holders: subscriber
-                .holders
-                .into_iter()
-                .map(|Holder(id)| id)
-                .collect(),
-            last_registered_at: Timestamp::from_millis(subscriber.since.last_registered_at),
-            last_status: subscriber.since.last_status.map(status_at).transpose()?,
-            counts: subscriber.since.counts.counts(),
+            last_registered_at: subscriber.last_registered_at,
+            last_status: subscriber.last_status,
+            counts: subscriber.counts,
+            holders,
         })
     }
+}
+
+/// What the payload of a subscriber says besides its holders, which go to `holders`.
+pub(in crate::storage) fn borrow_subscriber<'p>(
+    mut payload: &'p [u8],
+    holders: &mut Vec<ContactId>,
+) -> Result<BorrowedSubscriber<'p>, Failure> {
+    let (token, count): (&str, u64) = take(&mut payload)?;
+    holders.clear();
+    // Each takes a byte at least: a count that is damaged makes no room.
+    if count > payload.len() as u64 {
+        return Err(MALFORMED);
+    }
+    holders.reserve(usize::try_from(count).unwrap_or_default());
+    for _ in 0..count {
+        let id: u64 = take(&mut payload)?;
+        holders.push(ContactId::new(id).map_err(|_| MALFORMED)?);
+    }
+    let since: DeliveryRecord = decode(payload)?;
+    Ok(BorrowedSubscriber {
+        token,
+        last_registered_at: Timestamp::from_millis(since.last_registered_at),
+        last_status: since.last_status.map(status_at).transpose()?,
+        counts: since.counts.counts(),
+    })
 }
 
 #[derive(Encode, BorrowDecode)]

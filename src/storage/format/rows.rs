@@ -216,6 +216,14 @@ pub(crate) struct SubscriberRow {
     pub(crate) counts: StatusCounts,
 }
 
+/// A subscriber in the bytes of its row, without its holders.
+pub(crate) struct BorrowedSubscriber<'p> {
+    pub(crate) token: &'p str,
+    pub(crate) last_registered_at: Timestamp,
+    pub(crate) last_status: Option<(Status, Timestamp)>,
+    pub(crate) counts: StatusCounts,
+}
+
 /// The tally of one message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MessageRow {
