@@ -1,4 +1,4 @@
-//! What a store counts of its own work since it was opened, for whoever watches it.
+//! What a store counts of its own work since it was opened, for a host that watches it.
 //!
 //! The writer counts once for each group of requests; nothing is counted for a look-up. This module
 //! holds numbers and words of this crate alone: nothing that a request or the file holds (R52).
@@ -93,7 +93,7 @@ pub struct Stats {
     /// How many requests were decided for each durable commit: all that shared it, those that
     /// changed nothing or were refused too. A request done in several commits is in each.
     pub group_sizes: Histogram<u64>,
-    /// What became of the requests: one for each kind of operation, always all and in this order.
+    /// The outcomes of the requests: one for each kind of operation, always all and in this order.
     pub operations: Vec<OperationFigures>,
 }
 
@@ -125,7 +125,7 @@ pub struct Histogram<T> {
     pub buckets: Vec<(T, u64)>,
 }
 
-/// What became of the requests of one kind.
+/// The outcomes of the requests of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OperationFigures {
@@ -139,7 +139,7 @@ pub struct OperationFigures {
     ///
     /// [`Error::Indeterminate`]: crate::Error::Indeterminate
     pub refused: u64,
-    /// What became of the entries of the accepted requests. Always all words of the kind, in this
+    /// The outcomes of the entries of the accepted requests. Always all words of the kind, in this
     /// order:
     ///
     /// - `addTokens`: each entry is either `refused`, or `created` or `found` (its contact) and
@@ -215,7 +215,7 @@ impl OperationKind {
     }
 }
 
-/// What became of one entry.
+/// The outcome of one entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Became {
     Created,
@@ -326,7 +326,7 @@ impl Figures {
         self.failed_commits
     }
 
-    /// Counts an answer, and gives the place to count what became of its entries.
+    /// Counts an answer, and gives the place to count the outcomes of its entries.
     pub(crate) fn accepted(&mut self, kind: OperationKind) -> &mut Tally {
         let tally = self.operations.entry(kind).or_default();
         tally.accepted = tally.accepted.saturating_add(1);
@@ -366,7 +366,7 @@ impl Figures {
     }
 }
 
-/// What became of the requests of one kind, while it is counted.
+/// The outcomes of the requests of one kind, while it is counted.
 #[derive(Clone, Default)]
 pub(crate) struct Tally {
     accepted: u64,

@@ -133,21 +133,21 @@ impl Options {
         self
     }
 
-    /// What becomes of tokens of other contacts, where a request does not say (R22).
+    /// How tokens of other contacts are treated, where a request does not say (R22).
     #[must_use]
     pub fn ownership(mut self, ownership: Ownership) -> Self {
         self.values.ownership = ownership;
         self
     }
 
-    /// What becomes of invalid identifiers, where a request does not say (R13).
+    /// How invalid identifiers are treated, where a request does not say (R13).
     #[must_use]
     pub fn invalid_identifier(mut self, option: InvalidIdentifier) -> Self {
         self.values.invalid_identifier = option;
         self
     }
 
-    /// What becomes of unknown contact ids, where a request does not say (R18).
+    /// How unknown contact ids are treated, where a request does not say (R18).
     #[must_use]
     pub fn unknown_contact_id(mut self, option: UnknownContactId) -> Self {
         self.values.unknown_contact_id = option;
@@ -234,11 +234,11 @@ pub struct OptionValues {
     pub limits: Limits,
     /// How contacts are matched, where a request does not say (R14).
     pub policy: MatchPolicy,
-    /// What becomes of tokens of other contacts, where a request does not say (R22).
+    /// How tokens of other contacts are treated, where a request does not say (R22).
     pub ownership: Ownership,
-    /// What becomes of invalid identifiers, where a request does not say (R13).
+    /// How invalid identifiers are treated, where a request does not say (R13).
     pub invalid_identifier: InvalidIdentifier,
-    /// What becomes of unknown contact ids, where a request does not say (R18).
+    /// How unknown contact ids are treated, where a request does not say (R18).
     pub unknown_contact_id: UnknownContactId,
     /// What FAILED without a reason does, where a request does not say (R32).
     pub failed_without_reason: FailedWithoutReason,

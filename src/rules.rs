@@ -25,7 +25,7 @@ named!(MatchPolicy, Policy, "cascade or topPriority", {
     TopPriority => "topPriority",
 });
 
-/// What becomes of a token that another contact holds already (R22).
+/// How a token that another contact holds already is treated (R22).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ownership {
@@ -57,7 +57,7 @@ named!(InvalidIdentifier, InvalidIdentifier, "refuse or ignore", {
     Ignore => "ignore",
 });
 
-/// What becomes of a contact id that names no contact (R18).
+/// How a contact id that names no contact is treated (R18).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnknownContactId {

@@ -317,7 +317,7 @@ impl ContactStore {
         self.submit(Panicking)
     }
 
-    /// What the store says of itself: how much it holds, what waits, and what became of the requests.
+    /// What the store says of itself: how much it holds, what waits, and the outcomes of the requests.
     ///
     /// Cheap, whatever the store holds, and never waits for a commit. Asks the system for the length of
     /// the file, and once a second whether it is still at its path (R69). Also answers while the store

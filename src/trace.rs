@@ -1,4 +1,4 @@
-//! Spans and events for whoever collects them: the feature `tracing`. Without it, nothing is here.
+//! Spans and events for a host that collects them: the feature `tracing`. Without it, nothing is here.
 //!
 //! They hold numbers and fixed words of this crate alone: no path, since a path may hold a name, and
 //! nothing of a request or of the file (R52). The words of an error are those of its `Display`.

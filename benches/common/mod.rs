@@ -5,6 +5,7 @@
 
 pub mod compare;
 pub mod naive;
+pub mod numbers;
 pub mod people;
 
 use std::fs;

@@ -113,7 +113,7 @@ impl fmt::Display for AppName {
 /// [`AccessKey::reveal`] gives its text.
 ///
 /// `==` is for tests and for noticing a change: it takes longer the more of two keys is the same.
-/// Whoever checks a caller compares in constant time.
+/// A host that checks a caller compares in constant time.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessKey(String);
 

@@ -57,7 +57,7 @@ pub enum Field {
     AuthPassword,
     /// The id of an app (R11).
     AppId,
-    /// What became of a message (R30).
+    /// The outcome of a message (R30).
     Status,
     /// A kind of identifier.
     IdentifierKind,

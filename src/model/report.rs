@@ -11,7 +11,7 @@ use crate::model::subscriber::StatusCounts;
 use crate::model::text;
 use crate::model::time::Timestamp;
 
-/// What became of a message (R30).
+/// The outcome of a message (R30).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Status {

@@ -37,7 +37,7 @@ pub struct Committed<T> {
     /// The number of the state: of the one that the request made, or, if it changed nothing, of
     /// the one that it was decided on. That state is durable (R46, R47).
     pub sequence: SequenceNumber,
-    /// What became of the request.
+    /// The outcome of the request.
     pub outcome: T,
 }
 

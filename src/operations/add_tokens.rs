@@ -1,4 +1,4 @@
-//! Add tokens: the request, what becomes of each entry, and how it is decided (R13–R25).
+//! Add tokens: the request, the outcome of each entry, and how it is decided (R13–R25).
 //!
 //! This module does not know JSON, queues or commits.
 
@@ -313,15 +313,15 @@ impl AddTokens {
 pub struct OptionsInForce {
     /// How contacts were matched.
     pub policy: MatchPolicy,
-    /// What became of tokens of other contacts.
+    /// How tokens of other contacts were treated.
     pub ownership: Ownership,
-    /// What became of invalid identifiers.
+    /// How invalid identifiers were treated.
     pub invalid_identifier: InvalidIdentifier,
-    /// What became of unknown contact ids.
+    /// How unknown contact ids were treated.
     pub unknown_contact_id: UnknownContactId,
 }
 
-/// What became of a request to add tokens.
+/// The outcome of a request to add tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokensAdded {
@@ -331,7 +331,7 @@ pub struct TokensAdded {
     pub entries: Outcomes<TokenAdded>,
 }
 
-/// What became of one accepted entry (R25).
+/// The outcome of one accepted entry (R25).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenAdded {
@@ -339,7 +339,7 @@ pub struct TokenAdded {
     pub contact: ContactId,
     /// The kind that found it; `None` when it was created.
     pub matched_by: Option<IdentifierKind>,
-    /// What became of the token.
+    /// Where the token was placed.
     pub token: TokenPlace,
     /// The subscriber that (app, token) is.
     pub subscriber: SubscriberId,
@@ -351,7 +351,7 @@ pub struct TokenAdded {
     pub also_held_by: Vec<ContactId>,
 }
 
-/// What became of a token.
+/// Where a token was placed, or why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenPlace {

@@ -7,7 +7,7 @@ use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::storage::{CardRow, Draft, Rows as _, SubscriberRow};
 
-/// What became of a request to erase a contact.
+/// The outcome of a request to erase a contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Erased {

@@ -8,7 +8,7 @@ use crate::model::time::Timestamp;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::storage::{AppRow, Draft, Rows as _, messages_after};
 
-/// What became of a request to forget messages.
+/// The outcome of a request to forget messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MessagesForgotten {

@@ -21,7 +21,7 @@ pub(crate) trait Operation: Send + 'static {
     /// rolled back.
     fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<Self::Outcome>, Error>;
 
-    /// Counts what became of each of its entries.
+    /// Counts the outcome of each of its entries.
     fn count(outcome: &Self::Outcome, tally: &mut Tally);
 }
 

@@ -1,4 +1,4 @@
-//! Delivery reports: the request, what becomes of each report, and how it is decided (R30–R36).
+//! Delivery reports: the request, the outcome of each report, and how it is decided (R30–R36).
 //!
 //! This module does not know JSON, queues or commits.
 
@@ -263,7 +263,7 @@ impl RecordReports {
     }
 }
 
-/// What became of one accepted report.
+/// The outcome of one accepted report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReportOutcome {

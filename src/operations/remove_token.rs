@@ -53,7 +53,7 @@ impl fmt::Debug for RemoveToken {
     }
 }
 
-/// What became of a request to remove a token.
+/// The outcome of a request to remove a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenRemoved {

@@ -1,4 +1,4 @@
-//! Creating and updating contacts: the request, what becomes of each item, and how it is decided
+//! Creating and updating contacts: the request, the outcome of each item, and how it is decided
 //! (R41–R43).
 //!
 //! This module does not know JSON, queues or commits, and touches no token.
@@ -26,7 +26,7 @@ use crate::operations::outcomes::Outcomes;
 use crate::rules::{self, BatchMode, DedupeOn, FoundByUpsert, UnknownContactId, UpsertMode};
 use crate::storage::{CardRow, Draft, Failure, FoundCard, find_card};
 
-/// What becomes of one value on a card.
+/// How one value on a card changes.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
@@ -241,7 +241,7 @@ impl ContactUpdate {
     }
 }
 
-/// What becomes of an identifier; a blank one counts as not named (R1).
+/// How an identifier changes; a blank one counts as not named (R1).
 fn given(change: Option<Change>) -> Option<Change> {
     change.filter(|change| !matches!(change, Change::Set(value) if text::is_blank(value)))
 }
@@ -394,7 +394,7 @@ impl Upsert {
     }
 }
 
-/// What became of one accepted item (R41).
+/// The outcome of one accepted item (R41).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ContactUpserted {
@@ -402,11 +402,11 @@ pub struct ContactUpserted {
     pub contact: ContactId,
     /// The kind that found it; `None` when it was created.
     pub matched_by: Option<IdentifierKind>,
-    /// What became of its card.
+    /// How its card changed.
     pub card: CardChange,
 }
 
-/// What became of a card.
+/// How a card changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CardChange {

@@ -69,7 +69,7 @@ impl Engine {
         self.claimed.wider_mode
     }
 
-    /// The disk, for whoever wants to know its length.
+    /// The disk, for a caller that wants to know its length.
     pub(crate) fn disk(&self) -> Weak<dyn Disk> {
         let disk: Weak<_> = Arc::downgrade(&self.claimed.disk);
         disk

@@ -13,7 +13,7 @@ use crate::error::StorageError;
 #[derive(Debug)]
 pub(crate) enum Failure {
     Io(io::Error),
-    /// The disk shows something else than was written to it.
+    /// The disk shows something other than was written to it.
     Changed,
     Corrupt(&'static str),
     /// redb was closed, or stopped after an earlier I/O error.

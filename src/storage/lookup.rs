@@ -144,7 +144,7 @@ pub(crate) fn subscribers_after<T>(
     most: usize,
     turn: impl FnMut(SubscriberId, SubscriberRow) -> T,
 ) -> Result<Vec<T>, Failure> {
-    let (first, last) = subscribers_behind(rows, app, after)?;
+    let (first, last) = keys_of_subscribers_after(rows, app, after)?;
     rows.rows_as(&first, &last, most, turn)
 }
 
@@ -156,7 +156,7 @@ pub(crate) fn visit_subscribers_after(
     after: Option<SubscriberId>,
     mut visit: impl FnMut(SubscriberId, BorrowedSubscriber<'_>, &[ContactId]) -> bool,
 ) -> Result<(), Failure> {
-    let (first, last) = subscribers_behind(rows, app, after)?;
+    let (first, last) = keys_of_subscribers_after(rows, app, after)?;
     if first > last {
         return Ok(());
     }
@@ -177,7 +177,7 @@ pub(crate) fn visit_subscribers_after(
 
 /// The keys that subscribers of an app after this one could have: the first is above the last when
 /// there are none.
-fn subscribers_behind(
+fn keys_of_subscribers_after(
     rows: &impl Rows,
     app: AppNumber,
     after: Option<SubscriberId>,
@@ -199,7 +199,7 @@ pub(crate) fn cards_after(
     after: Option<ContactId>,
     most: usize,
 ) -> Result<Cards, Failure> {
-    let (first, last) = cards_behind(after);
+    let (first, last) = keys_of_cards_after(after);
     rows.rows(&first, &last, most)
 }
 
@@ -212,7 +212,7 @@ pub(crate) fn cards_of_app_after(
     most: usize,
     look_at: usize,
 ) -> Result<(Cards, Option<ContactId>), Failure> {
-    let (first, last) = cards_behind(after);
+    let (first, last) = keys_of_cards_after(after);
     let mut found = Cards::new();
     let (mut looked_at, mut stopped_at) = (0_usize, None);
     if most == 0 || look_at == 0 || first > last {
@@ -234,8 +234,8 @@ pub(crate) fn cards_of_app_after(
     Ok((found, stopped_at))
 }
 
-/// The keys that contacts behind this one could have.
-fn cards_behind(after: Option<ContactId>) -> (Key, Key) {
+/// The keys that contacts after this one could have.
+fn keys_of_cards_after(after: Option<ContactId>) -> (Key, Key) {
     let first = after.map_or(0, ContactId::value).saturating_add(1);
     (Key::Int(first), Key::Int(u64::MAX))
 }
@@ -249,9 +249,9 @@ pub(crate) fn messages_after(
 ) -> Result<Vec<(MessageKey, MessageRow)>, Failure> {
     let first = match after {
         None => MessageKey::first_of(app),
-        Some(after) => MessageKey::right_behind(app, after),
+        Some(after) => MessageKey::right_after(app, after),
     };
-    rows.rows(&first, &MessageKey::behind(app), most)
+    rows.rows(&first, &MessageKey::after_all_of(app), most)
 }
 
 /// The apps that are connected, in the order of their ids.

@@ -302,7 +302,7 @@ fn read_header(disk: &dyn Disk) -> Result<[u8; slot::HEADER_BYTES], OpenError> {
     Ok(header)
 }
 
-/// Whether whoever used the file last closed it cleanly.
+/// Whether the process that used the file last closed it cleanly.
 pub(super) fn is_marked_clean(disk: &dyn Disk) -> io::Result<bool> {
     let mut header = [0; slot::HEADER_BYTES];
     disk.read(0, &mut header)?;

@@ -1,6 +1,6 @@
 //! One line of a log of what a host receives.
 //!
-//! This module does not know where lines come from or what becomes of them.
+//! This module does not know where lines come from or what is done with them.
 
 use crate::error::{Error, JsonFault};
 use crate::limits::{Limits, PAGE_ROWS};

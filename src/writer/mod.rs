@@ -372,7 +372,7 @@ impl Writing {
             .inspect_err(|cause| span.failed(cause))
     }
 
-    /// Counts what became of a group, its commit first, and then answers it.
+    /// Counts the outcomes of a group, its commit first, and then answers it.
     fn answer(&self, answers: Vec<Answered>, count_commit: impl FnOnce(&mut Figures)) {
         let mut figures = self.shared.figures();
         count_commit(&mut figures);

@@ -7,6 +7,8 @@ mod children;
 mod disk;
 mod machine;
 mod measure;
+#[path = "../../common/numbers.rs"]
+mod numbers;
 mod people;
 mod plan;
 mod results;

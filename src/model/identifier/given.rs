@@ -1,6 +1,6 @@
 //! The identifiers that a request gives, before they are parsed.
 //!
-//! It does not know what becomes of an invalid one: that is the operation's to decide (R13).
+//! It does not know how an invalid one is treated: that is the operation's to decide (R13).
 
 use std::fmt;
 

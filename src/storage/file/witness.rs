@@ -1,4 +1,4 @@
-//! A disk that notices when it shows something else than was written to it.
+//! A disk that notices when it shows something other than was written to it.
 //!
 //! redb does not verify the pages that it reads while a store is open. From one that went bad it
 //! answers wrongly, or panics; where it panics while another panic unwinds, it takes the process
@@ -100,7 +100,7 @@ impl Disk for Witness {
         self.disk.len()
     }
 
-    /// An error of kind `InvalidData` says that the disk shows something else than before.
+    /// An error of kind `InvalidData` says that the disk shows something other than before.
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         self.disk.read(offset, out)?;
         let mut all_known = true;

@@ -110,16 +110,16 @@ impl MessageKey {
         Key::Bytes(app.0.to_be_bytes().as_slice().into())
     }
 
-    /// The first key that a message behind this one could have.
-    pub(crate) fn right_behind(app: AppNumber, message: &MessageId) -> Key {
+    /// The first key that a message after this one could have.
+    pub(crate) fn right_after(app: AppNumber, message: &MessageId) -> Key {
         let mut key = app.0.to_be_bytes().to_vec();
         key.extend_from_slice(message.as_str().as_bytes());
         key.push(0);
         Key::Bytes(key.into())
     }
 
-    /// A key behind that of every message of `app`: a message id is UTF-8 and has no byte 255.
-    pub(crate) fn behind(app: AppNumber) -> Key {
+    /// A key after that of every message of `app`: a message id is UTF-8 and has no byte 255.
+    pub(crate) fn after_all_of(app: AppNumber) -> Key {
         let mut key = app.0.to_be_bytes().to_vec();
         key.push(u8::MAX);
         Key::Bytes(key.into())
