@@ -221,8 +221,8 @@ pub use operations::add_tokens::{
 };
 pub use operations::connect_app::ConnectApp;
 pub use operations::erase::Erased;
+pub use operations::explain::{Decision, Explanation};
 pub use operations::forget_messages::MessagesForgotten;
-pub use operations::matching::{Decision, Explanation};
 pub use operations::outcomes::Outcomes;
 pub use operations::record_reports::{RecordReports, Report, ReportOutcome};
 pub use operations::remove_token::{RemoveToken, TokenRemoved};

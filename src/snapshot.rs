@@ -19,7 +19,8 @@ use crate::model::report::{MessageId, MessageTally};
 use crate::model::sequence::SequenceNumber;
 use crate::model::subscriber::{Subscriber, SubscriberId, SubscriberRef};
 use crate::model::token::Token;
-use crate::operations::matching::{self, ExplainedBy, Explanation};
+use crate::operations::explain::{ExplainedBy, Explanation, explain};
+use crate::operations::matching;
 use crate::pages::{ContactPage, Paged};
 use crate::rules::MatchPolicy;
 use crate::storage::{
@@ -410,11 +411,7 @@ impl Snapshot {
         if identifiers.is_empty() {
             return Err(Error::NothingGiven);
         }
-        self.reading(matching::explain(
-            &*self.tables,
-            &self.explained_by,
-            identifiers,
-        ))
+        self.reading(explain(&*self.tables, &self.explained_by, identifiers))
     }
 
     /// The connected apps, in the order of their ids, with their counts (R37).

@@ -16,14 +16,15 @@ use crate::model::time::{RequestTime, Timestamp};
 use crate::model::token::Token;
 use crate::operations::batch::decide_batch;
 use crate::operations::holding;
-use crate::operations::matching::{self, Target};
+use crate::operations::matching::{self, Located};
+use crate::operations::not_accepted::NotAccepted;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::operations::outcomes::Outcomes;
 use crate::rules::{
     self, BatchMode, InvalidIdentifier, MatchPolicy, Ownership, Placement, UnknownContactId,
 };
 use crate::storage::{
-    AppRow, CardRow, Draft, Failure, HeldTokenRow, Rows as _, SubscriberRow, find_subscriber,
+    AppRow, CardRow, Draft, HeldTokenRow, Rows as _, SubscriberRow, find_subscriber,
 };
 
 /// One entry of a request to add tokens, as it was given: a token and one to four identifiers.
@@ -390,12 +391,7 @@ impl Operation for PreparedAddTokens {
         let app: AppRow = draft.row(&self.app)?.ok_or(Error::UnknownApp(self.app))?;
         let entries = std::mem::take(&mut self.entries);
         let entries = decide_batch(draft, self.mode, entries, |draft, entry| {
-            let adding = Adding {
-                request: self,
-                app: &app,
-                entry,
-            };
-            adding.decide(draft)
+            self.decide_one(draft, &app, entry)
         })?;
         Ok(Step::Done(TokensAdded {
             in_force: self.in_force,
@@ -422,117 +418,153 @@ impl Operation for PreparedAddTokens {
     }
 }
 
-/// One entry being decided.
-struct Adding<'r> {
-    request: &'r PreparedAddTokens,
-    app: &'r AppRow,
-    entry: ValidEntry,
+/// The card that a token goes to.
+struct Target {
+    contact: ContactId,
+    /// `None` when the contact is created.
+    before: Option<CardRow>,
+    after: CardRow,
+    matched_by: Option<IdentifierKind>,
+    skipped: KindSet,
 }
 
-impl Adding<'_> {
-    fn decide(mut self, draft: &mut Draft<'_>) -> Result<Result<TokenAdded, EntryError>, Failure> {
+/// The subscriber that a token is.
+struct Registration {
+    id: SubscriberId,
+    /// `None` when the token is new to the app.
+    before: Option<SubscriberRow>,
+    after: SubscriberRow,
+}
+
+impl PreparedAddTokens {
+    fn decide_one(
+        &self,
+        draft: &mut Draft<'_>,
+        app: &AppRow,
+        entry: ValidEntry,
+    ) -> Result<TokenAdded, NotAccepted> {
+        let mut card = self.find_or_create(draft, app, entry.identifiers)?;
+        let mut subscriber = self.register(draft, app, &entry.token, card.contact)?;
+        let token = self.place(draft, &mut card, &mut subscriber, entry.token)?;
+        draft.write_card(card.contact, card.before.as_ref(), Some(&card.after))?;
+        let Registration { id, before, after } = subscriber;
+        draft.write_subscriber(id, before.as_ref(), Some(&after))?;
+        Ok(TokenAdded {
+            contact: card.contact,
+            matched_by: card.matched_by,
+            token,
+            subscriber: id,
+            skipped: card.skipped,
+            ignored: entry.ignored,
+            also_held_by: others(&after, card.contact),
+        })
+    }
+
+    /// The card of the contact that the identifiers name, or of one that is created (R14–R19).
+    fn find_or_create(
+        &self,
+        draft: &mut Draft<'_>,
+        app: &AppRow,
+        identifiers: Identifiers,
+    ) -> Result<Target, NotAccepted> {
         let OptionsInForce {
             policy,
             unknown_contact_id,
             ..
-        } = self.request.in_force;
-        let target = matching::locate(
-            draft,
-            policy,
-            unknown_contact_id,
-            std::mem::take(&mut self.entry.identifiers),
-        )?;
-        match target {
-            Err(refused) => Ok(Err(refused)),
-            Ok(Target::Found { found, by }) => {
-                let card = found.card.clone();
-                let before = Some(&found.card);
-                self.place(draft, found.id, before, card, Some(by), KindSet::EMPTY)
-            }
-            Ok(Target::Create(new)) => {
-                let id = match new.take_id(draft)? {
-                    Ok(id) => id,
-                    Err(refused) => return Ok(Err(refused)),
-                };
-                let skipped = new.skipped;
-                let card = new.into_card(self.request.time.at(), Some(self.app.number));
-                self.place(draft, id, None, card, None, skipped)
-            }
+        } = self.in_force;
+        match matching::locate(draft, policy, unknown_contact_id, identifiers)? {
+            Located::Found { found, by } => Ok(Target {
+                contact: found.id,
+                after: found.card.clone(),
+                before: Some(found.card),
+                matched_by: Some(by),
+                skipped: KindSet::EMPTY,
+            }),
+            Located::Create(new) => Ok(Target {
+                contact: new.take_id(draft)?,
+                before: None,
+                matched_by: None,
+                skipped: new.skipped,
+                after: new.into_card(self.time.at(), Some(app.number)),
+            }),
         }
     }
 
-    /// Puts the token on `card`, which is that of `contact`.
-    fn place(
-        self,
+    /// The subscriber that the token is in the app, registered now: a new one is held by `contact`.
+    fn register(
+        &self,
         draft: &mut Draft<'_>,
+        app: &AppRow,
+        token: &Token,
         contact: ContactId,
-        before: Option<&CardRow>,
-        mut card: CardRow,
-        matched_by: Option<IdentifierKind>,
-        skipped: KindSet,
-    ) -> Result<Result<TokenAdded, EntryError>, Failure> {
-        let at = self.request.time.at();
-        let limits = &self.request.limits;
-        let known = find_subscriber(draft, self.app.number, &self.entry.token)?;
-        let holders = known.as_ref().map_or(&[][..], |(_, row)| &row.holders);
-        let placement = rules::place(self.request.in_force.ownership, holders, contact);
-
-        let (id, old) = match known {
-            Some((id, row)) => (id, Some(row)),
-            None => match draft.take_subscriber_id(self.app.number)? {
-                Ok(id) => (id, None),
-                Err(refused) => return Ok(Err(refused)),
-            },
+    ) -> Result<Registration, NotAccepted> {
+        let at = self.time.at();
+        let Some((id, before)) = find_subscriber(draft, app.number, token)? else {
+            let id = draft.take_subscriber_id(app.number)?;
+            return Ok(Registration {
+                id: id.ok_or_else(no_subscriber_id_left)?,
+                before: None,
+                after: holding::new_subscriber(app.number, token.clone(), contact, at),
+            });
         };
-        let mut new = match &old {
-            Some(row) => row.clone(),
-            None => holding::new_subscriber(self.app.number, self.entry.token.clone(), contact, at),
-        };
-        new.last_registered_at = new.last_registered_at.max(at);
+        let mut after = before.clone();
+        after.last_registered_at = after.last_registered_at.max(at);
+        Ok(Registration {
+            id,
+            before: Some(before),
+            after,
+        })
+    }
 
+    /// Puts the token on the card, as the rules say where (R20–R22).
+    fn place(
+        &self,
+        draft: &mut Draft<'_>,
+        card: &mut Target,
+        subscriber: &mut Registration,
+        token: Token,
+    ) -> Result<TokenPlace, NotAccepted> {
+        let held_before = subscriber.before.as_ref().map(|row| &row.holders[..]);
+        let placement = rules::place(
+            self.in_force.ownership,
+            held_before.unwrap_or_default(),
+            card.contact,
+        );
         let held = HeldTokenRow {
-            subscriber: id,
-            added_at: at,
-            token: self.entry.token,
+            subscriber: subscriber.id,
+            added_at: self.time.at(),
+            token,
         };
-        let token = match placement {
-            Placement::AlreadyHeld => TokenPlace::AlreadyHeld,
+        let holders = &mut subscriber.after.holders;
+        match placement {
+            Placement::AlreadyHeld => Ok(TokenPlace::AlreadyHeld),
             Placement::Append => {
-                if !new.holders.contains(&contact) {
-                    new.holders.push(contact);
+                if !holders.contains(&card.contact) {
+                    holders.push(card.contact);
                 }
-                let most = limits.contacts_per_token;
-                if let Err(exceeded) =
-                    LimitExceeded::check(Limit::ContactsPerToken, new.holders.len(), most)
-                {
-                    return Ok(Err(exceeded.into()));
-                }
-                if let Err(exceeded) = holding::append(draft, limits, &mut card, held)? {
-                    return Ok(Err(exceeded));
-                }
-                TokenPlace::Added
+                let most = self.limits.contacts_per_token;
+                LimitExceeded::check(Limit::ContactsPerToken, holders.len(), most)?;
+                holding::append(draft, &self.limits, &mut card.after, held)?;
+                Ok(TokenPlace::Added)
             }
             Placement::Move { from, removal } => {
-                card.tokens.retain(|held| held.subscriber != id);
-                if let Err(exceeded) = holding::append(draft, limits, &mut card, held)? {
-                    return Ok(Err(exceeded));
-                }
-                holding::take_off_cards(draft, id, &from, removal)?;
-                new.holders = vec![contact];
-                TokenPlace::Moved { from }
+                let tokens = &mut card.after.tokens;
+                tokens.retain(|held| held.subscriber != subscriber.id);
+                holding::append(draft, &self.limits, &mut card.after, held)?;
+                holding::take_off_cards(draft, subscriber.id, &from, removal)?;
+                *holders = vec![card.contact];
+                Ok(TokenPlace::Moved { from })
             }
-        };
-        draft.write_card(contact, before, Some(&card))?;
-        draft.write_subscriber(id, old.as_ref(), Some(&new))?;
-        Ok(Ok(TokenAdded {
-            contact,
-            matched_by,
-            token,
-            subscriber: id,
-            skipped,
-            ignored: self.entry.ignored,
-            also_held_by: others(&new, contact),
-        }))
+        }
+    }
+}
+
+fn no_subscriber_id_left() -> LimitExceeded {
+    let most = SubscriberId::MOST_OF_AN_APP;
+    LimitExceeded {
+        limit: Limit::SubscribersOfApp,
+        actual: most.saturating_add(1),
+        most,
     }
 }
 

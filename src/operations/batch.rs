@@ -3,24 +3,30 @@
 //! This module does not know what an entry is.
 
 use crate::error::{EntryError, Error};
+use crate::operations::not_accepted::NotAccepted;
 use crate::operations::outcomes::Outcomes;
 use crate::rules::BatchMode;
 use crate::seeded::{SeededFault, seeded};
-use crate::storage::{Draft, Failure};
+use crate::storage::Draft;
 
 /// Decides the entries of a batch in order, each seeing the ones before it (R23).
 pub(crate) fn decide_batch<E, T>(
     draft: &mut Draft<'_>,
     mode: BatchMode,
     entries: Vec<Result<E, EntryError>>,
-    mut decide: impl FnMut(&mut Draft<'_>, E) -> Result<Result<T, EntryError>, Failure>,
+    mut decide: impl FnMut(&mut Draft<'_>, E) -> Result<T, NotAccepted>,
 ) -> Result<Outcomes<T>, Error> {
     let mut outcomes = Vec::with_capacity(entries.len());
     for (index, entry) in entries.into_iter().enumerate() {
         let mark = draft.mark();
-        let outcome = match entry {
-            Ok(entry) => decide(draft, entry)?,
-            Err(error) => Err(error),
+        let accepted = match entry {
+            Ok(entry) => decide(draft, entry),
+            Err(refused) => Err(refused.into()),
+        };
+        let outcome = match accepted {
+            Ok(outcome) => Ok(outcome),
+            Err(NotAccepted::Refused(error)) => Err(error),
+            Err(NotAccepted::Failed(failure)) => return Err(failure.into()),
         };
         if let Err(error) = &outcome {
             if !seeded(SeededFault::KeepRefusedEntry) {

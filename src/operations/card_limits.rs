@@ -4,17 +4,18 @@
 
 use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::model::app::AppNumber;
-use crate::storage::{AppPhase, CardRow, Failure, Rows};
+use crate::operations::not_accepted::NotAccepted;
+use crate::storage::{AppPhase, CardRow, Rows};
 
 /// Checks a card that something was added to.
 pub(crate) fn check(
     rows: &impl Rows,
     limits: &Limits,
     card: &CardRow,
-) -> Result<Result<(), LimitExceeded>, Failure> {
+) -> Result<(), NotAccepted<LimitExceeded>> {
     let all = |_: AppNumber| true;
     if within(limits, card, all).is_ok() {
-        return Ok(Ok(()));
+        return Ok(());
     }
     // Tokens of apps that were disconnected do not count, though they may not be removed yet (R11).
     let mut connected = Vec::new();
@@ -23,7 +24,7 @@ pub(crate) fn check(
             connected.push(held.app());
         }
     }
-    Ok(within(limits, card, |app| connected.contains(&app)))
+    within(limits, card, |app| connected.contains(&app)).map_err(NotAccepted::Refused)
 }
 
 /// The bytes of text on a card, its tokens excepted.

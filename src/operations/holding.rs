@@ -3,7 +3,6 @@
 //! A token that no contact holds any more is no subscriber any more. This module does not know why
 //! a token comes or goes.
 
-use crate::error::EntryError;
 use crate::limits::Limits;
 use crate::model::app::AppNumber;
 use crate::model::identifier::ContactId;
@@ -11,6 +10,7 @@ use crate::model::subscriber::{StatusCounts, SubscriberId};
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 use crate::operations::card_limits;
+use crate::operations::not_accepted::NotAccepted;
 use crate::rules::Removal;
 use crate::storage::{CardRow, Draft, Failure, HeldTokenRow, Rows, SubscriberRow};
 
@@ -20,9 +20,9 @@ pub(crate) fn append(
     limits: &Limits,
     card: &mut CardRow,
     held: HeldTokenRow,
-) -> Result<Result<(), EntryError>, Failure> {
+) -> Result<(), NotAccepted> {
     card.tokens.push(held);
-    Ok(card_limits::check(rows, limits, card)?.map_err(EntryError::from))
+    Ok(card_limits::check(rows, limits, card)?)
 }
 
 /// A subscriber that comes to be by `contact` holding `token`.

@@ -6,7 +6,7 @@
 //! | | modules |
 //! | --- | --- |
 //! | what every write is | [`operation`] |
-//! | many entries in one request | [`batch`], [`outcomes`] |
+//! | many entries in one request | [`batch`], [`not_accepted`], [`outcomes`] |
 //! | what several operations do | [`matching`], [`new_contact`], [`holding`], [`card_limits`] |
 //! | one file an operation | all others |
 
@@ -15,10 +15,12 @@ pub(crate) mod batch;
 pub(crate) mod card_limits;
 pub(crate) mod connect_app;
 pub(crate) mod erase;
+pub(crate) mod explain;
 pub(crate) mod forget_messages;
 pub(crate) mod holding;
 pub(crate) mod matching;
 pub(crate) mod new_contact;
+pub(crate) mod not_accepted;
 pub(crate) mod operation;
 pub(crate) mod outcomes;
 pub(crate) mod record_reports;

@@ -7,8 +7,9 @@ use crate::model::app::AppNumber;
 use crate::model::fields::ContactFields;
 use crate::model::identifier::{ContactId, IdentifierKind, Identifiers, KindSet};
 use crate::model::time::Timestamp;
+use crate::operations::not_accepted::NotAccepted;
 use crate::rules::{self, IdHistory, NoCreation, UnknownContactId};
-use crate::storage::{CardRow, Draft, Failure, Rows, was_contact_id_taken};
+use crate::storage::{CardRow, Draft, Rows, was_contact_id_taken};
 
 /// A contact to be created.
 pub(crate) struct NewContact {
@@ -28,36 +29,33 @@ impl NewContact {
         option: UnknownContactId,
         identifiers: Identifiers,
         taken: KindSet,
-    ) -> Result<Result<Self, EntryError>, Failure> {
+    ) -> Result<Self, NotAccepted> {
         let unknown_id = match identifiers.contact_id() {
             Some(id) if was_contact_id_taken(rows, id)? => Some((id, IdHistory::Erased)),
             Some(id) => Some((id, IdHistory::New)),
             None => None,
         };
-        Ok(match rules::create(option, unknown_id, taken) {
-            Ok(creation) => Ok(NewContact {
-                adopt: creation.adopt,
-                identifiers: identifiers
-                    .without(creation.skipped)
-                    .without(IdentifierKind::ContactId.into()),
-                skipped: creation.skipped,
-            }),
-            Err(NoCreation::Unknown) => Err(EntryError::UnknownContactId),
-            Err(NoCreation::Erased(id)) => Err(EntryError::ContactIdErased(id)),
+        let creation = rules::create(option, unknown_id, taken).map_err(|why| match why {
+            NoCreation::Unknown => EntryError::UnknownContactId,
+            NoCreation::Erased(id) => EntryError::ContactIdErased(id),
+        })?;
+        Ok(NewContact {
+            adopt: creation.adopt,
+            identifiers: identifiers
+                .without(creation.skipped)
+                .without(IdentifierKind::ContactId.into()),
+            skipped: creation.skipped,
         })
     }
 
     /// Takes the contact's id: that to adopt, or one that the store assigns (R18, R19).
-    pub(crate) fn take_id(
-        &self,
-        draft: &mut Draft<'_>,
-    ) -> Result<Result<ContactId, EntryError>, Failure> {
+    pub(crate) fn take_id(&self, draft: &mut Draft<'_>) -> Result<ContactId, NotAccepted> {
         if let Some(id) = self.adopt {
             draft.adopt_contact_id(id)?;
-            return Ok(Ok(id));
+            return Ok(id);
         }
         let id = draft.assign_contact_id()?;
-        Ok(id.ok_or(EntryError::ContactIdsExhausted))
+        Ok(id.ok_or(EntryError::ContactIdsExhausted)?)
     }
 
     /// Its card, without fields and tokens so far.

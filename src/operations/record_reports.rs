@@ -300,7 +300,7 @@ impl Operation for PreparedReports {
         let app: AppRow = draft.row(&self.app)?.ok_or(Error::UnknownApp(self.app))?;
         let reports = std::mem::take(&mut self.reports);
         let outcomes = decide_batch(draft, self.mode, reports, |draft, report| {
-            record(draft, app.number, self.time, report).map(Ok)
+            Ok(record(draft, app.number, self.time, report)?)
         })?;
         Ok(Step::Done(outcomes))
     }

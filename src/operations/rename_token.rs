@@ -206,7 +206,7 @@ impl PreparedRename {
             tokens.fold(0, usize::saturating_add)
         };
         if text(&after) > text(&before) {
-            card_limits::check(draft, &self.limits, &after)??;
+            card_limits::check(draft, &self.limits, &after)?;
         }
         Ok(draft.write_card(contact, Some(&before), Some(&after))?)
     }

@@ -21,6 +21,7 @@ use crate::operations::batch::decide_batch;
 use crate::operations::card_limits;
 use crate::operations::matching;
 use crate::operations::new_contact::NewContact;
+use crate::operations::not_accepted::NotAccepted;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::operations::outcomes::Outcomes;
 use crate::rules::{self, BatchMode, DedupeOn, FoundByUpsert, UnknownContactId, UpsertMode};
@@ -519,21 +520,21 @@ impl PreparedUpsert {
         &self,
         draft: &mut Draft<'_>,
         update: ValidUpdate,
-    ) -> Result<Result<ContactUpserted, EntryError>, Failure> {
+    ) -> Result<ContactUpserted, NotAccepted> {
         let given = update.identifiers();
         let Some(kinds) = rules::kinds_to_find(self.dedupe_on, given.kinds()) else {
-            return Ok(Err(EntryError::NothingToFindBy));
+            return Err(EntryError::NothingToFindBy.into());
         };
         let found = matching::find_by(draft, kinds, &given)?;
         match (self.upsert_mode, &found) {
-            (UpsertMode::UpdateOnly, None) => return Ok(Err(EntryError::ContactNotFound)),
+            (UpsertMode::UpdateOnly, None) => return Err(EntryError::ContactNotFound.into()),
             (UpsertMode::CreateOnly, Some((found, _))) => {
-                return Ok(Err(EntryError::ContactExists(found.id)));
+                return Err(EntryError::ContactExists(found.id).into());
             }
             _ => {}
         }
         if let Some((kind, contact)) = conflict(draft, found.as_ref(), &given)? {
-            return Ok(Err(EntryError::Conflict { kind, contact }));
+            return Err(EntryError::Conflict { kind, contact }.into());
         }
         match found {
             Some((found, by)) => self.update(draft, found, by, update),
@@ -547,17 +548,17 @@ impl PreparedUpsert {
         found: FoundCard,
         by: IdentifierKind,
         update: ValidUpdate,
-    ) -> Result<Result<ContactUpserted, EntryError>, Failure> {
+    ) -> Result<ContactUpserted, NotAccepted> {
         let mut after = found.card.clone();
         update.change(&mut after);
         // A card over a lowered limit may shrink, or change within its size.
         let grew = card_limits::own_text(&after) > card_limits::own_text(&found.card)
             || after.fields.custom.len() > found.card.fields.custom.len();
-        if grew && let Err(exceeded) = card_limits::check(draft, &self.limits, &after)? {
-            return Ok(Err(exceeded.into()));
+        if grew {
+            card_limits::check(draft, &self.limits, &after)?;
         }
         draft.write_card(found.id, Some(&found.card), Some(&after))?;
-        Ok(Ok(ContactUpserted {
+        Ok(ContactUpserted {
             contact: found.id,
             matched_by: Some(by),
             card: if after == found.card {
@@ -565,7 +566,7 @@ impl PreparedUpsert {
             } else {
                 CardChange::Updated
             },
-        }))
+        })
     }
 
     fn create(
@@ -573,27 +574,19 @@ impl PreparedUpsert {
         draft: &mut Draft<'_>,
         given: Identifiers,
         update: ValidUpdate,
-    ) -> Result<Result<ContactUpserted, EntryError>, Failure> {
+    ) -> Result<ContactUpserted, NotAccepted> {
         let option = self.unknown_contact_id;
-        let new = match NewContact::decide(draft, option, given, KindSet::EMPTY)? {
-            Ok(new) => new,
-            Err(refused) => return Ok(Err(refused)),
-        };
-        let contact = match new.take_id(draft)? {
-            Ok(contact) => contact,
-            Err(refused) => return Ok(Err(refused)),
-        };
+        let new = NewContact::decide(draft, option, given, KindSet::EMPTY)?;
+        let contact = new.take_id(draft)?;
         let mut card = new.into_card(self.time.at(), None);
         update.change(&mut card);
-        if let Err(exceeded) = card_limits::check(draft, &self.limits, &card)? {
-            return Ok(Err(exceeded.into()));
-        }
+        card_limits::check(draft, &self.limits, &card)?;
         draft.write_card(contact, None, Some(&card))?;
-        Ok(Ok(ContactUpserted {
+        Ok(ContactUpserted {
             contact,
             matched_by: None,
             card: CardChange::Created,
-        }))
+        })
     }
 }
 

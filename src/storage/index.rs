@@ -5,10 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::error::EntryError;
-use crate::limits::{Limit, LimitExceeded};
 use crate::model::app::{AppId, AppNumber};
-use crate::model::identifier::{ContactId, Email, ExternalCustomerId, Identifiers, Phone};
+use crate::model::identifier::{ContactId, IdentifierKind, Identifiers};
 use crate::model::subscriber::SubscriberId;
 use crate::seeded::{SeededFault, seeded};
 
@@ -90,12 +88,11 @@ impl Draft<'_> {
             return;
         }
         let hasher = self.hasher();
-        let hashes = |identifiers: Option<&Identifiers>| {
-            identifiers.map_or([None; 3], |all| identifier_hashes(hasher, all))
-        };
-        let moves = hashes(before).into_iter().zip(hashes(after));
-        for (index, (old, new)) in IDENTIFIERS.into_iter().zip(moves) {
-            self.move_index_entry(index, old, new, id.value());
+        for index in IDENTIFIERS {
+            let hash = |identifiers: Option<&Identifiers>| {
+                identifiers.and_then(|all| identifier_hash(hasher, index, all))
+            };
+            self.move_index_entry(index, hash(before), hash(after), id.value());
         }
     }
 
@@ -136,22 +133,19 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Takes the next subscriber id of an app. 2^40 of them do not happen to an app that is connected
-    /// anew from time to time.
+    /// Takes the next subscriber id of an app; `None` when it has given out all
+    /// [`MOST_OF_AN_APP`](SubscriberId::MOST_OF_AN_APP).
     pub(crate) fn take_subscriber_id(
         &mut self,
         app: AppNumber,
-    ) -> Result<Result<SubscriberId, EntryError>, Failure> {
+    ) -> Result<Option<SubscriberId>, Failure> {
         let mut tally = self.tally(app)?;
-        tally.subscriber_ids = tally.subscriber_ids.saturating_add(1);
-        let most = SubscriberId::MOST_OF_AN_APP;
-        if let Err(exceeded) =
-            LimitExceeded::check_count(Limit::SubscribersOfApp, tally.subscriber_ids, most)
-        {
-            return Ok(Err(exceeded.into()));
+        if tally.subscriber_ids >= SubscriberId::MOST_OF_AN_APP {
+            return Ok(None);
         }
+        tally.subscriber_ids = tally.subscriber_ids.saturating_add(1);
         self.put_tally(app, tally);
-        Ok(Ok(SubscriberId::of(app, tally.subscriber_ids)))
+        Ok(Some(SubscriberId::of(app, tally.subscriber_ids)))
     }
 
     /// Writes, creates or removes a subscriber with its index entry and its app's count. The app
@@ -240,22 +234,36 @@ fn tokens_of(card: Option<&CardRow>) -> &[HeldTokenRow] {
     card.map_or(&[], |card| &card.tokens)
 }
 
-/// The indexes of a card, in the order of [`identifier_hashes`].
+/// The indexes that lead from the identifiers of a card.
 pub(super) const IDENTIFIERS: [Index; 3] = [Index::ExternalIds, Index::Phones, Index::Emails];
 
-/// Where the identifiers of a card stand in the [`IDENTIFIERS`] indexes.
-pub(super) fn identifier_hashes(
+/// The index that leads from identifiers of this kind; `None` for the contact id, which is itself the
+/// key of the card.
+pub(super) fn index_of(kind: IdentifierKind) -> Option<Index> {
+    match kind {
+        IdentifierKind::ContactId => None,
+        IdentifierKind::ExternalCustomerId => Some(Index::ExternalIds),
+        IdentifierKind::Phone => Some(Index::Phones),
+        IdentifierKind::Email => Some(Index::Emails),
+    }
+}
+
+/// Where the identifier that an index leads from stands in it; `None` when there is no such identifier.
+pub(super) fn identifier_hash(
     hasher: IndexHasher,
+    index: Index,
     identifiers: &Identifiers,
-) -> [Option<IndexHash>; 3] {
-    let external = identifiers
-        .external_customer_id()
-        .map(ExternalCustomerId::as_str);
-    let phone = identifiers.phone().map(Phone::as_u64);
-    let email = identifiers.email().map(Email::as_str);
-    [
-        external.map(|id| hasher.external_id(id)),
-        phone.map(|phone| hasher.phone(phone)),
-        email.map(|email| hasher.email(email)),
-    ]
+) -> Option<IndexHash> {
+    match index {
+        Index::ExternalIds => identifiers
+            .external_customer_id()
+            .map(|id| hasher.external_id(id.as_str())),
+        Index::Phones => identifiers
+            .phone()
+            .map(|phone| hasher.phone(phone.as_u64())),
+        Index::Emails => identifiers
+            .email()
+            .map(|email| hasher.email(email.as_str())),
+        Index::Tokens => None,
+    }
 }

@@ -17,8 +17,9 @@ use super::format::rows::{
     Row as _, RowKey as _, Rows, SubscriberRow,
 };
 use super::guard::Failure;
+use super::index::{identifier_hash, index_of};
 use super::tables::Key;
-use super::unique::{Index, IndexHash};
+use super::unique::Index;
 
 /// A card and the contact it is of.
 pub(crate) struct FoundCard {
@@ -27,59 +28,30 @@ pub(crate) struct FoundCard {
 }
 
 /// The contact that the identifier of `kind` names. `None` also when no such identifier is given.
+///
+/// An index may lead to a card that is gone, or has another value by now: that is no match.
 pub(crate) fn find_card(
     rows: &impl Rows,
     kind: IdentifierKind,
     identifiers: &Identifiers,
 ) -> Result<Option<FoundCard>, Failure> {
-    let hasher = rows.hasher();
-    match kind {
-        IdentifierKind::ContactId => {
-            let Some(id) = identifiers.contact_id() else {
-                return Ok(None);
-            };
-            Ok(rows.card(id)?.map(|card| FoundCard { id, card }))
-        }
-        IdentifierKind::ExternalCustomerId => {
-            let Some(wanted) = identifiers.external_customer_id() else {
-                return Ok(None);
-            };
-            let hash = hasher.external_id(wanted.as_str());
-            find_by(rows, Index::ExternalIds, hash, |of| {
-                of.external_customer_id() == Some(wanted)
-            })
-        }
-        IdentifierKind::Phone => {
-            let Some(wanted) = identifiers.phone() else {
-                return Ok(None);
-            };
-            let hash = hasher.phone(wanted.as_u64());
-            find_by(rows, Index::Phones, hash, |of| of.phone() == Some(wanted))
-        }
-        IdentifierKind::Email => {
-            let Some(wanted) = identifiers.email() else {
-                return Ok(None);
-            };
-            let hash = hasher.email(wanted.as_str());
-            find_by(rows, Index::Emails, hash, |of| of.email() == Some(wanted))
-        }
-    }
-}
-
-/// The contact whose identifiers `has` accepts, among those that an index leads to. The index may
-/// lead to one that is gone, or has another value by now: that is no match.
-fn find_by(
-    rows: &impl Rows,
-    index: Index,
-    hash: IndexHash,
-    has: impl Fn(&Identifiers) -> bool,
-) -> Result<Option<FoundCard>, Failure> {
+    let Some(index) = index_of(kind) else {
+        let Some(id) = identifiers.contact_id() else {
+            return Ok(None);
+        };
+        return Ok(rows.card(id)?.map(|card| FoundCard { id, card }));
+    };
+    let Some(hash) = identifier_hash(rows.hasher(), index, identifiers) else {
+        return Ok(None);
+    };
     let mut found = None;
     rows.candidates(index, hash, &mut |id| {
         let id = ContactId::new(id).map_err(|_| Failure::Corrupt("an index with an id of 0"))?;
         found = rows
             .card(id)?
-            .filter(|card| has(&card.identifiers) || seeded(SeededFault::TrustTheHash))
+            .filter(|card| {
+                card.identifiers.share(kind, identifiers) || seeded(SeededFault::TrustTheHash)
+            })
             .map(|card| FoundCard { id, card });
         Ok(found.is_none())
     })?;

@@ -21,7 +21,7 @@ use super::format::rows::{
     AppPhase, AppTallyRow, CardRow, FormerIdRow, HeldTokenRow, Row, RowKey as _, SubscriberRow,
 };
 use super::guard::Failure;
-use super::index::{IDENTIFIERS, identifier_hashes};
+use super::index::{IDENTIFIERS, identifier_hash};
 use super::tables::{
     Key, Table, Width, Write, create_all, delete, read_chunk, read_one, rename, rows_in, write,
 };
@@ -355,8 +355,8 @@ impl<'t> Upgrade<'t> {
                     (Some(hash), id.value())
                 } else {
                     let (id, card) = record::decode_row::<CardRow>(key, bytes)?;
-                    let hashes = identifier_hashes(self.hasher, &card.identifiers);
-                    (hashes.get(index.number()).copied().flatten(), id.value())
+                    let hash = identifier_hash(self.hasher, index, &card.identifiers);
+                    (hash, id.value())
                 };
                 if let Some(hash) = hash {
                     each(hash, id);

@@ -16,7 +16,7 @@ use super::format::rows::{
     Rows, SubscriberRow, TakenRow,
 };
 use super::guard::Failure;
-use super::index::{IDENTIFIERS, identifier_hashes};
+use super::index::{IDENTIFIERS, identifier_hash};
 use super::snapshot::Snapshot;
 use super::tables::{Key, Table};
 use super::unique::{
@@ -334,8 +334,8 @@ impl Check<'_> {
                 row,
                 "the card repeats its id",
             );
-            let hashes = identifier_hashes(check.snapshot.hasher(), identifiers);
-            for (index, hash) in IDENTIFIERS.into_iter().zip(hashes) {
+            for index in IDENTIFIERS {
+                let hash = identifier_hash(check.snapshot.hasher(), index, identifiers);
                 if let Some(hash) = hash {
                     const MISSING: &str = "an identifier is missing in its index";
                     check.leads_to((index, hash), id.value(), HERE, MISSING)?;
@@ -515,8 +515,7 @@ impl Check<'_> {
             return Ok(None);
         };
         let of = &card.identifiers;
-        let hash = identifier_hashes(hasher, of).get(index.number()).copied();
-        if !hash.flatten().is_some_and(is_here) {
+        if !identifier_hash(hasher, index, of).is_some_and(is_here) {
             return Ok(None);
         }
         Ok(match index {

@@ -121,6 +121,22 @@ impl Identifiers {
         IdentifierKind::ALL.iter().copied().filter(held).collect()
     }
 
+    /// Whether both have the identifier of this kind, and the same one.
+    pub(crate) fn share(&self, kind: IdentifierKind, other: &Identifiers) -> bool {
+        fn same<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
+            one.is_some() && one == other
+        }
+        match kind {
+            IdentifierKind::ContactId => same(self.contact_id.as_ref(), other.contact_id.as_ref()),
+            IdentifierKind::ExternalCustomerId => same(
+                self.external_customer_id.as_ref(),
+                other.external_customer_id.as_ref(),
+            ),
+            IdentifierKind::Phone => same(self.phone.as_ref(), other.phone.as_ref()),
+            IdentifierKind::Email => same(self.email.as_ref(), other.email.as_ref()),
+        }
+    }
+
     /// Whether there is no identifier.
     #[must_use]
     pub fn is_empty(&self) -> bool {
