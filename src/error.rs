@@ -64,9 +64,9 @@ pub enum Error {
     /// A look-up without any identifier (R26).
     #[error("no identifier is given, at least one is required")]
     NothingGiven,
-    /// A recipient is none, or cannot be reached (R39).
+    /// A recipient is invalid, or cannot be reached (R39).
     #[error(transparent)]
-    Recipient(#[from] RecipientError),
+    Recipient(RecipientError),
     /// The request, or the page asked for, is larger than allowed.
     #[error(transparent)]
     LimitExceeded(#[from] LimitExceeded),
@@ -411,8 +411,11 @@ impl From<StorageError> for OpenError {
     }
 }
 
-impl From<crate::storage::Failure> for Error {
-    fn from(failure: crate::storage::Failure) -> Self {
-        Error::Storage(failure.into())
+impl From<RecipientError> for Error {
+    fn from(error: RecipientError) -> Self {
+        match error {
+            RecipientError::Number(error) => Error::Field(error),
+            error => Error::Recipient(error),
+        }
     }
 }

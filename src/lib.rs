@@ -209,10 +209,10 @@ pub use model::identifier::{
 };
 pub use model::placeholders::Placeholders;
 pub use model::recipient::{Address, GivenRecipient, Recipient, RecipientError};
-pub use model::report::{GonePhrases, MessageId, MessageTally, Status};
+pub use model::report::{GonePhrases, MessageId, MessageTally, Status, StatusCounts};
 pub use model::send_request::{Auth, Button, SendRequest};
 pub use model::sequence::{Committed, SequenceNumber};
-pub use model::subscriber::{StatusCounts, Subscriber, SubscriberId, SubscriberRef};
+pub use model::subscriber::{Subscriber, SubscriberId, SubscriberRef};
 pub use model::time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use model::token::Token;
 pub use opening::{Opening, OpeningStage};

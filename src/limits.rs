@@ -6,6 +6,8 @@ use std::fmt;
 
 use crate::seeded::{SeededFault, seeded};
 
+/// The greatest contact id: 2^63-1, the greatest "Long" of the published API (R2).
+pub(crate) const GREATEST_CONTACT_ID: u64 = i64::MAX as u64;
 /// Longest token, in bytes (R9).
 pub const TOKEN_BYTES: usize = 4_096;
 /// Longest `externalCustomerId`, in bytes (R3).

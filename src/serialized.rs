@@ -11,8 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::model::app::AppId;
 use crate::model::identifier::{ContactId, IdentifierKind, KindSet};
 use crate::model::report::Status;
+use crate::model::report::StatusCounts;
 use crate::model::sequence::SequenceNumber;
-use crate::model::subscriber::{StatusCounts, SubscriberId};
+use crate::model::subscriber::SubscriberId;
 use crate::model::time::Timestamp;
 use crate::options::{Check, Create, WhenFull};
 use crate::rules::{

@@ -366,10 +366,10 @@ impl Snapshot {
     pub fn resolve(&self, recipient: &Recipient) -> Result<Vec<Address>, Error> {
         match *recipient {
             Recipient::Subscriber(id) => {
-                let unknown = RecipientError::UnknownSubscriber(id);
-                let subscriber = self.subscriber(id)?.ok_or(unknown)?;
-                // A subscriber that nobody holds is none any more.
-                let contact = subscriber.contacts.first().copied().ok_or(unknown)?;
+                let unknown = || RecipientError::UnknownSubscriber(id);
+                let subscriber = self.subscriber(id)?.ok_or_else(unknown)?;
+                // A subscriber that nobody holds is not a subscriber any more.
+                let contact = subscriber.contacts.first().copied().ok_or_else(unknown)?;
                 Ok(vec![Address {
                     app: subscriber.app,
                     token: subscriber.token,

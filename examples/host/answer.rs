@@ -238,7 +238,8 @@ fn status_of(error: &Error) -> StatusCode {
         Error::Recipient(
             RecipientError::NothingGiven
             | RecipientError::AppWithoutNumber
-            | RecipientError::NumberWithoutApp,
+            | RecipientError::NumberWithoutApp
+            | RecipientError::Number(_),
         ) => StatusCode::BAD_REQUEST,
         // The others of recipients are of those that are not there.
         Error::UnknownApp(_) | Error::Recipient(_) => StatusCode::NOT_FOUND,

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::model::identifier::ContactId;
+use crate::limits::GREATEST_CONTACT_ID;
 
 /// What a value was given for, by its published name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -155,7 +155,7 @@ pub enum Fault {
         limit: usize,
     },
     /// Not a contact id (R2): not an integer, or one out of range.
-    #[error("must be an integer from 1 to {}", ContactId::MAX)]
+    #[error("must be an integer from 1 to {GREATEST_CONTACT_ID}")]
     ContactIdOutOfRange,
     /// A character that cannot be seen, and so would make two values that look the same (R6).
     #[error("holds a control, line separator or invisible format character")]

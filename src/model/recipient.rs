@@ -4,7 +4,6 @@
 
 use std::fmt;
 
-use crate::error::Error;
 use crate::model::app::AppId;
 use crate::model::fault::{Field, FieldError};
 use crate::model::identifier::{ContactId, Phone};
@@ -82,24 +81,25 @@ impl GivenRecipient {
     ///
     /// # Errors
     ///
-    /// [`Error::Recipient`] with [`RecipientError::NothingGiven`],
-    /// [`RecipientError::AppWithoutNumber`] or [`RecipientError::NumberWithoutApp`];
-    /// [`Error::Field`] when the number is no phone (R4).
-    pub fn parse(&self) -> Result<Recipient, Error> {
+    /// [`RecipientError::NothingGiven`], [`RecipientError::AppWithoutNumber`] or
+    /// [`RecipientError::NumberWithoutApp`]; [`RecipientError::Number`] when the number is not a phone
+    /// (R4).
+    pub fn parse(&self) -> Result<Recipient, RecipientError> {
         if let Some(id) = self.subscriber {
             return Ok(Recipient::Subscriber(id));
         }
-        // As in every look-up, a blank number is as good as none (R1).
+        // As in every look-up, a blank number is treated as absent (R1).
         let number = self.number.as_deref().filter(|text| !text::is_blank(text));
         match (self.app, number) {
             (Some(app), Some(number)) => {
-                let phone = Phone::canonical(number)
-                    .map_err(|fault| FieldError::new(Field::RecipientNumber, fault))?;
+                let phone = Phone::canonical(number).map_err(|fault| {
+                    RecipientError::Number(FieldError::new(Field::RecipientNumber, fault))
+                })?;
                 Ok(Recipient::Phone { app, phone })
             }
-            (Some(_), None) => Err(RecipientError::AppWithoutNumber.into()),
-            (None, Some(_)) => Err(RecipientError::NumberWithoutApp.into()),
-            (None, None) => Err(RecipientError::NothingGiven.into()),
+            (Some(_), None) => Err(RecipientError::AppWithoutNumber),
+            (None, Some(_)) => Err(RecipientError::NumberWithoutApp),
+            (None, None) => Err(RecipientError::NothingGiven),
         }
     }
 }
@@ -130,8 +130,8 @@ pub struct Address {
     pub contact: ContactId,
 }
 
-/// Why a recipient is none, or cannot be reached (R39).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a recipient is invalid, or cannot be reached (R39).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecipientError {
     /// None of the three is given.
@@ -143,6 +143,10 @@ pub enum RecipientError {
     /// A number without an app.
     #[error("number is given without botId")]
     NumberWithoutApp,
+    /// The number is not a phone (R4). As an [`Error`](crate::Error) it is
+    /// [`Error::Field`](crate::Error::Field), like every other invalid value.
+    #[error(transparent)]
+    Number(FieldError),
     /// No live token has this subscriber id.
     #[error("subscriber {0} is not known")]
     UnknownSubscriber(SubscriberId),

@@ -7,7 +7,6 @@ use std::fmt;
 use crate::limits::MESSAGE_ID_BYTES;
 use crate::model::fault::{Field, FieldError};
 use crate::model::names::named;
-use crate::model::subscriber::StatusCounts;
 use crate::model::text;
 use crate::model::time::Timestamp;
 
@@ -28,6 +27,36 @@ named!(Status, Status, "SENT, FAILED or CLICKED", {
     Failed => "FAILED",
     Clicked => "CLICKED",
 });
+
+/// How many reports of each status there were (R30).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StatusCounts {
+    /// Reports with status SENT.
+    pub sent: u64,
+    /// Reports with status FAILED, of any reason.
+    pub failed: u64,
+    /// Reports with status CLICKED.
+    pub clicked: u64,
+}
+
+impl StatusCounts {
+    /// Counts what the other counted, too.
+    pub(crate) fn add(&mut self, other: StatusCounts) {
+        self.sent = self.sent.saturating_add(other.sent);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.clicked = self.clicked.saturating_add(other.clicked);
+    }
+
+    pub(crate) fn count(&mut self, status: Status) {
+        let counter = match status {
+            Status::Sent => &mut self.sent,
+            Status::Failed => &mut self.failed,
+            Status::Clicked => &mut self.clicked,
+        };
+        *counter = counter.saturating_add(1);
+    }
+}
 
 /// The phrases in the reason of a FAILED report that say that its token is dead for good, besides
 /// Forbidden (R32).

@@ -7,7 +7,7 @@ use std::fmt;
 use crate::model::app::{AppId, AppNumber};
 use crate::model::fault::{Fault, Field, FieldError};
 use crate::model::identifier::ContactId;
-use crate::model::report::Status;
+use crate::model::report::{Status, StatusCounts};
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 
@@ -77,36 +77,6 @@ impl fmt::Display for SubscriberId {
 impl fmt::Debug for SubscriberId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SubscriberId({})", self.0)
-    }
-}
-
-/// How many reports of each status there were (R30).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct StatusCounts {
-    /// Reports with status SENT.
-    pub sent: u64,
-    /// Reports with status FAILED, of any reason.
-    pub failed: u64,
-    /// Reports with status CLICKED.
-    pub clicked: u64,
-}
-
-impl StatusCounts {
-    /// Counts what the other counted, too.
-    pub(crate) fn add(&mut self, other: StatusCounts) {
-        self.sent = self.sent.saturating_add(other.sent);
-        self.failed = self.failed.saturating_add(other.failed);
-        self.clicked = self.clicked.saturating_add(other.clicked);
-    }
-
-    pub(crate) fn count(&mut self, status: Status) {
-        let counter = match status {
-            Status::Sent => &mut self.sent,
-            Status::Failed => &mut self.failed,
-            Status::Clicked => &mut self.clicked,
-        };
-        *counter = counter.saturating_add(1);
     }
 }
 

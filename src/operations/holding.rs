@@ -6,7 +6,8 @@
 use crate::limits::Limits;
 use crate::model::app::AppNumber;
 use crate::model::identifier::ContactId;
-use crate::model::subscriber::{StatusCounts, SubscriberId};
+use crate::model::report::StatusCounts;
+use crate::model::subscriber::SubscriberId;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 use crate::operations::card_limits;

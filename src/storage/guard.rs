@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use crate::error::StorageError;
+use crate::error::{Error, StorageError};
 
 /// What went wrong below, before it is known what it means to the caller.
 #[derive(Debug)]
@@ -37,6 +37,12 @@ impl From<Failure> for StorageError {
             Failure::Stopped => StorageError::Stopped,
             Failure::Panicked => StorageError::Panicked,
         }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Error::Storage(failure.into())
     }
 }
 

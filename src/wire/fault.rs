@@ -17,7 +17,7 @@ pub fn code(error: &Error) -> &'static str {
         Error::EntryRefused { .. } => "entryRefused",
         Error::Field(error) => field_code(error),
         Error::NothingGiven => "nothingGiven",
-        Error::Recipient(error) => recipient_code(*error),
+        Error::Recipient(error) => recipient_code(error),
         Error::LimitExceeded(_) => "limitExceeded",
         Error::Json(error) => json_code(error),
         Error::Busy { .. } => "busy",
@@ -53,11 +53,12 @@ pub fn entry_code(error: &EntryError) -> &'static str {
     }
 }
 
-fn recipient_code(error: RecipientError) -> &'static str {
+fn recipient_code(error: &RecipientError) -> &'static str {
     match error {
         RecipientError::NothingGiven => "noRecipient",
         RecipientError::AppWithoutNumber => "appWithoutNumber",
         RecipientError::NumberWithoutApp => "numberWithoutApp",
+        RecipientError::Number(error) => field_code(error),
         RecipientError::UnknownSubscriber(_) => "unknownSubscriber",
         RecipientError::UnknownContact => "unknownContact",
         RecipientError::NoToken { .. } => "noToken",

@@ -61,7 +61,7 @@ fn recipient(
     let mut given = GivenRecipient::new();
     if let Some(value) = subscriber {
         let id = subscriber_id(value).map_err(wrong("subscriberId"))?;
-        return given.subscriber(id).parse();
+        return Ok(given.subscriber(id).parse()?);
     }
     if let Some(value) = bot {
         given = given.app(uuid(value).map_err(wrong("botId"))?);
@@ -69,7 +69,7 @@ fn recipient(
     if let Some(value) = number {
         given = given.number(value.text_or_integer().map_err(wrong("number"))?);
     }
-    given.parse()
+    Ok(given.parse()?)
 }
 
 fn button(value: Value<'_>, path: &str) -> Result<Button, Error> {

@@ -163,10 +163,6 @@ fn modules_use_only_what_stands_beneath_them() {
         }
         let own = layer(module).unwrap_or_else(|| panic!("{module} is in no layer"));
         for used in modules_used(source) {
-            // The one step upwards: an error of storage becomes an error of a call.
-            if (module, used.as_str()) == ("error", "storage") {
-                continue;
-            }
             let beneath = layer(&used).unwrap_or_else(|| panic!("{used} is in no layer"));
             assert!(
                 beneath <= own,

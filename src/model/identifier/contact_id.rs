@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::limits::GREATEST_CONTACT_ID;
 use crate::model::fault::{Fault, Field, FieldError};
 
 const OUT_OF_RANGE: FieldError = FieldError::new(Field::ContactId, Fault::ContactIdOutOfRange);
@@ -20,7 +21,7 @@ pub struct ContactId(
 
 impl ContactId {
     /// The greatest contact id: 2^63-1, the greatest "Long" of the published API.
-    pub const MAX: u64 = i64::MAX as u64;
+    pub const MAX: u64 = GREATEST_CONTACT_ID;
 
     /// The id `value`.
     ///

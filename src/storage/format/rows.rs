@@ -5,8 +5,9 @@
 use crate::model::app::{AccessKey, AppId, AppName, AppNumber};
 use crate::model::fields::ContactFields;
 use crate::model::identifier::{ContactId, Identifiers};
+use crate::model::report::StatusCounts;
 use crate::model::report::{MessageId, Status};
-use crate::model::subscriber::{StatusCounts, SubscriberId};
+use crate::model::subscriber::SubscriberId;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 

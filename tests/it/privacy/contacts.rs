@@ -133,9 +133,13 @@ pub fn errors(shown: &mut Shown) {
         now.resolve(&given.parse().unwrap()).unwrap_err()
     };
     for error in [
-        GivenRecipient::new().parse().unwrap_err(),
-        GivenRecipient::new().app(APP).parse().unwrap_err(),
-        GivenRecipient::new().number(phone()).parse().unwrap_err(),
+        GivenRecipient::new().parse().unwrap_err().into(),
+        GivenRecipient::new().app(APP).parse().unwrap_err().into(),
+        GivenRecipient::new()
+            .number(phone())
+            .parse()
+            .unwrap_err()
+            .into(),
         now.resolve(&unknown).unwrap_err(),
         to(APP, format!("{PHONE}0")),
         to(OTHER_APP, phone()),
