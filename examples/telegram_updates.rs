@@ -223,14 +223,14 @@ impl Bot<'_> {
                     Ok(update) => self.apply(&update, now(), &mut answer),
                     Err(unreadable) => {
                         put(&mut answer, &Refused::of(&unreadable, number))?;
-                        Ok(Became::Refused)
+                        Ok(EntryOutcome::Refused)
                     }
                 });
                 let mut failed = None;
                 match applied {
                     Ok(became) => summary.count(became),
                     Err(Stop::Store(error)) => {
-                        summary.count(Became::Refused);
+                        summary.count(EntryOutcome::Refused);
                         put(&mut answer, &wire::error_at_line(&error, number))?;
                         failed = takes_no_more(&error).then_some(error);
                     }
@@ -248,7 +248,7 @@ impl Bot<'_> {
     }
 
     /// Applies one update, and puts its outcome into `answer`.
-    fn apply(&self, update: &Update, now: u64, answer: &mut Vec<u8>) -> Result<Became, Stop> {
+    fn apply(&self, update: &Update, now: u64, answer: &mut Vec<u8>) -> Result<EntryOutcome, Stop> {
         let id = update.update_id;
         match action::action(update, self.links, now) {
             Action::AddToken { token, proved, at } => {
@@ -260,7 +260,7 @@ impl Bot<'_> {
                 let request = AddTokens::new(self.app).entry(entry).at(at);
                 let added = self.store.add_tokens(request).wait()?.outcome;
                 put(answer, &did(id, "addTokens", wire::tokens_added(&added)))?;
-                Ok(Became::of(&added.entries))
+                Ok(EntryOutcome::of(&added.entries))
             }
             Action::ReportBlocked { token, reason, at } => {
                 let blocked = Report::new(Status::Failed).token(token.as_str());
@@ -269,7 +269,7 @@ impl Bot<'_> {
                 let recorded = self.store.record_reports(request).wait()?.outcome;
                 let outcome = wire::reports_recorded(&recorded);
                 put(answer, &did(id, "recordReports", outcome))?;
-                Ok(Became::of(&recorded))
+                Ok(EntryOutcome::of(&recorded))
             }
             Action::RenameToken { old, new } => {
                 let request = RenameToken::new(self.app, old, new);
@@ -278,7 +278,7 @@ impl Bot<'_> {
                     answer,
                     &did(id, "renameToken", wire::token_renamed(&renamed)),
                 )?;
-                Ok(Became::Applied)
+                Ok(EntryOutcome::Applied)
             }
             Action::Nothing(reason) => {
                 let reason = reason.code();
@@ -291,7 +291,7 @@ impl Bot<'_> {
                         reason,
                     },
                 )?;
-                Ok(Became::Nothing)
+                Ok(EntryOutcome::Nothing)
             }
         }
     }
@@ -362,18 +362,18 @@ impl<'a> Refused<'a> {
 
 /// What became of an update, for the count.
 #[derive(Clone, Copy)]
-enum Became {
+enum EntryOutcome {
     Applied,
     Nothing,
     Refused,
 }
 
-impl Became {
+impl EntryOutcome {
     fn of<T>(entries: &[Result<T, EntryError>]) -> Self {
         if entries.iter().all(Result::is_ok) {
-            Became::Applied
+            EntryOutcome::Applied
         } else {
-            Became::Refused
+            EntryOutcome::Refused
         }
     }
 }
@@ -390,11 +390,11 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn count(&mut self, became: Became) {
+    fn count(&mut self, became: EntryOutcome) {
         let count = match became {
-            Became::Applied => &mut self.applied,
-            Became::Nothing => &mut self.nothing,
-            Became::Refused => &mut self.refused,
+            EntryOutcome::Applied => &mut self.applied,
+            EntryOutcome::Nothing => &mut self.nothing,
+            EntryOutcome::Refused => &mut self.refused,
         };
         *count = count.saturating_add(1);
     }

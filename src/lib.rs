@@ -169,7 +169,6 @@ struct Readme;
 
 mod advice;
 mod error;
-mod figures;
 mod keep_open;
 pub mod limits;
 mod model;
@@ -184,6 +183,7 @@ mod seeded;
 #[cfg(feature = "serde")]
 mod serialized;
 mod snapshot;
+mod stats;
 mod storage;
 mod store;
 mod sync;
@@ -196,7 +196,6 @@ mod writer;
 
 pub use advice::Advice;
 pub use error::{EntryError, Error, JsonError, JsonFault, NotSingle, OpenError, StorageError};
-pub use figures::{Histogram, OperationFigures, Space, Stats};
 pub use keep_open::{Backoff, KeepOpen, Reopening};
 pub use limits::{Limit, LimitExceeded, LimitTooHigh, LimitZero, Limits};
 pub use model::app::{AccessKey, App, AppId, AppName};
@@ -227,7 +226,7 @@ pub use operations::outcomes::Outcomes;
 pub use operations::record_reports::{RecordReports, Report, ReportOutcome};
 pub use operations::remove_token::{RemoveToken, TokenRemoved};
 pub use operations::rename_token::{RenameToken, TokenRenamed};
-pub use operations::upsert::{CardChange, Change, ContactUpdate, ContactUpserted, Upsert};
+pub use operations::upsert::{CardChange, ContactUpdate, ContactUpserted, Upsert, ValueChange};
 pub use options::{Check, Create, OptionValues, Options, WhenFull};
 pub use pages::ContactPage;
 pub use rules::{
@@ -235,6 +234,7 @@ pub use rules::{
     UnknownContactId, UpsertMode,
 };
 pub use snapshot::{Found, Snapshot};
+pub use stats::{Histogram, OperationStats, Space, Stats};
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use storage::Disk;

@@ -1,13 +1,13 @@
-//! The figures of the store in the text format of Prometheus, version 0.0.4.
+//! The stats of the store in the text format of Prometheus, version 0.0.4.
 //!
-//! Units are seconds and bytes, as there is the custom. It does not know how the figures come to be.
+//! Units are seconds and bytes, as there is the custom. It does not know how the stats come to be.
 
 use std::fmt::{self, Display, Write};
 
-use crate::figures::{Histogram, OperationFigures, Stats};
+use crate::stats::{Histogram, OperationStats, Stats};
 
 impl Stats {
-    /// Writes the figures in the text format of Prometheus, version 0.0.4
+    /// Writes the stats in the text format of Prometheus, version 0.0.4
     /// (`text/plain; version=0.0.4`). The names begin with `contact_store_`.
     ///
     /// Histograms are cumulative and have the same buckets everywhere, so those of several hosts can be
@@ -129,15 +129,15 @@ impl<W: Write> Text<'_, W> {
         )
     }
 
-    fn operations(&mut self, operations: &[OperationFigures]) -> fmt::Result {
+    fn operations(&mut self, operations: &[OperationStats]) -> fmt::Result {
         self.family(
             "requests_total",
             "counter",
             "Requests answered, by what was asked.",
         )?;
-        for figures in operations {
-            for (outcome, count) in [("accepted", figures.accepted), ("refused", figures.refused)] {
-                let labels = [("operation", figures.operation), ("outcome", outcome)];
+        for stats in operations {
+            for (outcome, count) in [("accepted", stats.accepted), ("refused", stats.refused)] {
+                let labels = [("operation", stats.operation), ("outcome", outcome)];
                 self.sample("requests_total", &labels, count)?;
             }
         }
@@ -147,9 +147,9 @@ impl<W: Write> Text<'_, W> {
             "The outcomes of the entries of accepted requests. One of addTokens counts twice: \
              its contact and its token.",
         )?;
-        for figures in operations {
-            for (outcome, count) in &figures.outcomes {
-                let labels = [("operation", figures.operation), ("outcome", *outcome)];
+        for stats in operations {
+            for (outcome, count) in &stats.outcomes {
+                let labels = [("operation", stats.operation), ("outcome", *outcome)];
                 self.sample("entries_total", &labels, count)?;
             }
         }

@@ -30,7 +30,7 @@ pub struct Space {
 ///
 /// What is counted is counted since [`open`](crate::ContactStore::open);
 /// [`reopen`](crate::ContactStore::reopen) goes on counting. A request is counted before it is
-/// answered, so who was answered finds itself in the figures.
+/// answered, so who was answered finds itself in the stats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -94,12 +94,12 @@ pub struct Stats {
     /// changed nothing or were refused too. A request done in several commits is in each.
     pub group_sizes: Histogram<u64>,
     /// The outcomes of the requests: one for each kind of operation, always all and in this order.
-    pub operations: Vec<OperationFigures>,
+    pub operations: Vec<OperationStats>,
 }
 
 /// What a store keeps in memory besides pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct MemoryHeld {
+pub(crate) struct MemoryUse {
     pub(crate) index_bytes: usize,
     pub(crate) index_is_complete: bool,
     pub(crate) index_pending: u64,
@@ -107,7 +107,7 @@ pub(crate) struct MemoryHeld {
     pub(crate) card_bytes: usize,
 }
 
-/// How values were spread: how many there were up to each of some bounds.
+/// How many values there were up to each of some bounds.
 ///
 /// The bounds are the same in every store, so histograms of several can be added up; and the difference of
 /// two of one store is that of the time between.
@@ -128,7 +128,7 @@ pub struct Histogram<T> {
 /// The outcomes of the requests of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct OperationFigures {
+pub struct OperationStats {
     /// The kind: `addTokens`, `recordReports`, `upsert`, `removeToken`, `renameToken`, `erase`,
     /// `connectApp`, `disconnectApp` or `forgetMessages`.
     pub operation: &'static str,
@@ -196,8 +196,8 @@ impl OperationKind {
     }
 
     /// What can become of an entry.
-    fn outcomes(self) -> &'static [Became] {
-        use Became::{
+    fn outcomes(self) -> &'static [EntryOutcome] {
+        use EntryOutcome::{
             Added, AlreadyHeld, Created, Erased, Forgotten, Found, Joined, Moved, NotHeld,
             Recorded, Refused, Removed, Renamed, Unchanged, UnknownContact, UnknownSubscriber,
             Updated,
@@ -217,7 +217,7 @@ impl OperationKind {
 
 /// The outcome of one entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Became {
+pub(crate) enum EntryOutcome {
     Created,
     Found,
     Added,
@@ -237,33 +237,33 @@ pub(crate) enum Became {
     Refused,
 }
 
-impl Became {
+impl EntryOutcome {
     fn name(self) -> &'static str {
         match self {
-            Became::Created => "created",
-            Became::Found => "found",
-            Became::Added => "added",
-            Became::AlreadyHeld => "alreadyHeld",
-            Became::Moved => "moved",
-            Became::Updated => "updated",
-            Became::Unchanged => "unchanged",
-            Became::Recorded => "recorded",
-            Became::Removed => "removed",
-            Became::UnknownSubscriber => "unknownSubscriber",
-            Became::NotHeld => "notHeld",
-            Became::Renamed => "renamed",
-            Became::Joined => "joined",
-            Became::Erased => "erased",
-            Became::UnknownContact => "unknownContact",
-            Became::Forgotten => "forgotten",
-            Became::Refused => "refused",
+            EntryOutcome::Created => "created",
+            EntryOutcome::Found => "found",
+            EntryOutcome::Added => "added",
+            EntryOutcome::AlreadyHeld => "alreadyHeld",
+            EntryOutcome::Moved => "moved",
+            EntryOutcome::Updated => "updated",
+            EntryOutcome::Unchanged => "unchanged",
+            EntryOutcome::Recorded => "recorded",
+            EntryOutcome::Removed => "removed",
+            EntryOutcome::UnknownSubscriber => "unknownSubscriber",
+            EntryOutcome::NotHeld => "notHeld",
+            EntryOutcome::Renamed => "renamed",
+            EntryOutcome::Joined => "joined",
+            EntryOutcome::Erased => "erased",
+            EntryOutcome::UnknownContact => "unknownContact",
+            EntryOutcome::Forgotten => "forgotten",
+            EntryOutcome::Refused => "refused",
         }
     }
 }
 
 /// How much a durable state holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Held {
+pub(crate) struct StateCounts {
     pub(crate) sequence: SequenceNumber,
     pub(crate) contacts: u64,
     pub(crate) subscribers: u64,
@@ -279,33 +279,33 @@ const COMMIT_MICROS: [u64; 17] = [
 /// The bounds of how many requests share a commit.
 const GROUP_SIZES: [u64; 13] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096];
 
-/// The figures while they are counted.
+/// The stats while they are counted.
 #[derive(Clone)]
-pub(crate) struct Figures {
+pub(crate) struct RunningStats {
     /// Of the last durable state.
-    pub(crate) held: Held,
+    pub(crate) counts: StateCounts,
     failed_commits: u64,
     last_failure: Option<String>,
-    commit_micros: Spread,
-    group_sizes: Spread,
+    commit_micros: RunningHistogram,
+    group_sizes: RunningHistogram,
     operations: BTreeMap<OperationKind, Tally>,
 }
 
-impl Figures {
-    pub(crate) fn new(held: Held) -> Self {
-        Figures {
-            held,
+impl RunningStats {
+    pub(crate) fn new(counts: StateCounts) -> Self {
+        RunningStats {
+            counts,
             failed_commits: 0,
             last_failure: None,
-            commit_micros: Spread::up_to(&COMMIT_MICROS),
-            group_sizes: Spread::up_to(&GROUP_SIZES),
+            commit_micros: RunningHistogram::up_to(&COMMIT_MICROS),
+            group_sizes: RunningHistogram::up_to(&GROUP_SIZES),
             operations: BTreeMap::new(),
         }
     }
 
     /// Counts a durable commit.
-    pub(crate) fn committed(&mut self, held: Held, took: Duration, requests: usize) {
-        self.held = held;
+    pub(crate) fn committed(&mut self, counts: StateCounts, took: Duration, requests: usize) {
+        self.counts = counts;
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.commit_micros.count(micros);
         self.group_sizes
@@ -347,22 +347,22 @@ impl Figures {
         self.group_sizes.histogram(|size| size)
     }
 
-    pub(crate) fn operations(&self) -> Vec<OperationFigures> {
+    pub(crate) fn operations(&self) -> Vec<OperationStats> {
         let nothing = Tally::default();
-        let figures = |kind: OperationKind| {
+        let stats = |kind: OperationKind| {
             let tally = self.operations.get(&kind).unwrap_or(&nothing);
-            let count = |became: &Became| tally.entries.get(became).copied().unwrap_or(0);
+            let count = |outcome: &EntryOutcome| tally.entries.get(outcome).copied().unwrap_or(0);
             let outcomes = kind.outcomes().iter();
-            OperationFigures {
+            OperationStats {
                 operation: kind.name(),
                 accepted: tally.accepted,
                 refused: tally.refused,
                 outcomes: outcomes
-                    .map(|became| (became.name(), count(became)))
+                    .map(|outcome| (outcome.name(), count(outcome)))
                     .collect(),
             }
         };
-        OperationKind::ALL.into_iter().map(figures).collect()
+        OperationKind::ALL.into_iter().map(stats).collect()
     }
 }
 
@@ -371,25 +371,25 @@ impl Figures {
 pub(crate) struct Tally {
     accepted: u64,
     refused: u64,
-    entries: BTreeMap<Became, u64>,
+    entries: BTreeMap<EntryOutcome, u64>,
 }
 
 impl Tally {
     /// Counts one entry.
-    pub(crate) fn entry(&mut self, became: Became) {
-        self.entries(became, 1);
+    pub(crate) fn entry(&mut self, outcome: EntryOutcome) {
+        self.entries(outcome, 1);
     }
 
-    /// Counts entries of which the same became.
-    pub(crate) fn entries(&mut self, became: Became, entries: u64) {
-        let count = self.entries.entry(became).or_default();
+    /// Counts entries with the same outcome.
+    pub(crate) fn entries(&mut self, outcome: EntryOutcome, entries: u64) {
+        let count = self.entries.entry(outcome).or_default();
         *count = count.saturating_add(entries);
     }
 }
 
-/// How values are spread, while they are counted.
+/// A histogram while its values are counted.
 #[derive(Clone)]
-struct Spread {
+struct RunningHistogram {
     count: u64,
     sum: u64,
     max: u64,
@@ -397,9 +397,9 @@ struct Spread {
     buckets: Vec<(u64, u64)>,
 }
 
-impl Spread {
+impl RunningHistogram {
     fn up_to(bounds: &[u64]) -> Self {
-        Spread {
+        RunningHistogram {
             count: 0,
             sum: 0,
             max: 0,
@@ -437,11 +437,11 @@ mod tests {
 
     #[test]
     fn a_value_counts_up_to_every_bound_that_is_no_smaller() {
-        let mut spread = Spread::up_to(&[1, 5, 10]);
+        let mut running = RunningHistogram::up_to(&[1, 5, 10]);
         for value in [0, 1, 2, 5, 6, 11, u64::MAX] {
-            spread.count(value);
+            running.count(value);
         }
-        let found = spread.histogram(|value| value);
+        let found = running.histogram(|value| value);
         assert_eq!(found.buckets, [(1, 2), (5, 4), (10, 5)]);
         assert_eq!((found.count, found.sum, found.max), (7, u64::MAX, u64::MAX));
     }

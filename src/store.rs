@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use crate::error::{Error, OpenError, StorageError};
-use crate::figures::{Space, Stats};
 use crate::limits::LimitExceeded;
 use crate::model::app::AppId;
 use crate::model::identifier::ContactId;
@@ -28,6 +27,7 @@ use crate::operations::upsert::{ContactUpserted, Upsert};
 use crate::options::{Check, Create, Options, WhenFull};
 use crate::pinned::Pinned;
 use crate::snapshot::Snapshot;
+use crate::stats::{Space, Stats};
 use crate::storage::{Disk, Engine, FileWatch, MemoryDisk, OpenAs, Place};
 use crate::writer::{Pending, Writer};
 
@@ -167,7 +167,7 @@ impl ContactStore {
     /// failed.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let tables = self.inner.writer.snapshot()?;
-        self.inner.pinned.note(&tables, tables.held().sequence);
+        self.inner.pinned.note(&tables, tables.counts().sequence);
         Ok(Snapshot::new(tables, Arc::clone(&self.inner.explained_by)))
     }
 
@@ -329,14 +329,14 @@ impl ContactStore {
     pub fn stats(&self) -> Result<Stats, Error> {
         let inner = &self.inner;
         let load = inner.writer.load();
-        let (figures, needs_reopen, memory) = inner.writer.figures()?;
+        let (stats, needs_reopen, memory) = inner.writer.stats()?;
         let disk = inner.disk.upgrade().ok_or(Error::Closed)?;
-        let commit_latency = figures.commit_latency();
+        let commit_latency = stats.commit_latency();
         Ok(Stats {
-            sequence: figures.held.sequence,
-            contacts: figures.held.contacts,
-            subscribers: figures.held.subscribers,
-            apps: figures.held.apps,
+            sequence: stats.counts.sequence,
+            contacts: stats.counts.contacts,
+            subscribers: stats.counts.subscribers,
+            apps: stats.counts.apps,
             file_bytes: disk.len().map_err(StorageError::from)?,
             cache_bytes: inner.options.cache_bytes,
             index_bytes: memory.index_bytes,
@@ -345,8 +345,8 @@ impl ContactStore {
             index_is_damaged: memory.index_is_damaged,
             card_bytes: memory.card_bytes,
             version: env!("CARGO_PKG_VERSION"),
-            oldest_snapshot: inner.pinned.oldest(figures.held.sequence),
-            last_failure: figures.last_failure(),
+            oldest_snapshot: inner.pinned.oldest(stats.counts.sequence),
+            last_failure: stats.last_failure(),
             wider_mode: inner.wider_mode,
             needs_reopen,
             file_moved: inner.watch.as_ref().is_some_and(|watch| watch.is_moved()),
@@ -354,10 +354,10 @@ impl ContactStore {
             waiting_text_bytes: load.text_bytes,
             waiting_for_place: load.lobby,
             commits: commit_latency.count,
-            failed_commits: figures.failed_commits(),
+            failed_commits: stats.failed_commits(),
             commit_latency,
-            group_sizes: figures.group_sizes(),
-            operations: figures.operations(),
+            group_sizes: stats.group_sizes(),
+            operations: stats.operations(),
         })
     }
 
@@ -432,7 +432,7 @@ impl Operation for Panicking {
     type Outcome = ();
 
     // It has no kind of its own.
-    const KIND: crate::figures::OperationKind = crate::figures::OperationKind::DisconnectApp;
+    const KIND: crate::stats::OperationKind = crate::stats::OperationKind::DisconnectApp;
 
     fn size(&self) -> crate::operations::operation::Size {
         crate::operations::operation::Size::one(0)
@@ -448,5 +448,5 @@ impl Operation for Panicking {
         std::panic::resume_unwind(Box::new(()));
     }
 
-    fn count((): &(), _: &mut crate::figures::Tally) {}
+    fn count((): &(), _: &mut crate::stats::Tally) {}
 }

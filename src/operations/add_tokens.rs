@@ -5,7 +5,6 @@
 use std::fmt;
 
 use crate::error::{EntryError, Error, JsonError};
-use crate::figures::{Became, OperationKind, Tally};
 use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::model::app::AppId;
 use crate::model::fault::Field;
@@ -23,6 +22,7 @@ use crate::operations::outcomes::Outcomes;
 use crate::rules::{
     self, BatchMode, InvalidIdentifier, MatchPolicy, Ownership, Placement, UnknownContactId,
 };
+use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{
     AppRow, CardRow, Draft, HeldTokenRow, Rows as _, SubscriberRow, find_subscriber,
 };
@@ -402,17 +402,17 @@ impl Operation for PreparedAddTokens {
     fn count(outcome: &TokensAdded, tally: &mut Tally) {
         for entry in &outcome.entries {
             let Ok(added) = entry else {
-                tally.entry(Became::Refused);
+                tally.entry(EntryOutcome::Refused);
                 continue;
             };
             tally.entry(match added.matched_by {
-                Some(_) => Became::Found,
-                None => Became::Created,
+                Some(_) => EntryOutcome::Found,
+                None => EntryOutcome::Created,
             });
             tally.entry(match added.token {
-                TokenPlace::Added => Became::Added,
-                TokenPlace::AlreadyHeld => Became::AlreadyHeld,
-                TokenPlace::Moved { .. } => Became::Moved,
+                TokenPlace::Added => EntryOutcome::Added,
+                TokenPlace::AlreadyHeld => EntryOutcome::AlreadyHeld,
+                TokenPlace::Moved { .. } => EntryOutcome::Moved,
             });
         }
     }

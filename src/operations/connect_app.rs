@@ -1,13 +1,13 @@
 //! Connecting and disconnecting apps (R11).
 
 use crate::error::Error;
-use crate::figures::{OperationKind, Tally};
 use crate::limits::{Limit, LimitExceeded};
 use crate::model::app::{AccessKey, AppId, AppName, AppNumber};
 use crate::model::time::Timestamp;
 use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::rules::Removal;
+use crate::stats::{OperationKind, Tally};
 use crate::storage::{
     AppPhase, AppRow, AppTallyRow, Draft, Failure, Rows as _, messages_after, subscribers_after,
 };

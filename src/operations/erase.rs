@@ -1,10 +1,10 @@
 //! Erasing a contact (R44).
 
 use crate::error::Error;
-use crate::figures::{Became, OperationKind, Tally};
 use crate::model::identifier::ContactId;
 use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
+use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{CardRow, Draft, Rows as _, SubscriberRow};
 
 /// The outcome of a request to erase a contact.
@@ -42,9 +42,9 @@ impl Operation for Erase {
 
     fn count(outcome: &Erased, tally: &mut Tally) {
         tally.entry(if outcome.erased {
-            Became::Erased
+            EntryOutcome::Erased
         } else {
-            Became::UnknownContact
+            EntryOutcome::UnknownContact
         });
     }
 }

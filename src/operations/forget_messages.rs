@@ -1,11 +1,11 @@
 //! Forgetting old message tallies (R30).
 
 use crate::error::Error;
-use crate::figures::{Became, OperationKind, Tally};
 use crate::model::app::AppId;
 use crate::model::report::MessageId;
 use crate::model::time::Timestamp;
 use crate::operations::operation::{Operation, Size, Step};
+use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{AppRow, Draft, Rows as _, messages_after};
 
 /// The outcome of a request to forget messages.
@@ -67,6 +67,6 @@ impl Operation for ForgetMessages {
     }
 
     fn count(outcome: &MessagesForgotten, tally: &mut Tally) {
-        tally.entries(Became::Forgotten, outcome.messages);
+        tally.entries(EntryOutcome::Forgotten, outcome.messages);
     }
 }

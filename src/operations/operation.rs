@@ -3,15 +3,15 @@
 //! This module does not know queues, commits or callers.
 
 use crate::error::Error;
-use crate::figures::{OperationKind, Tally};
 use crate::limits::{Limit, LimitExceeded, Limits};
+use crate::stats::{OperationKind, Tally};
 use crate::storage::Draft;
 
 /// A request that may change the store.
 pub(crate) trait Operation: Send + 'static {
     type Outcome: Send + 'static;
 
-    /// What the figures count it as.
+    /// What the stats count it as.
     const KIND: OperationKind;
 
     /// What it asks of a commit.

@@ -5,7 +5,6 @@
 use std::fmt;
 
 use crate::error::{EntryError, Error, JsonError};
-use crate::figures::{Became, OperationKind, Tally};
 use crate::limits::{LimitExceeded, Limits};
 use crate::model::app::{AppId, AppNumber};
 use crate::model::identifier::ContactId;
@@ -20,6 +19,7 @@ use crate::operations::operation::{Operation, Size, Step};
 use crate::operations::outcomes::Outcomes;
 use crate::rules::{self, BatchMode, FailedWithoutReason};
 use crate::seeded::{SeededFault, seeded};
+use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{
     AppRow, Draft, Failure, MessageKey, MessageRow, Rows as _, SubscriberRow, find_subscriber,
     subscriber_with_id,
@@ -309,10 +309,10 @@ impl Operation for PreparedReports {
     fn count(outcome: &Self::Outcome, tally: &mut Tally) {
         for report in outcome {
             tally.entry(match report {
-                Ok(ReportOutcome::Recorded) => Became::Recorded,
-                Ok(ReportOutcome::Removed { .. }) => Became::Removed,
-                Ok(ReportOutcome::UnknownSubscriber) => Became::UnknownSubscriber,
-                Err(_) => Became::Refused,
+                Ok(ReportOutcome::Recorded) => EntryOutcome::Recorded,
+                Ok(ReportOutcome::Removed { .. }) => EntryOutcome::Removed,
+                Ok(ReportOutcome::UnknownSubscriber) => EntryOutcome::UnknownSubscriber,
+                Err(_) => EntryOutcome::Refused,
             });
         }
     }

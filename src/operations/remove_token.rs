@@ -3,13 +3,13 @@
 use std::fmt;
 
 use crate::error::Error;
-use crate::figures::{Became, OperationKind, Tally};
 use crate::model::app::AppId;
 use crate::model::identifier::ContactId;
 use crate::model::token::Token;
 use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::rules::Removal;
+use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{AppRow, Draft, Rows as _, find_subscriber};
 
 /// A request to take a token off the card of one contact, or of all.
@@ -96,9 +96,9 @@ impl Operation for RemoveToken {
 
     fn count(outcome: &TokenRemoved, tally: &mut Tally) {
         tally.entry(if outcome.from.is_empty() {
-            Became::NotHeld
+            EntryOutcome::NotHeld
         } else {
-            Became::Removed
+            EntryOutcome::Removed
         });
     }
 }

@@ -5,7 +5,6 @@
 use std::fmt;
 
 use crate::error::Error;
-use crate::figures::{Became, OperationKind, Tally};
 use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::model::app::{AppId, AppNumber};
 use crate::model::identifier::ContactId;
@@ -13,6 +12,7 @@ use crate::model::subscriber::SubscriberId;
 use crate::model::token::Token;
 use crate::operations::card_limits;
 use crate::operations::operation::{Operation, Size, Step};
+use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{AppRow, CardRow, Draft, Rows as _, SubscriberRow, find_subscriber};
 
 /// A request to rename a token of an app (R57), such as that of a Telegram group that became a
@@ -140,9 +140,9 @@ impl Operation for PreparedRename {
 
     fn count(outcome: &TokenRenamed, tally: &mut Tally) {
         tally.entry(match outcome {
-            TokenRenamed::Renamed { .. } => Became::Renamed,
-            TokenRenamed::Joined { .. } => Became::Joined,
-            TokenRenamed::UnknownSubscriber => Became::UnknownSubscriber,
+            TokenRenamed::Renamed { .. } => EntryOutcome::Renamed,
+            TokenRenamed::Joined { .. } => EntryOutcome::Joined,
+            TokenRenamed::UnknownSubscriber => EntryOutcome::UnknownSubscriber,
         });
     }
 }

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::error::{EntryError, Error, JsonError};
-use crate::figures::{Became, OperationKind, Tally};
 use crate::limits::{LimitExceeded, Limits};
 use crate::model::fault::{Field, FieldError};
 use crate::model::fields;
@@ -25,36 +24,37 @@ use crate::operations::not_accepted::NotAccepted;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::operations::outcomes::Outcomes;
 use crate::rules::{self, BatchMode, DedupeOn, FoundByUpsert, UnknownContactId, UpsertMode};
+use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{CardRow, Draft, Failure, FoundCard, find_card};
 
 /// How one value on a card changes.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Change {
+pub enum ValueChange {
     /// It is put there, in place of any before.
     Set(String),
     /// It is taken off.
     Remove,
 }
 
-impl From<&str> for Change {
+impl From<&str> for ValueChange {
     fn from(value: &str) -> Self {
-        Change::Set(value.to_owned())
+        ValueChange::Set(value.to_owned())
     }
 }
 
-impl From<String> for Change {
+impl From<String> for ValueChange {
     fn from(value: String) -> Self {
-        Change::Set(value)
+        ValueChange::Set(value)
     }
 }
 
 // Personal data (R52).
-impl fmt::Debug for Change {
+impl fmt::Debug for ValueChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Change::Set(value) => write!(f, "Set(<{} bytes>)", value.len()),
-            Change::Remove => f.write_str("Remove"),
+            ValueChange::Set(value) => write!(f, "Set(<{} bytes>)", value.len()),
+            ValueChange::Remove => f.write_str("Remove"),
         }
     }
 }
@@ -63,27 +63,27 @@ impl fmt::Debug for Change {
 /// the request is made.
 ///
 /// What is not named stays as it is on the card. An identifier that is blank counts as not named: the
-/// empty cell of an export is no order to erase (R1). Only [`Change::Remove`] takes one off.
+/// empty cell of an export is no order to erase (R1). Only [`ValueChange::Remove`] takes one off.
 ///
 /// ```
-/// # use contact_store::{Change, ContactUpdate};
+/// # use contact_store::{ValueChange, ContactUpdate};
 /// let update = ContactUpdate::new()
 ///     .phone("+380 50 000 00 01")
-///     .email(Change::Remove)
+///     .email(ValueChange::Remove)
 ///     .first_name("Ann")
 ///     .field("city", "Kyiv");
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ContactUpdate {
     contact_id: Option<i128>,
-    external_customer_id: Option<Change>,
-    phone: Option<Change>,
-    email: Option<Change>,
-    first_name: Option<Change>,
-    last_name: Option<Change>,
-    language_code: Option<Change>,
-    time_zone: Option<Change>,
-    custom: BTreeMap<String, Change>,
+    external_customer_id: Option<ValueChange>,
+    phone: Option<ValueChange>,
+    email: Option<ValueChange>,
+    first_name: Option<ValueChange>,
+    last_name: Option<ValueChange>,
+    language_code: Option<ValueChange>,
+    time_zone: Option<ValueChange>,
+    custom: BTreeMap<String, ValueChange>,
     malformed: Option<JsonError>,
 }
 
@@ -104,56 +104,56 @@ impl ContactUpdate {
 
     /// With this external customer id, or without one. It goes first in finding the contact (R41).
     #[must_use]
-    pub fn external_customer_id(mut self, id: impl Into<Change>) -> Self {
+    pub fn external_customer_id(mut self, id: impl Into<ValueChange>) -> Self {
         self.external_customer_id = Some(id.into());
         self
     }
 
     /// With this phone, or without one.
     #[must_use]
-    pub fn phone(mut self, phone: impl Into<Change>) -> Self {
+    pub fn phone(mut self, phone: impl Into<ValueChange>) -> Self {
         self.phone = Some(phone.into());
         self
     }
 
     /// With this email, or without one.
     #[must_use]
-    pub fn email(mut self, email: impl Into<Change>) -> Self {
+    pub fn email(mut self, email: impl Into<ValueChange>) -> Self {
         self.email = Some(email.into());
         self
     }
 
     /// With this first name, or without one.
     #[must_use]
-    pub fn first_name(mut self, name: impl Into<Change>) -> Self {
+    pub fn first_name(mut self, name: impl Into<ValueChange>) -> Self {
         self.first_name = Some(name.into());
         self
     }
 
     /// With this last name, or without one.
     #[must_use]
-    pub fn last_name(mut self, name: impl Into<Change>) -> Self {
+    pub fn last_name(mut self, name: impl Into<ValueChange>) -> Self {
         self.last_name = Some(name.into());
         self
     }
 
     /// With this language, or without one.
     #[must_use]
-    pub fn language_code(mut self, code: impl Into<Change>) -> Self {
+    pub fn language_code(mut self, code: impl Into<ValueChange>) -> Self {
         self.language_code = Some(code.into());
         self
     }
 
     /// With this time zone, or without one.
     #[must_use]
-    pub fn time_zone(mut self, zone: impl Into<Change>) -> Self {
+    pub fn time_zone(mut self, zone: impl Into<ValueChange>) -> Self {
         self.time_zone = Some(zone.into());
         self
     }
 
     /// With this value of a custom field, or without the field. Named again, the later counts.
     #[must_use]
-    pub fn field(mut self, name: impl Into<String>, value: impl Into<Change>) -> Self {
+    pub fn field(mut self, name: impl Into<String>, value: impl Into<ValueChange>) -> Self {
         self.custom.insert(name.into(), value.into());
         self
     }
@@ -167,7 +167,7 @@ impl ContactUpdate {
     }
 
     /// The parts that are texts, each with what it is for.
-    fn named(&self) -> [(Field, &Option<Change>); 7] {
+    fn named(&self) -> [(Field, &Option<ValueChange>); 7] {
         [
             (Field::ExternalCustomerId, &self.external_customer_id),
             (Field::Phone, &self.phone),
@@ -188,8 +188,8 @@ impl ContactUpdate {
         named
             .chain(self.custom.values())
             .map(|change| match change {
-                Change::Set(value) => value.len(),
-                Change::Remove => 0,
+                ValueChange::Set(value) => value.len(),
+                ValueChange::Remove => 0,
             })
             .chain(names)
             .fold(0, usize::saturating_add)
@@ -243,19 +243,19 @@ impl ContactUpdate {
 }
 
 /// How an identifier changes; a blank one counts as not named (R1).
-fn given(change: Option<Change>) -> Option<Change> {
-    change.filter(|change| !matches!(change, Change::Set(value) if text::is_blank(value)))
+fn given(change: Option<ValueChange>) -> Option<ValueChange> {
+    change.filter(|change| !matches!(change, ValueChange::Set(value) if text::is_blank(value)))
 }
 
 /// What a value on the card is to be, if it is to change: `Some(None)` takes it off.
 fn set_to<T, E>(
-    change: Option<Change>,
+    change: Option<ValueChange>,
     parse: impl FnOnce(String) -> Result<T, E>,
 ) -> Result<Option<Option<T>>, E> {
     Ok(match change {
         None => None,
-        Some(Change::Remove) => Some(None),
-        Some(Change::Set(value)) => Some(Some(parse(value)?)),
+        Some(ValueChange::Remove) => Some(None),
+        Some(ValueChange::Set(value)) => Some(Some(parse(value)?)),
     })
 }
 
@@ -505,11 +505,11 @@ impl Operation for PreparedUpsert {
         for item in outcome {
             tally.entry(match item {
                 Ok(upserted) => match upserted.card {
-                    CardChange::Created => Became::Created,
-                    CardChange::Updated => Became::Updated,
-                    CardChange::Unchanged => Became::Unchanged,
+                    CardChange::Created => EntryOutcome::Created,
+                    CardChange::Updated => EntryOutcome::Updated,
+                    CardChange::Unchanged => EntryOutcome::Unchanged,
                 },
-                Err(_) => Became::Refused,
+                Err(_) => EntryOutcome::Refused,
             });
         }
     }

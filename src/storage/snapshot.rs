@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase};
 
-use crate::figures::{Held, MemoryHeld};
 use crate::model::app::{AppId, AppNumber};
 use crate::model::identifier::ContactId;
+use crate::stats::{MemoryUse, StateCounts};
 
 use super::cards::Cards;
 use super::draft::Changes;
@@ -195,9 +195,9 @@ impl Snapshot {
     }
 
     /// What is kept in memory besides pages.
-    pub(crate) fn memory(&self) -> MemoryHeld {
+    pub(crate) fn memory(&self) -> MemoryUse {
         let Memory { bytes, is_complete } = self.indexes.memory();
-        MemoryHeld {
+        MemoryUse {
             index_bytes: bytes,
             index_is_complete: is_complete,
             index_pending: self.indexes.unfolded as u64,
@@ -211,8 +211,8 @@ impl Snapshot {
     }
 
     /// How much there is, as known without reading.
-    pub(crate) fn held(&self) -> Held {
-        Held {
+    pub(crate) fn counts(&self) -> StateCounts {
+        StateCounts {
             sequence: self.state.sequence,
             contacts: self.state.contacts,
             subscribers: self.subscribers,

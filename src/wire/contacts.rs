@@ -4,7 +4,7 @@
 
 use crate::error::{Error, JsonError, JsonFault};
 use crate::limits::Limits;
-use crate::operations::upsert::{Change, ContactUpdate, Upsert};
+use crate::operations::upsert::{ContactUpdate, Upsert, ValueChange};
 use crate::rules::{DedupeOn, UpsertMode};
 
 use super::json::{Value, at, may_be_shown};
@@ -131,8 +131,8 @@ fn custom(
 fn changed<'a>(
     value: Value<'a>,
     read: impl FnOnce(Value<'a>) -> Result<String, JsonFault>,
-) -> Result<Change, JsonFault> {
-    value
-        .given()
-        .map_or(Ok(Change::Remove), |value| read(value).map(Change::Set))
+) -> Result<ValueChange, JsonFault> {
+    value.given().map_or(Ok(ValueChange::Remove), |value| {
+        read(value).map(ValueChange::Set)
+    })
 }

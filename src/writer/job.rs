@@ -3,10 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::Error;
-use crate::figures::Figures;
 use crate::model::sequence::{Committed, SequenceNumber};
 use crate::operations::operation::{Operation, Size, Step};
 use crate::seeded::{SeededFault, seeded};
+use crate::stats::RunningStats;
 use crate::storage::Draft;
 use crate::sync::oneshot;
 
@@ -18,7 +18,7 @@ pub(super) trait Job: Send {
     fn decide(&mut self, draft: &mut Draft<'_>) -> Progress;
 
     /// Counts the answer that it will be given: what was decided, if that is `durable`, or an error.
-    fn count(&self, durable: bool, figures: &mut Figures);
+    fn count(&self, durable: bool, stats: &mut RunningStats);
 
     /// Tells the caller what became of it: what was decided, at that number, or the error given.
     fn answer(self: Box<Self>, with: Result<SequenceNumber, Error>);
@@ -82,10 +82,10 @@ impl<O: Operation> Job for Write<O> {
         }
     }
 
-    fn count(&self, durable: bool, figures: &mut Figures) {
+    fn count(&self, durable: bool, stats: &mut RunningStats) {
         match &self.decided {
-            Some(Ok(outcome)) if durable => O::count(outcome, figures.accepted(O::KIND)),
-            _ => figures.refused(O::KIND),
+            Some(Ok(outcome)) if durable => O::count(outcome, stats.accepted(O::KIND)),
+            _ => stats.refused(O::KIND),
         }
     }
 

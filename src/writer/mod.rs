@@ -10,13 +10,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::error::{Error, OpenError, StorageError};
-use crate::figures::{Figures, MemoryHeld};
 use crate::limits::Limits;
 use crate::model::sequence::SequenceNumber;
 use crate::operations::connect_app;
 use crate::operations::operation::Operation;
 use crate::options::WhenFull;
 use crate::seeded::{SeededFault, seeded};
+use crate::stats::{MemoryUse, RunningStats};
 use crate::storage::{Draft, Engine, Rows as _, Snapshot};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Arc, Instant, Mutex, MutexGuard, PoisonError, RwLock, oneshot};
@@ -39,14 +39,14 @@ enum Phase {
 struct Shared {
     queue: Arc<Queue>,
     phase: RwLock<Phase>,
-    figures: Mutex<Figures>,
+    stats: Mutex<RunningStats>,
     closed_with: Mutex<Result<(), StorageError>>,
 }
 
 impl Shared {
     // A panic while the lock is held cannot leave a half-made change: each is a count.
-    fn figures(&self) -> MutexGuard<'_, Figures> {
-        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    fn stats(&self) -> MutexGuard<'_, RunningStats> {
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set_phase(&self, phase: Phase) {
@@ -75,7 +75,7 @@ impl Writer {
         let shared = Arc::new(Shared {
             queue: Arc::new(Queue::new(limits)),
             phase: RwLock::new(Phase::Open(Arc::clone(&snapshot))),
-            figures: Mutex::new(Figures::new(snapshot.held())),
+            stats: Mutex::new(RunningStats::new(snapshot.counts())),
             closed_with: Mutex::new(Ok(())),
         });
         let writing = Writing {
@@ -115,7 +115,7 @@ impl Writer {
 
     /// Refuses a write that does not come into the queue.
     pub(crate) fn refuse<O: Operation>(&self, error: Error) -> Pending<O::Outcome> {
-        self.shared.figures().refused(O::KIND);
+        self.shared.stats().refused(O::KIND);
         Pending::refused(error)
     }
 
@@ -124,23 +124,23 @@ impl Writer {
         self.shared.queue.load()
     }
 
-    /// The figures as they stand, whether the store takes no writes until it is reopened, and what it
+    /// The stats as they stand, whether the store takes no writes until it is reopened, and what it
     /// keeps in memory.
-    pub(crate) fn figures(&self) -> Result<(Figures, bool, MemoryHeld), Error> {
+    pub(crate) fn stats(&self) -> Result<(RunningStats, bool, MemoryUse), Error> {
         let needs_reopen = self.needs_reopen()?;
-        let memory = self.held_in_memory();
+        let memory = self.memory_use();
         // A copy, so that the writer does not wait while it is read.
-        Ok((self.shared.figures().clone(), needs_reopen, memory))
+        Ok((self.shared.stats().clone(), needs_reopen, memory))
     }
 
-    fn held_in_memory(&self) -> MemoryHeld {
+    fn memory_use(&self) -> MemoryUse {
         let phase = self.shared.phase.read();
         let snapshot = match &*phase.unwrap_or_else(PoisonError::into_inner) {
             Phase::Open(snapshot) => Some(Arc::clone(snapshot)),
             Phase::Failed(snapshot) => snapshot.clone(),
             Phase::Closed => None,
         };
-        snapshot.map_or_else(MemoryHeld::default, |snapshot| snapshot.memory())
+        snapshot.map_or_else(MemoryUse::default, |snapshot| snapshot.memory())
     }
 
     /// Whether the store takes no writes until it is reopened.
@@ -335,7 +335,7 @@ impl Writing {
             Err(cause) => {
                 self.fail();
                 let answers = after_failure(decided, current.state().sequence, &cause);
-                self.answer(answers, |figures| figures.commit_failed(&cause));
+                self.answer(answers, |stats| stats.commit_failed(&cause));
                 return;
             }
         };
@@ -349,10 +349,10 @@ impl Writing {
                 Progress::Again => self.carried.push(job),
             }
         }
-        let held = self.current.held();
-        self.answer(answers, |figures| {
+        let counts = self.current.counts();
+        self.answer(answers, |stats| {
             if let Some(took) = committed {
-                figures.committed(held, took, requests);
+                stats.committed(counts, took, requests);
             }
         });
     }
@@ -373,13 +373,13 @@ impl Writing {
     }
 
     /// Counts the outcomes of a group, its commit first, and then answers it.
-    fn answer(&self, answers: Vec<Answered>, count_commit: impl FnOnce(&mut Figures)) {
-        let mut figures = self.shared.figures();
-        count_commit(&mut figures);
+    fn answer(&self, answers: Vec<Answered>, count_commit: impl FnOnce(&mut RunningStats)) {
+        let mut stats = self.shared.stats();
+        count_commit(&mut stats);
         for (job, with) in &answers {
-            job.count(with.is_ok(), &mut figures);
+            job.count(with.is_ok(), &mut stats);
         }
-        drop(figures);
+        drop(stats);
         for (job, with) in answers {
             job.answer(with);
         }
@@ -420,7 +420,7 @@ impl Writing {
         let snapshot = self.engine.reopen()?;
         self.current = Arc::new(snapshot);
         self.failed = false;
-        self.shared.figures().held = self.current.held();
+        self.shared.stats().counts = self.current.counts();
         self.sweep_stopped = false;
         self.fill_stopped = false;
         self.shared

@@ -287,7 +287,7 @@ fn a_process_killed_while_creating_leaves_a_store_or_nothing() {
         }
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(NAME);
-        // Spread over the time that creating takes, and as much again.
+        // RunningHistogram over the time that creating takes, and as much again.
         let step = took * 2 / ROUNDS;
         let delay = if round < ROUNDS {
             micros(&mut random, step * round, step * (round + 1))

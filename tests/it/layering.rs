@@ -130,7 +130,7 @@ const LAYERS: [&[&str]; 6] = [
     &[
         "advice",
         "error",
-        "figures",
+        "stats",
         "limits",
         "model",
         "opening",
@@ -612,8 +612,8 @@ fn every_operation_is_in_each_of_the_places_that_the_guide_names() {
         .collect();
     assert!(places.len() > 5, "{places:?}");
     let store = ContactStore::open_in_memory(Options::default()).unwrap();
-    for figures in store.stats().unwrap().operations {
-        let camel = figures.operation;
+    for stats in store.stats().unwrap().operations {
+        let camel = stats.operation;
         let snake: String = camel
             .chars()
             .map(|letter| match letter.is_ascii_uppercase() {

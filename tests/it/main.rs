@@ -26,8 +26,8 @@ mod concurrency;
 mod damage;
 mod failing_disk;
 mod field;
-mod figures;
 mod files;
+mod stats;
 // A build with `idn` refuses them: they have other canonical forms (R7).
 #[cfg(not(feature = "idn"))]
 mod golden;

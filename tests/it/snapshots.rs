@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use contact_store::{
-    AddTokens, Change, ContactStore, ContactUpdate, DedupeOn, GivenIdentifiers, MatchPolicy,
-    Options, RemoveToken, Snapshot, Token, TokenEntry, Upsert,
+    AddTokens, ContactStore, ContactUpdate, DedupeOn, GivenIdentifiers, MatchPolicy, Options,
+    RemoveToken, Snapshot, Token, TokenEntry, Upsert, ValueChange,
 };
 
 use crate::failing_disk::disk::TestDisk;
@@ -191,7 +191,7 @@ impl Traffic {
         let contact = self.contact_of(Value::ExternalId(n));
         let update = ContactUpdate::new()
             .external_customer_id(external_id(n))
-            .phone(Change::Remove);
+            .phone(ValueChange::Remove);
         self.upsert(update);
         self.model
             .retain(|value, of| !matches!(value, Value::Phone(_)) || Some(*of) != contact);

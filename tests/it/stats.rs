@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use contact_store::{
     AddTokens, AppId, AppName, BatchMode, ConnectApp, ContactStore, ContactUpdate, DedupeOn, Error,
-    OperationFigures, Ownership, RecordReports, RemoveToken, RenameToken, Report, Stats, Status,
+    OperationStats, Ownership, RecordReports, RemoveToken, RenameToken, Report, Stats, Status,
     SubscriberId, Token, TokenEntry, Upsert, WhenFull,
 };
 
@@ -18,9 +18,9 @@ fn stats(store: &ContactStore) -> Stats {
     store.stats().unwrap()
 }
 
-/// The figures of one kind of operation.
+/// The stats of one kind of operation.
 #[track_caller]
-fn figures(store: &ContactStore, operation: &str) -> OperationFigures {
+fn of_operation(store: &ContactStore, operation: &str) -> OperationStats {
     let of_all = stats(store).operations;
     let mut found = of_all.into_iter().filter(|of| of.operation == operation);
     found.next().unwrap()
@@ -34,7 +34,7 @@ fn assert_figures(
     (accepted, refused): (u64, u64),
     outcomes: &[(&'static str, u64)],
 ) {
-    let found = figures(store, operation);
+    let found = of_operation(store, operation);
     assert_eq!(
         (found.accepted, found.refused),
         (accepted, refused),
@@ -306,7 +306,7 @@ fn under_load_each_request_that_changes_the_store_is_in_one_group() {
     let connected = 2;
     assert_eq!(after.contacts, CALLERS * EACH);
     assert_eq!(after.sequence.value(), CALLERS * EACH + connected);
-    assert_eq!(figures(&store, "addTokens").accepted, CALLERS * EACH);
+    assert_eq!(of_operation(&store, "addTokens").accepted, CALLERS * EACH);
     let groups = after.group_sizes;
     assert_eq!(groups.sum, CALLERS * EACH + connected);
     assert_eq!(
@@ -324,7 +324,7 @@ fn under_load_each_request_that_changes_the_store_is_in_one_group() {
     assert_eq!((after.waiting_requests, after.waiting_for_place), (0, 0));
 }
 
-/// Nothing becomes durable, and the figures are told: what waits, and nothing that is not durable.
+/// Nothing becomes durable, and the stats are told: what waits, and nothing that is not durable.
 #[test]
 fn while_the_disk_holds_a_commit_stats_tells_what_waits() {
     let disk = WatchedDisk::new();
@@ -369,7 +369,7 @@ fn while_the_disk_holds_a_commit_stats_tells_what_waits() {
     let after = stats(&store);
     assert_eq!((after.waiting_requests, after.waiting_text_bytes), (0, 0));
     assert_eq!((after.waiting_for_place, after.contacts), (0, 4));
-    assert_eq!(figures(&store, "addTokens").accepted, 4);
+    assert_eq!(of_operation(&store, "addTokens").accepted, 4);
     // The first alone, then the two that waited, then the one that waited for a place.
     let groups = after.group_sizes;
     assert_eq!((groups.count, groups.sum, groups.max), (5, 6, 2));
@@ -413,7 +413,7 @@ fn a_commit_takes_as_long_as_the_disk() {
     }
 }
 
-/// R49: as long as the store needs reopening, the figures say so, and are those of the last state
+/// R49: as long as the store needs reopening, the stats say so, and are those of the last state
 /// known to be durable; then they go on.
 #[test]
 fn r49_the_figures_outlive_a_failed_commit_and_reopening() {
@@ -445,7 +445,7 @@ fn r49_the_figures_outlive_a_failed_commit_and_reopening() {
     };
     assert_stands(&stats(&store));
 
-    // There is no state to read from any more, and the figures stand.
+    // There is no state to read from any more, and the stats stand.
     disk.fail(Fault {
         at: 1,
         kind: FaultKind::FromThenOn,
@@ -494,7 +494,7 @@ fn r49_after_a_failed_read_the_figures_say_that_the_store_needs_reopening() {
     assert!(!stats(&store).needs_reopen);
 }
 
-/// R47: an old snapshot keeps old pages in the file, and the figures say for how long.
+/// R47: an old snapshot keeps old pages in the file, and the stats say for how long.
 #[test]
 fn the_age_of_the_oldest_snapshot_is_told_while_it_is_held() {
     let (store, _) = store_with(|_| {});
@@ -556,7 +556,7 @@ fn what_was_set_and_what_is_there_is_told_as_it_is() {
     let again = stats(&store);
     assert_eq!((again.apps, again.contacts, again.subscribers), (1, 1, 1));
     assert_eq!((again.sequence.value(), again.commits), (2, 0));
-    assert_eq!(figures(&store, "addTokens").accepted, 0);
+    assert_eq!(of_operation(&store, "addTokens").accepted, 0);
 }
 
 /// What is erased leaves room in the file, which later contacts take.

@@ -101,7 +101,7 @@ pub fn find(store: &ContactStore, given: GivenIdentifiers) -> Result<Option<Foun
     now.find(&given.parse().unwrap(), MatchPolicy::Cascade)
 }
 
-/// Nothing in the store contradicts anything else in it, nor what the figures say that it holds.
+/// Nothing in the store contradicts anything else in it, nor what the stats say that it holds.
 #[track_caller]
 pub fn assert_sound(store: &ContactStore) {
     let now = store.snapshot().unwrap();

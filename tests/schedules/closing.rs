@@ -40,7 +40,7 @@ fn assert_closed(world: &World) {
     assert!(matches!(asked, Err(Error::Closed)), "{asked:?}");
     assert!(matches!(world.writer.reopen(), Err(Error::Closed)));
     assert!(matches!(world.read(), Err(Error::Closed)));
-    assert!(matches!(world.writer.figures(), Err(Error::Closed)));
+    assert!(matches!(world.writer.stats(), Err(Error::Closed)));
     assert!(world.writer.close().is_ok());
 }
 

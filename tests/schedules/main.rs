@@ -30,13 +30,13 @@
 // The writer, and what it is written with.
 #[path = "../../src/error.rs"]
 mod error;
-#[path = "../../src/figures.rs"]
-mod figures;
 #[path = "../../src/limits.rs"]
 mod limits;
 mod operations;
 #[path = "../../src/seeded.rs"]
 mod seeded;
+#[path = "../../src/stats.rs"]
+mod stats;
 #[path = "../../src/trace.rs"]
 mod trace;
 #[path = "../../src/writer/mod.rs"]

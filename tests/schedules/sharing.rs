@@ -43,13 +43,13 @@ fn r46_to_r48_callers_are_answered_in_one_order_and_read_what_is_durable() {
 }
 
 fn count_shared(world: &World, met: &Cases) {
-    let (figures, needs_reopen, _) = world.writer.figures().unwrap();
+    let (stats, needs_reopen, _) = world.writer.stats().unwrap();
     assert!(!needs_reopen);
     // A request is counted before it is answered.
-    let operations = figures.operations();
+    let operations = stats.operations();
     let counted = operations.iter().map(|of| of.accepted + of.refused);
     assert_eq!(counted.sum::<u64>(), 9);
-    met.count(SHARED, u64::from(figures.group_sizes().max > 1));
+    met.count(SHARED, u64::from(stats.group_sizes().max > 1));
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn r48_of_those_who_share_a_commit_only_the_refused_and_the_panicking_are_refuse
             }
         }));
         together(threads);
-        let shared = world.writer.figures().unwrap().0.group_sizes().max > 1;
+        let shared = world.writer.stats().unwrap().0.group_sizes().max > 1;
         met.count(SHARED, u64::from(shared));
         world.end(met);
     });

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{OpenError, StorageError};
-use crate::figures::{Held, MemoryHeld};
 use crate::model::sequence::SequenceNumber;
+use crate::stats::{MemoryUse, StateCounts};
 use crate::sync::{Arc, Condvar, Mutex};
 
 /// What becomes of a commit.
@@ -166,8 +166,8 @@ impl Snapshot {
         &self.numbers
     }
 
-    pub(crate) fn held(&self) -> Held {
-        Held {
+    pub(crate) fn counts(&self) -> StateCounts {
+        StateCounts {
             sequence: self.state.sequence,
             contacts: self.numbers.len() as u64,
             subscribers: 0,
@@ -179,8 +179,8 @@ impl Snapshot {
         &self.directory
     }
 
-    pub(crate) fn memory(&self) -> MemoryHeld {
-        MemoryHeld::default()
+    pub(crate) fn memory(&self) -> MemoryUse {
+        MemoryUse::default()
     }
 
     pub(crate) fn is_broken(&self) -> bool {

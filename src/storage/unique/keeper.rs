@@ -260,7 +260,7 @@ impl Keeper {
                 replaced.push(key)
             }) {
                 Ok(()) => {}
-                // Requests go on, and the log grows. Figures, look-ups and `verify` say so.
+                // Requests go on, and the log grows. The stats, look-ups and `verify` say so.
                 Err(Failure::Corrupt(_)) => {
                     step.met_damage = true;
                     break;

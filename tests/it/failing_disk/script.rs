@@ -4,10 +4,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use contact_store::{
-    AccessKey, AddTokens, App, AppId, AppName, Card, Change, ConnectApp, ContactId, ContactStore,
+    AccessKey, AddTokens, App, AppId, AppName, Card, ConnectApp, ContactId, ContactStore,
     ContactUpdate, DedupeOn, Disk, Error, GivenIdentifiers, IdentifierKind, MatchPolicy,
     MessageTally, Options, Ownership, Pending, RecordReports, RemoveToken, Report, SequenceNumber,
-    Snapshot, Status, Subscriber, SubscriberId, Timestamp, Token, TokenEntry, Upsert,
+    Snapshot, Status, Subscriber, SubscriberId, Timestamp, Token, TokenEntry, Upsert, ValueChange,
 };
 
 use super::disk::TestDisk;
@@ -97,7 +97,7 @@ fn everything_of(n: u32) -> TokenEntry {
 }
 
 /// Found by its external id, one person gets an email of another page of the index, and a field.
-fn renamed(n: u32, email: impl Into<Change>) -> ContactUpdate {
+fn renamed(n: u32, email: impl Into<ValueChange>) -> ContactUpdate {
     ContactUpdate::new()
         .external_customer_id(external_id(n))
         .email(email)
@@ -193,10 +193,10 @@ pub fn script() -> Vec<Line> {
             renamed(12, email(13)),
         ])),
         Line::Group(vec![
-            upsert([renamed(14, Change::Remove)]),
+            upsert([renamed(14, ValueChange::Remove)]),
             add(APP, TokenEntry::new("14-by-phone").phone(phone(14))),
             // It says what the card holds: no number is taken.
-            upsert([renamed(14, Change::Remove)]),
+            upsert([renamed(14, ValueChange::Remove)]),
             Request::Erase(id(14)),
             upsert([renamed(15, email(14)).first_name("Ann")]),
         ]),

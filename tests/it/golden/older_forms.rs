@@ -63,7 +63,7 @@ fn r7_values_of_older_canonical_forms_can_be_read_and_found() {
 
 #[test]
 fn r42_r44_r45_values_of_older_canonical_forms_can_be_taken_off_and_erased() {
-    use contact_store::Change::Remove;
+    use contact_store::ValueChange::Remove;
     let (_directory, path) = copy(FILE);
     let store = ContactStore::open(&path, Options::default().upgrade(true)).unwrap();
     let by_id = |contact: u64| ContactUpdate::new().contact_id(contact);

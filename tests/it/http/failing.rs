@@ -8,7 +8,7 @@ use contact_store::{AddTokens, ContactStore, Options, TokenEntry};
 
 use super::client::{APP, Answer, Client};
 use super::host::HostOnThread;
-use super::metrics::figures;
+use super::metrics::stats;
 use crate::failing_disk::disk::{Fault, FaultKind, TestDisk};
 use crate::support::watched_disk::WatchedDisk;
 use crate::support::{APP as APP_ID, assert_sound, connect, options};
@@ -54,7 +54,7 @@ fn a_full_queue_is_503_and_reads_and_health_go_on() {
         let committed = add("t1");
         disk.wait_until_held();
         let queued = add("t2");
-        let waiting = || figures(&client)["contact_store_waiting_requests"] as u64;
+        let waiting = || stats(&client)["contact_store_waiting_requests"] as u64;
         let began = Instant::now();
         while waiting() < 1 {
             assert!(began.elapsed() < Duration::from_secs(60));
@@ -126,7 +126,7 @@ fn after_a_failed_commit_writes_and_health_are_503_until_the_store_is_reopened()
     until(|| client.get("/healthz"), |answer| answer.status == 200).is(200, r#"{"status": "ok"}"#);
     let added = client.add("t2", "ann@example.com").unwrap();
     assert_eq!(added.status, 200);
-    assert_eq!(figures(&client)["contact_store_needs_reopen"], 0.0);
+    assert_eq!(stats(&client)["contact_store_needs_reopen"], 0.0);
     let apps = client.get("/v1/apps").json();
     assert_eq!(apps["apps"][0]["appUuid"], APP);
     assert_eq!(apps["apps"][0]["subscribers"], 2);

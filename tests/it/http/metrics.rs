@@ -1,4 +1,4 @@
-//! The figures: in the text format of Prometheus, to the letter, and right.
+//! The stats: in the text format of Prometheus, to the letter, and right.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,7 +77,7 @@ fn check_labels(labels: &str) {
 }
 
 #[track_caller]
-pub fn figures(client: &Client) -> Samples {
+pub fn stats(client: &Client) -> Samples {
     let answer = client.get("/metrics");
     assert_eq!(answer.status, 200);
     assert_eq!(
@@ -91,7 +91,7 @@ pub fn figures(client: &Client) -> Samples {
 fn figures_count_what_was_done() {
     let host = Host::start();
     let client = host.client();
-    let none = figures(&client);
+    let none = stats(&client);
     assert_eq!(none["contact_store_contacts"], 0.0);
     assert_eq!(none["contact_store_commits_total"], 0.0);
     assert_eq!(
@@ -124,7 +124,7 @@ fn figures_count_what_was_done() {
     );
     client.ask("DELETE /v1/contacts/1", "");
     client.ask("DELETE /v1/contacts/9", "");
-    let now = figures(&client);
+    let now = stats(&client);
     let expected = [
         ("sequence", 7.0),
         ("contacts", 2.0),

@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 
 use contact_store::{
-    BatchMode, CardChange, Change, ContactId, ContactUpdate, ContactUpserted, DedupeOn, Email,
+    BatchMode, CardChange, ContactId, ContactUpdate, ContactUpserted, DedupeOn, Email,
     ExternalCustomerId, Fault, Field, IdentifierKind, KindSet, Outcomes, Phone, Timestamp,
-    UnknownContactId, Upsert, UpsertMode,
+    UnknownContactId, Upsert, UpsertMode, ValueChange,
 };
 
 use super::request::{Choices, Outcome, Refusal, Refused, choose_mode, choose_time};
@@ -63,10 +63,10 @@ pub enum To {
 }
 
 impl To {
-    fn change(&self) -> Change {
+    fn change(&self) -> ValueChange {
         match self {
-            To::Text(text) => Change::Set(text.clone()),
-            To::Null => Change::Remove,
+            To::Text(text) => ValueChange::Set(text.clone()),
+            To::Null => ValueChange::Remove,
         }
     }
 }

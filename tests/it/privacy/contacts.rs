@@ -1,8 +1,9 @@
 //! Contact data and recipients: their values, and every error about them.
 
 use contact_store::{
-    Address, Auth, BatchMode, Button, Change, ContactUpdate, DedupeOn, Error, Field, FieldError,
-    GivenRecipient, Recipient, RecipientError, SendRequest, SubscriberId, Upsert, UpsertMode, wire,
+    Address, Auth, BatchMode, Button, ContactUpdate, DedupeOn, Error, Field, FieldError,
+    GivenRecipient, Recipient, RecipientError, SendRequest, SubscriberId, Upsert, UpsertMode,
+    ValueChange, wire,
 };
 
 use super::shown::{PHONE, Shown, WORD};
@@ -28,7 +29,7 @@ pub fn values(shown: &mut Shown) {
     shown.value(&update());
     // A phone in the place of a contact id.
     shown.value(&update().contact_id(PHONE));
-    shown.value(&Change::from(WORD));
+    shown.value(&ValueChange::from(WORD));
     shown.value(&DedupeOn::Phone);
     let request = Upsert::new(DedupeOn::Phone).contact(update());
     shown.value(&request);

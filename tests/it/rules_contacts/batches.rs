@@ -1,7 +1,8 @@
 //! Requests of several items: R23, R41, R42.
 
 use contact_store::{
-    Change, ContactUpdate, DedupeOn, EntryError, Error, Fault, Field, Limit, LimitExceeded, Upsert,
+    ContactUpdate, DedupeOn, EntryError, Error, Fault, Field, Limit, LimitExceeded, Upsert,
+    ValueChange,
 };
 
 use crate::support::script::{script, script_with};
@@ -139,7 +140,7 @@ fn entries_and_text_of_a_request_are_limited() {
     let item = |city: &str| {
         ContactUpdate::new()
             .phone("+380500000001")
-            .email(Change::Remove)
+            .email(ValueChange::Remove)
             .external_customer_id("crm-1")
             .first_name("Ann")
             .last_name("Lee")

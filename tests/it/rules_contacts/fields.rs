@@ -1,6 +1,6 @@
 //! Fields: R43, and how much of them a card takes.
 
-use contact_store::{Change, ContactFields, ContactUpdate, DedupeOn, Upsert};
+use contact_store::{ContactFields, ContactUpdate, DedupeOn, Upsert, ValueChange};
 
 use crate::support::script::{script, script_with};
 use crate::support::{assert_sound, id, store};
@@ -100,7 +100,7 @@ fn r43_a_value_is_kept_byte_for_byte() {
         let update = ContactUpdate::new()
             .contact_id(7)
             .first_name(text)
-            .field("city", Change::Set(text.to_owned()));
+            .field("city", ValueChange::Set(text.to_owned()));
         let upsert = Upsert::new(DedupeOn::ContactId).contact(update);
         assert!(store.upsert(upsert).wait().unwrap().outcome[0].is_ok());
         let card = store.snapshot().unwrap().contact(id(7)).unwrap().unwrap();

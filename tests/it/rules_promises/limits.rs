@@ -2,8 +2,8 @@
 
 use contact_store::limits::LimitTooHigh;
 use contact_store::{
-    AddTokens, Change, ContactStore, ContactUpdate, DedupeOn, EntryError, Error, Limit,
-    LimitExceeded, Limits, OpenError, Options, RecordReports, Report, Status, TokenEntry, Upsert,
+    AddTokens, ContactStore, ContactUpdate, DedupeOn, EntryError, Error, Limit, LimitExceeded,
+    Limits, OpenError, Options, RecordReports, Report, Status, TokenEntry, Upsert, ValueChange,
     WhenFull,
 };
 
@@ -387,7 +387,7 @@ fn a_card_over_a_lowered_limit_may_shrink_or_change_within_its_size() {
     assert_eq!(upsert_7(&store, item().first_name("9876543210")), "Updated");
     assert_eq!(upsert_7(&store, item().first_name("987654321")), "Updated");
     assert_eq!(
-        upsert_7(&store, item().last_name(Change::Remove)),
+        upsert_7(&store, item().last_name(ValueChange::Remove)),
         "Unchanged"
     );
     let over = "29 bytes of text on the card, the most is 20";
@@ -405,7 +405,7 @@ fn a_card_over_a_lowered_limit_may_shrink_or_change_within_its_size() {
         .remove(0);
     assert_eq!(refused.unwrap_err().to_string(), over);
     // One more field of fewer bytes in all is more fields, and so is checked.
-    let swap = item().first_name(Change::Remove).field("c", "");
+    let swap = item().first_name(ValueChange::Remove).field("c", "");
     assert_eq!(upsert_7(&store, swap), "Updated");
     let store = lowered(store, |options| options.limits.card_text_bytes = 18);
     let swap = item().field("a", "01234567").field("d", "");
@@ -422,11 +422,11 @@ fn a_card_over_a_lowered_limit_may_shrink_or_change_within_its_size() {
     assert_eq!(upsert_7(&store, item().first_name("A")), over);
     assert_eq!(upsert_7(&store, item().field("a", "9876543210")), "Updated");
     assert_eq!(
-        upsert_7(&store, item().field("a", Change::Remove)),
+        upsert_7(&store, item().field("a", ValueChange::Remove)),
         "Updated"
     );
     assert_eq!(
-        upsert_7(&store, item().field("b", Change::Remove)),
+        upsert_7(&store, item().field("b", ValueChange::Remove)),
         "Updated"
     );
     assert_eq!(upsert_7(&store, item().field("c", "1")), "Updated");

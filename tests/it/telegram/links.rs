@@ -372,7 +372,7 @@ fn config() -> ProptestConfig {
 }
 
 /// What changes a text at one place: its character, and whether it is put in place or in front.
-type Change = (prop::sample::Index, Option<char>, bool);
+type Alteration = (prop::sample::Index, Option<char>, bool);
 
 proptest! {
     #![proptest_config(config())]
@@ -395,7 +395,7 @@ proptest! {
     #[test]
     fn a_signed_payload_verifies_exactly_as_it_was_signed(
         id in "[a-z0-9]{1,27}",
-        changes in vec(any::<Change>(), 0..4),
+        changes in vec(any::<Alteration>(), 0..4),
     ) {
         let links = links_of(SAMPLE_APP);
         let id = ExternalCustomerId::parse(&id).unwrap();

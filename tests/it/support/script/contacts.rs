@@ -1,8 +1,8 @@
 //! The lines of a script about contact data and recipients.
 
 use contact_store::{
-    Address, BatchMode, Card, CardChange, Change, ContactUpdate, ContactUpserted, DedupeOn,
-    GivenRecipient, RecipientError, UnknownContactId, Upsert, UpsertMode,
+    Address, BatchMode, Card, CardChange, ContactUpdate, ContactUpserted, DedupeOn, GivenRecipient,
+    RecipientError, UnknownContactId, Upsert, UpsertMode, ValueChange,
 };
 
 use super::{Words, app, millis, show_app_id, show_kind, show_subscriber_id, split, subscriber_id};
@@ -33,8 +33,8 @@ fn item(mut words: Vec<String>) -> ContactUpdate {
     let mut update = ContactUpdate::new();
     for (word, value) in Words(words.into()).named() {
         let change = match value.as_str() {
-            "null" => Change::Remove,
-            text => Change::from(text),
+            "null" => ValueChange::Remove,
+            text => ValueChange::from(text),
         };
         update = match word.as_str() {
             "id" => update.contact_id(value.parse::<i128>().unwrap()),
