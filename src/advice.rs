@@ -2,7 +2,7 @@
 //!
 //! This module does not know what was asked for.
 
-use crate::error::{Error, OpenError};
+use crate::error::{CopyError, Error, OpenError};
 
 /// What a caller may do about an [`Error`]: see [`Error::advice`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,8 +57,17 @@ impl Error {
             Error::FileMoved | Error::Panicked | Error::Closed | Error::CloseIncomplete(_) => {
                 Advice::Stop
             }
+            Error::Copy(error) => copying(error),
             Error::Open(error) => opening(error),
         }
+    }
+}
+
+fn copying(error: &CopyError) -> Advice {
+    match error {
+        CopyError::AlreadyExists | CopyError::NotAFile => Advice::MendTheCall,
+        // Of the copy, not of the store: a full disk, mostly.
+        CopyError::Cancelled | CopyError::Random | CopyError::Storage(_) => Advice::TryAgain,
     }
 }
 

@@ -127,6 +127,9 @@ pub enum Error {
     /// takes longer.
     #[error("the file was not closed cleanly, all that was acknowledged is in it")]
     CloseIncomplete(#[source] StorageError),
+    /// The file was not copied. The store is as it was, and nothing is left of the copy.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// The store could not be opened. The file is as it was.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -303,6 +306,27 @@ pub enum StorageError {
     /// The storage engine panicked; the panic was caught.
     #[error("the storage engine panicked")]
     Panicked,
+}
+
+/// Why a copy of a store's file was not made (R66). What was written of it is removed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CopyError {
+    /// Something has the name that the copy should get.
+    #[error("there is a file already where the copy should be")]
+    AlreadyExists,
+    /// The path of the copy does not end in a name.
+    #[error("the path of the copy does not name a file")]
+    NotAFile,
+    /// The caller's function said so.
+    #[error("the copy was cancelled")]
+    Cancelled,
+    /// The system gave no random bytes for a temporary name.
+    #[error("the system gave no random bytes")]
+    Random,
+    /// Writing the copy failed.
+    #[error("writing the copy failed: {0}")]
+    Storage(#[source] StorageError),
 }
 
 /// Why a store cannot be opened (R50, R51, R53). The file was not changed.

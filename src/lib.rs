@@ -61,6 +61,7 @@
 //! | follow a chat that got another id | [`RenameToken`], outcome [`TokenRenamed`] |
 //! | wait for a write, or await it | [`Pending`] |
 //! | find, explain, list, verify | [`Snapshot`] |
+//! | back up an open store | [`Snapshot::backup`] |
 //! | export every contact | [`Snapshot::iter_contacts`], [`wire::card`] |
 //! | test a host with a clock | [`ManualClock`], [`ContactStore::open_in_memory`] |
 //! | bring identifiers to canonical form | [`GivenIdentifiers::parse`], [`Phone`], [`Email`] |
@@ -168,6 +169,7 @@ pub mod reliability {}
 struct Readme;
 
 mod advice;
+mod backup;
 mod error;
 mod keep_open;
 pub mod limits;
@@ -195,7 +197,11 @@ pub mod wire;
 mod writer;
 
 pub use advice::Advice;
-pub use error::{EntryError, Error, JsonError, JsonFault, NotSingle, OpenError, StorageError};
+pub use backup::{Backup, CopyProgress};
+
+pub use error::{
+    CopyError, EntryError, Error, JsonError, JsonFault, NotSingle, OpenError, StorageError,
+};
 pub use keep_open::{Backoff, KeepOpen, Reopening};
 pub use limits::{Limit, LimitExceeded, LimitTooHigh, LimitZero, Limits};
 pub use model::app::{AccessKey, App, AppId, AppName};

@@ -620,7 +620,11 @@ impl Snapshot {
         }
     }
 
-    fn reading<T>(&self, read: Result<T, Failure>) -> Result<T, Error> {
+    pub(crate) fn tables(&self) -> &storage::Snapshot {
+        &self.tables
+    }
+
+    pub(crate) fn reading<T>(&self, read: Result<T, Failure>) -> Result<T, Error> {
         read.map_err(|failure| match self.tables.detached() {
             Some(Detached::Closed) => Error::Closed,
             Some(Detached::Reopened) => Error::SnapshotExpired,

@@ -7,13 +7,14 @@
 //! From the top down: [`engine`] opens, commits and closes; a [`draft`] is laid over a [`snapshot`] of the
 //! [`tables`]; [`lookup`] reads either, [`index`] writes a card with all that follows from it; [`unique`]
 //! are the unique indexes, [`cards`] the cards kept in memory. [`open`], [`upgrade`] and [`verify`](mod@verify) look at
-//! a whole file. [`format`](mod@format) is what is in a row and what its bytes are, [`file`](mod@file) what stands between the
+//! a whole file, [`copy`] writes one anew. [`format`](mod@format) is what is in a row and what its bytes are, [`file`](mod@file) what stands between the
 //! tables and the disk, and [`guard`] the border to redb.
 
 mod cards;
 #[cfg(test)]
 mod cards_tests;
 mod contact_ids;
+mod copy;
 mod draft;
 mod engine;
 mod file;
@@ -28,6 +29,7 @@ mod unique;
 mod upgrade;
 mod verify;
 
+pub(crate) use self::copy::{NotCopied, backup};
 pub(crate) use self::draft::Draft;
 pub(crate) use self::engine::Engine;
 #[cfg(not(feature = "testing"))]

@@ -84,7 +84,7 @@ pub(super) struct Claimed {
 
 impl Claimed {
     /// A disk for one opening by redb.
-    fn attach(&self, disk: Arc<dyn Disk>) -> Arc<Attached> {
+    pub(super) fn attach(&self, disk: Arc<dyn Disk>) -> Arc<Attached> {
         Attached::new(disk, self.lock.clone())
     }
 }
@@ -123,11 +123,10 @@ pub(super) fn claim(place: &Place, open_as: &OpenAs) -> Result<Claimed, OpenErro
                 if !open_as.may_create {
                     return Err(OpenError::NotFound);
                 }
-                create::remove_left_overs(path);
-                let (unpublished, claimed) = create_claimed(path)?;
-                initialize(&claimed, open_as)?;
-                match unpublished.publish() {
-                    Ok(()) => return Ok(claimed),
+                let new = NewFile::create(path)?;
+                initialize(&new.claimed, open_as)?;
+                match new.publish() {
+                    Ok(claimed) => return Ok(claimed),
                     // Another process was faster: the store is the one that it made.
                     Err(OpenError::AlreadyExists) if !open_as.must_create => {}
                     Err(error) => return Err(error),
@@ -140,20 +139,46 @@ pub(super) fn claim(place: &Place, open_as: &OpenAs) -> Result<Claimed, OpenErro
     }
 }
 
-/// Creates an empty file under a temporary name, and locks it.
-fn create_claimed(path: &Path) -> Result<(Unpublished, Claimed), OpenError> {
-    /// Each attempt that fails takes another creator that looks for left-overs at that moment.
-    const ATTEMPTS: usize = 1_000;
-    for _ in 0..ATTEMPTS {
-        let unpublished = Unpublished::create(path)?;
-        match claim_file(path, &unpublished.file) {
-            Ok(claimed) if unpublished.is_there()? => return Ok((unpublished, claimed)),
-            // Another creator took it for a left-over, as it was not locked yet.
-            Ok(_) | Err(OpenError::AlreadyOpen) => {}
-            Err(error) => return Err(error),
+/// A file that is made under a temporary name beside its final one, locked from the first moment on.
+/// It is removed unless it is published.
+pub(super) struct NewFile {
+    unpublished: Unpublished,
+    claimed: Claimed,
+}
+
+impl NewFile {
+    /// Creates an empty one that is to be at `path`, and removes what earlier ones that were cut off
+    /// left there.
+    pub(super) fn create(path: &Path) -> Result<Self, OpenError> {
+        /// Each attempt that fails takes another creator that looks for left-overs at that moment.
+        const ATTEMPTS: usize = 1_000;
+        create::remove_left_overs(path);
+        for _ in 0..ATTEMPTS {
+            let unpublished = Unpublished::create(path)?;
+            match claim_file(path, &unpublished.file) {
+                Ok(claimed) if unpublished.is_there()? => {
+                    return Ok(NewFile {
+                        unpublished,
+                        claimed,
+                    });
+                }
+                // Another creator took it for a left-over, as it was not locked yet.
+                Ok(_) | Err(OpenError::AlreadyOpen) => {}
+                Err(error) => return Err(error),
+            }
         }
+        Err(OpenError::AlreadyOpen)
     }
-    Err(OpenError::AlreadyOpen)
+
+    pub(super) fn claimed(&self) -> &Claimed {
+        &self.claimed
+    }
+
+    /// Gives it its final name, without replacing a file that has it.
+    pub(super) fn publish(self) -> Result<Claimed, OpenError> {
+        self.unpublished.publish()?;
+        Ok(self.claimed)
+    }
 }
 
 /// Locks a file that is at `path`, or will be. Nothing of it is read before: it may be what another
@@ -383,7 +408,7 @@ fn read_indexes(
     Keeper::load(&snapshot, state, open_as.index_memory, open_as.folding)
 }
 
-fn build(attached: &Arc<Attached>, cache_bytes: usize) -> Result<Database, OpenError> {
+pub(super) fn build(attached: &Arc<Attached>, cache_bytes: usize) -> Result<Database, OpenError> {
     let built = guarded(|| {
         let mut builder = Builder::new();
         builder.set_cache_size(cache_bytes);

@@ -237,6 +237,16 @@ impl Snapshot {
         self.tables.0.get(table.position()).ok_or(Failure::Stopped)
     }
 
+    /// How many rows all tables have together.
+    pub(super) fn row_count(&self) -> Result<u64, Failure> {
+        let mut rows = 0_u64;
+        for table in Table::ALL {
+            let table = self.table(table)?;
+            rows = rows.saturating_add(self.noted(guarded(|| table.row_count()))?);
+        }
+        Ok(rows)
+    }
+
     /// Bytes of the pages that the tables take. Reads all of them.
     pub(crate) fn page_bytes(&self) -> Result<u64, Failure> {
         let mut bytes = 0_u64;

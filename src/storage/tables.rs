@@ -87,6 +87,19 @@ impl Table {
         }
     }
 
+    /// The first and the last key that a row could have.
+    pub(super) fn span(self) -> (Key, Key) {
+        match self.width() {
+            Width::Int => (Key::Int(0), Key::Int(u64::MAX)),
+            Width::Wide => (Key::Wide(0), Key::Wide(u128::MAX)),
+            // A message id is at most 256 bytes of UTF-8, which has no byte 255.
+            Width::Bytes => (
+                Key::Bytes(Box::default()),
+                Key::Bytes(vec![u8::MAX; 9].into()),
+            ),
+        }
+    }
+
     /// Whether the rows that a commit removes are neighbours, with no other row between them.
     fn is_removed_in_runs(self) -> bool {
         matches!(self, Table::Index | Table::IndexLog)
@@ -162,6 +175,15 @@ impl OpenTable {
         };
         let filled = stats.stored_bytes().saturating_add(stats.metadata_bytes());
         Ok(filled.saturating_add(stats.fragmented_bytes()))
+    }
+
+    /// How many rows it has.
+    pub(super) fn row_count(&self) -> Result<u64, Failure> {
+        Ok(match self {
+            OpenTable::Int(table) => table.len()?,
+            OpenTable::Wide(table) => table.len()?,
+            OpenTable::Bytes(table) => table.len()?,
+        })
     }
 
     /// Hands the row's bytes to `read`.

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use crate::error::{EntryError, Error, JsonError, JsonFault, OpenError, StorageError};
+use crate::error::{CopyError, EntryError, Error, JsonError, JsonFault, OpenError, StorageError};
 use crate::limits::{Limit, LimitExceeded};
 use crate::model::fault::{Fault, FieldError};
 use crate::model::recipient::RecipientError;
@@ -29,6 +29,7 @@ pub fn code(error: &Error) -> &'static str {
         Error::AnswerTaken => "answerTaken",
         Error::SnapshotExpired => "snapshotExpired",
         Error::CloseIncomplete(_) => "closeIncomplete",
+        Error::Copy(error) => copy_code(error),
         Error::Open(error) => open_code(error),
         Error::Storage(error) => storage_code(error),
     }
@@ -104,6 +105,16 @@ fn json_code(error: &JsonError) -> &'static str {
         JsonFault::Unknown(_) | JsonFault::UnknownUnnamed { .. } => "unknownMember",
         JsonFault::SecondsNotMilliseconds => "secondsNotMilliseconds",
         JsonFault::NotOneOf { .. } => "notOneOf",
+    }
+}
+
+fn copy_code(error: &CopyError) -> &'static str {
+    match error {
+        CopyError::AlreadyExists => "copyAlreadyExists",
+        CopyError::NotAFile => "copyNotAFile",
+        CopyError::Cancelled => "copyCancelled",
+        CopyError::Random => "noRandomBytes",
+        CopyError::Storage(_) => "copyFailed",
     }
 }
 

@@ -22,6 +22,7 @@
 mod support;
 
 mod api;
+mod backup;
 mod concurrency;
 mod damage;
 mod failing_disk;

@@ -250,6 +250,12 @@ fn answers(shown: &mut Shown, store: &ContactStore) {
     shown.value(&app.name);
     shown.json(&wire::apps(&[app]));
     shown.value(&now.verify().unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    let backup = now.backup(directory.path().join("backup.redb"), |progress| {
+        shown.value(&progress);
+        ControlFlow::Continue(())
+    });
+    shown.value(&backup.unwrap());
 }
 
 /// Every error there is.
@@ -327,6 +333,7 @@ fn r52_every_public_type_and_every_error_was_looked_at() {
         ("error.rs", "Error"),
         ("error.rs", "EntryError"),
         ("error.rs", "JsonFault"),
+        ("error.rs", "CopyError"),
         ("error.rs", "StorageError"),
         ("error.rs", "OpenError"),
         ("model/fault.rs", "Fault"),

@@ -2,6 +2,7 @@
 
 pub mod blocks;
 pub mod cases;
+pub mod everything;
 pub mod process;
 pub mod random;
 pub mod raw;

@@ -133,6 +133,10 @@ pub fn errors(shown: &mut Shown) {
         let given = GivenRecipient::new().app(app).number(number);
         now.resolve(&given.parse().unwrap()).unwrap_err()
     };
+    let no_phone = GivenRecipient::new().app(APP).number(WORD).parse();
+    let no_phone = no_phone.unwrap_err();
+    shown.error(&Error::from(no_phone.clone()));
+    shown.error(&Error::Recipient(no_phone));
     for error in [
         GivenRecipient::new().parse().unwrap_err().into(),
         GivenRecipient::new().app(APP).parse().unwrap_err().into(),

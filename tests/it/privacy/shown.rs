@@ -82,6 +82,7 @@ impl Shown {
             Error::Indeterminate { cause, .. } => self.storage_error(cause),
             Error::CloseIncomplete(cause) | Error::Storage(cause) => self.storage_error(cause),
             Error::Open(error) => self.open_error(error),
+            Error::Copy(error) => self.variant(error),
             _ => {}
         }
     }

@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contact_store::{
-    AddTokens, Check, ContactStore, Create, Disk, EntryError, Error, GivenIdentifiers, MatchPolicy,
-    OpenError, Options, StorageError, TokenEntry,
+    AddTokens, Check, ContactStore, CopyError, Create, Disk, EntryError, Error, GivenIdentifiers,
+    MatchPolicy, OpenError, Options, StorageError, TokenEntry,
 };
 
 use super::shown::{PHONE, Shown, WORD};
@@ -225,6 +226,16 @@ pub fn files(shown: &mut Shown) {
         io::ErrorKind::OutOfMemory.into(),
     )));
     shown.open_error(&OpenError::Random);
+    shown.error(&Error::Copy(CopyError::Random));
+    let now = ContactStore::open_in_memory(Options::default()).unwrap();
+    let now = now.snapshot().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let refused = |to: &Path, goes_on| now.backup(to, |_| goes_on).unwrap_err();
+    let (all, stop) = (ControlFlow::Continue(()), ControlFlow::Break(()));
+    shown.error(&refused(directory.path(), all));
+    shown.error(&refused(Path::new(""), all));
+    shown.error(&refused(&directory.path().join(WORD), stop));
+    shown.error(&refused(&directory.path().join("none").join(WORD), all));
     #[cfg(not(unix))]
     shown.open_error(&OpenError::SymbolicLink);
     moved(shown, &sound, &path("moved"));

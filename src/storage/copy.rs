@@ -1,0 +1,198 @@
+//! One state written into a file of its own, without the free pages of the file that it comes from.
+//!
+//! Rows go over in the order of their keys, a bounded part at a time, in one transaction. This module
+//! does not know what the copy is for.
+
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use redb::{Database, WriteTransaction};
+
+use crate::error::{CopyError, OpenError, StorageError};
+
+use super::file::create;
+use super::file::disk::Disk as _;
+use super::format::record;
+use super::format::rows::{RowKey as _, Rows as _};
+use super::guard::{Failure, drop_guarded, guarded};
+use super::open::{NewFile, build};
+use super::snapshot::Snapshot;
+use super::tables::{Key, Table, Write, write};
+
+/// Bytes of rows that are read before they are written.
+const PART_BYTES: usize = 1 << 20;
+
+/// Memory for pages of the copy while it is written. They are written once, in order.
+const CACHE_BYTES: usize = 16 << 20;
+
+/// How much was copied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Copied {
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Why a state was not copied.
+#[derive(Debug)]
+pub(crate) enum NotCopied {
+    /// It could not be read.
+    Reading(Failure),
+    /// The copy could not be written, or was not wanted any more.
+    Writing(CopyError),
+}
+
+impl From<CopyError> for NotCopied {
+    fn from(error: CopyError) -> Self {
+        NotCopied::Writing(error)
+    }
+}
+
+// Of the new file: the one that is copied is open already.
+impl From<OpenError> for NotCopied {
+    fn from(error: OpenError) -> Self {
+        NotCopied::Writing(match error {
+            OpenError::AlreadyExists => CopyError::AlreadyExists,
+            OpenError::NotAFile => CopyError::NotAFile,
+            OpenError::Random => CopyError::Random,
+            OpenError::Io(error) => CopyError::Storage(StorageError::Io(error)),
+            _ => CopyError::Storage(StorageError::Stopped),
+        })
+    }
+}
+
+impl From<io::Error> for NotCopied {
+    fn from(error: io::Error) -> Self {
+        NotCopied::Writing(CopyError::Storage(error.into()))
+    }
+}
+
+fn writing(failure: Failure) -> NotCopied {
+    NotCopied::Writing(CopyError::Storage(failure.into()))
+}
+
+/// Copies a state into a new file at `path`, which is there once this returns, whole and durable, or
+/// not at all. `goes_on` is told how many rows of how many are copied, and answers whether to go on.
+pub(crate) fn backup(
+    from: &Snapshot,
+    path: &Path,
+    goes_on: &mut dyn FnMut(u64, u64) -> bool,
+) -> Result<Copied, NotCopied> {
+    if create::exists(path)? {
+        return Err(CopyError::AlreadyExists.into());
+    }
+    let file = NewFile::create(path)?;
+    let disk = Arc::clone(&file.claimed().disk);
+    let attached = file.claimed().attach(disk.clone());
+    let database = build(&attached, CACHE_BYTES)?;
+    let copied = copy(from, &database, goes_on);
+    let closed = guarded(|| Ok(database.close()?));
+    attached.detach();
+    let rows = copied?;
+    closed.map_err(writing)?;
+    disk.sync_data()?;
+    let bytes = disk.len()?;
+    file.publish()?;
+    Ok(Copied { rows, bytes })
+}
+
+/// Writes all rows of a state into an empty database, in one commit. Gives how many there are.
+fn copy(
+    from: &Snapshot,
+    to: &Database,
+    goes_on: &mut dyn FnMut(u64, u64) -> bool,
+) -> Result<u64, NotCopied> {
+    let of = from.row_count().map_err(NotCopied::Reading)?;
+    let transaction = guarded(|| {
+        let mut transaction = to.begin_write()?;
+        transaction.set_two_phase_commit(true);
+        Ok(transaction)
+    });
+    let transaction = transaction.map_err(writing)?;
+    match copy_tables(from, &transaction, of, goes_on) {
+        Ok(rows) => {
+            guarded(|| Ok(transaction.commit()?)).map_err(writing)?;
+            Ok(rows)
+        }
+        Err(error) => {
+            drop_guarded(transaction);
+            Err(error)
+        }
+    }
+}
+
+fn copy_tables(
+    from: &Snapshot,
+    to: &WriteTransaction,
+    of: u64,
+    goes_on: &mut dyn FnMut(u64, u64) -> bool,
+) -> Result<u64, NotCopied> {
+    let mut rows = 0_u64;
+    for table in Table::ALL {
+        let mut part = Part::default();
+        loop {
+            let is_last = part.read_on(from, table).map_err(NotCopied::Reading)?;
+            // An empty table is written too: it is there, as in every file.
+            guarded(|| write(to, table, part.writes())).map_err(writing)?;
+            rows = rows.saturating_add(part.rows.len() as u64);
+            if !goes_on(rows, of) {
+                return Err(CopyError::Cancelled.into());
+            }
+            if is_last {
+                break;
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// A damaged row does not go into a copy.
+fn check(table: Table, key: &Key, bytes: &[u8]) -> Result<(), Failure> {
+    if table == Table::Meta && *key == record::FORMAT_KEY.to_key() {
+        record::decode_format(key, bytes).map(drop)
+    } else {
+        record::open(table, key, bytes, |_| Ok(()))
+    }
+}
+
+/// Rows of one table that are copied together.
+#[derive(Default)]
+struct Part {
+    rows: Vec<(Key, Range<usize>)>,
+    bytes: Vec<u8>,
+}
+
+impl Part {
+    /// Reads the rows after the last one read, and says whether they are the last of the table.
+    fn read_on(&mut self, from: &Snapshot, table: Table) -> Result<bool, Failure> {
+        let (first, last) = table.span();
+        let after = self.rows.pop().map(|(key, _)| key);
+        self.rows.clear();
+        self.bytes.clear();
+        let first = after.as_ref().unwrap_or(&first);
+        let mut is_last = true;
+        from.walk(table, (first, &last), true, &mut |key, bytes| {
+            if after.as_ref() == Some(&key) {
+                return Ok(true);
+            }
+            if self.bytes.len() >= PART_BYTES {
+                is_last = false;
+                return Ok(false);
+            }
+            check(table, &key, bytes)?;
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(bytes);
+            self.rows.push((key, start..self.bytes.len()));
+            Ok(true)
+        })?;
+        Ok(is_last)
+    }
+
+    fn writes(&self) -> impl Iterator<Item = (&Key, Write<'_>)> {
+        self.rows.iter().map(|(key, at)| {
+            let bytes = self.bytes.get(at.clone()).unwrap_or_default();
+            (key, Write::Insert(bytes))
+        })
+    }
+}
