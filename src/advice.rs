@@ -49,6 +49,7 @@ impl Error {
             | Error::Recipient(_)
             | Error::LimitExceeded(_)
             | Error::Json(_)
+            | Error::ReadOnly
             | Error::AnswerTaken => Advice::MendTheCall,
             Error::Busy { .. } | Error::SnapshotExpired => Advice::TryAgain,
             // Reopening verifies the file, and says when it is damaged.

@@ -114,6 +114,9 @@ pub enum Error {
         "the file was moved, replaced or removed: no writes are taken until it is back at its path"
     )]
     FileMoved,
+    /// The store was opened for reading only ([`Options::read_only`](crate::Options::read_only), R68).
+    #[error("the store is open for reading only")]
+    ReadOnly,
     /// The store was closed (R49).
     #[error("the store is closed")]
     Closed,

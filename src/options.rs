@@ -92,6 +92,22 @@ impl Options {
         self
     }
 
+    /// Whether the file is only read ([`OptionValues::read_only`]).
+    ///
+    /// ```no_run
+    /// # use contact_store::{ContactStore, Error, Options};
+    /// # fn main() -> Result<(), Error> {
+    /// let backup = ContactStore::open("backup.redb", Options::default().read_only(true))?;
+    /// println!("{} contacts", backup.snapshot()?.contact_count());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.values.read_only = read_only;
+        self
+    }
+
     /// What is told how far opening has come, from the thread that opens.
     ///
     /// ```
@@ -227,6 +243,15 @@ pub struct OptionValues {
     /// file grows by about its own size, which later writes use. Versions of this crate that know the
     /// older format alone do not open it any more.
     pub upgrade: bool,
+    /// Whether the file is only read (R68). Default: no.
+    ///
+    /// No byte of the file changes, so it may be on a read-only mount or have mode 0400. What an unclean
+    /// end left is repaired in memory, at each opening. Every read works; every write is refused with
+    /// [`Error::ReadOnly`](crate::Error::ReadOnly). A file is never created, and one of an older format is
+    /// refused. Any number of processes may have the file open to read it; none then opens it for writing,
+    /// and while one has it open for writing, it is refused with
+    /// [`OpenError::AlreadyOpen`](crate::OpenError::AlreadyOpen).
+    pub read_only: bool,
     /// What is told how far opening has come, from the thread that opens: a few times a second where
     /// opening takes long.
     pub on_opening: Option<Arc<dyn Fn(Opening) + Send + Sync>>,
@@ -300,6 +325,7 @@ impl Default for OptionValues {
             index_memory: 1 << 30,
             card_memory: 64 << 20,
             upgrade: false,
+            read_only: false,
             on_opening: None,
             limits: Limits::default(),
             policy: MatchPolicy::default(),
@@ -378,6 +404,7 @@ impl fmt::Debug for OptionValues {
             .field("index_memory", &self.index_memory)
             .field("card_memory", &self.card_memory)
             .field("upgrade", &self.upgrade)
+            .field("read_only", &self.read_only)
             .field("limits", &self.limits)
             .field("policy", &self.policy)
             .field("ownership", &self.ownership)

@@ -41,6 +41,7 @@ use crate::writer::{Pending, Writer};
 /// # Errors of every write
 ///
 /// Besides what the method names: [`Error::Busy`] when too many requests wait, [`Error::Closed`],
+/// [`Error::ReadOnly`] when the store was opened for reading only,
 /// [`Error::NeedsReopen`] after a failed commit or read, [`Error::FileMoved`] while the file is not at
 /// its path, [`Error::Indeterminate`] when its own
 /// commit fails, [`Error::Storage`] when a row that it needs cannot be read. After any of them but
@@ -111,13 +112,14 @@ impl ContactStore {
         options.limits.refuse_zero().map_err(OpenError::from)?;
         options.limits.validate().map_err(OpenError::from)?;
         let open_as = OpenAs {
-            may_create: options.create != Create::Never,
+            may_create: options.create != Create::Never && !options.read_only,
             must_create: options.create == Create::Always,
             check_clean: options.check == Check::Always,
             cache_bytes: options.cache_bytes,
             index_memory: options.index_memory,
             card_memory: options.card_memory,
-            upgrade: options.upgrade,
+            upgrade: options.upgrade && !options.read_only,
+            read_only: options.read_only,
             progress: options.progress(),
             folding: options.folding(),
             now: options.clock.now(),
@@ -407,6 +409,9 @@ impl ContactStore {
     }
 
     fn submit<O: Operation>(&self, operation: O) -> Pending<O::Outcome> {
+        if self.inner.options.read_only {
+            return self.inner.writer.refuse::<O>(Error::ReadOnly);
+        }
         self.inner.writer.submit(operation, self.when_full)
     }
 

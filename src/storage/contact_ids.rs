@@ -89,6 +89,7 @@ mod tests {
             index_memory: 1 << 20,
             card_memory: 0,
             upgrade: false,
+            read_only: false,
             progress: None,
             folding: crate::storage::Folding::default(),
             now: Timestamp::default(),

@@ -86,6 +86,11 @@ impl Engine {
         watch.is_some_and(|watch| watch.is_moved())
     }
 
+    /// Whether nothing is ever written (R68).
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.open_as.read_only
+    }
+
     /// Whether only reopening helps: a read failed, redb panicked, or the file is not open.
     pub(crate) fn is_broken(&self) -> bool {
         self.open
@@ -160,7 +165,7 @@ impl Engine {
         let open = self.open.take().ok_or(StorageError::Stopped)?;
         open.end(Detached::Closed)?;
         // redb says nothing when it leaves the mark away, as it does after any failure.
-        if open::is_marked_clean(&*self.claimed.disk)? {
+        if self.open_as.read_only || open::is_marked_clean(&*self.claimed.disk)? {
             Ok(())
         } else {
             Err(StorageError::Stopped)

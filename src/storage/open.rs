@@ -63,6 +63,8 @@ pub(crate) struct OpenAs {
     pub(crate) card_memory: usize,
     /// Whether a file of an older format is upgraded.
     pub(crate) upgrade: bool,
+    /// Whether nothing is ever written to it (R68).
+    pub(crate) read_only: bool,
     pub(crate) progress: Option<Progress>,
     /// When and how much of the indexes is folded.
     pub(crate) folding: Folding,
@@ -75,7 +77,11 @@ pub(crate) struct OpenAs {
 /// A disk that is ours: nobody else has it open.
 pub(super) struct Claimed {
     pub(super) disk: Arc<Witness>,
+    /// What redb locks by.
     pub(super) lock: Option<Arc<FileLock>>,
+    /// The lock of a file that is only read. redb, which works on an overlay, needs none.
+    #[expect(dead_code, reason = "it is held")]
+    to_read: Option<FileLock>,
     /// See [`create::wider_mode`].
     pub(super) wider_mode: Option<u32>,
     /// Watches the path of the file (R69).
@@ -108,6 +114,7 @@ pub(super) fn claim(place: &Place, open_as: &OpenAs) -> Result<Claimed, OpenErro
             let claimed = Claimed {
                 disk: Arc::new(Witness::new(Arc::clone(disk))),
                 lock: None,
+                to_read: None,
                 wider_mode: None,
                 watch: None,
             };
@@ -134,7 +141,11 @@ pub(super) fn claim(place: &Place, open_as: &OpenAs) -> Result<Claimed, OpenErro
             } else if open_as.must_create {
                 return Err(OpenError::AlreadyExists);
             }
-            claim_file(path, &create::open_existing(path)?)
+            if open_as.read_only {
+                claim_to_read(path, &create::open_to_read(path)?)
+            } else {
+                claim_file(path, &create::open_existing(path)?)
+            }
         }
     }
 }
@@ -193,6 +204,23 @@ fn claim_file(path: &Path, file: &File) -> Result<Claimed, OpenError> {
     Ok(Claimed {
         disk: Arc::new(Witness::new(Arc::new(FileDisk::new(file.try_clone()?)?))),
         lock,
+        to_read: None,
+        wider_mode,
+        watch: FileWatch::new(path, file),
+    })
+}
+
+/// Shares a file with others that only read it.
+fn claim_to_read(path: &Path, file: &File) -> Result<Claimed, OpenError> {
+    let wider_mode = create::wider_mode(file)?;
+    let lock = FileLock::new(file)?;
+    if !lock.try_share_all()? {
+        return Err(OpenError::AlreadyOpen);
+    }
+    Ok(Claimed {
+        disk: Arc::new(Witness::new(Arc::new(FileDisk::new(file.try_clone()?)?))),
+        lock: None,
+        to_read: Some(lock),
         wider_mode,
         watch: FileWatch::new(path, file),
     })
@@ -255,15 +283,26 @@ pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened
             known: FORMAT,
         });
     }
-    if let Some(flags) = slot::flags_for_newer_slot(&header)
-        && is_newer_slot_whole(claimed, open_as, &header, flags)?
-    {
-        slot::rewrite_pages(&*claimed.disk)?;
-        slot::set_flags(&*claimed.disk, flags)?;
-        claimed.disk.sync_data()?;
-    }
+    let newer_slot = match slot::flags_for_newer_slot(&header) {
+        Some(flags) if is_newer_slot_whole(claimed, open_as, &header, flags)? => Some(flags),
+        _ => None,
+    };
+    let disk: Arc<dyn Disk> = if open_as.read_only {
+        let overlay = Overlay::new(claimed.disk.clone())?;
+        if let Some(flags) = newer_slot {
+            slot::set_flags(&overlay, flags)?;
+        }
+        Arc::new(overlay)
+    } else {
+        if let Some(flags) = newer_slot {
+            slot::rewrite_pages(&*claimed.disk)?;
+            slot::set_flags(&*claimed.disk, flags)?;
+            claimed.disk.sync_data()?;
+        }
+        Arc::new(Gather::new(claimed.disk.clone()))
+    };
 
-    let attached = claimed.attach(Arc::new(Gather::new(claimed.disk.clone())));
+    let attached = claimed.attach(disk);
     let database = build(&attached, open_as.cache_bytes)?;
     match guarded(|| upgraded(&database, open_as)) {
         Ok(Ok(format)) => Ok(Opened {

@@ -25,6 +25,7 @@ pub fn code(error: &Error) -> &'static str {
         Error::Indeterminate { .. } => "indeterminate",
         Error::NeedsReopen => "needsReopen",
         Error::FileMoved => "fileMoved",
+        Error::ReadOnly => "readOnly",
         Error::Closed => "closed",
         Error::AnswerTaken => "answerTaken",
         Error::SnapshotExpired => "snapshotExpired",

@@ -75,6 +75,7 @@
 //! | `busy` | request | too many requests wait |
 //! | `panicked` | request | a defect of this crate; nothing was written (R48) |
 //! | `indeterminate` | request | the commit failed (R49); in when `sequence` is reached |
+//! | `readOnly` | request | a write to a store that is open for reading only (R68) |
 //! | `fileMoved` | request | the file is no longer at its path (R69) |
 //! | `needsReopen`, `closed`, `snapshotExpired`, `answerTaken`, `closeIncomplete` | request | the store's state |
 //! | `io`, `corrupt`, `storageStopped`, `storagePanicked` | request | reading failed |

@@ -284,6 +284,7 @@ impl Writing {
         !self.failed
             && !self.moved
             && !self.sweep_stopped
+            && !self.engine.is_read_only()
             && self.current.directory().leaving().is_some()
     }
 

@@ -39,6 +39,7 @@ mod layering;
 mod model;
 mod power_cuts;
 mod privacy;
+mod read_only;
 mod rules_apps;
 mod rules_contacts;
 mod rules_promises;

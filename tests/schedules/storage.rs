@@ -298,6 +298,10 @@ impl Engine {
         false
     }
 
+    pub(crate) fn is_read_only(&self) -> bool {
+        false
+    }
+
     pub(crate) fn has_to_fill_indexes(&self) -> bool {
         self.to_fill > 0
     }

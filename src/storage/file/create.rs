@@ -21,6 +21,17 @@ const SUFFIX: &str = "creating";
 pub(in crate::storage) fn open_existing(path: &Path) -> Result<File, OpenError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
+    open_file(path, options)
+}
+
+/// Opens an existing file for reading alone.
+pub(in crate::storage) fn open_to_read(path: &Path) -> Result<File, OpenError> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    open_file(path, options)
+}
+
+fn open_file(path: &Path, mut options: OpenOptions) -> Result<File, OpenError> {
     no_follow(&mut options);
     let file = options
         .open(path)

@@ -151,6 +151,16 @@ impl FileLock {
         Ok(taken)
     }
 
+    /// Shares the whole file with others that only read it.
+    pub(in crate::storage) fn try_share_all(&self) -> io::Result<bool> {
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        match self.take(all, |backend| backend.try_lock_shared_range(all.0, all.1)) {
+            Ok(taken) => Ok(taken),
+            Err(BackendError::Io(error)) => Err(error),
+            Err(_) => Ok(true),
+        }
+    }
+
     /// Takes the lock on the whole file, as an opening would.
     pub(in crate::storage) fn try_take_all(&self) -> io::Result<bool> {
         let all = (Bound::Unbounded, Bound::Unbounded);

@@ -4,14 +4,13 @@
 use std::fs::File;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use contact_store::{ContactStore, Create, Error, OpenError};
 
 use super::limit::{assert_no_room, batch, is_in, write_until_it_fails};
 use super::{NAME, open};
 use crate::support::cases::tell;
-use crate::support::process::{command_after, run, say, task};
+use crate::support::process::{command_on_mount, run, say, task};
 use crate::support::{assert_sound, connect, options};
 
 const CHILD: &str = "kill::full::child_on_a_file_system_that_gets_full";
@@ -71,32 +70,14 @@ fn child_on_a_file_system_that_gets_full() {
     say(&format!("{failed}"));
 }
 
-/// Whether this user may mount what only its own process sees.
-fn may_mount(directory: &Path) -> bool {
-    let mut command = Command::new("unshare");
-    let mount = format!("{MOUNT} \"$0\"");
-    let command = command.args(["-rm", "sh", "-c", &mount]).arg(directory);
-    let status = command.stderr(Stdio::null()).status();
-    status.is_ok_and(|status| status.success())
-}
-
 #[test]
 fn on_a_full_file_system_nothing_acknowledged_is_lost_and_with_room_again_it_goes_on() {
     let directory = tempfile::tempdir().unwrap();
-    if !may_mount(directory.path()) {
+    let path = directory.path().to_str().unwrap();
+    let Some(child) = command_on_mount(&format!("{MOUNT} '{path}'"), CHILD, path) else {
         tell("kill::full: skipped, this user may not mount a file system");
         return;
-    }
-    let path = directory.path().to_str().unwrap();
-    let mut child = Command::new("unshare");
-    let inner = command_after(&format!("{MOUNT} '{path}'"), CHILD, path);
-    child
-        .arg("-rm")
-        .arg(inner.get_program())
-        .args(inner.get_args());
-    for (name, value) in inner.get_envs() {
-        child.env(name, value.unwrap());
-    }
+    };
     let said = run(child);
     let failed: u64 = said.last().unwrap().parse().unwrap();
     assert!(failed > 1);

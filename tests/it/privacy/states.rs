@@ -227,6 +227,10 @@ pub fn files(shown: &mut Shown) {
     )));
     shown.open_error(&OpenError::Random);
     shown.error(&Error::Copy(CopyError::Random));
+    let reader = ContactStore::open(&sound, crate::support::options().0.read_only(true)).unwrap();
+    let refused = reader.add_tokens(AddTokens::new(APP).entry(entry())).wait();
+    shown.error(&refused.unwrap_err());
+    reader.close().unwrap();
     let now = ContactStore::open_in_memory(Options::default()).unwrap();
     let now = now.snapshot().unwrap();
     let directory = tempfile::tempdir().unwrap();

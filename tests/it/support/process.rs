@@ -57,6 +57,31 @@ pub fn command_after(set: &str, test: &str, task: &str) -> Command {
     command
 }
 
+/// The same, on a file system that `mount` mounts first and that only the child sees. `None` when this
+/// user may not mount one.
+#[cfg(unix)]
+pub fn command_on_mount(mount: &str, test: &str, task: &str) -> Option<Command> {
+    let unshared = || {
+        let mut command = Command::new("unshare");
+        command.arg("-rm");
+        command
+    };
+    let tried = unshared()
+        .args(["sh", "-c", mount])
+        .stderr(Stdio::null())
+        .status();
+    if !tried.is_ok_and(|status| status.success()) {
+        return None;
+    }
+    let inner = command_after(mount, test, task);
+    let mut command = unshared();
+    command.arg(inner.get_program()).args(inner.get_args());
+    for (name, value) in inner.get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    Some(command)
+}
+
 /// A running child, killed when this is dropped.
 pub struct Process {
     child: Child,
