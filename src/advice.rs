@@ -1,27 +1,28 @@
-//! What a caller may do about an error.
+//! What a caller can do about an error.
 //!
-//! This module does not know what was asked for.
+//! This module does not know what the caller asked for.
 
 use crate::error::{CopyError, Error, OpenError};
 
-/// What a caller may do about an [`Error`]: see [`Error::advice`].
+/// What a caller can do about an [`Error`], from [`Error::advice`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Advice {
-    /// The same call may succeed later: nothing of it was done.
+    /// Nothing was done, and the same call may succeed later.
     TryAgain,
-    /// The store takes no writes until it is reopened: [`ContactStore::reopen`](crate::ContactStore::reopen), or
-    /// have it done by [`ContactStore::keep_open`](crate::ContactStore::keep_open). Whether a request
-    /// of [`Error::Indeterminate`] is in, the number found tells.
+    /// The store refuses writes until it is reopened, with
+    /// [`ContactStore::reopen`](crate::ContactStore::reopen) or by
+    /// [`ContactStore::keep_open`](crate::ContactStore::keep_open). The number found says whether a
+    /// request with [`Error::Indeterminate`] is in the store.
     Reopen,
-    /// The call is at fault: the same one fails again.
+    /// The call itself is wrong: the same call fails again.
     MendTheCall,
-    /// Neither trying again nor reopening helps: somebody has to look.
+    /// Neither trying again nor reopening helps: an operator has to look.
     Stop,
 }
 
 impl Error {
-    /// What a caller may do about it.
+    /// Returns what a caller can do about the error.
     ///
     /// ```
     /// # use contact_store::*;
@@ -54,7 +55,7 @@ impl Error {
             Error::Busy { .. } | Error::SnapshotExpired => Advice::TryAgain,
             // Reopening verifies the file, and says when it is damaged.
             Error::Indeterminate { .. } | Error::NeedsReopen | Error::Storage(_) => Advice::Reopen,
-            // Only the file back at its path helps (R69).
+            // After `FileMoved` only the return of the file to its path helps (R69).
             Error::FileMoved | Error::Panicked | Error::Closed | Error::CloseIncomplete(_) => {
                 Advice::Stop
             }

@@ -1,7 +1,7 @@
-//! Every way in which a call can fail, and whether it left something behind.
+//! Every way in which a call can fail, and what it leaves behind.
 //!
-//! This module knows no storage engine and no JSON parser: what they say is turned into these
-//! types where it arises, and never passed on as text (R52).
+//! This module knows no storage engine and no JSON parser. Their errors become these types where
+//! they arise, and their text is never passed on (R52).
 
 use std::fmt;
 use std::io;
@@ -16,15 +16,17 @@ use crate::model::sequence::SequenceNumber;
 
 /// Why a call failed.
 ///
-/// **Was anything written?** Not by any of these but [`Error::Indeterminate`], where it is not
-/// known until [`reopen`](crate::ContactStore::reopen) tells: the request is in exactly when the
-/// number found is at least the one that the error names. [`Error::CloseIncomplete`] says that all
-/// that was acknowledged is there. One request is more than one commit:
-/// [`forget_messages`](crate::ContactStore::forget_messages), whose steps by then stay, whatever the
-/// error.
+/// **Was anything written?** No, with two exceptions:
 ///
-/// No variant holds or shows a phone, an email, a customer id, a token or a secret (R52); contact ids
-/// and app ids are numbers of the store, and are shown.
+/// - After [`Error::Indeterminate`] it is unknown until [`reopen`](crate::ContactStore::reopen).
+///   The request is in the store exactly when the number found is at least the one in the error.
+/// - [`forget_messages`](crate::ContactStore::forget_messages) takes several commits. The steps
+///   already committed stay, whatever the error.
+///
+/// After [`Error::CloseIncomplete`], everything that was acknowledged is in the file.
+///
+/// No variant holds or shows a phone, an email, a customer id, a token or a secret (R52). Contact
+/// ids and app ids identify nobody outside the store, and are shown.
 ///
 /// ```
 /// # use contact_store::*;
@@ -49,16 +51,16 @@ pub enum Error {
     /// The request names an app that is not connected (R11).
     #[error("app {0} is not connected")]
     UnknownApp(AppId),
-    /// A request in which one refused entry refuses the whole (R23) had one.
+    /// An entry was refused in a request that one refused entry refuses as a whole (R23).
     #[error("entry {index} is refused")]
     EntryRefused {
-        /// The place of the first refused entry, counted from 0.
+        /// The index of the first refused entry, counted from 0.
         index: usize,
         /// What is wrong with it.
         #[source]
         error: EntryError,
     },
-    /// A value of the request itself, not of one of its entries, is invalid.
+    /// A value of the request itself, outside its entries, is invalid.
     #[error(transparent)]
     Field(#[from] FieldError),
     /// A look-up without any identifier (R26).
@@ -73,8 +75,8 @@ pub enum Error {
     /// The JSON text is not of the published form.
     #[error(transparent)]
     Json(#[from] JsonError),
-    /// As many requests wait for the writer as may (R48). Try again later, or use a handle that
-    /// waits ([`WhenFull::Wait`](crate::WhenFull::Wait)).
+    /// The queue of the writer is full. Try again later, or use a handle that waits
+    /// ([`WhenFull::Wait`](crate::WhenFull::Wait)).
     #[error(
         "{waiting_requests} requests with {waiting_text_bytes} bytes of text are waiting, no more are taken"
     )]
@@ -85,18 +87,18 @@ pub enum Error {
         waiting_text_bytes: usize,
     },
     /// Deciding this request panicked. Nothing of it was written, and other requests are not
-    /// touched (R48). A defect of this crate: please report it.
+    /// affected (R48). This is a bug in this crate: please report it.
     #[error("deciding the request panicked; nothing of it was written")]
     Panicked,
-    /// The commit that held this request failed, and whether it took place is not known (R49).
+    /// The commit that held this request failed, and it is unknown whether it took place (R49).
     ///
-    /// The store refuses writes until it is reopened. The request is in exactly when the number
-    /// that reopening finds is at least `sequence`.
+    /// The store refuses writes until it is reopened. The request is in the store exactly when the
+    /// number that reopening finds is at least `sequence`.
     #[error(
         "the commit failed, and whether request number {sequence} is in is known after reopening"
     )]
     Indeterminate {
-        /// The number that the request would have.
+        /// The sequence number that the request would have.
         sequence: SequenceNumber,
         /// What failed.
         #[source]
@@ -106,10 +108,11 @@ pub enum Error {
     /// reopened (R49).
     #[error("reading or writing failed earlier: the store takes no writes until it is reopened")]
     NeedsReopen,
-    /// The file was moved, replaced or removed while the store was open (R69). The store keeps to the
-    /// file that it opened, and refuses writes, which would be lost or go where nobody looks for them;
-    /// reads go on. It takes writes again as soon as that file is back at its path. Where it cannot
-    /// be brought back, close the store and open the file that is to be used.
+    /// The file was moved, replaced or removed while the store was open (R69).
+    ///
+    /// The store keeps to the file that it opened. It refuses writes, since nobody might ever find
+    /// them there; reads go on. It takes writes again once that file is back at its path. If the
+    /// file cannot be brought back, close the store and open the right file.
     #[error(
         "the file was moved, replaced or removed: no writes are taken until it is back at its path"
     )]
@@ -120,20 +123,20 @@ pub enum Error {
     /// The store was closed (R49).
     #[error("the store is closed")]
     Closed,
-    /// The answer of a pending write was given before.
+    /// The outcome of a pending write was already taken.
     #[error("the answer was taken already")]
     AnswerTaken,
-    /// The snapshot is of a store that has been reopened since: take a new one.
+    /// The snapshot was taken before the store was reopened: take a new one.
     #[error("the snapshot is from before the store was reopened")]
     SnapshotExpired,
-    /// The file could not be closed cleanly. All that was acknowledged is there; the next opening
-    /// takes longer.
+    /// The file could not be closed cleanly. Everything that was acknowledged is in it. The next
+    /// opening takes longer.
     #[error("the file was not closed cleanly, all that was acknowledged is in it")]
     CloseIncomplete(#[source] StorageError),
     /// The file was not copied. The store is as it was, and nothing is left of the copy.
     #[error(transparent)]
     Copy(#[from] CopyError),
-    /// The store could not be opened. The file is as it was.
+    /// The store could not be opened. The file is unchanged.
     #[error(transparent)]
     Open(#[from] OpenError),
     /// Reading failed.
@@ -151,29 +154,29 @@ pub enum EntryError {
     /// None of the four identifiers is given (R13).
     #[error("at least one identifier is required")]
     NoIdentifier,
-    /// The contact id names no contact, and the request refuses unknown ones (R18).
-    /// Which one is not shown: it may be a phone in the wrong place.
+    /// The contact id names no contact, and the request refuses unknown ones (R18). The id is not
+    /// shown, because it may be a phone in the wrong place.
     #[error("the contact id names no contact")]
     UnknownContactId,
-    /// The contact id is that of an erased contact (R18).
+    /// The contact id belongs to an erased contact (R18).
     #[error("contact id {0} is that of an erased contact")]
     ContactIdErased(ContactId),
-    /// The item of an upsert gives nothing that could find its contact (R41).
+    /// The item of an upsert gives no identifier that could find its contact (R41).
     #[error("neither externalCustomerId nor what dedupeOn names is given")]
     NothingToFindBy,
-    /// The item of an upsert finds nobody, and the request only updates (R41).
+    /// The item of an upsert finds no contact, and the request only updates (R41).
     #[error("no contact has what the item is found by")]
     ContactNotFound,
     /// The item of an upsert finds this contact, and the request only creates (R41).
     #[error("contact {0} has what the item is found by")]
     ContactExists(ContactId),
-    /// An identifier of an upsert's item cannot be put on the card (R42): another contact has it, or
-    /// the contact found has a different one that an upsert does not replace.
+    /// An identifier of an upsert's item cannot go on the card (R42). Either another contact has
+    /// it, or the contact found has a different one that an upsert does not replace.
     #[error("{kind} is in conflict with contact {contact}")]
     Conflict {
         /// The kind of identifier.
         kind: IdentifierKind,
-        /// The contact in the way.
+        /// The contact that it conflicts with.
         contact: ContactId,
     },
     /// Accepting the entry would exceed a limit.
@@ -197,21 +200,21 @@ pub enum NotSingle {
     /// The entry was refused. Nothing of it was written.
     #[error(transparent)]
     Refused(#[from] EntryError),
-    /// The request had another number of entries than one.
+    /// The request did not have exactly one entry.
     #[error("the request had {entries} entries, not one")]
     Count {
-        /// How many it had.
+        /// The number of entries.
         entries: usize,
     },
 }
 
 /// A JSON text, or a part of it, is not of the published form (R52, R55).
 ///
-/// Shows where, what was expected and what kind of thing stood there, never what it was.
+/// The error shows where, what was expected and which type was found, never the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JsonError {
-    /// Where: the members that lead there, such as `tokens[3].phone`. Empty for the whole text.
+    /// The path of members to the place, such as `tokens[3].phone`. Empty for the whole text.
     pub path: String,
     /// What is wrong there.
     pub fault: JsonFault,
@@ -243,13 +246,13 @@ pub enum JsonFault {
     /// Not UTF-8.
     #[error("not UTF-8 at byte {byte}")]
     NotUtf8 {
-        /// How many bytes before it are UTF-8.
+        /// The index of the first byte that is not UTF-8, counted from 0.
         byte: usize,
     },
     /// A byte order mark stands before the text.
     #[error("a byte order mark stands before the text")]
     ByteOrderMark,
-    /// A string with one half of a surrogate pair: no text can hold it.
+    /// A string holds one half of a surrogate pair, which no text can hold.
     #[error("holds one half of a surrogate pair")]
     LoneSurrogate,
     /// A value of another type than expected.
@@ -257,38 +260,37 @@ pub enum JsonFault {
     WrongType {
         /// The expected type.
         expected: &'static str,
-        /// The type of what stood there.
+        /// The type that was found.
         found: &'static str,
     },
     /// A required member is missing.
     #[error("member \"{0}\" is required")]
     Missing(&'static str),
-    /// A known member stands there twice.
+    /// A known member is repeated.
     #[error("member \"{0}\" is repeated")]
     Repeated(&'static str),
-    /// A member whose name is the host's to choose is repeated.
+    /// A member whose name the host chooses, such as a custom field, is repeated.
     #[error("a member with a name of {bytes} bytes is repeated")]
     RepeatedUnnamed {
-        /// Length of its name.
+        /// The length of its name.
         bytes: usize,
     },
-    /// A member that is not known, whose name is 1 to 64 ASCII letters, digits or `_`, not all
-    /// digits.
+    /// A member is unknown. Its name is 1 to 64 ASCII letters, digits or `_`, not all digits.
     #[error("member \"{0}\" is not known")]
     Unknown(String),
-    /// A member that is not known, whose name is not shown because it might be a value.
+    /// A member is unknown. Its name is not shown, because it might be a value.
     #[error("a member with a name of {bytes} bytes is not known")]
     UnknownUnnamed {
-        /// Length of its name.
+        /// The length of its name.
         bytes: usize,
     },
-    /// A time below 10^11: seconds taken for milliseconds (R54).
+    /// A time is below 10^11: it is in seconds instead of milliseconds (R54).
     #[error("expected a time in milliseconds since 1970 UTC, found seconds: below 10^11")]
     SecondsNotMilliseconds,
-    /// The value is a text, but none of those that the member may have.
+    /// The value is text, but not one of the values that the member may have.
     #[error("expected {expected}")]
     NotOneOf {
-        /// Those that it may have.
+        /// The values that it may have.
         expected: &'static str,
     },
 }
@@ -300,7 +302,7 @@ pub enum StorageError {
     /// The operating system refused a read or a write.
     #[error("input or output failed ({})", .0.kind())]
     Io(#[source] Arc<io::Error>),
-    /// The file holds what this crate never writes.
+    /// The file is corrupt: it holds what this crate never writes.
     #[error("corrupt: {0}")]
     Corrupt(&'static str),
     /// An earlier failure stopped the storage engine until the store is reopened.
@@ -345,23 +347,23 @@ pub enum OpenError {
     /// This or another process has the store open.
     #[error("the file is open elsewhere")]
     AlreadyOpen,
-    /// The last component of the path is a symbolic link.
+    /// The path ends in a symbolic link.
     #[error("the path ends in a symbolic link")]
     SymbolicLink,
     /// The path names something that is not a file.
     #[error("the path does not name a regular file")]
     NotAFile,
-    /// A file without a byte in it.
+    /// The file is empty.
     #[error("the file is empty")]
     Empty,
-    /// A file whose creation was cut off, or whose beginning was wiped.
+    /// The creation of the file was interrupted, or its beginning was overwritten.
     #[error("the file was never completely created")]
     HalfCreated,
-    /// A file of something else.
+    /// The file is not a contact store.
     #[error("the file is not a contact store")]
     Foreign,
-    /// A contact store of an older format. Opened with
-    /// [`Options::upgrade`](crate::Options::upgrade), it is upgraded. It is as it was.
+    /// The file has an older format. Open it with [`Options::upgrade`](crate::Options::upgrade) to
+    /// upgrade it.
     #[error(
         "the file has format {found}, this version works with {known}: open it with the option upgrade"
     )]
@@ -371,27 +373,27 @@ pub enum OpenError {
         /// The format that this version works with.
         known: u32,
     },
-    /// A contact store written by a newer version of this crate.
+    /// A newer version of this crate wrote the file.
     #[error("the file has format {found}, the newest known is {known}")]
     NewerFormat {
-        /// The format that the file asks for.
+        /// The format of the file.
         found: u32,
-        /// The newest that this version reads or writes.
+        /// The newest format that this version knows.
         known: u32,
     },
-    /// Identifiers in the file were brought to canonical form by other rules (R7).
+    /// The identifiers in the file have canonical forms of another version (R7).
     #[error("the file has canonical forms of version {found} ({}), this build makes version {known} ({})", idn(.found_idn), idn(.known_idn))]
     OtherCanonicalForms {
-        /// Version in the file.
+        /// The version in the file.
         found: u32,
         /// Whether a build with `idn` made the file.
         found_idn: bool,
-        /// Version of this build.
+        /// The version of this build.
         known: u32,
         /// Whether this build has `idn`.
         known_idn: bool,
     },
-    /// The file is a contact store, and damaged.
+    /// The file is a contact store, but is damaged.
     #[error("the file is damaged: {0}")]
     Damaged(&'static str),
     /// The options set a limit higher than it may be.
@@ -400,13 +402,13 @@ pub enum OpenError {
     /// The options set a limit to zero.
     #[error(transparent)]
     LimitZero(#[from] LimitZero),
-    /// The operating system refused something.
+    /// The operating system refused an operation on the file.
     #[error("input or output failed ({})", .0.kind())]
     Io(#[source] Arc<io::Error>),
     /// The writer's thread could not be started.
     #[error("no thread for the writer ({})", .0.kind())]
     Thread(#[source] Arc<io::Error>),
-    /// The system gave no random bytes for the keys of a new file.
+    /// The system provided no random bytes for the keys of a new file.
     #[error("the system gave no random bytes")]
     Random,
 }

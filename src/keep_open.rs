@@ -1,6 +1,6 @@
-//! Reopening a failed store, with back-off, until it is closed.
+//! Keeping a store open: a failed store is reopened, with back-off, until it is closed.
 //!
-//! This module does not know why a store failed, nor who hears of it.
+//! This module does not know why a store failed, nor who is told.
 
 use std::fmt;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -12,7 +12,8 @@ use crate::store::ContactStore;
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Arc, Instant};
 
-/// How long to wait before a failed store is reopened: twice as long each time while it fails again soon.
+/// The waits before a failed store is reopened. The wait doubles each time the store soon fails
+/// again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     shortest: Duration,
@@ -20,8 +21,8 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// From `shortest` to `longest`. Less than a millisecond counts as one, and a `longest` below
-    /// `shortest` as `shortest`.
+    /// Waits from `shortest` to `longest`. A `shortest` below one millisecond counts as one
+    /// millisecond, and a `longest` below `shortest` as `shortest`.
     #[must_use]
     pub fn new(shortest: Duration, longest: Duration) -> Self {
         let shortest = shortest.max(Duration::from_millis(1));
@@ -31,7 +32,7 @@ impl Backoff {
         }
     }
 
-    /// How long to wait next. `before` is how long it was last, and how long ago that was over.
+    /// The next wait. `before` is the last wait, and the time since it ended.
     fn next(self, before: Option<(Duration, Duration)>) -> Duration {
         match before {
             Some((wait, ago)) if ago < self.longest => wait.saturating_mul(2).min(self.longest),
@@ -47,28 +48,29 @@ impl Default for Backoff {
     }
 }
 
-/// What is told of a store that is kept open.
+/// An event in keeping a store open.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Reopening {
-    /// The store takes no writes after a failure, and will be reopened.
+    /// The store refuses writes after a failure, and will be reopened.
     Waiting {
-        /// After this time.
+        /// The time until then.
         wait: Duration,
     },
-    /// It is reopened.
+    /// The store was reopened.
     Reopened {
-        /// The number of the state found: a request whose outcome was indeterminate is in exactly when
-        /// its number is reached (R49).
+        /// The number of the state found. A request whose outcome was indeterminate is in the store
+        /// exactly when this is at least its own number (R49).
         found: SequenceNumber,
     },
-    /// It could not be reopened, and will be tried again.
+    /// The store could not be reopened, and reopening will be tried again.
     Failed(Error),
 }
 
 /// Keeps a store open while it is held: see [`ContactStore::keep_open`].
 ///
-/// It is a handle of the store, too. Dropping it ends the reopening, and waits for one that is under way.
+/// The guard holds a handle to the store. Dropping it ends the reopening, and waits for an attempt
+/// under way.
 #[must_use = "dropping it ends the reopening"]
 pub struct KeepOpen {
     stop: Option<Sender<()>>,
@@ -78,11 +80,14 @@ pub struct KeepOpen {
 }
 
 impl ContactStore {
-    /// Reopens the store whenever it takes no writes after a failure, on a thread of its own, until the
-    /// store is closed or the guard is dropped. `told` hears what happens, for the log of a host.
+    /// Reopens the store whenever it refuses writes after a failure, until the store is closed or
+    /// the guard is dropped.
     ///
-    /// A host that does this needs no other care: requests made meanwhile are refused with
-    /// [`Error::NeedsReopen`] and can be made again. It looks as often as the shortest wait.
+    /// It works on a thread of its own. `told` is called with each event, for the log of a host.
+    ///
+    /// A host that calls this need not call [`reopen`](Self::reopen). Requests made meanwhile are
+    /// refused with [`Error::NeedsReopen`] and can be made again. The thread checks the store once
+    /// in every shortest wait.
     ///
     /// ```
     /// # use contact_store::*;
@@ -103,7 +108,7 @@ impl ContactStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Open`] with [`OpenError::Thread`] when the system gives no thread.
+    /// [`Error::Open`] with [`OpenError::Thread`] when the thread cannot be started.
     pub fn keep_open(
         &self,
         backoff: Backoff,
@@ -156,7 +161,7 @@ impl Drop for KeepOpen {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic of the host's own `told` was printed already, and nothing is lost by it.
+            // A panic of the host's own `told` was printed already, and loses nothing.
             drop(thread.join());
         }
     }

@@ -1,14 +1,14 @@
 //! An embedded contact store: who is who by contact id, customer id, phone and email, and which chat
 //! tokens reach them, in durable [redb](https://docs.rs/redb) transactions.
 //!
-//! A host service links this crate and hands it what arrives: chat tokens with identifiers, delivery
-//! reports, contact data. The store keeps one [`Card`] for each contact, finds it by any of its
-//! identifiers, appends any number of tokens to it, takes a token off when the person blocks the
-//! bot, and says where a message for somebody has to go. The rules are those of published guides,
-//! numbered in [`rulebook`], each with a test.
+//! A host service links this crate and passes it what arrives: chat tokens with identifiers,
+//! delivery reports, contact data. The store keeps one [`Card`] for each contact and finds it by
+//! any of its identifiers. It appends any number of tokens to the card, removes a token when the
+//! person blocks the bot, and says where a message for a person has to go. The rules come from
+//! published guides. They are numbered in [`rulebook`], and each has a test.
 //!
-//! It is not a server and sends no messages. Identifiers are trusted: that a person really has one is
-//! for the host to establish before it hands it in.
+//! It is not a server and sends no messages. It trusts identifiers: the host must establish that a
+//! person really has one before passing it in.
 //!
 //! # Example
 //!
@@ -72,9 +72,10 @@
 //!
 //! # Many threads
 //!
-//! A [`ContactStore`] is a handle: clone it into every thread. One thread of the store's own decides
-//! the waiting requests in the order in which they were made and commits them together, so many
-//! callers share one sync of the disk. Reads never wait for writes: they go to the last durable state.
+//! A [`ContactStore`] is a handle: clone it into every thread. The store has one writer thread. It
+//! decides the waiting requests in the order in which they were made and commits them together, so
+//! many callers share one sync of the disk. Reads never wait for writes: they see the last durable
+//! state.
 //!
 //! On a thread, wait: `store.add_tokens(request).wait()`.
 //!
@@ -100,9 +101,9 @@
 //! }
 //! ```
 //!
-//! In a task of any async runtime, await: `store.add_tokens(request).await`. Opening, closing, reopening
-//! and reads may wait for the disk: in a task, hand them to threads that may, as `spawn_blocking` in
-//! tokio does.
+//! In a task of any async runtime, await: `store.add_tokens(request).await`. Opening, closing,
+//! reopening and reads may wait for the disk. In a task, move them to a thread that may block, as
+//! tokio's `spawn_blocking` does.
 //!
 //! ```
 //! use contact_store::{ContactStore, GivenIdentifiers, MatchPolicy, Options};
@@ -127,35 +128,39 @@
 //! }
 //! ```
 //!
-//! `examples/service.rs` is a first service, and `examples/host.rs` a whole one.
+//! `examples/service.rs` is a small service, and `examples/host.rs` a complete one.
 //!
 //! # Promises
 //!
-//! - When a call returns `Ok`, its change survives a kill and a power cut, and is never half there.
-//! - What a [`Snapshot`] shows is durable, and of one [`SequenceNumber`].
-//! - Requests committed together stay independent: one that is refused, or whose deciding panics,
-//!   takes no other with it.
-//! - After a failed commit the store says so ([`Error::Indeterminate`]), takes no writes, and
-//!   [`ContactStore::reopen`] tells which requests are in.
+//! - When a call returns `Ok`, its change survives a kill and a power cut. A change is never half
+//!   visible.
+//! - What a [`Snapshot`] shows is durable and belongs to one [`SequenceNumber`].
+//! - Requests that share a commit stay independent: one that is refused or panics does not affect
+//!   the others.
+//! - After a failed commit the store says so ([`Error::Indeterminate`]) and refuses writes.
+//!   [`ContactStore::reopen`] tells which requests are in the store.
 //! - A file that is not a sound store is refused with an [`OpenError`] and is not changed. No input
-//!   and no file makes a call panic. (Not covered: a host built with `panic = "abort"`.)
-//! - One opener at a time, in all processes.
-//! - No phone, email, customer id, token, field or secret in `Debug` output, errors or panic messages
-//!   (contact ids are the store's own numbers, and are); files readable by
-//!   their owner alone. On systems without Unix modes the directory decides who may read a new file,
-//!   and on those without a sync of directories a power cut right after creation may lose it whole.
+//!   and no file makes a call panic (this does not cover a host built with `panic = "abort"`).
+//! - A file is open once at a time, across all processes.
+//! - No phone, email, customer id, token, field or secret is in `Debug` output, errors or panic
+//!   messages. Contact ids are the store's own numbers, and are shown.
 //!
-//! How each of them is kept and tested, what was found, and what is not promised, is in
-//! [`reliability`].
+//! - Files are readable by their owner alone. On systems without Unix modes the directory decides
+//!   who may read a new file. On systems that cannot sync directories, a power cut right after
+//!   creation may lose the whole file.
+//!
+//! [`reliability`] says how each promise is kept and tested, what the tests found, and what is not
+//! promised.
 //!
 //! # Features
 //!
-//! - `idn` (off): non-ASCII email domains are taken through IDNA (strict) instead of being refused. A
-//!   file made with it opens only in a build with it, and the other way round (R7).
-//! - `serde` (off): `Serialize` and `Deserialize` for ids, times, statuses, options and counts; never for
-//!   anything of a person, whose JSON is in [`wire`].
-//! - `tracing` (off): spans for opening, reopening, commits and verifying, with nothing personal in
-//!   them (R52).
+//! - `idn` (off): non-ASCII email domains go through IDNA (strict) instead of being refused. A file
+//!   made with this feature opens only in builds with it, and a file made without it only in builds
+//!   without it (R7).
+//! - `serde` (off): `Serialize` and `Deserialize` for ids, times, statuses, options and counts,
+//!   never for personal data. The JSON of that is in [`wire`].
+//! - `tracing` (off): spans for opening, reopening, commits and verifying, without personal data
+//!   (R52).
 
 #[doc = include_str!("rules.md")]
 pub mod rulebook {}

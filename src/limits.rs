@@ -1,6 +1,6 @@
-//! The bounds that keep one request, one card or one waiting queue from growing without end.
+//! The bounds on one request, one card and the queue.
 //!
-//! This module knows the numbers (RULES section 11), not what is counted against them.
+//! This module knows the numbers, not what is counted against them.
 
 use std::fmt;
 
@@ -74,7 +74,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Refuses limits of zero, under which nothing could be done.
+    /// Refuses limits of zero, which would refuse every request.
     pub(crate) fn refuse_zero(&self) -> Result<(), LimitZero> {
         let limits = [
             ("tokens_per_contact", self.tokens_per_contact),
@@ -119,9 +119,9 @@ impl Limits {
 pub struct LimitTooHigh {
     /// The field of [`Limits`].
     pub name: &'static str,
-    /// What it was set to.
+    /// The value that it was set to.
     pub set: usize,
-    /// What it may be set to.
+    /// The highest value that it may have.
     pub most: usize,
 }
 
@@ -152,10 +152,10 @@ pub enum Limit {
     CardTextBytes,
     /// Rows asked for in one page.
     PageRows,
-    /// Subscriber ids that one connection of an app has given out. At most 2^40 - 1: after that the
-    /// app must be disconnected and connected again.
+    /// Subscriber ids assigned since an app was connected. At most 2^40 - 1. After that the app
+    /// must be disconnected and connected again.
     SubscribersOfApp,
-    /// Connections of apps, since the store was created. At most 2^23 - 1.
+    /// Apps connected since the store was created, counting each connection. At most 2^23 - 1.
     AppConnections,
 }
 
@@ -175,15 +175,15 @@ impl Limit {
     }
 }
 
-/// Something would have been larger than its limit. Nothing was written.
+/// A request would exceed a limit. Nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimitExceeded {
     /// What was counted.
     pub limit: Limit,
-    /// How much there would have been.
+    /// The amount that there would have been.
     pub actual: u64,
-    /// How much there may be.
+    /// The most that there may be.
     pub most: u64,
 }
 
@@ -197,7 +197,7 @@ impl LimitExceeded {
         Self::check_count(limit, actual as u64, most as u64)
     }
 
-    /// The same of what is counted through the life of a store.
+    /// The same for what is counted over the life of a store.
     pub(crate) fn check_count(limit: Limit, actual: u64, most: u64) -> Result<(), LimitExceeded> {
         if actual <= most {
             Ok(())

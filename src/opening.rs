@@ -1,4 +1,4 @@
-//! How far the opening of a store has come, for a host that shows it.
+//! The progress of opening a store, for a host that shows it.
 //!
 //! This module does not know what is read or written.
 
@@ -6,35 +6,35 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// How far the opening of a store has come.
+/// The progress of opening a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Opening {
-    /// What is being done.
+    /// The current stage.
     pub stage: OpeningStage,
-    /// How much of it is done: bytes read, or rows written.
+    /// The amount done: bytes read, or rows written.
     pub done: u64,
-    /// How much there is. An estimate: `done` may end a little below or above it.
+    /// The total amount. It is an estimate: `done` may end a little below or above it.
     pub of: u64,
 }
 
-/// What opening is doing.
+/// A stage of opening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OpeningStage {
-    /// The pages of the file are read and their checksums verified, after an unclean end of the last
-    /// process also repaired. Counted in bytes.
+    /// Reading the pages of the file and verifying their checksums, and repairing the file if it
+    /// was not closed cleanly. Counted in bytes.
     Verifying,
-    /// A file of an older format is upgraded. Counted in rows.
+    /// Upgrading a file of an older format. Counted in rows.
     Upgrading,
 }
 
-/// What is told how far opening has come.
+/// The host's function that is told the progress of opening.
 #[derive(Clone)]
 pub(crate) struct Progress(pub(crate) Arc<dyn Fn(Opening) + Send + Sync>);
 
 impl Progress {
-    /// A panic of the host's function is the host's alone: opening goes on.
+    /// Calls the host's function. If it panics, opening goes on.
     pub(crate) fn tell(&self, stage: OpeningStage, done: u64, of: u64) {
         let opening = Opening { stage, done, of };
         drop(catch_unwind(AssertUnwindSafe(|| (self.0)(opening))));

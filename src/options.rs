@@ -1,4 +1,4 @@
-//! How a store is opened and how it behaves where the rules leave a choice.
+//! How a store is opened, and how it behaves where the rules leave a choice.
 
 use std::fmt;
 use std::ops::Deref;
@@ -16,10 +16,10 @@ use crate::rules::{
 };
 use crate::storage::Folding;
 
-/// How a store is opened.
+/// Options for opening a store.
 ///
-/// Each option is set by the method of its name, and read as a field of [`OptionValues`], to which this
-/// dereferences.
+/// Each option is set by the method of its name. To read one, use the field of [`OptionValues`], to
+/// which this type dereferences.
 ///
 /// ```
 /// # use contact_store::{Options, Ownership};
@@ -48,22 +48,22 @@ impl Options {
         self
     }
 
-    /// Bytes of memory for cached pages.
+    /// The most bytes of memory for cached pages.
     #[must_use]
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.values.cache_bytes = bytes;
         self
     }
 
-    /// The most bytes of memory for the indexes; 0 keeps them in the file alone
-    /// ([`OptionValues::index_memory`]).
+    /// The most bytes of memory for the indexes ([`OptionValues::index_memory`]). With 0 they stay
+    /// in the file alone.
     #[must_use]
     pub fn index_memory(mut self, bytes: usize) -> Self {
         self.values.index_memory = bytes;
         self
     }
 
-    /// The most bytes of memory for cards that are kept; 0 keeps none.
+    /// The most bytes of memory for cached cards. With 0 no cards are cached.
     #[must_use]
     pub fn card_memory(mut self, bytes: usize) -> Self {
         self.values.card_memory = bytes;
@@ -108,7 +108,7 @@ impl Options {
         self
     }
 
-    /// What is told how far opening has come, from the thread that opens.
+    /// A function that is told the progress of opening. It runs on the thread that opens.
     ///
     /// ```
     /// # use contact_store::{ContactStore, Error, Options};
@@ -126,7 +126,7 @@ impl Options {
         self
     }
 
-    /// The limits. None may be zero, and some not be too high: opening refuses them by name.
+    /// The limits. Opening refuses a limit of zero or one that is too high, and names it.
     ///
     /// ```
     /// # use contact_store::{ContactStore, Error, Limits, OpenError, Options};
@@ -142,43 +142,43 @@ impl Options {
         self
     }
 
-    /// How contacts are matched, where a request does not say (R14).
+    /// How contacts are matched, unless a request says otherwise (R14).
     #[must_use]
     pub fn policy(mut self, policy: MatchPolicy) -> Self {
         self.values.policy = policy;
         self
     }
 
-    /// How tokens of other contacts are treated, where a request does not say (R22).
+    /// How tokens of other contacts are treated, unless a request says otherwise (R22).
     #[must_use]
     pub fn ownership(mut self, ownership: Ownership) -> Self {
         self.values.ownership = ownership;
         self
     }
 
-    /// How invalid identifiers are treated, where a request does not say (R13).
+    /// How invalid identifiers are treated, unless a request says otherwise (R13).
     #[must_use]
     pub fn invalid_identifier(mut self, option: InvalidIdentifier) -> Self {
         self.values.invalid_identifier = option;
         self
     }
 
-    /// How unknown contact ids are treated, where a request does not say (R18).
+    /// How unknown contact ids are treated, unless a request says otherwise (R18).
     #[must_use]
     pub fn unknown_contact_id(mut self, option: UnknownContactId) -> Self {
         self.values.unknown_contact_id = option;
         self
     }
 
-    /// What FAILED without a reason does, where a request does not say (R32).
+    /// What a FAILED report without a reason does, unless a request says otherwise (R32).
     #[must_use]
     pub fn failed_without_reason(mut self, option: FailedWithoutReason) -> Self {
         self.values.failed_without_reason = option;
         self
     }
 
-    /// The reasons besides Forbidden for which FAILED removes the token, where a request does not say
-    /// (R32).
+    /// The reasons, besides Forbidden, for which a FAILED report removes the token, unless a
+    /// request says otherwise (R32).
     #[must_use]
     pub fn gone_phrases(mut self, phrases: GonePhrases) -> Self {
         self.values.gone_phrases = phrases;
@@ -192,7 +192,7 @@ impl Options {
         self
     }
 
-    /// What tells the time (R54): see [`ManualClock`](crate::ManualClock) for tests.
+    /// The clock (R54). Tests can use a [`ManualClock`](crate::ManualClock).
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.values.clock = clock;
@@ -208,7 +208,7 @@ impl Deref for Options {
     }
 }
 
-/// Only the crate's own tests set options in place.
+/// Only the crate's own tests set options in place, through a mutable reference.
 #[cfg(feature = "testing")]
 impl std::ops::DerefMut for Options {
     fn deref_mut(&mut self) -> &mut OptionValues {
@@ -216,7 +216,7 @@ impl std::ops::DerefMut for Options {
     }
 }
 
-/// What [`Options`] are set to.
+/// The values of [`Options`].
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct OptionValues {
@@ -226,22 +226,23 @@ pub struct OptionValues {
     pub check: Check,
     /// The most bytes of memory for cached pages, taken as they are needed. Default 256 MiB.
     pub cache_bytes: usize,
-    /// The most bytes of memory for the indexes, which take about 50 bytes a contact. Default 1 GiB.
+    /// The most bytes of memory for the indexes. They take about 50 bytes for each contact. Default
+    /// 1 GiB.
     ///
-    /// What does not fit is read from the file: look-ups then answer the same and take longer. Changes
-    /// that the indexes in the file do not have yet are in memory in any case: those of up to an eighth
-    /// of all identifiers and tokens, 30 bytes each.
+    /// What does not fit is read from the file: look-ups give the same answers and take longer.
+    /// Changes that are not in the file's indexes yet are always kept in memory: at most an eighth
+    /// of all identifiers and tokens, at 30 bytes each.
     pub index_memory: usize,
-    /// The most bytes of memory for cards that are kept, so that those who are looked up often need no
-    /// look into the file. Default 64 MiB, for about 200,000 cards of at most 288 bytes in the file; 0
-    /// keeps none.
+    /// The most bytes of memory for cached cards, which save reading the file for contacts that are
+    /// looked up often. Default 64 MiB, enough for about 200,000 cards of at most 288 bytes in the
+    /// file. With 0 no cards are cached.
     pub card_memory: usize,
-    /// Whether a file of an older format is upgraded to the present one. Default: no, it is refused with
-    /// [`OpenError::OldFormat`](crate::OpenError::OldFormat).
+    /// Whether to upgrade a file of an older format to the current one. By default such a file is
+    /// refused with [`OpenError::OldFormat`](crate::OpenError::OldFormat).
     ///
-    /// An upgrade is one commit: whatever cuts it off, the file is of one format or of the other. The
-    /// file grows by about its own size, which later writes use. Versions of this crate that know the
-    /// older format alone do not open it any more.
+    /// An upgrade is one commit. If it is interrupted, the file has either the old format or the
+    /// new one. The file grows by about its own size; later writes use that space. Versions of this
+    /// crate that know only the older format can no longer open it.
     pub upgrade: bool,
     /// Whether the file is only read (R68). Default: no.
     ///
@@ -252,35 +253,35 @@ pub struct OptionValues {
     /// and while one has it open for writing, it is refused with
     /// [`OpenError::AlreadyOpen`](crate::OpenError::AlreadyOpen).
     pub read_only: bool,
-    /// What is told how far opening has come, from the thread that opens: a few times a second where
-    /// opening takes long.
+    /// A function that is told the progress of opening, a few times a second when opening takes
+    /// long. It runs on the thread that opens.
     pub on_opening: Option<Arc<dyn Fn(Opening) + Send + Sync>>,
     /// The limits, each with its default in [`Limits`].
     pub limits: Limits,
-    /// How contacts are matched, where a request does not say (R14).
+    /// How contacts are matched, unless a request says otherwise (R14).
     pub policy: MatchPolicy,
-    /// How tokens of other contacts are treated, where a request does not say (R22).
+    /// How tokens of other contacts are treated, unless a request says otherwise (R22).
     pub ownership: Ownership,
-    /// How invalid identifiers are treated, where a request does not say (R13).
+    /// How invalid identifiers are treated, unless a request says otherwise (R13).
     pub invalid_identifier: InvalidIdentifier,
-    /// How unknown contact ids are treated, where a request does not say (R18).
+    /// How unknown contact ids are treated, unless a request says otherwise (R18).
     pub unknown_contact_id: UnknownContactId,
-    /// What FAILED without a reason does, where a request does not say (R32).
+    /// What a FAILED report without a reason does, unless a request says otherwise (R32).
     pub failed_without_reason: FailedWithoutReason,
-    /// The reasons besides Forbidden for which FAILED removes the token, where a request does not say
-    /// (R32).
+    /// The reasons, besides Forbidden, for which a FAILED report removes the token, unless a
+    /// request says otherwise (R32).
     pub gone_phrases: GonePhrases,
     /// The values that no request may give as an identifier or a token (R3).
     pub placeholders: Placeholders,
-    /// What tells the time (R54). Default: the system's clock.
+    /// The clock (R54). Default: the system's.
     pub clock: Arc<dyn Clock>,
-    /// What only the crate's own tests set.
+    /// Options that only the crate's own tests set.
     #[cfg(feature = "testing")]
     #[doc(hidden)]
     pub testing: Testing,
 }
 
-/// What only the crate's own tests set.
+/// Options that only the crate's own tests set.
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
@@ -292,7 +293,7 @@ pub struct Testing {
     /// When and how much of the indexes is folded: a number of changes, of bytes and of shards in a
     /// commit, and of entries in a bucket.
     pub folding: (usize, usize, usize, u64),
-    /// What a new file takes for random, so that a test can make the same bytes again.
+    /// The random numbers of a new file, so that a test can make the same bytes again.
     pub random: Option<[u128; 2]>,
 }
 
@@ -343,7 +344,7 @@ impl Default for OptionValues {
 }
 
 impl OptionValues {
-    /// What a request to add tokens is decided under unless it says otherwise.
+    /// The options that decide a request to add tokens, unless it says otherwise.
     pub(crate) fn in_force(&self) -> OptionsInForce {
         OptionsInForce {
             policy: self.policy,
@@ -394,7 +395,7 @@ impl OptionValues {
     }
 }
 
-// A clock need not be `Debug`.
+// Not derived: a clock need not be `Debug`.
 impl fmt::Debug for OptionValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OptionValues")
@@ -421,13 +422,14 @@ impl fmt::Debug for OptionValues {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Create {
-    /// Opens the file; creates one where there is none. The default.
+    /// Opens the file, or creates one if it is missing. The default.
     #[default]
     IfMissing,
-    /// Opens the file; [`OpenError::NotFound`](crate::OpenError::NotFound) where there is none.
+    /// Opens the file. If it is missing, fails with
+    /// [`OpenError::NotFound`](crate::OpenError::NotFound).
     Never,
-    /// Creates a file; [`OpenError::AlreadyExists`](crate::OpenError::AlreadyExists) where there is
-    /// one.
+    /// Creates a file. If there already is one, fails with
+    /// [`OpenError::AlreadyExists`](crate::OpenError::AlreadyExists).
     Always,
 }
 
@@ -439,18 +441,20 @@ named!(Create, Create, "ifMissing, never or always", {
 
 /// When the pages of the file are verified at opening.
 ///
-/// Verifying reads the whole file, at some 2 GB a second where the system has it in memory.
+/// Verifying reads the whole file, at about 2 GB a second when the system has it in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Check {
-    /// At each opening: a file with a flipped bit is refused. The default.
+    /// At each opening. A file with a flipped bit is refused. The default.
     #[default]
     Always,
-    /// Only when the file was not closed cleanly. For files so large that reading them takes too
-    /// long. Weaker: damage to a file that was closed cleanly is found only where it is met, as a
-    /// typed error in most cases, but a lost page of an index reads as an identifier that is not
-    /// there, and opening, a write or closing that meets damage can end the process: the storage
-    /// engine may panic while a panic unwinds.
+    /// Only when the file was not closed cleanly. This is for files so large that reading them
+    /// takes too long.
+    ///
+    /// It is weaker: damage to a cleanly closed file is found only when a call meets it. In most
+    /// cases that is a typed error. But a lost page of an index reads as an identifier that no
+    /// contact has. And opening, a write or closing that meets damage can end the process, because
+    /// the storage engine may panic while a panic unwinds.
     IfUnclean,
 }
 
@@ -459,15 +463,15 @@ named!(Check, Check, "always or ifUnclean", {
     IfUnclean => "ifUnclean",
 });
 
-/// What a write does when as many requests wait as may ([`Limits::waiting_requests`]).
+/// What a write does when the queue is full ([`Limits::waiting_requests`]).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenFull {
     /// It is refused with [`Error::Busy`](crate::Error::Busy). The default.
     #[default]
     Busy,
-    /// It waits for its place inside the pending write. Until it has its place, dropping the pending
-    /// write withdraws it.
+    /// It waits inside the [`Pending`](crate::Pending) for a place in the queue. Dropping the
+    /// `Pending` before it has a place withdraws the write.
     Wait,
 }
 

@@ -1,4 +1,4 @@
-//! Listings read from end to end, a page at a time.
+//! Iterators over whole listings, which read a page at a time.
 //!
 //! This module does not know what is listed or how a page is read.
 
@@ -13,14 +13,14 @@ use crate::model::identifier::ContactId;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ContactPage {
-    /// The contacts found, in order of their ids. There may be fewer than asked for, or none, with more
-    /// to come.
+    /// The contacts found, in order of id. There may be fewer than the limit, or none, with more to
+    /// come.
     pub contacts: Vec<Card>,
-    /// The `after` of the next page; `None` when there are no more contacts.
+    /// The `after` of the next page. `None` when there are no more contacts.
     pub next: Option<ContactId>,
 }
 
-/// One page read underneath, and the `after` of the next one.
+/// One page of rows, and the `after` of the next page.
 pub(crate) type Page<T, K> = Result<(Vec<T>, Option<K>), Error>;
 
 /// All rows of a listing, read in pages.
@@ -54,7 +54,7 @@ impl<T, K, F: FnMut(Option<K>) -> Page<T, K>> Iterator for Paged<T, K, F> {
             if let Some(row) = self.page.next() {
                 return Some(Ok(row));
             }
-            // After an error there is nothing more.
+            // An error is the last item.
             let after = match std::mem::replace(&mut self.next, Next::Ended) {
                 Next::First => None,
                 Next::After(last) => Some(last),

@@ -1,4 +1,4 @@
-//! Which states snapshots still show: they keep old pages of the file from being used again.
+//! The states that snapshots still show, which keep old pages of the file from being reused.
 //!
 //! This module does not know what a snapshot is read for.
 
@@ -10,9 +10,9 @@ use crate::model::sequence::SequenceNumber;
 use crate::storage::Snapshot;
 use crate::sync::{Arc, Instant, Mutex, MutexGuard, PoisonError};
 
-/// The states that were ever read and may still be.
+/// The states that were read and may still be held.
 pub(crate) struct Pinned {
-    /// The number of the state noted last, plus 1: most snapshots are of the same.
+    /// The number of the state noted last, plus 1: most snapshots are of the same state.
     last: AtomicU64,
     states: Mutex<Vec<Seen>>,
 }
@@ -46,7 +46,7 @@ impl Pinned {
         });
     }
 
-    /// How long ago the oldest state before `present` that is still read was first read.
+    /// The time since the oldest state before `present` that is still held was first read.
     pub(crate) fn oldest(&self, present: SequenceNumber) -> Option<Duration> {
         let mut states = self.states();
         states.retain(|seen| seen.state.strong_count() > 0);
@@ -54,7 +54,7 @@ impl Pinned {
         old.map(|seen| seen.since.elapsed()).max()
     }
 
-    // A panic while the lock is held cannot leave a half-made change: each is one row.
+    // A panic while the lock is held leaves no half-made change: each change is one row.
     fn states(&self) -> MutexGuard<'_, Vec<Seen>> {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,17 +1,20 @@
-//! The stats of the store in the text format of Prometheus, version 0.0.4.
+//! Stats in the text format of Prometheus, version 0.0.4.
 //!
-//! Units are seconds and bytes, as there is the custom. It does not know how the stats come to be.
+//! Units are seconds and bytes, as is usual there. This module does not know how the stats are
+//! counted.
 
 use std::fmt::{self, Display, Write};
 
 use crate::stats::{Histogram, OperationStats, Stats};
 
 impl Stats {
-    /// Writes the stats in the text format of Prometheus, version 0.0.4
-    /// (`text/plain; version=0.0.4`). The names begin with `contact_store_`.
+    /// Writes the stats in the text format of Prometheus, version 0.0.4 (`text/plain;
+    /// version=0.0.4`).
     ///
-    /// Histograms are cumulative and have the same buckets everywhere, so those of several hosts can be
-    /// added up. Nothing of a person is in them.
+    /// The names of all metrics begin with `contact_store_`.
+    ///
+    /// Histograms are cumulative and have the same buckets everywhere, so those of several hosts
+    /// can be added. The text contains no personal data.
     ///
     /// ```
     /// # use contact_store::*;
@@ -26,7 +29,7 @@ impl Stats {
     ///
     /// # Errors
     ///
-    /// What `to` gives; a `String` gives none.
+    /// Those of writing to `to`. Writing to a `String` does not fail.
     pub fn write_prometheus(&self, to: &mut impl Write) -> fmt::Result {
         let mut text = Text(to);
         text.amounts(self)?;
@@ -184,7 +187,7 @@ impl<W: Write> Text<'_, W> {
         writeln!(self.0, "# TYPE contact_store_{name} {kind}")
     }
 
-    /// Values of labels are words of the library, in which nothing needs to be escaped.
+    /// Label values are words of this crate, which need no escaping.
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) -> fmt::Result {
         let labels: Vec<_> = labels
             .iter()

@@ -1,7 +1,7 @@
 //! The rules: facts in, decision out.
 //!
-//! Pure functions. This module knows no table, no clock, no randomness and no request: what the
-//! store holds is told to it, and what it decides is written by others.
+//! These are pure functions. This module knows no table, no clock, no randomness and no request:
+//! its callers pass in what the store holds, and write what it decides.
 
 use crate::model::identifier::{ContactId, IdentifierKind, KindSet};
 use crate::model::names::named;
@@ -25,7 +25,7 @@ named!(MatchPolicy, Policy, "cascade or topPriority", {
     TopPriority => "topPriority",
 });
 
-/// How a token that another contact holds already is treated (R22).
+/// What happens to a token that another contact already holds (R22).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ownership {
@@ -57,7 +57,7 @@ named!(InvalidIdentifier, InvalidIdentifier, "refuse or ignore", {
     Ignore => "ignore",
 });
 
-/// How a contact id that names no contact is treated (R18).
+/// What happens to a contact id that names no contact (R18).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnknownContactId {
@@ -89,8 +89,9 @@ named!(BatchMode, BatchMode, "perEntry or allOrNothing", {
     AllOrNothing => "allOrNothing",
 });
 
-/// What finds the contact of an item of an upsert (R41). An external customer id in the item goes
-/// first under each.
+/// The identifier that finds the contact of an upsert's item (R41).
+///
+/// An external customer id in the item is always tried first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DedupeOn {
@@ -102,7 +103,7 @@ pub enum DedupeOn {
     Phone,
     /// The email.
     Email,
-    /// The phone; where it is not given or names no contact, the email.
+    /// The phone, or the email if the phone is not given or names no contact.
     PhoneThenEmail,
 }
 
@@ -135,10 +136,10 @@ impl DedupeOn {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UpsertMode {
-    /// A contact that is found is updated; otherwise one is created. The default.
+    /// The contact found is updated. If there is none, one is created. The default.
     #[default]
     CreateOrUpdate,
-    /// An item that finds nobody is refused.
+    /// An item that finds no contact is refused.
     UpdateOnly,
     /// An item that finds a contact is refused.
     CreateOnly,
@@ -178,8 +179,8 @@ pub(crate) fn kinds_to_try(
     given.iter().take(most)
 }
 
-/// The kinds that find the contact of an upsert's item, in order, of those that it gives (R41); `None`
-/// when it gives none of them.
+/// The given kinds that may find the contact of an upsert's item, in order (R41). `None` when the
+/// item gives none of them.
 pub(crate) fn kinds_to_find(
     on: DedupeOn,
     given: KindSet,
@@ -202,8 +203,8 @@ pub(crate) struct FoundByUpsert {
     pub(crate) has_external_id: bool,
 }
 
-/// The contact that keeps an upsert's item from putting its identifier of this kind on the card
-/// found, or on a new one, if any does (R42). `owner` is the contact that has the identifier.
+/// The contact, if any, that keeps an identifier of an upsert's item off the card found, or off a
+/// new card (R42). `owner` is the contact that has the identifier.
 pub(crate) fn in_the_way(
     found: Option<FoundByUpsert>,
     kind: IdentifierKind,
@@ -239,7 +240,7 @@ pub(crate) enum IdHistory {
 pub(crate) struct Creation {
     /// The id to adopt; otherwise the store assigns one.
     pub(crate) adopt: Option<ContactId>,
-    /// Given identifiers that are left out because another contact has them (R17).
+    /// The given identifiers that are left out because another contact has them (R17).
     pub(crate) skipped: KindSet,
 }
 
@@ -252,8 +253,8 @@ pub(crate) enum NoCreation {
 
 /// What to create when no contact was found (R16, R17, R18).
 ///
-/// `unknown_id` is the given contact id, if one was, with its history. `taken` are the given kinds
-/// whose value another contact has: under `Cascade` none can be, since they were tried.
+/// `unknown_id` is the given contact id, if any, with its history. `taken` are the given kinds
+/// whose value another contact has. Under `Cascade` there are none, since each was tried.
 pub(crate) fn create(
     option: UnknownContactId,
     unknown_id: Option<(ContactId, IdHistory)>,
@@ -275,8 +276,8 @@ pub(crate) fn create(
 
 /// The right to take a token off a card.
 ///
-/// Adding tokens only ever appends (R20). What takes one off asks for this, and nothing but a FAILED
-/// report, a move to another owner, the host's own order and the end of an app makes one.
+/// Adding tokens only ever appends (R20). Taking one off needs this value, and only four things
+/// make one: a FAILED report, a move to another owner, the host's order and the end of an app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Removal(());
 
@@ -295,7 +296,7 @@ impl Removal {
 /// Where a token goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Placement {
-    /// It is on the card already and stays there (R21).
+    /// It is already on the card and stays in its place (R21).
     AlreadyHeld,
     /// It is appended to the card (R20).
     Append,
@@ -306,9 +307,9 @@ pub(crate) enum Placement {
     },
 }
 
-/// Where the token that `holders` hold goes when it is added to `contact` (R20–R22).
+/// Where a token held by `holders` goes when it is added to `contact` (R20–R22).
 ///
-/// A move is a move even if the contact held the token before: its place is then new as well.
+/// It is a move even if the contact already held the token beside others: its place is then new.
 pub(crate) fn place(ownership: Ownership, holders: &[ContactId], contact: ContactId) -> Placement {
     let others: Vec<ContactId> = holders
         .iter()
@@ -327,8 +328,8 @@ pub(crate) fn place(ownership: Ownership, holders: &[ContactId], contact: Contac
     }
 }
 
-/// Whether the reason of a FAILED report says that its token is dead for good: that the person
-/// blocked the bot, mostly (R32).
+/// Whether the reason of a FAILED report says that its token is dead for good, usually because the
+/// person blocked the bot (R32).
 pub(crate) fn is_forbidden(
     reason: Option<&str>,
     without_reason: FailedWithoutReason,
@@ -357,12 +358,12 @@ fn holds_words(text: &str, words: &str) -> bool {
             return false;
         };
         let place = from.saturating_add(before.len());
-        // What stands before it may be in the part that was passed over.
+        // The character before a match may be in the part already passed.
         let before = text.get(..place).unwrap_or_default();
         if !before.ends_with(touches) && !after.starts_with(touches) {
             return true;
         }
-        // They may stand again from the next character on.
+        // Search again from the next character on.
         let passed = text.get(place..).and_then(|rest| rest.chars().next());
         from = place.saturating_add(passed.map_or(1, char::len_utf8));
     }
@@ -371,7 +372,7 @@ fn holds_words(text: &str, words: &str) -> bool {
 
 /// Whether a report removes the subscriber it is about (R31).
 ///
-/// Both times are already no later than the clock of the request. Equal times remove.
+/// The caller has limited both times to the clock of the request. Equal times remove.
 pub(crate) fn removes(
     status: Status,
     forbidden: bool,
@@ -382,7 +383,8 @@ pub(crate) fn removes(
         .then_some(Removal(()))
 }
 
-/// The last status after a report (R34): by the reports' own times, ties by arrival.
+/// The last status after a report (R34), by the reports' own times, and by arrival if they are
+/// equal.
 pub(crate) fn last_status(
     last: Option<(Status, Timestamp)>,
     status: Status,
@@ -436,7 +438,7 @@ mod tests {
             (Reject, Some(New), Err(NoCreation::Unknown)),
             (Reject, Some(Erased), Err(NoCreation::Unknown)),
         ];
-        // R17: what another contact has is left out, whatever becomes of the id.
+        // R17: what another contact has is left out, whatever the outcome for the id.
         for skipped in [KindSet::EMPTY, IdentifierKind::Email.into()] {
             for (option, history, expected) in rows {
                 let decided = create(option, history.map(|history| (id, history)), skipped);
@@ -477,7 +479,7 @@ mod tests {
         use IdentifierKind::{ContactId as Id, Email, ExternalCustomerId as External, Phone};
         let (own, other) = (ContactId::new(1)?, ContactId::new(2)?);
         for kind in [Id, External, Phone, Email] {
-            // On a new card, whoever has it.
+            // On a new card, any owner is in the way.
             assert_eq!(in_the_way(None, kind, None), None);
             assert_eq!(in_the_way(None, kind, Some(other)), Some(other));
             for (by, has_external_id) in [(External, true), (Phone, true), (Phone, false)] {
@@ -488,7 +490,8 @@ mod tests {
                 });
                 assert_eq!(in_the_way(found, kind, Some(other)), Some(other));
                 assert_eq!(in_the_way(found, kind, Some(own)), None);
-                // What nobody has is in the way of a different one that is not replaced.
+                // Even if no contact has it, it conflicts with a different one that is never
+                // replaced.
                 let kept = kind == Id || kind == External && by != External && has_external_id;
                 let expected = kept.then_some(own);
                 assert_eq!(
@@ -626,7 +629,7 @@ mod tests {
             "Forbidden: bot was blocked by the user",
             &none
         ));
-        // A blank one is none: every reason would hold it.
+        // A blank phrase is dropped: every reason would contain it.
         assert!(!is_forbidden(
             "timeout",
             &GonePhrases::none().phrase("").phrase(" \n")

@@ -1,7 +1,8 @@
-//! `Serialize` and `Deserialize` of values that may be shown: ids, times, statuses, options and counts.
+//! `Serialize` and `Deserialize` for values that may be shown: ids, times, statuses, options and
+//! counts.
 //!
-//! Nothing of a person is among them (R52): cards, identifiers and tokens have their JSON in `wire`, which
-//! a host asks for by name.
+//! No personal data is among them (R52). The JSON of cards, identifiers and tokens is in `wire`,
+//! which a host calls by name.
 
 use std::fmt;
 
@@ -21,7 +22,7 @@ use crate::rules::{
     UnknownContactId, UpsertMode,
 };
 
-/// As the text that a value displays, and parses.
+/// As the text that a value displays and parses.
 macro_rules! as_text {
     ($($type:ty),+ $(,)?) => {$(
         impl Serialize for $type {
@@ -41,7 +42,7 @@ macro_rules! as_text {
                         f.write_str("a string")
                     }
 
-                    // The error of the value, and not what stood there (R52).
+                    // The error names the type, never the text (R52).
                     fn visit_str<E: Error>(self, text: &str) -> Result<$type, E> {
                         <$type>::parse(text).map_err(E::custom)
                     }
@@ -71,7 +72,7 @@ as_text!(
     WhenFull,
 );
 
-/// As the number that a value is.
+/// As the number of the value.
 macro_rules! as_number {
     ($($type:ty: $value:expr, $new:expr);+ $(;)?) => {$(
         impl Serialize for $type {

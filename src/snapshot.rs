@@ -1,6 +1,6 @@
-//! Reading: everything that a snapshot answers.
+//! Snapshots, and every read that they answer.
 //!
-//! This module does not know how a snapshot comes to be.
+//! This module does not know how a snapshot is made.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -29,16 +29,19 @@ use crate::storage::{
 };
 use crate::trace;
 
-/// The store at one sequence number, for any number of reads (R47).
+/// The state of the store at one sequence number, for any number of reads (R47).
 ///
-/// What it shows is durable (R46) and does not change. It keeps old pages from being used again, so
-/// the file grows while writes go on under an old snapshot: take one, read, drop it.
+/// What a snapshot shows is durable (R46) and does not change. It keeps the pages that it shows
+/// from being reused, so the file grows if writes go on while an old snapshot is held: take one,
+/// read, drop it.
 ///
 /// # Errors
 ///
-/// Every read fails with [`Error::Closed`] once the store is closed, with
-/// [`Error::SnapshotExpired`] once it was reopened after a failed commit, and with
-/// [`Error::Storage`] when the file cannot be read or holds what this crate never writes.
+/// Every read may fail with:
+///
+/// - [`Error::Closed`] once the store is closed;
+/// - [`Error::SnapshotExpired`] once the store was reopened after a failed commit;
+/// - [`Error::Storage`] when the file cannot be read, or is corrupt.
 ///
 /// ```
 /// # use contact_store::*;
@@ -60,7 +63,7 @@ pub struct Snapshot {
     explained_by: Arc<ExplainedBy>,
 }
 
-/// A contact that was found, and how (R26).
+/// A contact that was found, and the kind of identifier that found it (R26).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Found {
@@ -78,24 +81,25 @@ impl Snapshot {
         }
     }
 
-    /// The number of the state that it shows.
+    /// Returns the number of the state that the snapshot shows.
     #[must_use]
     pub fn sequence(&self) -> SequenceNumber {
         self.tables.state().sequence
     }
 
-    /// How many contacts there are.
+    /// Returns the number of contacts.
     #[must_use]
     pub fn contact_count(&self) -> u64 {
         self.tables.state().contacts
     }
 
-    /// The contact that the identifiers name under a policy, by the same matching as add-tokens
-    /// (R26). `None` when there is none.
+    /// Finds the contact that the identifiers name under a policy (R26).
+    ///
+    /// It matches as add-tokens does. `None` means that no contact matches.
     ///
     /// # Errors
     ///
-    /// [`Error::NothingGiven`] without any identifier; otherwise as for every read.
+    /// [`Error::NothingGiven`] when there is no identifier; otherwise as for every read.
     pub fn find(
         &self,
         identifiers: &Identifiers,
@@ -111,7 +115,7 @@ impl Snapshot {
         }))
     }
 
-    /// The card of a contact (R27, R29).
+    /// Returns the card of a contact (R27, R29).
     ///
     /// # Errors
     ///
@@ -121,16 +125,18 @@ impl Snapshot {
         Ok(row.map(|row| self.card(id, row)))
     }
 
-    /// The card of the contact with this external customer id (R27).
+    /// Returns the card of the contact with this external customer id (R27).
     ///
     /// # Errors
     ///
-    /// [`Error::Field`] when the text is no external customer id (R3); otherwise as for every read.
+    /// [`Error::Field`] when the text is not an external customer id (R3); otherwise as for every
+    /// read.
     pub fn by_external_customer_id(&self, id: &str) -> Result<Option<Card>, Error> {
         self.by(Identifiers::new().with_external_customer_id(ExternalCustomerId::parse(id)?))
     }
 
-    /// The card of the contact with this phone, given in any form that [`Phone::parse`] reads (R27).
+    /// Returns the card of the contact with this phone, in any form that [`Phone::parse`] reads
+    /// (R27).
     ///
     /// ```
     /// # use contact_store::*;
@@ -146,16 +152,17 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// [`Error::Field`] when the text is no phone (R4); otherwise as for every read.
+    /// [`Error::Field`] when the text is not a phone (R4); otherwise as for every read.
     pub fn by_phone(&self, phone: &str) -> Result<Option<Card>, Error> {
         self.by(Identifiers::new().with_phone(Phone::parse(phone)?))
     }
 
-    /// The card of the contact with this email, given in any form that [`Email::parse`] reads (R27).
+    /// Returns the card of the contact with this email, in any form that [`Email::parse`] reads
+    /// (R27).
     ///
     /// # Errors
     ///
-    /// [`Error::Field`] when the text is no email (R5); otherwise as for every read.
+    /// [`Error::Field`] when the text is not an email (R5); otherwise as for every read.
     pub fn by_email(&self, email: &str) -> Result<Option<Card>, Error> {
         self.by(Identifiers::new().with_email(Email::parse(email)?))
     }
@@ -165,13 +172,15 @@ impl Snapshot {
         Ok(found.map(|found| found.card))
     }
 
-    /// What [`find`](Snapshot::find) gives for each of several sets of identifiers, in order.
+    /// Calls [`find`](Snapshot::find) for each of several sets of identifiers, and returns the
+    /// results in order.
     ///
-    /// Holds as many cards in memory as it finds.
+    /// All cards found are in memory together.
     ///
     /// # Errors
     ///
-    /// As for `find`: one set without any identifier is an error of the whole.
+    /// As for `find`. The first error ends the call: a set without any identifier fails it as a
+    /// whole.
     pub fn find_many(
         &self,
         sets: &[Identifiers],
@@ -180,11 +189,13 @@ impl Snapshot {
         sets.iter().map(|set| self.find(set, policy)).collect()
     }
 
-    /// At most `limit` contacts in the order of their ids, after the one named in `after`, which need
-    /// not be there any more (R56). Fewer means that these are the last.
+    /// Returns at most `limit` contacts with ids after `after`, in order of id (R56).
     ///
-    /// Snapshots taken later go on where an earlier one stopped: no contact is given twice, and none
-    /// that was there all the time is left out.
+    /// The contact named in `after` need not exist any more. Fewer than `limit` contacts means that
+    /// these are the last.
+    ///
+    /// Pages may come from different snapshots. No contact is listed twice, and no contact that
+    /// existed throughout is left out.
     ///
     /// ```
     /// # use contact_store::*;
@@ -213,12 +224,12 @@ impl Snapshot {
         Ok(cards.collect())
     }
 
-    /// At most `limit` contacts that hold a token of an app, in the order of their ids, after the one
-    /// named in `after` (R56). The page says where the next one begins.
+    /// Returns at most `limit` contacts that hold a token of an app, with ids after `after`, in
+    /// order of id (R56). The page says where the next one begins.
     ///
-    /// Cards are looked at one after the other, whatever apps they hold tokens of, and a page ends when it
-    /// is full or has looked at 10,000: an app that few contacts use gives short or empty pages with
-    /// more to come, and no call takes longer than reading 10,000 cards. A listing from end to end reads
+    /// A page reads the cards of all contacts in order, and ends when it is full or after 10,000
+    /// cards. So no call takes longer than reading 10,000 cards, but for an app that few contacts
+    /// use a page may be short or empty with more to come. Listing all contacts of an app reads
     /// every card of the store.
     ///
     /// # Errors
@@ -245,10 +256,10 @@ impl Snapshot {
         })
     }
 
-    /// All contacts in the order of their ids, read a page at a time (R56).
+    /// Iterates over all contacts in order of id, reading a page at a time (R56).
     ///
-    /// All of one sequence number; the iterator keeps the snapshot, and with it old pages of the file
-    /// (see [`Snapshot`]).
+    /// All contacts are of one sequence number. The iterator holds the snapshot, and with it old
+    /// pages of the file (see [`Snapshot`]).
     ///
     /// ```
     /// # use contact_store::*;
@@ -265,7 +276,7 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// As for every read: an item that is an error is the last.
+    /// As for every read. An item that is an error is the last.
     pub fn iter_contacts(&self) -> impl Iterator<Item = Result<Card, Error>> + Send + use<> {
         let now = self.clone();
         Paged::new(move |after| {
@@ -275,13 +286,15 @@ impl Snapshot {
         })
     }
 
-    /// All contacts that hold a token of an app, in the order of their ids, read a page at a time (R56).
-    /// Reads every card of the store.
+    /// Iterates over all contacts that hold a token of an app, in order of id, reading a page at a
+    /// time (R56).
+    ///
+    /// It reads every card of the store.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownApp`] when the app is not connected; otherwise as for every read: an item that
-    /// is an error is the last.
+    /// [`Error::UnknownApp`] when the app is not connected; otherwise as for every read. An item
+    /// that is an error is the last.
     pub fn iter_contacts_of(
         &self,
         app: AppId,
@@ -293,7 +306,7 @@ impl Snapshot {
         })
     }
 
-    /// All subscribers of an app in the order of their ids, read a page at a time (R38).
+    /// Iterates over all subscribers of an app in order of id, reading a page at a time (R38).
     ///
     /// # Errors
     ///
@@ -310,7 +323,8 @@ impl Snapshot {
         })
     }
 
-    /// All message tallies of an app in the byte order of their ids, read a page at a time (R30).
+    /// Iterates over all message tallies of an app in byte order of message id, reading a page at a
+    /// time (R30).
     ///
     /// # Errors
     ///
@@ -327,7 +341,7 @@ impl Snapshot {
         })
     }
 
-    /// A subscriber by its id (R27). An id that it had in a file of format 1 leads to it as well.
+    /// Returns a subscriber by its id (R27). An id that it had in a file of format 1 also finds it.
     ///
     /// # Errors
     ///
@@ -340,7 +354,7 @@ impl Snapshot {
         }))
     }
 
-    /// The subscriber that a token of an app is (R27).
+    /// Returns the subscriber of an app by its token (R27).
     ///
     /// # Errors
     ///
@@ -355,8 +369,10 @@ impl Snapshot {
         Ok(found.map(|(id, row)| shown(id, app, row)))
     }
 
-    /// Where to send a message for a recipient (R39): for a subscriber, its own address; for a phone,
-    /// that of each token that its contact holds in the app, in the order added. Never empty.
+    /// Resolves a recipient to the addresses that a message for it goes to (R39).
+    ///
+    /// A subscriber has one address. A phone has one for each token that its contact holds in the
+    /// app, in the order added. The result is never empty.
     ///
     /// # Errors
     ///
@@ -400,13 +416,15 @@ impl Snapshot {
         }
     }
 
-    /// Why the identifiers lead where they lead, under either policy, and what adding a token with
-    /// them would write (R28). Unknown contact ids, placeholders and invalid identifiers are treated
-    /// as the store was opened to treat them.
+    /// Explains which contact the identifiers find under either policy, and what adding a token
+    /// with them would write (R28).
+    ///
+    /// Unknown contact ids, placeholders and invalid identifiers are treated as the options of the
+    /// store say.
     ///
     /// # Errors
     ///
-    /// [`Error::NothingGiven`] without any identifier; otherwise as for every read.
+    /// [`Error::NothingGiven`] when there is no identifier; otherwise as for every read.
     pub fn explain(&self, identifiers: &Identifiers) -> Result<Explanation, Error> {
         if identifiers.is_empty() {
             return Err(Error::NothingGiven);
@@ -414,7 +432,7 @@ impl Snapshot {
         self.reading(explain(&*self.tables, &self.explained_by, identifiers))
     }
 
-    /// The connected apps, in the order of their ids, with their counts (R37).
+    /// Returns the connected apps in order of id, with their counts (R37).
     ///
     /// # Errors
     ///
@@ -427,7 +445,7 @@ impl Snapshot {
             .collect())
     }
 
-    /// A connected app, with its counts (R37).
+    /// Returns a connected app, with its counts (R37).
     ///
     /// # Errors
     ///
@@ -439,8 +457,10 @@ impl Snapshot {
         Ok(Some(listed(id, row, tally)))
     }
 
-    /// The connected app with this name, byte for byte. Names need not be unique: of several apps, the one
-    /// connected first, and of those connected at the same time the one with the smaller id.
+    /// Returns the connected app with this name, compared byte for byte.
+    ///
+    /// Names need not be unique. Of several apps it returns the one connected first, and of those
+    /// connected at the same time the one with the smallest id.
     ///
     /// # Errors
     ///
@@ -451,7 +471,7 @@ impl Snapshot {
         Ok(named.min_by_key(|app| (app.connected_at, app.id)))
     }
 
-    /// The access key of an app, if it was connected with one. A secret (R12).
+    /// Returns the access key of an app, if it was connected with one. The key is a secret (R12).
     ///
     /// # Errors
     ///
@@ -460,8 +480,10 @@ impl Snapshot {
         self.connected(app).map(|app| app.key)
     }
 
-    /// At most `limit` subscribers of an app in the order of their ids, behind the one named in
-    /// `after` (R38). Fewer means that these are the last.
+    /// Returns at most `limit` subscribers of an app with ids after `after`, in order of id (R38).
+    ///
+    /// The subscriber named in `after` need not exist any more. Fewer than `limit` subscribers
+    /// means that these are the last.
     ///
     /// # Errors
     ///
@@ -483,11 +505,14 @@ impl Snapshot {
         ))
     }
 
-    /// Hands each subscriber of an app after the one named to `visit`, in the order of their ids (R38),
-    /// until that breaks off. Nothing is copied: for going through all of them, such as to write them
-    /// somewhere else. Pages are for those who come back.
+    /// Calls `visit` with each subscriber of an app after the given one, in order of id, until
+    /// `visit` breaks off (R38).
     ///
-    /// A panic of `visit` is the caller's, and the store is none the worse for it.
+    /// Nothing is copied, so this is the fastest way to go through all subscribers, for example to
+    /// write them elsewhere. A listing that stops and continues later uses
+    /// [`subscribers`](Snapshot::subscribers).
+    ///
+    /// A panic in `visit` unwinds to the caller and does the store no harm.
     ///
     /// ```
     /// # use contact_store::*;
@@ -531,7 +556,7 @@ impl Snapshot {
                     last_status: subscriber.last_status,
                     counts: subscriber.counts,
                 };
-                // Beneath this a panic would be taken for one of the storage engine.
+                // Let further down, the panic would be taken for one of the storage engine.
                 match catch_unwind(AssertUnwindSafe(|| visit(subscriber))) {
                     Ok(goes_on) => goes_on.is_continue(),
                     Err(panic) => {
@@ -547,8 +572,11 @@ impl Snapshot {
         self.reading(read)
     }
 
-    /// At most `limit` message tallies of an app in the byte order of their ids, behind the one
-    /// named in `after` (R30). Fewer means that these are the last.
+    /// Returns at most `limit` message tallies of an app with ids after `after`, in byte order of
+    /// message id (R30).
+    ///
+    /// The message named in `after` need not exist any more. Fewer than `limit` tallies means that
+    /// these are the last.
     ///
     /// # Errors
     ///
@@ -569,12 +597,14 @@ impl Snapshot {
         Ok(rows.into_iter().map(tally).collect())
     }
 
-    /// Verifies every row against every other that must agree with it, both ways: cards, indexes,
-    /// subscribers, listings, counts and counters. Reads the whole store.
+    /// Verifies every row against the rows that must agree with it, in both directions.
+    ///
+    /// That covers cards, indexes, subscribers, listings, counts and counters. It reads the whole
+    /// store.
     ///
     /// # Errors
     ///
-    /// As for every read. What is found to be wrong is no error but in [`Verified::problems`].
+    /// As for every read. A problem that it finds is not an error: it is in [`Verified::problems`].
     pub fn verify(&self) -> Result<Verified, Error> {
         let span = trace::verify(self.sequence());
         let verified = self.reading(storage::verify(&self.tables));
@@ -583,7 +613,7 @@ impl Snapshot {
             .inspect_err(|error| span.failed(error))
     }
 
-    /// Bytes of the pages that hold this state.
+    /// The bytes of the pages that hold this state.
     pub(crate) fn used_bytes(&self) -> Result<u64, Error> {
         self.reading(self.tables.page_bytes())
     }
@@ -601,7 +631,7 @@ impl Snapshot {
     fn card(&self, id: ContactId, row: CardRow) -> Card {
         let directory = self.tables.directory();
         let tokens = row.tokens.into_iter().filter_map(|held| {
-            // Tokens of an app that was disconnected are being removed, and not shown (R11).
+            // Tokens of a disconnected app wait to be removed, and are not shown (R11).
             let app = directory.app(held.app())?;
             Some(HeldToken {
                 app,
@@ -633,7 +663,7 @@ impl Snapshot {
     }
 }
 
-/// Rows that an iterator reads at a time: cards of the greatest size take 64 MiB together.
+/// Rows that an iterator reads at a time. That many cards of the greatest size take 64 MiB.
 const ITERATED_ROWS: usize = 256;
 
 fn check_page(limit: usize) -> Result<(), LimitExceeded> {
@@ -647,7 +677,7 @@ fn check_page(limit: usize) -> Result<(), LimitExceeded> {
     LimitExceeded::check(Limit::PageRows, limit, PAGE_ROWS)
 }
 
-/// Where to go on after a page, unless it was the last.
+/// The key to continue after, unless the page was the last.
 fn after_full<T, K>(page: &[T], key: impl Fn(&T) -> K) -> Option<K> {
     page.last().filter(|_| page.len() == ITERATED_ROWS).map(key)
 }

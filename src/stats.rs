@@ -1,7 +1,7 @@
-//! What a store counts of its own work since it was opened, for a host that watches it.
+//! What a store counts about its own work since it was opened, for monitoring.
 //!
-//! The writer counts once for each group of requests; nothing is counted for a look-up. This module
-//! holds numbers and words of this crate alone: nothing that a request or the file holds (R52).
+//! The writer counts once for each group of requests. Look-ups are not counted. This module holds
+//! only numbers and words of this crate, nothing from a request or the file (R52).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,85 +15,88 @@ use crate::model::sequence::SequenceNumber;
 pub struct Space {
     /// The length of the file in bytes.
     pub file_bytes: u64,
-    /// Bytes of the pages that hold rows, or lead to them.
+    /// The bytes of the pages that hold rows, or lead to them.
     pub used_bytes: u64,
-    /// All others: free for what is written next, kept for open snapshots, or needed by the storage
-    /// engine for itself.
+    /// All other bytes: free for the next writes, kept for open snapshots, or used by the storage
+    /// engine itself.
     pub free_bytes: u64,
 }
 
-/// What a store says of itself.
+/// The counts and the condition of a store, from
+/// [`ContactStore::stats`](crate::ContactStore::stats).
 ///
-/// `sequence`, `contacts`, `subscribers` and `apps` are of one state: the last that the store knows
-/// to be durable. After a failed commit, and while reopening fails, that is the one before it, and
-/// `needs_reopen` says so.
+/// `sequence`, `contacts`, `subscribers` and `apps` describe one state: the last that the store
+/// knows to be durable. After a failed commit, and while reopening fails, that is the state before
+/// the commit, and `needs_reopen` is set.
 ///
-/// What is counted is counted since [`open`](crate::ContactStore::open);
-/// [`reopen`](crate::ContactStore::reopen) goes on counting. A request is counted before it is
-/// answered, so who was answered finds itself in the stats.
+/// Counting begins at [`open`](crate::ContactStore::open), and
+/// [`reopen`](crate::ContactStore::reopen) does not reset it. A request is counted before it is
+/// answered, so a caller that has its answer finds its request in the stats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
     /// The number of the last durable state.
     pub sequence: SequenceNumber,
-    /// How many contacts there are.
+    /// The number of contacts.
     pub contacts: u64,
-    /// How many subscribers the connected apps have together.
+    /// The number of subscribers of all connected apps.
     pub subscribers: u64,
-    /// How many apps are connected.
+    /// The number of connected apps.
     pub apps: u64,
     /// The length of the file in bytes.
     pub file_bytes: u64,
-    /// The most memory for cached pages, as the store was opened
+    /// The most memory for cached pages in bytes, as set when the store was opened
     /// ([`Options::cache_bytes`](crate::Options::cache_bytes)).
     pub cache_bytes: usize,
-    /// Bytes of memory that the indexes take now ([`Options::index_memory`](crate::Options::index_memory)).
+    /// The memory that the indexes take now, in bytes
+    /// ([`Options::index_memory`](crate::Options::index_memory)).
     pub index_bytes: usize,
-    /// Whether the indexes are wholly in memory. If not, some look-ups read a bucket of the file: the
-    /// store was opened just now, or there are more entries than there is room for.
+    /// Whether the indexes are entirely in memory. If not, some look-ups read a bucket of the file,
+    /// because the store was opened just now or the indexes do not fit.
     pub index_is_complete: bool,
-    /// Changes of the indexes that wait to be folded into their buckets, in a log.
+    /// The changes of the indexes that are still in a log and wait to be folded into their buckets.
     pub index_pending: u64,
-    /// Whether a part of the indexes in the file was found damaged since the file was opened. Look-ups
-    /// that need it fail, changes are not folded any more, and
+    /// Whether a part of the indexes in the file was found damaged since the file was opened.
+    /// Look-ups that need it fail, and changes are no longer folded.
     /// [`Snapshot::verify`](crate::Snapshot::verify) says which part it is.
     pub index_is_damaged: bool,
-    /// Bytes of memory that the cards kept take now ([`Options::card_memory`](crate::Options::card_memory)).
+    /// The memory that the cached cards take now, in bytes
+    /// ([`Options::card_memory`](crate::Options::card_memory)).
     pub card_bytes: usize,
     /// The version of this crate.
     pub version: &'static str,
-    /// How long ago the oldest state that a [`Snapshot`](crate::Snapshot) still shows was first read,
-    /// other than the last durable one: as long as it is shown, old pages stay in the file. `None` when
-    /// there is no such snapshot.
+    /// The time since the oldest state that a [`Snapshot`](crate::Snapshot) still holds was first
+    /// read. While it is held, old pages stay in the file. The last durable state does not count.
+    /// `None` when there is no such snapshot.
     pub oldest_snapshot: Option<Duration>,
-    /// What the last failed commit failed with; `None` when none failed.
+    /// The error of the last failed commit. `None` when no commit failed.
     pub last_failure: Option<String>,
-    /// The permission bits of the file at opening, when others than its owner had any (R53). The
+    /// The permission bits of the file at opening, if users other than its owner had any (R53). The
     /// store neither changes nor refuses such a file.
     pub wider_mode: Option<u32>,
-    /// Reading or writing failed: the store takes no writes until it is reopened (R49).
+    /// Whether reading or writing failed, and the store refuses writes until it is reopened (R49).
     pub needs_reopen: bool,
-    /// The file is no longer at its path: the store takes no writes until it is back (R69). Found out
-    /// within a second; never on systems whose files have no numbers.
+    /// Whether the file is no longer at its path, and the store refuses writes until it is back
+    /// (R69). Noticed within a second, but never on systems without inode numbers.
     pub file_moved: bool,
-    /// Requests that wait in the queue now. Those being committed are not among them.
+    /// The requests that wait in the queue now, without those being committed.
     pub waiting_requests: usize,
-    /// Bytes of text that the waiting requests hold.
+    /// The bytes of text that the waiting requests hold.
     pub waiting_text_bytes: usize,
-    /// Requests that found the queue full and wait for a place in it now
+    /// The requests that found the queue full and wait for a place in it now
     /// ([`WhenFull::Wait`](crate::WhenFull::Wait)).
     pub waiting_for_place: usize,
-    /// Durable commits. One may hold no request: what a disconnected app left is removed in commits
-    /// as well (R11).
+    /// The durable commits. Some hold no request: they remove what a disconnected app left (R11).
     pub commits: u64,
-    /// Commits that failed: of each, it is known only after reopening whether it took place (R49).
+    /// The commits that failed. Only reopening tells whether such a commit took place (R49).
     pub failed_commits: u64,
-    /// How long each durable commit took: writing and making durable, without waiting and deciding.
+    /// The time of each durable commit: writing and syncing, without waiting and deciding.
     pub commit_latency: Histogram<Duration>,
-    /// How many requests were decided for each durable commit: all that shared it, those that
-    /// changed nothing or were refused too. A request done in several commits is in each.
+    /// The requests decided for each durable commit, including those that changed nothing or were
+    /// refused. A request that takes several commits is in each.
     pub group_sizes: Histogram<u64>,
-    /// The outcomes of the requests: one for each kind of operation, always all and in this order.
+    /// The outcomes of the requests, one item for each kind of operation. All kinds are always
+    /// there, in a fixed order.
     pub operations: Vec<OperationStats>,
 }
 
@@ -107,21 +110,21 @@ pub(crate) struct MemoryUse {
     pub(crate) card_bytes: usize,
 }
 
-/// How many values there were up to each of some bounds.
+/// A histogram: the number of values up to each of several bounds.
 ///
-/// The bounds are the same in every store, so histograms of several can be added up; and the difference of
-/// two of one store is that of the time between.
+/// The bounds are the same in every store, so histograms of several stores can be added. The
+/// difference of two histograms of one store describes the time between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Histogram<T> {
-    /// How many values there were.
+    /// The number of values.
     pub count: u64,
-    /// All values together.
+    /// The sum of all values.
     pub sum: T,
-    /// The greatest; zero when there was none.
+    /// The greatest value, or zero if there was none.
     pub max: T,
-    /// Bounds, in ascending order, each with how many values were no greater. What was greater than the
-    /// last is in `count` alone.
+    /// The bounds in ascending order, each with the number of values that were not greater. Values
+    /// greater than the last bound are in `count` alone.
     pub buckets: Vec<(T, u64)>,
 }
 
@@ -132,15 +135,15 @@ pub struct OperationStats {
     /// The kind: `addTokens`, `recordReports`, `upsert`, `removeToken`, `renameToken`, `erase`,
     /// `connectApp`, `disconnectApp` or `forgetMessages`.
     pub operation: &'static str,
-    /// Requests answered with an outcome, each once what it changed was durable.
+    /// The requests answered with an outcome. Each is counted once its change is durable.
     pub accepted: u64,
-    /// Requests answered with an error, whichever: also those that never came into the queue, and
-    /// those of which it is not known whether they are in ([`Error::Indeterminate`]).
+    /// The requests answered with any error. These include requests that never entered the queue,
+    /// and indeterminate ones ([`Error::Indeterminate`]).
     ///
     /// [`Error::Indeterminate`]: crate::Error::Indeterminate
     pub refused: u64,
-    /// The outcomes of the entries of the accepted requests. Always all words of the kind, in this
-    /// order:
+    /// The outcomes of the entries of the accepted requests. All words of the kind are always
+    /// there, in this order:
     ///
     /// - `addTokens`: each entry is either `refused`, or `created` or `found` (its contact) and
     ///   `added`, `alreadyHeld` or `moved` (its token);
@@ -195,7 +198,7 @@ impl OperationKind {
         }
     }
 
-    /// What can become of an entry.
+    /// The outcomes that an entry can have.
     fn outcomes(self) -> &'static [EntryOutcome] {
         use EntryOutcome::{
             Added, AlreadyHeld, Created, Erased, Forgotten, Found, Joined, Moved, NotHeld,
@@ -270,19 +273,19 @@ pub(crate) struct StateCounts {
     pub(crate) apps: u64,
 }
 
-/// The bounds of how long commits take, in microseconds: from that of a fast disk to that of a failing one.
+/// The bounds for the time of a commit in microseconds, from a fast disk to a failing one.
 const COMMIT_MICROS: [u64; 17] = [
     100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
     1_000_000, 2_500_000, 5_000_000, 10_000_000, 60_000_000,
 ];
 
-/// The bounds of how many requests share a commit.
+/// The bounds for the number of requests that share a commit.
 const GROUP_SIZES: [u64; 13] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096];
 
-/// The stats while they are counted.
+/// The stats while they are being counted.
 #[derive(Clone)]
 pub(crate) struct RunningStats {
-    /// Of the last durable state.
+    /// The counts of the last durable state.
     pub(crate) counts: StateCounts,
     failed_commits: u64,
     last_failure: Option<String>,
@@ -312,7 +315,7 @@ impl RunningStats {
             .count(u64::try_from(requests).unwrap_or(u64::MAX));
     }
 
-    /// Counts a commit of which it is not known whether it took place.
+    /// Counts a failed commit. It is unknown whether it took place.
     pub(crate) fn commit_failed(&mut self, cause: &StorageError) {
         self.failed_commits = self.failed_commits.saturating_add(1);
         self.last_failure = Some(cause.to_string());
@@ -326,14 +329,14 @@ impl RunningStats {
         self.failed_commits
     }
 
-    /// Counts an answer, and gives the place to count the outcomes of its entries.
+    /// Counts an accepted request, and returns the tally for the outcomes of its entries.
     pub(crate) fn accepted(&mut self, kind: OperationKind) -> &mut Tally {
         let tally = self.operations.entry(kind).or_default();
         tally.accepted = tally.accepted.saturating_add(1);
         tally
     }
 
-    /// Counts an answer that is an error.
+    /// Counts a request answered with an error.
     pub(crate) fn refused(&mut self, kind: OperationKind) {
         let tally = self.operations.entry(kind).or_default();
         tally.refused = tally.refused.saturating_add(1);
@@ -366,7 +369,7 @@ impl RunningStats {
     }
 }
 
-/// The outcomes of the requests of one kind, while it is counted.
+/// The outcomes of the requests of one kind, while they are being counted.
 #[derive(Clone, Default)]
 pub(crate) struct Tally {
     accepted: u64,
@@ -387,13 +390,13 @@ impl Tally {
     }
 }
 
-/// A histogram while its values are counted.
+/// A histogram while its values are being counted.
 #[derive(Clone)]
 struct RunningHistogram {
     count: u64,
     sum: u64,
     max: u64,
-    /// The bounds, and how many values fell between each and the one before.
+    /// The bounds, each with the number of values between it and the bound before.
     buckets: Vec<(u64, u64)>,
 }
 

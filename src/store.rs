@@ -1,7 +1,6 @@
-//! The store's handle: one method an operation.
+//! The store's handle, with one method for each operation.
 //!
-//! The only place that reads the clock (R54). What an operation does is in the module named after
-//! it.
+//! Only this module reads the clock (R54). What an operation does is in the module of its name.
 
 use std::fmt;
 use std::path::Path;
@@ -33,20 +32,25 @@ use crate::writer::{Pending, Writer};
 
 /// An open contact store.
 ///
-/// A handle: cheap to clone, `Send` and `Sync`. All clones are the same store. Reads go to a
-/// [`Snapshot`]; each write has a method that queues it and gives a [`Pending`] to wait for, on a
-/// thread or in a task. Dropping the last handle closes the store, and waits for the disk as
-/// [`close`](Self::close) does.
+/// This is a handle: cheap to clone, `Send` and `Sync`. All clones share one store. Reads go
+/// through a [`Snapshot`]. Each write has a method that queues it and returns a [`Pending`], to
+/// wait for on a thread or to await in a task. Dropping the last handle closes the store, and waits
+/// for the disk as [`close`](Self::close) does.
 ///
 /// # Errors of every write
 ///
-/// Besides what the method names: [`Error::Busy`] when too many requests wait, [`Error::Closed`],
-/// [`Error::ReadOnly`] when the store was opened for reading only,
-/// [`Error::NeedsReopen`] after a failed commit or read, [`Error::FileMoved`] while the file is not at
-/// its path, [`Error::Indeterminate`] when its own
-/// commit fails, [`Error::Storage`] when a row that it needs cannot be read. After any of them but
-/// `Indeterminate`, nothing of the request was written, except by
-/// [`forget_messages`](Self::forget_messages), which goes in steps.
+/// Besides the errors that its own documentation lists, every write may fail with:
+///
+/// - [`Error::Busy`] when too many requests wait;
+/// - [`Error::Closed`] once the store is closed;
+/// - [`Error::ReadOnly`] when the store was opened for reading only;
+/// - [`Error::NeedsReopen`] after a failed commit or read;
+/// - [`Error::FileMoved`] while the file is not at its path;
+/// - [`Error::Indeterminate`] when its own commit fails;
+/// - [`Error::Storage`] when a row that it needs cannot be read.
+///
+/// After any of these except `Indeterminate`, nothing of the request was written. The one exception
+/// is [`forget_messages`](Self::forget_messages), which commits in steps.
 ///
 /// ```
 /// # use contact_store::*;
@@ -68,7 +72,7 @@ pub struct ContactStore {
 struct Inner {
     writer: Writer,
     options: Options,
-    /// What snapshots explain by.
+    /// The options that `Snapshot::explain` follows.
     explained_by: Arc<ExplainedBy>,
     /// Weak: a handle of a closed store must not keep the file, and with it the lock.
     disk: Weak<dyn Disk>,
@@ -78,30 +82,32 @@ struct Inner {
 }
 
 impl ContactStore {
-    /// Opens the store in the file at `path`, or creates it, as the options say.
+    /// Opens the store in the file at `path`, or creates it, depending on the options.
     ///
-    /// A new file is readable by its owner alone, and is there whole or not at all, also after a
-    /// power cut. An existing one is verified before a byte of it is changed (R50). A store is open
-    /// once at a time, in one process (R51).
+    /// A new file is readable by its owner alone. It appears whole or not at all, even after a
+    /// power cut. An existing file is verified before any byte of it is changed (R50). A file can
+    /// be open only once at a time, across all processes (R51).
     ///
     /// # Errors
     ///
-    /// [`Error::Open`]: see [`OpenError`]. The file is as it was.
+    /// [`Error::Open`]: see [`OpenError`]. The file is unchanged.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
         Self::open_at(&Place::File(path.as_ref().to_owned()), options)
     }
 
-    /// Creates an empty store in memory, which is gone with its last handle: for tests of a host.
-    /// No promise about crashes holds for it.
+    /// Creates an empty store in memory, for the tests of a host.
+    ///
+    /// It disappears with its last handle. No promise about crashes holds for it.
     ///
     /// # Errors
     ///
-    /// [`Error::Open`] when the system gives no random bytes or no thread.
+    /// [`Error::Open`] when the options are invalid, or the system provides no random bytes or no
+    /// thread.
     pub fn open_in_memory(options: Options) -> Result<Self, Error> {
         Self::open_at(&Place::Disk(Arc::new(MemoryDisk::default())), options)
     }
 
-    /// Opens a store on a disk of the caller's making.
+    /// Opens a store on a disk that the caller provides.
     #[cfg(feature = "testing")]
     #[doc(hidden)]
     pub fn open_on_disk(disk: Arc<dyn Disk>, options: Options) -> Result<Self, Error> {
@@ -152,7 +158,7 @@ impl ContactStore {
         })
     }
 
-    /// A handle of the same store whose writes do this when too many requests wait.
+    /// Returns a handle to the same store whose writes do this when too many requests wait.
     #[must_use]
     pub fn when_full(&self, when_full: WhenFull) -> Self {
         ContactStore {
@@ -161,19 +167,19 @@ impl ContactStore {
         }
     }
 
-    /// The last durable state, for reading.
+    /// Returns the last durable state, for reading.
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`]; [`Error::NeedsReopen`] while the store is being reopened, and when that
-    /// failed.
+    /// [`Error::Closed`]; [`Error::NeedsReopen`] while the store is being reopened, and after
+    /// reopening failed.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let tables = self.inner.writer.snapshot()?;
         self.inner.pinned.note(&tables, tables.counts().sequence);
         Ok(Snapshot::new(tables, Arc::clone(&self.inner.explained_by)))
     }
 
-    /// Connects an app, or changes the name or key of a connected one (R11). Gives its id.
+    /// Connects an app, or changes the name or key of a connected one (R11). The outcome is its id.
     ///
     /// # Errors
     ///
@@ -182,8 +188,10 @@ impl ContactStore {
         self.submit(request.prepare(self.now()))
     }
 
-    /// Disconnects an app: from then on it is unknown, and its tokens are on no card and in no
-    /// count. What they leave in the file is removed in bounded steps, in the background (R11).
+    /// Disconnects an app (R11).
+    ///
+    /// From then on the app is unknown, and its tokens are on no card and in no count. What is left
+    /// of them in the file is removed in the background, in bounded steps.
     ///
     /// # Errors
     ///
@@ -192,14 +200,14 @@ impl ContactStore {
         self.submit(DisconnectApp(app))
     }
 
-    /// Adds tokens to the cards of the contacts that their identifiers name, and creates contacts
-    /// (R13–R25).
+    /// Adds tokens to the contacts that their identifiers name, and creates contacts where there
+    /// are none (R13–R25).
     ///
     /// # Errors
     ///
     /// [`Error::UnknownApp`]; [`Error::LimitExceeded`]; [`Error::EntryRefused`] in the mode
-    /// [`BatchMode::AllOrNothing`](crate::BatchMode::AllOrNothing); those of every write. A refused
-    /// entry is otherwise no error of the request but in its outcome.
+    /// [`BatchMode::AllOrNothing`](crate::BatchMode::AllOrNothing); those of every write. In any
+    /// other mode a refused entry does not fail the request: its error is in the outcome.
     pub fn add_tokens(&self, request: AddTokens) -> Pending<TokensAdded> {
         let options = &self.inner.options;
         self.submit_prepared(request.prepare(
@@ -225,13 +233,14 @@ impl ContactStore {
         ))
     }
 
-    /// Creates contacts and updates their identifiers and fields (R41–R43). Touches no token.
+    /// Creates contacts, and updates their identifiers and fields (R41–R43). Tokens are not
+    /// touched.
     ///
     /// # Errors
     ///
     /// [`Error::LimitExceeded`]; [`Error::EntryRefused`] in the mode
-    /// [`BatchMode::AllOrNothing`](crate::BatchMode::AllOrNothing); those of every write. A refused
-    /// item is otherwise no error of the request but in its outcome.
+    /// [`BatchMode::AllOrNothing`](crate::BatchMode::AllOrNothing); those of every write. In any
+    /// other mode a refused item does not fail the request: its error is in the outcome.
     pub fn upsert(&self, request: Upsert) -> Pending<Outcomes<ContactUpserted>> {
         let options = &self.inner.options;
         self.submit_prepared(request.prepare(
@@ -242,40 +251,46 @@ impl ContactStore {
         ))
     }
 
-    /// Takes a token off the card of one contact, or of all (R45).
+    /// Removes a token from the card of one contact, or of all that hold it (R45).
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownApp`]; those of every write. A token that nobody named holds is no error.
+    /// [`Error::UnknownApp`]; those of every write. Removing a token that no named contact holds is
+    /// not an error.
     pub fn remove_token(&self, request: RemoveToken) -> Pending<TokenRemoved> {
         self.submit(request)
     }
 
-    /// Renames a token: a chat that migrated keeps its place on every card, its subscriber id and its
-    /// delivery state; with the subscriber that the new token may be already, it becomes one (R57).
+    /// Renames a token, for a chat that migrated (R57).
+    ///
+    /// The chat keeps its place on every card, its subscriber id and its delivery state. If the new
+    /// token already is a subscriber, the two become one.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownApp`]; [`Error::LimitExceeded`] when more contacts would hold the token, or a card
-    /// would have more text, than may be; those of every write. An unknown old token is no error.
+    /// [`Error::UnknownApp`]; [`Error::LimitExceeded`] when too many contacts would hold the token,
+    /// or a card would have too much text; those of every write. An unknown old token is not an
+    /// error.
     pub fn rename_token(&self, request: RenameToken) -> Pending<TokenRenamed> {
         self.submit(request.prepare(self.inner.options.limits))
     }
 
-    /// Erases a contact: its identifiers, which are free again, and its tokens; a subscriber that no
-    /// other contact holds goes with it (R44). Its id is never used again (R18).
+    /// Erases a contact, with its identifiers and tokens (R44).
+    ///
+    /// The identifiers are free again. A subscriber that no other contact holds is removed too. The
+    /// contact id is never used again (R18).
     ///
     /// # Errors
     ///
-    /// Those of every write. An unknown contact is no error.
+    /// Those of every write. Erasing an unknown contact is not an error.
     pub fn erase(&self, contact: ContactId) -> Pending<Erased> {
         self.submit(Erase(contact))
     }
 
     /// Forgets the message tallies of an app whose latest report is older than `before` (R30).
     ///
-    /// Done in steps, each a commit with a number of its own, so that other writes need not wait.
-    /// After an error, what was forgotten by then stays forgotten.
+    /// It works in steps, each a commit with its own number, so that other writes need not wait.
+    /// After an error, the tallies that were already forgotten stay forgotten.
     ///
     /// # Errors
     ///
@@ -284,26 +299,30 @@ impl ContactStore {
         self.submit(ForgetMessages::new(app, before))
     }
 
-    /// Opens the file again after a failed commit or read, for all handles, and gives the number of
-    /// the state found: a request whose outcome was indeterminate is in exactly when its number is
-    /// reached (R49). Snapshots taken before expire.
+    /// Opens the file again after a failed commit or read, for all handles (R49).
     ///
-    /// Does nothing when nothing failed since, and then gives what the last reopening found, so that
-    /// each of several callers can ask; of a store that was never reopened, the present number. Ask
-    /// before a later commit fails: the next reopening finds what was written in between, too.
+    /// Returns the number of the state found. A request whose outcome was indeterminate is in the
+    /// store exactly when that number is at least its own. Snapshots taken before expire.
+    ///
+    /// If nothing failed since the last reopening, it does nothing and returns the number found
+    /// then, so each of several callers can ask. For a store that was never reopened it returns the
+    /// current number. Ask before a later commit fails: the next reopening also finds what was
+    /// written in between.
+    ///
+    /// Reopening does not mend [`Error::FileMoved`]. The store keeps to the file that it opened,
+    /// and takes writes again once that file is back at its path.
     ///
     /// # Errors
     ///
     /// [`Error::Closed`]; [`Error::Open`] when the file cannot be opened: it can be tried again.
-    ///
-    /// A file that was moved or replaced ([`Error::FileMoved`]) is none of its matters: the store keeps to
-    /// the file that it opened, and takes writes again once that is back at its path.
     pub fn reopen(&self) -> Result<SequenceNumber, Error> {
         self.inner.writer.reopen()
     }
 
-    /// Finishes what is queued, answers everyone, and closes the file. All clones and snapshots then
-    /// answer [`Error::Closed`]. Closing a closed store does nothing.
+    /// Finishes the queued requests, answers every caller, and closes the file.
+    ///
+    /// From then on every clone and snapshot fails with [`Error::Closed`]. Closing a closed store
+    /// does nothing.
     ///
     /// # Errors
     ///
@@ -312,22 +331,22 @@ impl ContactStore {
         self.inner.writer.close()
     }
 
-    /// Queues a request that panics while it is decided.
+    /// Queues a request that panics while the store decides it.
     #[cfg(feature = "testing")]
     #[doc(hidden)]
     pub fn panic_while_deciding(&self) -> Pending<()> {
         self.submit(Panicking)
     }
 
-    /// What the store says of itself: how much it holds, what waits, and the outcomes of the requests.
+    /// Returns counts of what the store holds, what waits, and the outcomes of its requests.
     ///
-    /// Cheap, whatever the store holds, and never waits for a commit. Asks the system for the length of
-    /// the file, and once a second whether it is still at its path (R69). Also answers while the store
-    /// needs reopening: with what is still known.
+    /// This is cheap however large the store is, and never waits for a commit. It reads the length
+    /// of the file from the system, and checks at most once a second whether the file is still at
+    /// its path (R69). It also works while the store needs reopening, with what is still known.
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`]; [`Error::Storage`] when the system does not tell the length of the file.
+    /// [`Error::Closed`]; [`Error::Storage`] when the length of the file cannot be read.
     pub fn stats(&self) -> Result<Stats, Error> {
         let inner = &self.inner;
         let load = inner.writer.load();
@@ -363,9 +382,11 @@ impl ContactStore {
         })
     }
 
-    /// How much of the file is in use. Unlike [`stats`](ContactStore::stats) this reads every page that
-    /// holds something: a fraction of a second for a million contacts in the cache, longer when the
-    /// disk must be read. Writes go on meanwhile.
+    /// Returns how much of the file is in use.
+    ///
+    /// Unlike [`stats`](ContactStore::stats) this reads every page in use. That takes a fraction of
+    /// a second for a million cached contacts, and longer when the pages come from disk. Writes go
+    /// on meanwhile.
     ///
     /// ```
     /// # use contact_store::*;
@@ -379,8 +400,7 @@ impl ContactStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Storage`] when the system does not tell the length of the file; otherwise as for
-    /// every read.
+    /// [`Error::Storage`] when the length of the file cannot be read; otherwise as for every read.
     pub fn space(&self) -> Result<Space, Error> {
         let used_bytes = self.snapshot()?.used_bytes()?;
         let disk = self.inner.disk.upgrade().ok_or(Error::Closed)?;
@@ -392,12 +412,12 @@ impl ContactStore {
         })
     }
 
-    /// Whether the store takes no writes until it is reopened (R49).
+    /// Whether the store refuses writes until it is reopened (R49).
     pub(crate) fn needs_reopen(&self) -> Result<bool, Error> {
         self.inner.writer.needs_reopen()
     }
 
-    /// Queues what could be prepared.
+    /// Queues a request that was prepared, or answers with the error that stopped it.
     fn submit_prepared<O: Operation>(
         &self,
         prepared: Result<O, LimitExceeded>,
@@ -436,7 +456,7 @@ struct Panicking;
 impl Operation for Panicking {
     type Outcome = ();
 
-    // It has no kind of its own.
+    // Any kind will do: it has none of its own.
     const KIND: crate::stats::OperationKind = crate::stats::OperationKind::DisconnectApp;
 
     fn size(&self) -> crate::operations::operation::Size {
@@ -447,9 +467,9 @@ impl Operation for Panicking {
         &mut self,
         draft: &mut crate::storage::Draft<'_>,
     ) -> Result<crate::operations::operation::Step<()>, Error> {
-        // Something to roll back.
+        // A change that has to be rolled back.
         let _ = draft.state.take_app();
-        // Unwinding without a message, which would only clutter the output of the tests.
+        // A panic message would only clutter the output of the tests.
         std::panic::resume_unwind(Box::new(()));
     }
 

@@ -1,8 +1,8 @@
-//! What threads share and wait for each other with, and the clock that they wait by.
+//! What threads synchronize with, and the clock that they wait by.
 //!
-//! The writer, and what readers read while it writes, take it from here and from nowhere else: the
-//! tests put the same source on another `sync`, under which they choose at each step which thread goes
-//! on (`tests/schedules`).
+//! The writer, and everything that readers read while it writes, use these alone. The tests build
+//! the same sources with another `sync`, which lets them choose at each step which thread runs next
+//! (`tests/schedules`).
 
 pub(crate) use std::sync::atomic;
 pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};

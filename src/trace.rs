@@ -1,7 +1,8 @@
-//! Spans and events for a host that collects them: the feature `tracing`. Without it, nothing is here.
+//! Spans and events for a host that collects them, with the feature `tracing`. Without it, every
+//! function here does nothing.
 //!
-//! They hold numbers and fixed words of this crate alone: no path, since a path may hold a name, and
-//! nothing of a request or of the file (R52). The words of an error are those of its `Display`.
+//! They hold only numbers and fixed words of this crate: no path, since a path may contain a name,
+//! and nothing from a request or the file (R52). An error is shown by its `Display`.
 
 #[cfg(feature = "tracing")]
 pub(crate) use self::collected::{Span, commit, open, reopen, verify};
@@ -38,8 +39,8 @@ mod collected {
         )
     }
 
-    /// Committing so many changed rows for so many requests, which leads to `sequence`. Without a
-    /// row to commit there is no span.
+    /// Committing `rows` changed rows for `requests` requests, which makes the state `sequence`.
+    /// Without a row to commit there is no span.
     pub(crate) fn commit(requests: usize, rows: usize, sequence: SequenceNumber) -> Span {
         if rows == 0 {
             return Span(None);
@@ -48,7 +49,7 @@ mod collected {
         Span::enter(|| tracing::debug_span!(target: TARGET, "commit", requests, rows, sequence))
     }
 
-    /// Verifying the state of that number.
+    /// Verifying the state with this number.
     pub(crate) fn verify(sequence: SequenceNumber) -> Span {
         let sequence = sequence.value();
         Span::enter(
@@ -68,13 +69,13 @@ mod collected {
             self.record("sequence", sequence.value());
         }
 
-        /// What was read, and how much of it is wrong.
+        /// The rows that were read, and the problems found.
         pub(crate) fn verified(&self, rows: u64, problems: u64) {
             self.record("rows", rows);
             self.record("problems", problems);
         }
 
-        /// What the span is about did not happen, or not wholly.
+        /// The operation of the span failed.
         pub(crate) fn failed(&self, error: &impl Display) {
             if let Some(span) = &self.0 {
                 apart(|| tracing::error!(target: TARGET, parent: span, %error, "failed"));
@@ -98,7 +99,7 @@ mod collected {
         }
     }
 
-    /// Calls the collector: foreign code, a panic of which must not end the writer (R48).
+    /// Calls the collector. It is foreign code, whose panic must not end the writer (R48).
     fn apart<T>(call: impl FnOnce() -> T) -> Option<T> {
         catch_unwind(AssertUnwindSafe(call)).ok()
     }
