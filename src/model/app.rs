@@ -1,4 +1,4 @@
-//! The app: one connected bot, its id, its name and its secret.
+//! Apps: the id, the name and the secret of a connected bot.
 //!
 //! This module does not know how apps are stored; connecting one is in `connect_app`.
 
@@ -11,7 +11,7 @@ use crate::model::fault::{Fault, Field, FieldError};
 use crate::model::text;
 use crate::model::time::Timestamp;
 
-/// The id of a connected app: the documents' `app_uuid`.
+/// The id of an app: the `app_uuid` of the published guides.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AppId(u128);
 
@@ -21,32 +21,32 @@ impl AppId {
     ///
     /// # Errors
     ///
-    /// Of the field `appUuid`, [`Fault::NotAUuid`] when the text is none of these.
+    /// [`Fault::NotAUuid`], with the field `appUuid`, when the text is not in any of these forms.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         Uuid::try_parse(text)
             .map(|uuid| AppId(uuid.as_u128()))
             .map_err(|_| FieldError::new(Field::AppId, Fault::NotAUuid))
     }
 
-    /// The id with these 128 bits, the first byte of the UUID being the most significant.
+    /// Makes the id with these 128 bits. The first byte of the UUID is the most significant.
     #[must_use]
     pub const fn from_u128(bits: u128) -> Self {
         AppId(bits)
     }
 
-    /// The 128 bits of the UUID.
+    /// Returns the 128 bits of the UUID.
     #[must_use]
     pub const fn as_u128(self) -> u128 {
         self.0
     }
 
-    /// A new random id (UUID v4).
+    /// Makes a new random id (UUID v4).
     pub(crate) fn random() -> Self {
         AppId(Uuid::new_v4().as_u128())
     }
 }
 
-/// The lower-case hyphenated form.
+/// Shows the lower-case hyphenated form.
 impl fmt::Display for AppId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&Uuid::from_u128(self.0).hyphenated(), f)
@@ -59,15 +59,15 @@ impl fmt::Debug for AppId {
     }
 }
 
-/// Which connection of an app a row belongs to.
+/// The number of one connection of an app.
 ///
-/// Every connecting of an unknown app takes a new number, so what an earlier connection left behind
-/// is never taken for the present one's (R11).
+/// Connecting an unknown app takes a new number, so rows that an earlier connection left are never
+/// mistaken for rows of the current one (R11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct AppNumber(pub(crate) u64);
 
 impl AppNumber {
-    /// The largest: subscriber ids have room for it, and stay below 2^63.
+    /// The largest number that fits into a subscriber id below 2^63.
     pub(crate) const MOST: u64 = (1 << 23) - 1;
 }
 
@@ -80,8 +80,8 @@ impl AppName {
     ///
     /// # Errors
     ///
-    /// When the text is empty or only white space, longer than 256 bytes, or holds a character
-    /// that R6 refuses.
+    /// A [`FieldError`] when the text is empty or only white space, longer than 256 bytes, or holds
+    /// a character that is refused (R6).
     pub fn parse(text: impl Into<String>) -> Result<Self, FieldError> {
         let text = text.into();
         match text::opaque(&text, APP_NAME_BYTES) {
@@ -94,7 +94,7 @@ impl AppName {
         AppName(text)
     }
 
-    /// The name's text.
+    /// Returns the text of the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -112,8 +112,8 @@ impl fmt::Display for AppName {
 /// It has no `Display`, its `Debug` is masked, and no listing or card carries it. Only
 /// [`AccessKey::reveal`] gives its text.
 ///
-/// `==` is for tests and for noticing a change: it takes longer the more of two keys is the same.
-/// A host that checks a caller compares in constant time.
+/// `==` is for tests and for noticing a change. It does not run in constant time, so a host that
+/// checks a caller's key must compare in another way.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessKey(String);
 
@@ -122,8 +122,8 @@ impl AccessKey {
     ///
     /// # Errors
     ///
-    /// When the text is empty or only white space, longer than 4,096 bytes, or holds a character
-    /// that R6 refuses.
+    /// A [`FieldError`] when the text is empty or only white space, longer than 4,096 bytes, or
+    /// holds a character that is refused (R6).
     pub fn parse(text: impl Into<String>) -> Result<Self, FieldError> {
         let text = text.into();
         match text::opaque(&text, ACCESS_KEY_BYTES) {
@@ -136,7 +136,7 @@ impl AccessKey {
         AccessKey(text)
     }
 
-    /// The secret itself.
+    /// Returns the secret itself.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -159,12 +159,12 @@ pub struct App {
     pub name: AppName,
     /// When it was connected.
     pub connected_at: Timestamp,
-    /// Live tokens of the app.
+    /// The number of live tokens of the app.
     pub subscribers: u64,
-    /// Contacts that hold at least one live token of the app.
+    /// The number of contacts that hold at least one live token of the app.
     pub contacts: u64,
-    /// Subscribers removed by a FAILED report since the app was connected (R31).
+    /// The number of subscribers removed by FAILED reports since the app was connected (R31).
     pub removed_by_failed: u64,
-    /// Subscribers removed on the host's own order since the app was connected (R45).
+    /// The number of subscribers removed by the host since the app was connected (R45).
     pub removed_by_host: u64,
 }

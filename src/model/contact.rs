@@ -1,4 +1,4 @@
-//! The card of one contact, as a reader gets it.
+//! The card of one contact, as a reader sees it.
 //!
 //! This module does not know how a card is stored or changed.
 
@@ -15,7 +15,7 @@ use crate::model::token::Token;
 pub struct Card {
     /// The contact's id.
     pub id: ContactId,
-    /// All its identifiers, the contact id among them.
+    /// All its identifiers, including the contact id.
     pub identifiers: Identifiers,
     /// When the contact was created.
     pub created_at: Timestamp,
@@ -28,7 +28,7 @@ pub struct Card {
 }
 
 impl Card {
-    /// Its tokens of one app, in the order in which they were added.
+    /// Returns its tokens of one app, in the order in which they were added.
     pub fn tokens_of(&self, app: AppId) -> impl Iterator<Item = &HeldToken> {
         self.tokens.iter().filter(move |held| held.app == app)
     }
@@ -42,7 +42,7 @@ pub struct HeldToken {
     pub app: AppId,
     /// The token.
     pub token: Token,
-    /// The subscriber that (app, token) is.
+    /// The subscriber that the app and token make.
     pub subscriber: SubscriberId,
     /// When the token was added to this card.
     pub added_at: Timestamp,

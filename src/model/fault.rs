@@ -1,17 +1,17 @@
 //! Why one value is refused: the field it was given for and what is wrong with it.
 //!
-//! Nothing here holds the value itself, nor any character of it: these texts end up in logs (R52).
-//! What a fault refuses (an entry, a request) is for the operations to say.
+//! Nothing here holds the value or any part of it, because these texts end up in logs (R52). The
+//! operations decide whether a fault refuses an entry or a request.
 
 use std::fmt;
 
 use crate::limits::GREATEST_CONTACT_ID;
 
-/// What a value was given for, by its published name.
+/// The field that a value was given for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Field {
-    /// What addresses a person inside one app (R9).
+    /// A token, which addresses a person inside one app (R9).
     Token,
     /// The contact's id (R2).
     ContactId,
@@ -49,11 +49,11 @@ pub enum Field {
     Text,
     /// The text on a button of a message to send (R40).
     ButtonText,
-    /// Where a button of a message to send leads (R40).
+    /// The URL of a button of a message to send (R40).
     ButtonUrl,
-    /// Who sends, of the send request's `auth` (R40).
+    /// The user in the send request's `auth` (R40).
     AuthUser,
-    /// The password of the send request's `auth`, a secret (R40).
+    /// The password in the send request's `auth`, a secret (R40).
     AuthPassword,
     /// The id of an app (R11).
     AppId,
@@ -86,7 +86,7 @@ pub enum Field {
 }
 
 impl Field {
-    /// The name of the field in the published JSON.
+    /// Returns the name of the field in the published JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -138,29 +138,30 @@ impl fmt::Display for Field {
 
 /// What is wrong with one value.
 ///
-/// The texts follow the name of a field, as [`FieldError`] puts them: "email" and "of 300 bytes,
-/// the longest is 254".
+/// The text of a fault follows the name of a field, as in [`FieldError`]: "email" and "of 300
+/// bytes, the longest is 254".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Empty, or nothing but white space.
+    /// Empty or only white space.
     #[error("is empty or only white space")]
     Blank,
     /// Longer than its limit.
     #[error("of {bytes} bytes, the longest is {limit}")]
     TooLong {
-        /// The length of the value in bytes of UTF-8; of an email, that of its canonical form.
+        /// The length of the value in bytes of UTF-8. For an email, the length of its canonical
+        /// form.
         bytes: usize,
         /// The greatest length allowed.
         limit: usize,
     },
-    /// Not a contact id (R2): not an integer, or one out of range.
+    /// Not a contact id (R2): not an integer, or out of range.
     #[error("must be an integer from 1 to {GREATEST_CONTACT_ID}")]
     ContactIdOutOfRange,
-    /// A character that cannot be seen, and so would make two values that look the same (R6).
+    /// An invisible character, which would make two different values look the same (R6).
     #[error("holds a control, line separator or invisible format character")]
     ForbiddenCharacter,
-    /// A value that programs write where they have none (R3): taken as an identifier, it would join
+    /// A placeholder that programs write for a missing value (R3). As an identifier it would join
     /// strangers on one card.
     #[error("is a placeholder for a missing value")]
     Placeholder,
@@ -176,14 +177,14 @@ pub enum Fault {
         /// The number of digits, after the prefix `+` or `00`.
         digits: usize,
     },
-    /// A phone without a country code (R4): none begins with 0.
+    /// A phone without a country code, since no country code begins with 0 (R4).
     #[error("begins with 0, must begin with a country code")]
     LeadingZero,
-    /// A phone with `(0)` (R4): whether that 0 belongs to the number is a guess.
+    /// A phone with `(0)`, where it is unclear whether that 0 belongs to the number (R4).
     #[error("holds (0), which may or may not belong to the number")]
     AmbiguousZero,
-    /// A phone with a mark that may end the number (R4): what follows it may be another number, or no
-    /// part of one.
+    /// A phone with a mark that may end the number: what follows may be another number, or not part
+    /// of a number (R4).
     #[error("holds {mark}, and what follows it may not belong to the number")]
     AmbiguousMark {
         /// The kind of mark.
@@ -192,31 +193,31 @@ pub enum Fault {
     /// An email without `@` (R5).
     #[error("holds no @")]
     NoAtSign,
-    /// An email with nothing, or too much, before its last `@` (R5).
+    /// An email whose part before the last `@` is empty or too long (R5).
     #[error("has {bytes} bytes before the last @, must be 1 to 64")]
     LocalPartLength {
-        /// The length of the local part.
+        /// The length of the local part in bytes.
         bytes: usize,
     },
     /// An email with white space before its last `@` (R5).
     #[error("has white space before the last @")]
     LocalPartWhiteSpace,
-    /// An email with a character before its last `@` that no single address has there: it is several
-    /// addresses, one with a name, or a link (R5).
+    /// An email with a character before its last `@` that a single address cannot have there. It is
+    /// several addresses, an address with a display name, or a link (R5).
     #[error(
         "has one of @ , ; : < > ( ) [ ] \\ \" before the last @, so it is not one plain address"
     )]
     NotOneAddress,
-    /// An email with nothing, or too much, after its last `@` (R5).
+    /// An email whose part after the last `@` is empty or too long (R5).
     #[error("has a domain of {bytes} bytes, must be 1 to 253")]
     DomainLength {
-        /// The length of the domain, without a final dot.
+        /// The length of the domain in bytes, without a final dot.
         bytes: usize,
     },
-    /// An email with a domain that no host can have (R5).
+    /// An email with an invalid domain label (R5).
     #[error("has a domain label that is not 1 to 63 letters, digits and inner hyphens")]
     DomainLabel,
-    /// An email with a domain in other letters than ASCII, which this build does not take (R5).
+    /// An email with a non-ASCII domain, which this build does not support (R5).
     #[error("has a non-ASCII domain, which only a build with the feature idn takes")]
     NonAsciiDomain,
     /// An email with a non-ASCII domain that IDNA refuses (R5).
@@ -228,15 +229,15 @@ pub enum Fault {
     /// Not the text form of a subscriber id (R36).
     #[error("must be decimal digits without a leading 0, at most 18446744073709551615")]
     NotASubscriberId,
-    /// None of the names that there are.
+    /// Not one of the known names.
     #[error("must be {expected}")]
     NotOneOf {
-        /// The names that there are.
+        /// The known names.
         expected: &'static str,
     },
 }
 
-/// A kind of mark that sets out the digits of a phone (R4).
+/// A kind of mark that separates the digits of a phone (R4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PhoneMark {
@@ -275,9 +276,9 @@ impl fmt::Display for PhoneMark {
     }
 }
 
-/// A value that is refused: for what it was given, and what is wrong with it.
+/// The error for a refused value: its field, and what is wrong with it.
 ///
-/// Neither its texts nor its fields hold the value (R52).
+/// Neither its text nor its fields hold the value (R52).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {fault}")]
 pub struct FieldError {
@@ -290,13 +291,13 @@ impl FieldError {
         Self { field, fault }
     }
 
-    /// What the value was given for.
+    /// Returns the field that the value was given for.
     #[must_use]
     pub const fn field(&self) -> Field {
         self.field
     }
 
-    /// What is wrong with the value.
+    /// Returns what is wrong with the value.
     #[must_use]
     pub const fn fault(&self) -> &Fault {
         &self.fault

@@ -1,4 +1,4 @@
-//! The fields of a contact: what a host keeps on a card besides identifiers and tokens (R43).
+//! Fields: what a host keeps on a card besides identifiers and tokens (R43).
 //!
 //! This module does not know how fields are changed or stored.
 
@@ -9,9 +9,9 @@ use crate::limits::{FIELD_NAME_BYTES, FIELD_VALUE_BYTES};
 use crate::model::fault::{Fault, Field, FieldError};
 use crate::model::text;
 
-/// The fields of a contact (R43): texts of the host's, which no rule looks into.
+/// The fields of a contact (R43): the host's own text, which no rule interprets.
 ///
-/// `Debug` shows lengths and how many custom fields there are (R52).
+/// `Debug` shows only lengths and the number of custom fields (R52).
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ContactFields {
@@ -19,16 +19,16 @@ pub struct ContactFields {
     pub first_name: Option<String>,
     /// Last name.
     pub last_name: Option<String>,
-    /// Language, such as `uk` or `en-GB`. Not checked against any list.
+    /// Language, such as `uk` or `en-GB`. It is not checked against any list.
     pub language_code: Option<String>,
-    /// Time zone, such as `Europe/Kyiv` or `+02:00`. Not checked against any list.
+    /// Time zone, such as `Europe/Kyiv` or `+02:00`. It is not checked against any list.
     pub time_zone: Option<String>,
-    /// Fields of the host's own, by name.
+    /// Custom fields of the host, by name.
     pub custom: BTreeMap<String, String>,
 }
 
 impl ContactFields {
-    /// The bytes of text held, for the limits: values, and the names of custom fields.
+    /// The bytes of text that count against the limits: values, and the names of custom fields.
     pub(crate) fn text_len(&self) -> usize {
         let named = [
             &self.first_name,
@@ -60,7 +60,8 @@ impl fmt::Debug for ContactFields {
     }
 }
 
-/// Checks the value of a field: any text within the limit, an empty one and one of several lines too.
+/// Checks the value of a field. It may be any text within the limit, including empty text and
+/// several lines.
 pub(crate) fn check_value(field: Field, value: &str) -> Result<(), FieldError> {
     if value.len() <= FIELD_VALUE_BYTES {
         return Ok(());

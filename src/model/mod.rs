@@ -1,6 +1,6 @@
-//! The values: what a host hands in and gets back, checked once and in canonical form.
+//! The values that a host passes in and gets back, checked once and in canonical form.
 //!
-//! Nothing here knows what is stored, or asks for anything.
+//! Nothing here knows the store or any operation.
 //!
 //! | about | modules |
 //! | --- | --- |

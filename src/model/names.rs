@@ -1,15 +1,15 @@
-//! Text to type, in the ways in which a caller may ask for it: `FromStr` and `TryFrom` beside `parse`.
+//! The ways to turn text into a type: `FromStr` and `TryFrom` beside `parse`.
 //!
-//! This module does not know what is canonical or valid: each type's own `parse` does.
+//! This module does not know what is valid. Each type's own `parse` does.
 
-/// Gives an enum of options its names: `ALL`, `as_str`, `parse`, and the traits that go with them.
+/// Defines the names of an enum of options: `ALL`, `as_str`, `parse` and the matching traits.
 macro_rules! named {
     ($type:ident, $field:ident, $expected:literal, { $($variant:ident => $name:literal),+ $(,)? }) => {
         impl $type {
-            /// Every one, in a fixed order.
+            /// All values, in a fixed order.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// Its name in JSON and in options.
+            /// Returns its name in JSON and in options.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -42,7 +42,7 @@ macro_rules! named {
     };
 }
 
-/// `FromStr` and `TryFrom` of text, by the type's own `parse`.
+/// Implements `FromStr` and `TryFrom` for text with the type's own `parse`.
 macro_rules! from_text {
     ($($type:ty),+ $(,)?) => {$(
         impl ::std::str::FromStr for $type {
@@ -104,7 +104,7 @@ mod tests {
         UnknownContactId, UpsertMode,
     };
 
-    /// All ways of reading a text agree.
+    /// All ways of reading text agree.
     #[track_caller]
     fn read<T>(text: &str) -> Result<T, FieldError>
     where

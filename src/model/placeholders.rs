@@ -1,7 +1,7 @@
-//! Values that programs write where they have none, and that name nobody (R3).
+//! Placeholders: values that programs write where a value is missing (R3).
 //!
-//! This module does not know what a request does with one. Values in the store are never looked at:
-//! what was stored before it was called a placeholder can be found and removed.
+//! This module does not know what a request does with a placeholder. Stored values are never
+//! checked: a value that was stored before it became a placeholder can still be found and removed.
 
 use std::fmt;
 
@@ -10,18 +10,21 @@ use crate::model::identifier::{Email, ExternalCustomerId, IdentifierKind, Identi
 use crate::model::text;
 use crate::model::token::Token;
 
-/// The values that a request may not give as an identifier or a token, because programs write them
-/// where they have none: taken for values, they would join strangers on one card (R3).
+/// The values that a request may not give as an identifier or a token (R3).
 ///
-/// The default holds `null`, `undefined`, `none`, `nil`, `nan`, `n/a`, `na`, `unknown`, `anonymous`,
-/// `guest`, `[object object]`, `true`, `false`, `0`, `-1`, and every text of nothing but `0` and `-`,
-/// such as an all-zero UUID; no phone and no email. Words are compared trimmed and without regard to
-/// ASCII case, with external customer ids and with tokens; those of nothing but digits and `-` with
-/// external customer ids alone, since what a number means to an app is the app's own (R9).
+/// Programs write such values where a value is missing. As identifiers they would join strangers on
+/// one card.
 ///
-/// Adding tokens and upsert refuse a placeholder with [`Fault::Placeholder`]; under
-/// [`InvalidIdentifier::Ignore`](crate::InvalidIdentifier) an identifier that is one counts as not
-/// given. Look-ups, reports and removals take any value.
+/// The default holds `null`, `undefined`, `none`, `nil`, `nan`, `n/a`, `na`, `unknown`,
+/// `anonymous`, `guest`, `[object object]`, `true`, `false`, `0`, `-1`, and every text of nothing
+/// but `0` and `-`, such as an all-zero UUID. It holds no phone and no email. Words are compared
+/// with external customer ids and tokens, trimmed and ignoring ASCII case. Words of only digits and
+/// `-` are compared with external customer ids alone, since only the app knows what a number means
+/// as a token (R9).
+///
+/// Add-tokens and upsert refuse a placeholder with [`Fault::Placeholder`]. Under
+/// [`InvalidIdentifier::Ignore`](crate::InvalidIdentifier) an identifier that is a placeholder
+/// counts as not given. Look-ups, reports and removals take any value.
 ///
 /// ```
 /// # use contact_store::*;
@@ -77,7 +80,8 @@ impl Default for Placeholders {
 }
 
 impl Placeholders {
-    /// No placeholder: every valid value is taken. What is added to it replaces the default.
+    /// Makes an empty list, under which every valid value is taken. Add to it to replace the
+    /// default list.
     #[must_use]
     pub const fn none() -> Self {
         Placeholders {
@@ -88,8 +92,8 @@ impl Placeholders {
         }
     }
 
-    /// With this word as an external customer id or a token: trimmed, and without regard to ASCII
-    /// case. A blank one is left out, since a blank value is not given anyway (R1).
+    /// Adds a word for external customer ids and tokens, compared trimmed and ignoring ASCII case.
+    /// A blank word is left out, since a blank value counts as not given anyway (R1).
     #[must_use]
     pub fn word(mut self, word: impl AsRef<str>) -> Self {
         let word = text::trim(word.as_ref()).to_ascii_lowercase();
@@ -99,21 +103,21 @@ impl Placeholders {
         self
     }
 
-    /// With every external customer id of nothing but `0` and `-`, white space around it not counted.
+    /// Adds every external customer id of only `0` and `-`, ignoring white space around it.
     #[must_use]
     pub const fn zeros_and_hyphens(mut self) -> Self {
         self.zeros_and_hyphens = true;
         self
     }
 
-    /// With this phone.
+    /// Adds a phone.
     #[must_use]
     pub fn phone(mut self, phone: Phone) -> Self {
         self.phones.push(phone);
         self
     }
 
-    /// With this email.
+    /// Adds an email.
     #[must_use]
     pub fn email(mut self, email: Email) -> Self {
         self.emails.push(email);
@@ -129,7 +133,7 @@ impl Placeholders {
 
     /// # Errors
     ///
-    /// [`Fault::Placeholder`] when the token is one, and so for the others.
+    /// [`Fault::Placeholder`] when the token is a placeholder.
     pub(crate) fn check_token(&self, token: &Token) -> Result<(), FieldError> {
         let is_number = |text: &str| {
             let mut bytes = text::trim(text).bytes();
@@ -179,7 +183,7 @@ fn refuse_if(is_one: bool, field: Field) -> Result<(), FieldError> {
     Ok(())
 }
 
-// A host may call a phone or an email of its own a placeholder (R52).
+// A host may have added a phone or an email (R52).
 impl fmt::Debug for Placeholders {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Placeholders")
@@ -227,7 +231,7 @@ mod tests {
             "{id}"
         );
         let token = placeholders.check_token(&Token::parse(id)?);
-        // A number is a token like any.
+        // A number is a valid token.
         let is_word = !id.trim().bytes().all(|byte| b"-0123456789".contains(&byte));
         let expected = if is_word {
             refused(Field::Token)

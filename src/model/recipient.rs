@@ -1,6 +1,6 @@
-//! Recipients: whom a message is for, and where to send it (R39).
+//! Recipients: who a message is for, and where to send it (R39).
 //!
-//! Reads, and writes nothing. This module does not know JSON, and sends nothing.
+//! This module does not know JSON, and writes and sends nothing.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::model::subscriber::SubscriberId;
 use crate::model::text;
 use crate::model::token::Token;
 
-/// Whom a message is for (R39).
+/// The recipient of a message (R39).
 ///
 /// ```
 /// # use contact_store::*;
@@ -29,7 +29,7 @@ use crate::model::token::Token;
 pub enum Recipient {
     /// One subscriber.
     Subscriber(SubscriberId),
-    /// The contact with this phone, in each of its chats with an app.
+    /// The contact with this phone, in each of its chats with the app.
     Phone {
         /// The app, `botId` in the published request.
         app: AppId,
@@ -38,9 +38,9 @@ pub enum Recipient {
     },
 }
 
-/// A recipient as a request gives it: `subscriberId`, `botId` and `number`, any of them.
+/// A recipient as a request gives it: any of `subscriberId`, `botId` and `number`.
 ///
-/// `Debug` shows which are given, and not the number (R52).
+/// `Debug` shows which of them are given, but not the number (R52).
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct GivenRecipient {
     subscriber: Option<SubscriberId>,
@@ -49,35 +49,37 @@ pub struct GivenRecipient {
 }
 
 impl GivenRecipient {
-    /// Nothing given.
+    /// Makes a recipient with nothing given.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Gives a subscriber, which has precedence over the other two.
+    /// Sets the subscriber, which has precedence over the other two.
     #[must_use]
     pub fn subscriber(mut self, id: SubscriberId) -> Self {
         self.subscriber = Some(id);
         self
     }
 
-    /// Gives an app.
+    /// Sets the app.
     #[must_use]
     pub fn app(mut self, id: AppId) -> Self {
         self.app = Some(id);
         self
     }
 
-    /// Gives a phone, in any form that [`Phone::parse`] reads.
+    /// Sets the phone, in any form that [`Phone::parse`] reads.
     #[must_use]
     pub fn number(mut self, number: impl Into<String>) -> Self {
         self.number = Some(number.into());
         self
     }
 
-    /// The recipient meant: the subscriber if one is given, whatever else is; otherwise the app
-    /// and the number, which are given together or not at all.
+    /// Returns the recipient that is meant.
+    ///
+    /// That is the subscriber if one is given, whatever else is given. Otherwise it is the contact
+    /// with the number in the app; both must be given.
     ///
     /// # Errors
     ///
@@ -104,7 +106,7 @@ impl GivenRecipient {
     }
 }
 
-// A phone number is personal data (R52).
+// Not derived: a phone number is personal data (R52).
 impl fmt::Debug for GivenRecipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GivenRecipient")
@@ -123,10 +125,10 @@ pub struct Address {
     pub app: AppId,
     /// The token.
     pub token: Token,
-    /// The subscriber that (app, token) is: what a delivery report may name.
+    /// The subscriber that the app and token make. A delivery report may name it.
     pub subscriber: SubscriberId,
-    /// The contact that holds the token; for a recipient given as a subscriber that several contacts
-    /// hold, the one that has held it longest.
+    /// The contact that holds the token. If the recipient is a subscriber that several contacts
+    /// hold, it is the contact that has held it longest.
     pub contact: ContactId,
 }
 
@@ -134,7 +136,7 @@ pub struct Address {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecipientError {
-    /// None of the three is given.
+    /// Neither a subscriber, an app nor a number is given.
     #[error("no recipient is given: subscriberId, or botId and number, are required")]
     NothingGiven,
     /// An app without a number.

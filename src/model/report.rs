@@ -1,4 +1,4 @@
-//! Delivery statuses and the messages they are about.
+//! Delivery statuses, and the messages that they are about.
 //!
 //! This module does not know subscribers; recording reports is in `record_reports`.
 
@@ -10,7 +10,7 @@ use crate::model::names::named;
 use crate::model::text;
 use crate::model::time::Timestamp;
 
-/// The outcome of a message (R30).
+/// The delivery status of a message (R30).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Status {
@@ -28,20 +28,20 @@ named!(Status, Status, "SENT, FAILED or CLICKED", {
     Clicked => "CLICKED",
 });
 
-/// How many reports of each status there were (R30).
+/// The number of reports of each status (R30).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StatusCounts {
-    /// Reports with status SENT.
+    /// The number of reports with status SENT.
     pub sent: u64,
-    /// Reports with status FAILED, of any reason.
+    /// The number of reports with status FAILED, for any reason.
     pub failed: u64,
-    /// Reports with status CLICKED.
+    /// The number of reports with status CLICKED.
     pub clicked: u64,
 }
 
 impl StatusCounts {
-    /// Counts what the other counted, too.
+    /// Adds the counts of `other`.
     pub(crate) fn add(&mut self, other: StatusCounts) {
         self.sent = self.sent.saturating_add(other.sent);
         self.failed = self.failed.saturating_add(other.failed);
@@ -58,13 +58,13 @@ impl StatusCounts {
     }
 }
 
-/// The phrases in the reason of a FAILED report that say that its token is dead for good, besides
-/// Forbidden (R32).
+/// The phrases, besides Forbidden, by which the reason of a FAILED report says that its token is
+/// dead for good (R32).
 ///
-/// The default holds those of Telegram: `bot was blocked by the user`, `user is deactivated`, `bot was
-/// kicked`, `USER_IS_BLOCKED` and `INPUT_USER_DEACTIVATED`. A host of another channel names its own. A
-/// phrase is found anywhere in the reason, without regard to ASCII case, where it touches no letter,
-/// digit or `_`.
+/// The default holds the phrases of Telegram: `bot was blocked by the user`, `user is deactivated`,
+/// `bot was kicked`, `USER_IS_BLOCKED` and `INPUT_USER_DEACTIVATED`. A host for another channel
+/// sets its own. A phrase matches anywhere in the reason, ignoring ASCII case, where it touches no
+/// letter, digit or `_`.
 ///
 /// ```
 /// # use contact_store::{GonePhrases, Options};
@@ -91,14 +91,14 @@ impl Default for GonePhrases {
 }
 
 impl GonePhrases {
-    /// No phrase: only Forbidden removes. What is added to it replaces the default.
+    /// Makes an empty list, under which only Forbidden removes a token. Add to it to replace the
+    /// default list.
     #[must_use]
     pub const fn none() -> Self {
         GonePhrases(Vec::new())
     }
 
-    /// With this phrase, white space around it not counted. A blank one is left out, since every
-    /// reason would hold it.
+    /// Adds a phrase, trimmed. A blank phrase is left out, since every reason would contain it.
     #[must_use]
     pub fn phrase(mut self, phrase: impl AsRef<str>) -> Self {
         let phrase = text::trim(phrase.as_ref());
@@ -108,7 +108,7 @@ impl GonePhrases {
         self
     }
 
-    /// The phrases, in the order in which they were named.
+    /// Returns the phrases, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
@@ -123,8 +123,8 @@ impl MessageId {
     ///
     /// # Errors
     ///
-    /// When the text is empty or only white space, longer than 256 bytes, or holds a character
-    /// that R6 refuses.
+    /// A [`FieldError`] when the text is empty or only white space, longer than 256 bytes, or holds
+    /// a character that is refused (R6).
     pub fn parse(text: impl Into<String>) -> Result<Self, FieldError> {
         let text = text.into();
         match text::opaque(&text, MESSAGE_ID_BYTES) {
@@ -137,14 +137,14 @@ impl MessageId {
         MessageId(text)
     }
 
-    /// The id's text.
+    /// Returns the text of the id.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-// A host may put anything into its ids, and `Debug` output ends up in logs (R52).
+// Not derived: a host may put anything into its ids, and `Debug` output ends up in logs (R52).
 impl fmt::Debug for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MessageId(<{} bytes>)", self.0.len())
@@ -157,8 +157,8 @@ impl fmt::Debug for MessageId {
 pub struct MessageTally {
     /// The message.
     pub id: MessageId,
-    /// How many reports of each status named it.
+    /// The number of reports of each status that named it.
     pub counts: StatusCounts,
-    /// The time of the latest of them, by the reports' own times.
+    /// The time of the latest of these reports, by their own times.
     pub last_at: Timestamp,
 }

@@ -1,6 +1,6 @@
-//! The published request to send a message: to whom, what, and on whose behalf (R40).
+//! The published request to send a message: its recipient, its content and its sender (R40).
 //!
-//! Sending it is the host's work, and so is checking who asks. This module does not know JSON.
+//! The host checks the sender and sends the message. This module does not know JSON.
 
 use std::fmt;
 
@@ -10,25 +10,25 @@ use crate::model::text;
 
 /// A request to send a message (R40).
 ///
-/// Of what is sent `Debug` shows lengths (R52).
+/// `Debug` shows only the lengths of what is sent (R52).
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SendRequest {
-    /// To whom. [`Snapshot::resolve`](crate::Snapshot::resolve) says where that is.
+    /// The recipient. [`Snapshot::resolve`](crate::Snapshot::resolve) gives its addresses.
     pub recipient: Recipient,
     text: String,
-    /// The buttons under it, in order.
+    /// The buttons under the message, in order.
     pub buttons: Vec<Button>,
-    /// On whose behalf. Whether to demand it, and what it must be, is for the host to say.
+    /// The credentials of the sender. The host decides whether they are required, and checks them.
     pub auth: Option<Auth>,
 }
 
 impl SendRequest {
-    /// A message without buttons.
+    /// Makes a request without buttons and `auth`.
     ///
     /// # Errors
     ///
-    /// When the text is empty or only white space.
+    /// A [`FieldError`] when the text is empty or only white space.
     pub fn new(recipient: Recipient, text: impl Into<String>) -> Result<Self, FieldError> {
         Ok(SendRequest {
             recipient,
@@ -38,7 +38,7 @@ impl SendRequest {
         })
     }
 
-    /// The text of the message.
+    /// Returns the text of the message.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
@@ -64,11 +64,11 @@ pub struct Button {
 }
 
 impl Button {
-    /// A button with this text that leads to this URL, which is taken as it stands.
+    /// Makes a button with a text and a URL. The URL is taken as it is.
     ///
     /// # Errors
     ///
-    /// When either is empty or only white space.
+    /// A [`FieldError`] when either is empty or only white space.
     pub fn new(text: impl Into<String>, url: impl Into<String>) -> Result<Self, FieldError> {
         Ok(Button {
             text: not_blank(Field::ButtonText, text.into())?,
@@ -76,13 +76,13 @@ impl Button {
         })
     }
 
-    /// What it says.
+    /// Returns the text of the button.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Where it leads.
+    /// Returns the URL of the button.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -98,7 +98,7 @@ impl fmt::Debug for Button {
     }
 }
 
-/// On whose behalf a message is sent: a name and a password, both secret (R12, R40).
+/// The credentials of a sender: a user and a password, both secret (R12, R40).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Auth {
     user: String,
@@ -106,11 +106,11 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// The two, as they stand.
+    /// Takes the user and the password as they are.
     ///
     /// # Errors
     ///
-    /// When either is empty or only white space.
+    /// A [`FieldError`] when either is empty or only white space.
     pub fn new(user: impl Into<String>, password: impl Into<String>) -> Result<Self, FieldError> {
         Ok(Auth {
             user: not_blank(Field::AuthUser, user.into())?,
@@ -118,13 +118,13 @@ impl Auth {
         })
     }
 
-    /// The name. A part of the secret.
+    /// Returns the user, which is part of the secret.
     #[must_use]
     pub fn reveal_user(&self) -> &str {
         &self.user
     }
 
-    /// The password itself.
+    /// Returns the password itself.
     #[must_use]
     pub fn reveal_password(&self) -> &str {
         &self.password

@@ -1,4 +1,4 @@
-//! Sequence numbers: which states of the store there have been (R47).
+//! Sequence numbers, which order the states of the store (R47).
 
 use std::fmt;
 
@@ -12,13 +12,13 @@ impl SequenceNumber {
         SequenceNumber(number)
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub const fn value(self) -> u64 {
         self.0
     }
 
-    /// The next number. 2^64 requests do not happen; saturating keeps the promise of no panic.
+    /// The next number. 2^64 requests never happen; saturating keeps the promise of no panic.
     pub(crate) const fn next(self) -> Self {
         SequenceNumber(self.0.saturating_add(1))
     }
@@ -30,12 +30,12 @@ impl fmt::Display for SequenceNumber {
     }
 }
 
-/// What a write came to, and the number of the state that it was decided on or made.
+/// The outcome of a write, with the sequence number of its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Committed<T> {
-    /// The number of the state: of the one that the request made, or, if it changed nothing, of
-    /// the one that it was decided on. That state is durable (R46, R47).
+    /// The number of the state that the request made. If it changed nothing, the number of the
+    /// state that it was decided on. That state is durable (R46, R47).
     pub sequence: SequenceNumber,
     /// The outcome of the request.
     pub outcome: T,

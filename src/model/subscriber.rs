@@ -1,6 +1,6 @@
 //! The subscriber: one live (app, token) pair and its delivery state.
 //!
-//! This module does not know how a subscriber comes or goes.
+//! This module does not know how a subscriber is created or removed.
 
 use std::fmt;
 
@@ -11,10 +11,10 @@ use crate::model::report::{Status, StatusCounts};
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 
-/// The id of a subscriber. Never reused, also not when its token comes back (R35).
+/// The id of a subscriber. It is never reused, even when its token is added again (R35).
 ///
-/// Ids of one connection of an app are ascending and stand together: the number of the connection is
-/// in the upper 24 bits, a number of its own below. A host treats an id as opaque.
+/// Ids ascend within one connection of an app. The upper 24 bits are the number of the connection,
+/// the lower bits number the subscriber. A host treats the id as opaque.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubscriberId(u64);
 
@@ -22,7 +22,7 @@ pub struct SubscriberId(u64);
 const NUMBER_BITS: u32 = 40;
 
 impl SubscriberId {
-    /// How many ids an app has, through its whole life.
+    /// The number of ids that one connection of an app can assign.
     pub(crate) const MOST_OF_AN_APP: u64 = (1 << NUMBER_BITS) - 1;
 
     /// The id of the subscriber with this number, from 1 on, within an app.
@@ -30,7 +30,7 @@ impl SubscriberId {
         SubscriberId(app.0 << NUMBER_BITS | number)
     }
 
-    /// The app that the subscriber is of. An id that was given out in format 1 says 0.
+    /// The app of the subscriber. For an id assigned in format 1 it is 0.
     pub(crate) const fn app(self) -> AppNumber {
         AppNumber(self.0 >> NUMBER_BITS)
     }
@@ -40,7 +40,7 @@ impl SubscriberId {
         self.0 & Self::MOST_OF_AN_APP
     }
 
-    /// The subscriber id `id`. Whether there is such a subscriber is for the store to say.
+    /// Makes the subscriber id `id`. Whether there is such a subscriber, only the store knows.
     #[must_use]
     pub const fn new(id: u64) -> Self {
         SubscriberId(id)
@@ -51,7 +51,7 @@ impl SubscriberId {
     ///
     /// # Errors
     ///
-    /// Of the field `subscriberId`, [`Fault::NotASubscriberId`] when the text is anything else.
+    /// [`Fault::NotASubscriberId`], with the field `subscriberId`, when the text is anything else.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         let id = text.parse::<u64>().ok().map(SubscriberId);
         id.filter(|id| id.to_string() == text)
@@ -61,7 +61,7 @@ impl SubscriberId {
             ))
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub const fn value(self) -> u64 {
         self.0
@@ -80,8 +80,8 @@ impl fmt::Debug for SubscriberId {
     }
 }
 
-/// A subscriber as [`Snapshot::visit_subscribers`](crate::Snapshot::visit_subscribers) shows it: on loan,
-/// without a copy. The members mean what those of [`Subscriber`] do.
+/// A borrowed subscriber, as [`Snapshot::visit_subscribers`](crate::Snapshot::visit_subscribers)
+/// passes it. The fields mean the same as those of [`Subscriber`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SubscriberRef<'a> {
@@ -91,17 +91,17 @@ pub struct SubscriberRef<'a> {
     pub app: AppId,
     /// The text of the token.
     pub token: &'a str,
-    /// The contacts that hold the token, in the order in which they came to hold it.
+    /// The contacts that hold the token, in the order in which they began to hold it.
     pub contacts: &'a [ContactId],
     /// When an accepted entry of add-tokens last named the token.
     pub last_registered_at: Timestamp,
     /// The last status, by the reports' own times, and its time (R34).
     pub last_status: Option<(Status, Timestamp)>,
-    /// How many reports of each status there were.
+    /// The number of reports of each status.
     pub counts: StatusCounts,
 }
 
-// A token reaches a person, and `Debug` output ends up in logs (R52).
+// Not derived: a token reaches a person, and `Debug` output ends up in logs (R52).
 impl fmt::Debug for SubscriberRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SubscriberRef")
@@ -126,12 +126,12 @@ pub struct Subscriber {
     pub app: AppId,
     /// The token.
     pub token: Token,
-    /// The contacts that hold the token, in the order in which they came to hold it.
+    /// The contacts that hold the token, in the order in which they began to hold it.
     pub contacts: Vec<ContactId>,
     /// When an accepted entry of add-tokens last named the token.
     pub last_registered_at: Timestamp,
     /// The last status, by the reports' own times, and its time (R34).
     pub last_status: Option<(Status, Timestamp)>,
-    /// How many reports of each status there were.
+    /// The number of reports of each status.
     pub counts: StatusCounts,
 }

@@ -1,8 +1,8 @@
-//! What counts as white space, and which characters no identifier, token or name may hold.
+//! What counts as white space, and the characters that no identifier, token or name may hold.
 //!
-//! Both lists are frozen here and not taken from the compiler's Unicode tables: what is one value
-//! today must be one value in every later build, or stored identifiers are no longer found (R7).
-//! Changing either is a migration. This module does not know what the texts are for.
+//! Both lists are frozen here and not taken from the compiler's Unicode tables. What is one value
+//! today must be one value in every later build, or stored identifiers would no longer be found
+//! (R7). Changing either list is a migration. This module does not know what the text is for.
 
 use crate::model::fault::Fault;
 use crate::seeded::{SeededFault, seeded};
@@ -41,16 +41,16 @@ pub(crate) fn is_blank(text: &str) -> bool {
 
 /// The characters that R6 refuses, as sorted ranges, both ends included.
 ///
-/// They are: all controls (category Cc), both separators (Zl, Zp), all format characters (Cf), and
-/// the fillers and joiners of other categories that show nothing by themselves. Of Cf a few Arabic,
-/// Syriac and Kaithi number marks are visible; they are kept in so that "all of Cf" stays a plain
-/// statement that anyone can check. Code points that Unicode has set aside for invisible characters
-/// to come are in too, since this list cannot grow without a migration.
+/// They are all controls (category Cc), both separators (Zl, Zp), all format characters (Cf), and
+/// the fillers and joiners of other categories that show nothing by themselves. A few Arabic,
+/// Syriac and Kaithi number marks in Cf are visible. They are included so that "all of Cf" stays a
+/// plain statement that anyone can check. Code points that Unicode reserves for future invisible
+/// characters are included too, since this list cannot grow without a migration.
 ///
-/// Not in it: variation selectors (180B–180D, 180F, FE00–FE0F, E0100–E01EF). They are marks, not
-/// format characters; they choose how the character before them looks, and much of the emoji in the
-/// names of bots carries one. The zero-width joiner is refused by name, so joined emoji (families,
-/// professions) are too. Private-use characters and noncharacters are not invisible.
+/// Variation selectors (180B–180D, 180F, FE00–FE0F, E0100–E01EF) are not on the list. They are
+/// marks, not format characters. They choose how the character before them looks, and many emoji in
+/// the names of bots have one. The zero-width joiner is refused by name, and with it joined emoji
+/// (families, professions). Private-use characters and noncharacters are not invisible.
 const FORBIDDEN: [(char, char); 28] = [
     ('\u{0}', '\u{1F}'),        // C0 controls
     ('\u{7F}', '\u{9F}'),       // DEL, C1 controls
@@ -108,15 +108,15 @@ pub(crate) fn opaque(text: &str, limit: usize) -> Result<(), Fault> {
     opaque_by_the_rule(text, limit)
 }
 
-/// Whether `text` is printable ASCII from its first character on, which is no space: no rule here
-/// refuses that but for its length. `false` says nothing.
+/// Whether `text` is printable ASCII that does not begin with a space. The rules here refuse such
+/// text only for its length. `false` decides nothing.
 fn is_plain(text: &str) -> bool {
     let text = text.as_bytes();
     text.first().is_some_and(u8::is_ascii_graphic)
         && text.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-/// The definition, which [`is_plain`] only anticipates.
+/// The definition. [`is_plain`] is only a fast path for it.
 fn opaque_by_the_rule(text: &str, limit: usize) -> Result<(), Fault> {
     if is_blank(text) {
         return Err(Fault::Blank);
@@ -143,7 +143,7 @@ mod tests {
     };
     use crate::model::fault::Fault;
 
-    /// All characters that `f` holds for: how many, and the FNV-1a hash of their scalar values.
+    /// The number of characters that `f` holds for, and the FNV-1a hash of their scalar values.
     fn fingerprint(f: impl Fn(char) -> bool) -> (usize, u64) {
         let chars: Vec<char> = ('\0'..=char::MAX).filter(|c| f(*c)).collect();
         let hash = chars

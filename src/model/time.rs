@@ -1,6 +1,6 @@
 //! Times and the clock that a store reads (R54).
 //!
-//! Nothing here knows what a time is used for. Only the store's public face reads the clock, once
+//! This module does not know what a time is used for. Only the store's handle reads the clock, once
 //! for each request.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,26 +11,27 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The time `millis` milliseconds after 1970-01-01 00:00 UTC.
+    /// Makes the time `millis` milliseconds after 1970-01-01 00:00 UTC.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Timestamp(millis)
     }
 
-    /// Milliseconds since 1970-01-01 00:00 UTC.
+    /// Returns the milliseconds since 1970-01-01 00:00 UTC.
     #[must_use]
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// The same time as the system counts; `None` when it is later than the system can say.
+    /// Returns the same time as a [`SystemTime`], or `None` if it is later than the system can
+    /// represent.
     #[must_use]
     pub fn to_system_time(self) -> Option<SystemTime> {
         UNIX_EPOCH.checked_add(Duration::from_millis(self.0))
     }
 }
 
-/// Whole milliseconds; a time before 1970 counts as 1970.
+/// Drops fractions of a millisecond. A time before 1970 counts as 1970.
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -38,11 +39,11 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
-/// Tells a store the time. Given when it is opened; the default is [`SystemClock`].
+/// The clock of a store, set when it is opened. The default is [`SystemClock`].
 ///
-/// A clock may jump or stand still: the rules only compare times, they never count on an order.
+/// A clock may jump or stand still. The rules only compare times, and never rely on their order.
 pub trait Clock: Send + Sync {
-    /// The time now.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }
 
@@ -51,13 +52,13 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    /// The system's time; a system whose clock stands before 1970 counts as 1970.
+    /// Returns the system's time. A time before 1970 counts as 1970.
     fn now(&self) -> Timestamp {
         SystemTime::now().into()
     }
 }
 
-/// A clock that stands where it is put: for the tests of a host.
+/// A clock that stands still until it is set, for the tests of a host.
 ///
 /// ```
 /// # use contact_store::*;
@@ -77,22 +78,22 @@ impl Clock for SystemClock {
 pub struct ManualClock(AtomicU64);
 
 impl ManualClock {
-    /// A clock that stands at `time`.
+    /// Makes a clock that stands at `time`.
     #[must_use]
     pub const fn at(time: Timestamp) -> Self {
         ManualClock(AtomicU64::new(time.0))
     }
 
-    /// Puts it to `time`, which may be earlier.
+    /// Sets the clock to `time`, which may be earlier.
     pub fn set(&self, time: Timestamp) {
         self.0.store(time.0, Ordering::SeqCst);
     }
 
-    /// Puts it forward.
+    /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         let later = |now: u64| Some(now.saturating_add(by));
-        // It never fails: there always is a later time.
+        // This never fails: the closure always returns a time.
         self.0
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, later)
             .unwrap_or_default();
@@ -105,7 +106,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// The two times of one request: the clock's when it was made, and its own.
+/// The two times of a request: the clock's when it was made, and its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RequestTime {
     clock: Timestamp,
@@ -113,7 +114,7 @@ pub(crate) struct RequestTime {
 }
 
 impl RequestTime {
-    /// A request made at `clock` that says it is of time `at` (R54).
+    /// The times of a request made at `clock` that gives its own time as `at` (R54).
     pub(crate) fn new(clock: Timestamp, at: Option<Timestamp>) -> Self {
         RequestTime {
             clock,
@@ -131,7 +132,7 @@ impl RequestTime {
         time.min(self.clock)
     }
 
-    /// The time of a part of the request that may name its own.
+    /// The time of a part of the request, which may have its own.
     pub(crate) fn of_part(self, at: Option<Timestamp>) -> Timestamp {
         at.map_or(self.at, |at| self.not_after_clock(at))
     }

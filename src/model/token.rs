@@ -8,9 +8,9 @@ use crate::limits::TOKEN_BYTES;
 use crate::model::fault::{Fault, Field, FieldError};
 use crate::model::text;
 
-/// What addresses a person inside one app, such as a Telegram chat id (R9).
+/// A token: what addresses a person inside one app, such as a Telegram chat id (R9).
 ///
-/// Opaque: kept byte for byte, never trimmed, compared byte for byte.
+/// It is opaque: kept byte for byte, never trimmed, and compared byte for byte.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(String);
 
@@ -19,8 +19,8 @@ impl Token {
     ///
     /// # Errors
     ///
-    /// When the text is empty or only white space, longer than 4,096 bytes, or holds a character
-    /// that R6 refuses.
+    /// A [`FieldError`] when the text is empty or only white space, longer than 4,096 bytes, or
+    /// holds a character that is refused (R6).
     pub fn parse(text: impl Into<String>) -> Result<Self, FieldError> {
         let text = text.into();
         match text::opaque(&text, TOKEN_BYTES) {
@@ -34,12 +34,12 @@ impl Token {
         FieldError::new(Field::Token, Fault::Blank)
     }
 
-    /// A token out of a record, whose checksum vouches for it.
+    /// A token from a record, whose checksum vouches for it.
     pub(crate) fn from_stored(text: String) -> Self {
         Token(text)
     }
 
-    /// The token's text.
+    /// Returns the text of the token.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -52,7 +52,7 @@ impl From<Token> for String {
     }
 }
 
-// A token reaches a person, and `Debug` output ends up in logs (R52).
+// Not derived: a token reaches a person, and `Debug` output ends up in logs (R52).
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Token(<{} bytes>)", self.0.len())

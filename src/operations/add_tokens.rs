@@ -27,9 +27,9 @@ use crate::storage::{
     AppRow, CardRow, Draft, HeldTokenRow, Rows as _, SubscriberRow, find_subscriber,
 };
 
-/// One entry of a request to add tokens, as it was given: a token and one to four identifiers.
+/// One entry of a request to add tokens: a token and one to four identifiers.
 ///
-/// Nothing is checked before the request is made.
+/// Nothing is checked until the request is made.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct TokenEntry {
     token: Option<String>,
@@ -38,7 +38,7 @@ pub struct TokenEntry {
 }
 
 impl TokenEntry {
-    /// An entry for this token, without identifiers so far.
+    /// Makes an entry for a token, without identifiers.
     #[must_use]
     pub fn new(token: impl Into<String>) -> Self {
         TokenEntry {
@@ -47,41 +47,41 @@ impl TokenEntry {
         }
     }
 
-    /// An entry without a token, which is refused when the request is decided (R9).
+    /// Makes an entry without a token, which is refused when the request is decided (R9).
     #[must_use]
     pub fn without_token() -> Self {
         TokenEntry::default()
     }
 
-    /// With these identifiers in place of those given so far.
+    /// Sets the identifiers, replacing all given before.
     #[must_use]
     pub fn identifiers(mut self, identifiers: impl Into<GivenIdentifiers>) -> Self {
         self.identifiers = identifiers.into();
         self
     }
 
-    /// With this contact id.
+    /// Sets the contact id.
     #[must_use]
     pub fn contact_id(mut self, id: impl Into<i128>) -> Self {
         self.identifiers = self.identifiers.contact_id(id);
         self
     }
 
-    /// With this external customer id.
+    /// Sets the external customer id.
     #[must_use]
     pub fn external_customer_id(mut self, id: impl Into<String>) -> Self {
         self.identifiers = self.identifiers.external_customer_id(id);
         self
     }
 
-    /// With this phone.
+    /// Sets the phone.
     #[must_use]
     pub fn phone(mut self, phone: impl Into<String>) -> Self {
         self.identifiers = self.identifiers.phone(phone);
         self
     }
 
-    /// With this email.
+    /// Sets the email.
     #[must_use]
     pub fn email(mut self, email: impl Into<String>) -> Self {
         self.identifiers = self.identifiers.email(email);
@@ -107,8 +107,8 @@ impl TokenEntry {
             .map(|(_, error)| error)
     }
 
-    /// Reads the entry: token first, then the identifiers in priority order, then whether there is
-    /// one (R13). Before all that comes what is wrong with the entry as a whole (R55).
+    /// Parses the entry in the order of R13: first what is wrong with its JSON as a whole (R55),
+    /// then the token, then the identifiers in priority order, then whether there is one.
     fn parse(
         mut self,
         invalid: InvalidIdentifier,
@@ -152,7 +152,7 @@ impl TokenEntry {
     }
 }
 
-// Tokens and identifiers are personal data (R52).
+// Not derived: tokens and identifiers are personal data (R52).
 impl fmt::Debug for TokenEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenEntry")
@@ -168,9 +168,9 @@ struct ValidEntry {
     ignored: KindSet,
 }
 
-/// A request to add tokens of one app (R13–R25).
+/// A request to add tokens in one app (R13–R25).
 ///
-/// What is not set here is as the store was opened.
+/// Options that are not set here are those of the store.
 ///
 /// ```
 /// # use contact_store::*;
@@ -202,7 +202,7 @@ pub struct AddTokens {
 }
 
 impl AddTokens {
-    /// A request for this app, without entries so far.
+    /// Makes a request for an app, without entries.
     #[must_use]
     pub fn new(app: AppId) -> Self {
         AddTokens {
@@ -217,63 +217,64 @@ impl AddTokens {
         }
     }
 
-    /// With one more entry.
+    /// Adds an entry.
     #[must_use]
     pub fn entry(mut self, entry: TokenEntry) -> Self {
         self.entries.push(entry);
         self
     }
 
-    /// With more entries.
+    /// Adds entries.
     #[must_use]
     pub fn entries(mut self, entries: impl IntoIterator<Item = TokenEntry>) -> Self {
         self.entries.extend(entries);
         self
     }
 
-    /// Made at this time; without it, when the store gets it (R54).
+    /// Sets the time of the request. Without it, that is the time when the store gets the request
+    /// (R54).
     #[must_use]
     pub fn at(mut self, at: Timestamp) -> Self {
         self.at = Some(at);
         self
     }
 
-    /// Matching by this policy (R14).
+    /// Sets the policy of matching (R14).
     #[must_use]
     pub fn policy(mut self, policy: MatchPolicy) -> Self {
         self.policy = Some(policy);
         self
     }
 
-    /// With this ownership of tokens (R22).
+    /// Sets the ownership of tokens (R22).
     #[must_use]
     pub fn ownership(mut self, ownership: Ownership) -> Self {
         self.ownership = Some(ownership);
         self
     }
 
-    /// With this treatment of invalid identifiers (R13).
+    /// Sets what happens to invalid identifiers (R13).
     #[must_use]
     pub fn invalid_identifier(mut self, option: InvalidIdentifier) -> Self {
         self.invalid_identifier = Some(option);
         self
     }
 
-    /// With this treatment of contact ids that name no contact (R18).
+    /// Sets what happens to contact ids that name no contact (R18).
     #[must_use]
     pub fn unknown_contact_id(mut self, option: UnknownContactId) -> Self {
         self.unknown_contact_id = Some(option);
         self
     }
 
-    /// With this treatment of the rest when an entry is refused (R23).
+    /// Sets what a refused entry does to the rest of the request (R23).
     #[must_use]
     pub fn mode(mut self, mode: BatchMode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Parses the request: what can be wrong with it is found here, before it waits for the writer.
+    /// Parses the request, so that its errors are found before it waits for the writer.
     pub(crate) fn prepare(
         self,
         defaults: OptionsInForce,
@@ -338,27 +339,28 @@ pub struct TokensAdded {
 pub struct TokenAdded {
     /// The contact.
     pub contact: ContactId,
-    /// The kind that found it; `None` when it was created.
+    /// The kind that found it. `None` when it was created.
     pub matched_by: Option<IdentifierKind>,
     /// Where the token was placed.
     pub token: TokenPlace,
-    /// The subscriber that (app, token) is.
+    /// The subscriber that the app and token make.
     pub subscriber: SubscriberId,
-    /// Given identifiers that the created contact did not get, because another has them (R17).
+    /// The given identifiers that the created contact did not get, because another contact has them
+    /// (R17).
     pub skipped: KindSet,
-    /// Given identifiers that were invalid and counted as not given (R13).
+    /// The given identifiers that were invalid and counted as not given (R13).
     pub ignored: KindSet,
     /// The other contacts that hold the token, under [`Ownership::Shared`] (R22).
     pub also_held_by: Vec<ContactId>,
 }
 
-/// Where a token was placed, or why not.
+/// The outcome for the token of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenPlace {
     /// It was appended to the card.
     Added,
-    /// It was on the card already (R21).
+    /// It already was on the card (R21).
     AlreadyHeld,
     /// It was taken from other contacts and appended to the card (R22).
     Moved {
@@ -428,7 +430,7 @@ struct Target {
     skipped: KindSet,
 }
 
-/// The subscriber that a token is.
+/// The subscriber that a token belongs to.
 struct Registration {
     id: SubscriberId,
     /// `None` when the token is new to the app.
@@ -460,7 +462,8 @@ impl PreparedAddTokens {
         })
     }
 
-    /// The card of the contact that the identifiers name, or of one that is created (R14–R19).
+    /// The card of the contact that the identifiers name, or of a contact that is created
+    /// (R14–R19).
     fn find_or_create(
         &self,
         draft: &mut Draft<'_>,
@@ -490,7 +493,7 @@ impl PreparedAddTokens {
         }
     }
 
-    /// The subscriber that the token is in the app, registered now: a new one is held by `contact`.
+    /// Registers the token now, and returns its subscriber. `contact` holds a new one.
     fn register(
         &self,
         draft: &mut Draft<'_>,
@@ -516,7 +519,7 @@ impl PreparedAddTokens {
         })
     }
 
-    /// Puts the token on the card, as the rules say where (R20–R22).
+    /// Puts the token on the card where the rules say (R20–R22).
     fn place(
         &self,
         draft: &mut Draft<'_>,

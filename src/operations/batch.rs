@@ -1,4 +1,4 @@
-//! Batches: entries decided in order, each seeing the ones before it (R23).
+//! Batches: entries are decided in order, and each sees the ones before it (R23).
 //!
 //! This module does not know what an entry is.
 
@@ -9,7 +9,7 @@ use crate::rules::BatchMode;
 use crate::seeded::{SeededFault, seeded};
 use crate::storage::Draft;
 
-/// Decides the entries of a batch in order, each seeing the ones before it (R23).
+/// Decides the entries of a batch in order. Each sees the ones before it (R23).
 pub(crate) fn decide_batch<E, T>(
     draft: &mut Draft<'_>,
     mode: BatchMode,

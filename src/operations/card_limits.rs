@@ -1,4 +1,4 @@
-//! Whether a card is within the limits (RULES section 11).
+//! Whether a card is within the limits.
 //!
 //! This module does not know why a card grows.
 
@@ -17,7 +17,7 @@ pub(crate) fn check(
     if within(limits, card, all).is_ok() {
         return Ok(());
     }
-    // Tokens of apps that were disconnected do not count, though they may not be removed yet (R11).
+    // Tokens of disconnected apps do not count, even if they are not removed yet (R11).
     let mut connected = Vec::new();
     for held in &card.tokens {
         if rows.tally(held.app())?.phase == AppPhase::Connected {
@@ -27,7 +27,7 @@ pub(crate) fn check(
     within(limits, card, |app| connected.contains(&app)).map_err(NotAccepted::Refused)
 }
 
-/// The bytes of text on a card, its tokens excepted.
+/// The bytes of text on a card, without its tokens.
 pub(crate) fn own_text(card: &CardRow) -> usize {
     card.identifiers
         .text_len()

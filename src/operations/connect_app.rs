@@ -21,8 +21,10 @@ pub struct ConnectApp {
 }
 
 impl ConnectApp {
-    /// An app of this name, with an id that the store makes (UUID v4): each such request connects another
-    /// app. A host that connects its bot at each start gives it an [`id`](Self::id).
+    /// Makes a request for an app with this name.
+    ///
+    /// Without an [`id`](Self::id) the store makes one (UUID v4), so each such request connects
+    /// another app. A host that connects its bot at each start must set the id.
     #[must_use]
     pub fn new(name: AppName) -> Self {
         ConnectApp {
@@ -32,14 +34,14 @@ impl ConnectApp {
         }
     }
 
-    /// With this id.
+    /// Sets the id.
     #[must_use]
     pub fn id(mut self, id: AppId) -> Self {
         self.id = Some(id);
         self
     }
 
-    /// With this access key. Without one, a connected app keeps the one it has.
+    /// Sets the access key. Without one, a connected app keeps the key that it has.
     #[must_use]
     pub fn key(mut self, key: AccessKey) -> Self {
         self.key = Some(key);
@@ -56,7 +58,7 @@ impl ConnectApp {
     }
 }
 
-/// A request to connect an app, with its id and time.
+/// A request to connect an app, with its id and time set.
 pub(crate) struct PreparedConnectApp {
     id: AppId,
     name: AppName,
@@ -135,10 +137,10 @@ impl Operation for DisconnectApp {
     fn count((): &(), _: &mut Tally) {}
 }
 
-/// Removes a bounded part of what a disconnected app left behind. No reader sees any of it, so this
-/// takes no sequence number.
+/// Removes a bounded part of what a disconnected app left. No reader sees any of it, so this takes
+/// no sequence number.
 pub(crate) fn sweep(draft: &mut Draft<'_>, app: AppNumber) -> Result<(), Failure> {
-    /// Cards, or rows without a card, in one step: a commit of some tens of milliseconds.
+    /// Cards, or rows without a card, in one step. Such a commit takes some tens of milliseconds.
     const STEP: usize = 1_000;
     let mut left = STEP;
     for (id, row) in subscribers_after(draft, app, None, STEP, |id, row| (id, row))? {

@@ -11,7 +11,7 @@ use crate::storage::{CardRow, Draft, Rows as _, SubscriberRow};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Erased {
-    /// Whether there was such a contact.
+    /// Whether the contact existed.
     pub erased: bool,
 }
 

@@ -1,6 +1,7 @@
-//! Why identifiers lead where they lead, and what add-tokens would do with them under each policy (R28).
+//! Explaining which contacts identifiers name, and what add-tokens would do with them under each
+//! policy (R28).
 //!
-//! Asks what add-tokens asks, and writes nothing.
+//! This module asks what add-tokens asks, and writes nothing.
 
 use crate::error::EntryError;
 use crate::model::identifier::{ContactId, IdentifierKind, Identifiers, KindSet};
@@ -14,7 +15,7 @@ use crate::storage::{Failure, Rows, find_card, next_contact_id};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decision {
-    /// The token would go to a contact there is.
+    /// The token would go to an existing contact.
     Append {
         /// The contact.
         contact: ContactId,
@@ -23,7 +24,7 @@ pub enum Decision {
     },
     /// A contact would be created.
     Create {
-        /// The id that it would get, if nothing else is created before.
+        /// The id that it would get, if no other contact is created first.
         contact: ContactId,
         /// The given kinds that it would get.
         identifiers: KindSet,
@@ -34,11 +35,11 @@ pub enum Decision {
     Refuse(EntryError),
 }
 
-/// Why identifiers lead where they lead (R28).
+/// Which contacts some identifiers name, and what add-tokens would do with them (R28).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// For each given kind, in priority order: the contact that it names.
+    /// The contact that each given kind names, in priority order.
     pub named: Vec<(IdentifierKind, Option<ContactId>)>,
     /// What add-tokens would do under [`MatchPolicy::Cascade`].
     pub cascade: Decision,
@@ -46,7 +47,7 @@ pub struct Explanation {
     pub top_priority: Decision,
 }
 
-/// What add-tokens goes by, besides the policy, unless a request says otherwise.
+/// The options of add-tokens, besides the policy, unless a request says otherwise.
 pub(crate) struct ExplainedBy {
     pub(crate) unknown_contact_id: UnknownContactId,
     pub(crate) invalid_identifier: InvalidIdentifier,
@@ -54,7 +55,7 @@ pub(crate) struct ExplainedBy {
 }
 
 impl ExplainedBy {
-    /// The identifiers that count as given: under `Ignore` not those that are placeholders (R13).
+    /// The identifiers that count as given. Under `Ignore`, placeholders do not (R13).
     fn given(&self, identifiers: &Identifiers) -> Result<Identifiers, EntryError> {
         let mut given = identifiers.clone();
         let mut first_fault = None;
@@ -74,7 +75,7 @@ impl ExplainedBy {
     }
 }
 
-/// Why `identifiers` lead where they lead (R28).
+/// Explains which contacts `identifiers` name, and what add-tokens would do with them (R28).
 pub(crate) fn explain(
     rows: &impl Rows,
     by: &ExplainedBy,

@@ -12,7 +12,7 @@ use crate::storage::{AppRow, Draft, Rows as _, messages_after};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MessagesForgotten {
-    /// How many tallies were removed.
+    /// The number of tallies removed.
     pub messages: u64,
 }
 
@@ -20,7 +20,7 @@ pub struct MessagesForgotten {
 pub(crate) struct ForgetMessages {
     app: AppId,
     before: Timestamp,
-    /// Where to go on: behind this message.
+    /// The message after which to continue.
     after: Option<MessageId>,
     forgotten: u64,
 }
@@ -45,7 +45,7 @@ impl Operation for ForgetMessages {
         Size::one(0)
     }
 
-    /// Looks at a bounded number of tallies in each commit.
+    /// Reads a bounded number of tallies for each commit.
     fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<MessagesForgotten>, Error> {
         const STEP: usize = 4_096;
         let app: AppRow = draft.row(&self.app)?.ok_or(Error::UnknownApp(self.app))?;

@@ -1,7 +1,7 @@
-//! Who holds a token: the card and the subscriber, changed together.
+//! Holding a token: its card and its subscriber, changed together.
 //!
-//! A token that no contact holds any more is no subscriber any more. This module does not know why
-//! a token comes or goes.
+//! A subscriber that no contact holds any more is removed. This module does not know why a token is
+//! added or removed.
 
 use crate::limits::Limits;
 use crate::model::app::AppNumber;
@@ -26,7 +26,7 @@ pub(crate) fn append(
     Ok(card_limits::check(rows, limits, card)?)
 }
 
-/// A subscriber that comes to be by `contact` holding `token`.
+/// A new subscriber for `token`, held by `contact`.
 pub(crate) fn new_subscriber(
     app: AppNumber,
     token: Token,
@@ -43,7 +43,7 @@ pub(crate) fn new_subscriber(
     }
 }
 
-/// Takes a token off the cards of `contacts`, which all hold it; the subscriber is the caller's.
+/// Takes a token off the cards of `contacts`, which all hold it. The caller updates the subscriber.
 pub(crate) fn take_off_cards(
     draft: &mut Draft<'_>,
     id: SubscriberId,
@@ -59,8 +59,8 @@ pub(crate) fn take_off_cards(
     Ok(())
 }
 
-/// Strikes `contacts` from the holders of a subscriber, which is removed when none is left; their
-/// cards are the caller's. Says whether it was removed.
+/// Removes `contacts` from the holders of a subscriber, and the subscriber when no holder is left.
+/// Returns whether it was removed. The caller updates the cards.
 pub(crate) fn strike_holders(
     draft: &mut Draft<'_>,
     (id, row): (SubscriberId, &SubscriberRow),

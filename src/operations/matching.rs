@@ -1,6 +1,7 @@
-//! Which contact a set of identifiers means: the one place that find, [`explain`](super::explain) and add-tokens ask.
+//! Matching: which contact a set of identifiers means, for find, [`explain`](super::explain) and
+//! add-tokens alike.
 //!
-//! Reads the tables as far as the rules want to know, and no further. Writes nothing.
+//! It reads only the rows that the rules need, and writes nothing.
 
 use crate::model::identifier::{IdentifierKind, Identifiers, KindSet};
 use crate::operations::new_contact::NewContact;
@@ -10,7 +11,7 @@ use crate::storage::{Failure, FoundCard, Rows, find_card};
 
 /// What add-tokens does with a set of identifiers.
 pub(crate) enum Located {
-    /// A contact there is.
+    /// An existing contact.
     Found {
         found: FoundCard,
         by: IdentifierKind,
@@ -46,7 +47,8 @@ pub(crate) fn find_by(
     Ok(None)
 }
 
-/// What add-tokens means by `identifiers`, of which at least one is given (R14–R18).
+/// The contact that add-tokens finds or creates for `identifiers`, of which at least one is given
+/// (R14–R18).
 pub(crate) fn locate(
     rows: &impl Rows,
     policy: MatchPolicy,

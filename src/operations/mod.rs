@@ -1,7 +1,7 @@
-//! The writes: what each request asks for, how it is decided on a draft, and its outcome.
+//! The writes: each request, how it is decided on a draft, and its outcome.
 //!
-//! An operation reads rows through the draft, lets the [`rules`](crate::rules) decide, and puts what
-//! changed back into the draft. It does not know when that reaches the file.
+//! An operation reads rows through the draft, lets the [`rules`](crate::rules) decide, and puts the
+//! changed rows into the draft. It does not know when they reach the file.
 //!
 //! | | modules |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! A contact to be created: which id and which identifiers it gets (R16–R19).
+//! Creating a contact: the id and the identifiers that it gets (R16–R19).
 //!
 //! This module does not know what the contact is created for.
 
@@ -17,13 +17,13 @@ pub(crate) struct NewContact {
     pub(crate) adopt: Option<ContactId>,
     /// The identifiers that it gets, without the contact id.
     pub(crate) identifiers: Identifiers,
-    /// Given kinds that it does not get, because another contact has them (R17).
+    /// The given kinds that it does not get, because another contact has them (R17).
     pub(crate) skipped: KindSet,
 }
 
 impl NewContact {
-    /// The contact to create from identifiers that name none, or why there is none to create.
-    /// `taken` are the kinds whose value another contact has.
+    /// The contact to create from identifiers that name none, or why it is refused. `taken` are the
+    /// kinds whose value another contact has.
     pub(crate) fn decide(
         rows: &impl Rows,
         option: UnknownContactId,
@@ -48,7 +48,7 @@ impl NewContact {
         })
     }
 
-    /// Takes the contact's id: that to adopt, or one that the store assigns (R18, R19).
+    /// Takes the contact's id: the one to adopt, or one that the store assigns (R18, R19).
     pub(crate) fn take_id(&self, draft: &mut Draft<'_>) -> Result<ContactId, NotAccepted> {
         if let Some(id) = self.adopt {
             draft.adopt_contact_id(id)?;
@@ -58,7 +58,7 @@ impl NewContact {
         Ok(id.ok_or(EntryError::ContactIdsExhausted)?)
     }
 
-    /// Its card, without fields and tokens so far.
+    /// Its card, without fields and tokens.
     pub(crate) fn into_card(self, at: Timestamp, through: Option<AppNumber>) -> CardRow {
         CardRow {
             created_at: at,

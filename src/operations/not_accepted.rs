@@ -1,4 +1,4 @@
-//! Why an entry of a request was not accepted: the two ways in which deciding it ends early, by `?`.
+//! Why an entry of a request was not accepted, so that deciding it can end early with `?`.
 
 use crate::error::{EntryError, Error};
 use crate::limits::LimitExceeded;
@@ -39,7 +39,7 @@ impl From<NotAccepted<LimitExceeded>> for NotAccepted {
     }
 }
 
-/// Of a request with one entry, which is the request.
+/// For a request that is itself its only entry.
 impl From<NotAccepted<LimitExceeded>> for Error {
     fn from(why: NotAccepted<LimitExceeded>) -> Self {
         match why {

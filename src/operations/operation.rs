@@ -1,4 +1,4 @@
-//! What a write is: something that is decided on a draft.
+//! The operation: a write that is decided on a draft.
 //!
 //! This module does not know queues, commits or callers.
 
@@ -11,30 +11,30 @@ use crate::storage::Draft;
 pub(crate) trait Operation: Send + 'static {
     type Outcome: Send + 'static;
 
-    /// What the stats count it as.
+    /// The kind that the stats count it as.
     const KIND: OperationKind;
 
-    /// What it asks of a commit.
+    /// The room that it takes in the queue and in a commit.
     fn size(&self) -> Size;
 
-    /// Decides it, and puts what it changes into the draft. After an error, what it put there is
-    /// rolled back.
+    /// Decides it, and puts the changed rows into the draft. After an error the draft is rolled
+    /// back.
     fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<Self::Outcome>, Error>;
 
     /// Counts the outcome of each of its entries.
     fn count(outcome: &Self::Outcome, tally: &mut Tally);
 }
 
-/// How far deciding came.
+/// How far deciding has come.
 pub(crate) enum Step<T> {
     /// To the end.
     Done(T),
-    /// As far as one commit should go. What is in the draft counts, and deciding goes on in the
-    /// next commit.
+    /// As far as one commit should go. The draft is committed, and deciding continues in the next
+    /// commit.
     Again,
 }
 
-/// How large a request is.
+/// The size of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Size {
     pub(crate) entries: usize,
@@ -49,8 +49,8 @@ impl Size {
         }
     }
 
-    /// The size of a request with entries of so many bytes of text each, if a request may be as
-    /// large.
+    /// The size of a request whose entries have these numbers of bytes of text, if it is within the
+    /// limits.
     pub(crate) fn of_batch(
         entries: impl ExactSizeIterator<Item = usize>,
         limits: &Limits,

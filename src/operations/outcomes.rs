@@ -8,9 +8,9 @@ use crate::error::{EntryError, NotSingle};
 
 /// The outcomes of the entries of one request, in the order of the entries (R23).
 ///
-/// A slice of `Result`s, for a caller that looks at each: it has `len`, `get`, `iter` and so on. A caller
-/// that wants all or nothing of it takes [`all`](Outcomes::all); one that sent a single entry,
-/// [`into_single`](Outcomes::into_single).
+/// It dereferences to a slice of `Result`s, with `len`, `get`, `iter` and so on. A caller that
+/// wants all of them or an error calls [`all`](Outcomes::all). A caller that sent a single entry
+/// calls [`into_single`](Outcomes::into_single).
 ///
 /// ```
 /// # use contact_store::*;
@@ -45,17 +45,16 @@ impl<T> Outcomes<T> {
         Outcomes { entries }
     }
 
-    /// The outcomes of the accepted entries, when no entry was refused.
+    /// Returns the outcomes of all entries, if none was refused.
     ///
     /// # Errors
     ///
-    /// What is wrong with the first refused entry. The others are in the store all the same, unless
-    /// the request was made with [`BatchMode::AllOrNothing`](crate::BatchMode::AllOrNothing).
+    /// The error of the first refused entry. The accepted entries are in the store nevertheless.
     pub fn all(self) -> Result<Vec<T>, EntryError> {
         self.entries.into_iter().collect()
     }
 
-    /// The first refused entry: its place, counted from 0, and what is wrong with it.
+    /// Returns the index of the first refused entry, counted from 0, and its error.
     #[must_use]
     pub fn first_refused(&self) -> Option<(usize, &EntryError)> {
         let places = self.entries.iter().enumerate();
@@ -64,12 +63,12 @@ impl<T> Outcomes<T> {
             .next()
     }
 
-    /// The outcome of a request with a single entry.
+    /// Returns the outcome of a request with a single entry.
     ///
     /// # Errors
     ///
     /// [`NotSingle::Refused`] when the entry was refused; [`NotSingle::Count`] when the request did
-    /// not have exactly one.
+    /// not have exactly one entry.
     pub fn into_single(self) -> Result<T, NotSingle> {
         let entries = self.entries.len();
         match (entries, self.entries.into_iter().next()) {
@@ -78,7 +77,7 @@ impl<T> Outcomes<T> {
         }
     }
 
-    /// The outcomes as a vector.
+    /// Returns the outcomes as a vector.
     #[must_use]
     pub fn into_vec(self) -> Vec<Result<T, EntryError>> {
         self.entries

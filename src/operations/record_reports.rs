@@ -25,7 +25,9 @@ use crate::storage::{
     subscriber_with_id,
 };
 
-/// One delivery report, as it was given. Nothing is checked before the request is made.
+/// One delivery report.
+///
+/// Nothing is checked until the request is made.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Report {
     token: Option<String>,
@@ -38,7 +40,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// A report of this status, about nobody so far.
+    /// Makes a report of this status. It still needs a token or a subscriber.
     #[must_use]
     pub fn new(status: Status) -> Self {
         Report {
@@ -52,42 +54,42 @@ impl Report {
         }
     }
 
-    /// About the subscriber that has this token in the request's app.
+    /// Sets the subscriber by its token in the request's app.
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
         self
     }
 
-    /// About this subscriber, if it is one of the request's app.
+    /// Sets the subscriber by its id. It must belong to the request's app.
     #[must_use]
     pub fn subscriber(mut self, id: SubscriberId) -> Self {
         self.subscriber = Some(id);
         self
     }
 
-    /// With this reason, which decides whether FAILED means that the person blocked the bot (R32).
+    /// Sets the reason, which decides whether FAILED removes the token (R32).
     #[must_use]
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
         self
     }
 
-    /// About this message of the host's (R30).
+    /// Sets the host's message that the report is about (R30).
     #[must_use]
     pub fn message(mut self, id: impl Into<String>) -> Self {
         self.message = Some(id.into());
         self
     }
 
-    /// Of this time; without it, of the request's (R54).
+    /// Sets the time of the report. Without it, that is the time of the request (R54).
     #[must_use]
     pub fn at(mut self, at: Timestamp) -> Self {
         self.at = Some(at);
         self
     }
 
-    /// A report whose JSON is not of the published form.
+    /// Makes a report whose JSON is not of the published form.
     pub(crate) fn malformed(error: JsonError) -> Self {
         Report {
             malformed: Some(error),
@@ -128,7 +130,7 @@ impl Report {
     }
 }
 
-// Tokens and reasons are not for logs (R52).
+// Not derived: tokens and reasons must not reach logs (R52).
 impl fmt::Debug for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Report")
@@ -151,9 +153,9 @@ struct ValidReport {
     at: Timestamp,
 }
 
-/// A request to record delivery reports of one app (R30–R36).
+/// A request to record delivery reports for one app (R30–R36).
 ///
-/// Repeating it counts again (R36).
+/// Repeating the request counts the reports again (R36).
 ///
 /// ```
 /// # use contact_store::*;
@@ -183,7 +185,7 @@ pub struct RecordReports {
 }
 
 impl RecordReports {
-    /// A request for this app, without reports so far.
+    /// Makes a request for an app, without reports.
     #[must_use]
     pub fn new(app: AppId) -> Self {
         RecordReports {
@@ -196,42 +198,44 @@ impl RecordReports {
         }
     }
 
-    /// With one more report.
+    /// Adds a report.
     #[must_use]
     pub fn report(mut self, report: Report) -> Self {
         self.reports.push(report);
         self
     }
 
-    /// With more reports.
+    /// Adds reports.
     #[must_use]
     pub fn reports(mut self, reports: impl IntoIterator<Item = Report>) -> Self {
         self.reports.extend(reports);
         self
     }
 
-    /// Made at this time; without it, when the store gets it (R54).
+    /// Sets the time of the request. Without it, that is the time when the store gets the request
+    /// (R54).
     #[must_use]
     pub fn at(mut self, at: Timestamp) -> Self {
         self.at = Some(at);
         self
     }
 
-    /// With this treatment of FAILED without a reason (R32).
+    /// Sets what FAILED without a reason does (R32).
     #[must_use]
     pub fn failed_without_reason(mut self, option: FailedWithoutReason) -> Self {
         self.failed_without_reason = Some(option);
         self
     }
 
-    /// With these phrases for a token that is dead for good, in place of the store's (R32).
+    /// Sets the phrases that mean that a token is dead for good, replacing those of the store
+    /// (R32).
     #[must_use]
     pub fn gone_phrases(mut self, phrases: GonePhrases) -> Self {
         self.gone_phrases = Some(phrases);
         self
     }
 
-    /// With this treatment of the rest when a report is refused (R23).
+    /// Sets what a refused report does to the rest of the request (R23).
     #[must_use]
     pub fn mode(mut self, mode: BatchMode) -> Self {
         self.mode = mode;

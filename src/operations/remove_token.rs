@@ -1,4 +1,4 @@
-//! Taking a token off cards on the host's own order (R45).
+//! Removing a token from cards on the host's own order (R45).
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::rules::Removal;
 use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{AppRow, Draft, Rows as _, find_subscriber};
 
-/// A request to take a token off the card of one contact, or of all.
+/// A request to remove a token from the card of one contact, or of all that hold it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RemoveToken {
     app: AppId,
@@ -21,7 +21,7 @@ pub struct RemoveToken {
 }
 
 impl RemoveToken {
-    /// Off the cards of all contacts that hold the token.
+    /// Makes a request to remove a token from the cards of all contacts that hold it.
     #[must_use]
     pub fn of_all(app: AppId, token: Token) -> Self {
         RemoveToken {
@@ -31,7 +31,7 @@ impl RemoveToken {
         }
     }
 
-    /// Off the card of this contact. Others that hold the token keep it.
+    /// Limits the request to the card of one contact. Others that hold the token keep it.
     #[must_use]
     pub fn of(app: AppId, token: Token, contact: ContactId) -> Self {
         RemoveToken {
@@ -42,7 +42,7 @@ impl RemoveToken {
     }
 }
 
-// A token reaches a person (R52); its own `Debug` is masked.
+// A token reaches a person, but its own `Debug` is masked (R52).
 impl fmt::Debug for RemoveToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RemoveToken")
@@ -57,7 +57,7 @@ impl fmt::Debug for RemoveToken {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenRemoved {
-    /// The contacts whose cards lost it: none when nobody named held it.
+    /// The contacts whose cards lost it. Empty when no named contact held it.
     pub from: Vec<ContactId>,
 }
 

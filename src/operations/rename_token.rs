@@ -1,6 +1,6 @@
-//! Renaming a token: a chat that got another id (R57).
+//! Renaming a token, for a chat that got another id (R57).
 //!
-//! This module does not know why a chat is called otherwise.
+//! This module does not know why a chat got another id.
 
 use std::fmt;
 
@@ -15,8 +15,8 @@ use crate::operations::operation::{Operation, Size, Step};
 use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{AppRow, CardRow, Draft, Rows as _, SubscriberRow, find_subscriber};
 
-/// A request to rename a token of an app (R57), such as that of a Telegram group that became a
-/// supergroup.
+/// A request to rename a token of an app, such as the token of a Telegram group that became a
+/// supergroup (R57).
 ///
 /// ```
 /// # use contact_store::*;
@@ -42,7 +42,7 @@ pub struct RenameToken {
 }
 
 impl RenameToken {
-    /// What the app called `old` it calls `new` from now on.
+    /// Makes a request to rename the token `old` of an app to `new`.
     #[must_use]
     pub fn new(app: AppId, old: Token, new: Token) -> Self {
         RenameToken { app, old, new }
@@ -56,7 +56,7 @@ impl RenameToken {
     }
 }
 
-// A token reaches a person (R52); its own `Debug` is masked.
+// A token reaches a person, but its own `Debug` is masked (R52).
 impl fmt::Debug for RenameToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RenameToken")
@@ -78,16 +78,16 @@ pub enum TokenRenamed {
         /// The contacts that hold it.
         contacts: Vec<ContactId>,
     },
-    /// The new token was a subscriber already: the two are one.
+    /// The new token already was a subscriber, and the two became one.
     Joined {
-        /// The subscriber that is left: that of the old token.
+        /// The subscriber that is left, which is that of the old token.
         subscriber: SubscriberId,
-        /// The subscriber that went into it and is gone.
+        /// The subscriber of the new token, which was merged into the other and no longer exists.
         joined: SubscriberId,
-        /// The contacts that hold the token: first those that held the old one.
+        /// The contacts that hold the token. Those that held the old one come first.
         contacts: Vec<ContactId>,
     },
-    /// The old token is no subscriber of the app. Nothing was written.
+    /// The old token is not a subscriber of the app. Nothing was written.
     UnknownSubscriber,
 }
 
@@ -148,8 +148,8 @@ impl Operation for PreparedRename {
 }
 
 impl PreparedRename {
-    /// Puts the subscriber that the new token is, if it is one, into `after`, and removes it; its cards
-    /// are the caller's.
+    /// Merges the subscriber of the new token, if there is one, into `after`, and removes it. The
+    /// caller updates the cards.
     fn join(
         &self,
         draft: &mut Draft<'_>,
@@ -165,14 +165,14 @@ impl PreparedRename {
                 after.holders.push(*holder);
             }
         }
-        // A token over a lowered limit may stay as it is, but nobody is added.
+        // A token over a lowered limit may stay as it is, but gains no holder.
         if after.holders.len() > held_before {
             let most = self.limits.contacts_per_token;
             LimitExceeded::check(Limit::ContactsPerToken, after.holders.len(), most)?;
         }
         after.counts.add(other.counts);
         after.last_registered_at = after.last_registered_at.max(other.last_registered_at);
-        // Of two statuses of the same time, that of the subscriber that stays.
+        // If both statuses have the same time, the one of the subscriber that stays wins.
         if let Some((_, at)) = other.last_status
             && after.last_status.is_none_or(|(_, own)| at > own)
         {
@@ -182,7 +182,7 @@ impl PreparedRename {
         Ok(Some(id))
     }
 
-    /// Renames the token on one card. Where both were, the place of the old one stays.
+    /// Renames the token on one card. If both tokens were on it, the place of the old one stays.
     fn rename_on_card(
         &self,
         draft: &mut Draft<'_>,

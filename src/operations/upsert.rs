@@ -27,13 +27,13 @@ use crate::rules::{self, BatchMode, DedupeOn, FoundByUpsert, UnknownContactId, U
 use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{CardRow, Draft, Failure, FoundCard, find_card};
 
-/// How one value on a card changes.
+/// The change of one value on a card.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ValueChange {
-    /// It is put there, in place of any before.
+    /// Sets the value, replacing any before.
     Set(String),
-    /// It is taken off.
+    /// Removes the value.
     Remove,
 }
 
@@ -59,11 +59,13 @@ impl fmt::Debug for ValueChange {
     }
 }
 
-/// One item of a request to create or update contacts, as it was given. Nothing is checked before
-/// the request is made.
+/// One item of a request to create or update contacts.
 ///
-/// What is not named stays as it is on the card. An identifier that is blank counts as not named: the
-/// empty cell of an export is no order to erase (R1). Only [`ValueChange::Remove`] takes one off.
+/// Nothing is checked until the request is made.
+///
+/// Values that are not named stay on the card as they are. A blank identifier counts as not named,
+/// because an empty cell of an export is not an order to erase (R1). Only [`ValueChange::Remove`]
+/// removes an identifier.
 ///
 /// ```
 /// # use contact_store::{ValueChange, ContactUpdate};
@@ -88,77 +90,79 @@ pub struct ContactUpdate {
 }
 
 impl ContactUpdate {
-    /// An item that names nothing so far.
+    /// Makes an item that names nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Of the contact with this id: any integer; one out of range refuses the item. The id of a
-    /// contact is never replaced (R42).
+    /// Sets the id of the contact.
+    ///
+    /// Any integer can be given; one out of range refuses the item. The id of a contact is never
+    /// replaced (R42).
     #[must_use]
     pub fn contact_id(mut self, id: impl Into<i128>) -> Self {
         self.contact_id = Some(id.into());
         self
     }
 
-    /// With this external customer id, or without one. It goes first in finding the contact (R41).
+    /// Sets or removes the external customer id. It is tried first when finding the contact (R41).
     #[must_use]
     pub fn external_customer_id(mut self, id: impl Into<ValueChange>) -> Self {
         self.external_customer_id = Some(id.into());
         self
     }
 
-    /// With this phone, or without one.
+    /// Sets or removes the phone.
     #[must_use]
     pub fn phone(mut self, phone: impl Into<ValueChange>) -> Self {
         self.phone = Some(phone.into());
         self
     }
 
-    /// With this email, or without one.
+    /// Sets or removes the email.
     #[must_use]
     pub fn email(mut self, email: impl Into<ValueChange>) -> Self {
         self.email = Some(email.into());
         self
     }
 
-    /// With this first name, or without one.
+    /// Sets or removes the first name.
     #[must_use]
     pub fn first_name(mut self, name: impl Into<ValueChange>) -> Self {
         self.first_name = Some(name.into());
         self
     }
 
-    /// With this last name, or without one.
+    /// Sets or removes the last name.
     #[must_use]
     pub fn last_name(mut self, name: impl Into<ValueChange>) -> Self {
         self.last_name = Some(name.into());
         self
     }
 
-    /// With this language, or without one.
+    /// Sets or removes the language.
     #[must_use]
     pub fn language_code(mut self, code: impl Into<ValueChange>) -> Self {
         self.language_code = Some(code.into());
         self
     }
 
-    /// With this time zone, or without one.
+    /// Sets or removes the time zone.
     #[must_use]
     pub fn time_zone(mut self, zone: impl Into<ValueChange>) -> Self {
         self.time_zone = Some(zone.into());
         self
     }
 
-    /// With this value of a custom field, or without the field. Named again, the later counts.
+    /// Sets or removes a custom field. If it is named again, the later change counts.
     #[must_use]
     pub fn field(mut self, name: impl Into<String>, value: impl Into<ValueChange>) -> Self {
         self.custom.insert(name.into(), value.into());
         self
     }
 
-    /// An item whose JSON is not of the published form.
+    /// Makes an item whose JSON is not of the published form.
     pub(crate) fn malformed(error: JsonError) -> Self {
         ContactUpdate {
             malformed: Some(error),
@@ -166,7 +170,7 @@ impl ContactUpdate {
         }
     }
 
-    /// The parts that are texts, each with what it is for.
+    /// The changes of text values, each with its field.
     fn named(&self) -> [(Field, &Option<ValueChange>); 7] {
         [
             (Field::ExternalCustomerId, &self.external_customer_id),
@@ -195,8 +199,8 @@ impl ContactUpdate {
             .fold(0, usize::saturating_add)
     }
 
-    /// Reads the item: first what is wrong with its JSON (R55), then the identifiers in priority
-    /// order, then the fields, the custom ones in the byte order of their names.
+    /// Parses the item: first what is wrong with its JSON (R55), then the identifiers in priority
+    /// order, then the fields, with custom fields in byte order of their names.
     fn parse(self, placeholders: &Placeholders) -> Result<ValidUpdate, EntryError> {
         if let Some(error) = self.malformed {
             return Err(error.into());
@@ -242,12 +246,12 @@ impl ContactUpdate {
     }
 }
 
-/// How an identifier changes; a blank one counts as not named (R1).
+/// The change of an identifier. A blank one counts as not named (R1).
 fn given(change: Option<ValueChange>) -> Option<ValueChange> {
     change.filter(|change| !matches!(change, ValueChange::Set(value) if text::is_blank(value)))
 }
 
-/// What a value on the card is to be, if it is to change: `Some(None)` takes it off.
+/// The new value on the card, if it changes. `Some(None)` removes it.
 fn set_to<T, E>(
     change: Option<ValueChange>,
     parse: impl FnOnce(String) -> Result<T, E>,
@@ -259,7 +263,8 @@ fn set_to<T, E>(
     })
 }
 
-// Personal data (R52). A number that is given as a contact id may as well be a misplaced phone.
+// Not derived: personal data (R52). Even a number given as a contact id may be a phone in the wrong
+// place.
 impl fmt::Debug for ContactUpdate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("ContactUpdate");
@@ -302,7 +307,7 @@ pub struct Upsert {
 }
 
 impl Upsert {
-    /// A request without items so far, whose contacts are found by this.
+    /// Makes a request without items. `dedupe_on` says how contacts are found.
     #[must_use]
     pub fn new(dedupe_on: DedupeOn) -> Self {
         Upsert {
@@ -315,35 +320,36 @@ impl Upsert {
         }
     }
 
-    /// With one more item.
+    /// Adds an item.
     #[must_use]
     pub fn contact(mut self, update: ContactUpdate) -> Self {
         self.contacts.push(update);
         self
     }
 
-    /// With more items.
+    /// Adds items.
     #[must_use]
     pub fn contacts(mut self, updates: impl IntoIterator<Item = ContactUpdate>) -> Self {
         self.contacts.extend(updates);
         self
     }
 
-    /// Made at this time; without it, when the store gets it (R54).
+    /// Sets the time of the request. Without it, that is the time when the store gets the request
+    /// (R54).
     #[must_use]
     pub fn at(mut self, at: Timestamp) -> Self {
         self.at = Some(at);
         self
     }
 
-    /// With this treatment of contact ids that name no contact (R18).
+    /// Sets what happens to contact ids that name no contact (R18).
     #[must_use]
     pub fn unknown_contact_id(mut self, option: UnknownContactId) -> Self {
         self.unknown_contact_id = Some(option);
         self
     }
 
-    /// Only creating, or only updating, contacts (R41).
+    /// Sets whether contacts are created, updated or both (R41).
     ///
     /// ```
     /// # use contact_store::*;
@@ -362,14 +368,14 @@ impl Upsert {
         self
     }
 
-    /// With this treatment of the rest when an item is refused (R23).
+    /// Sets what a refused item does to the rest of the request (R23).
     #[must_use]
     pub fn mode(mut self, mode: BatchMode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Parses the request: what can be wrong with it is found here, before it waits for the writer.
+    /// Parses the request, so that its errors are found before it waits for the writer.
     pub(crate) fn prepare(
         self,
         unknown_contact_id: UnknownContactId,
@@ -401,7 +407,7 @@ impl Upsert {
 pub struct ContactUpserted {
     /// The contact.
     pub contact: ContactId,
-    /// The kind that found it; `None` when it was created.
+    /// The kind that found it. `None` when it was created.
     pub matched_by: Option<IdentifierKind>,
     /// How its card changed.
     pub card: CardChange,
@@ -415,12 +421,12 @@ pub enum CardChange {
     Created,
     /// It was changed.
     Updated,
-    /// It was as the item says already.
+    /// It already was as the item says.
     Unchanged,
 }
 
-/// An item whose values are valid. `None` leaves a value on the card as it is, `Some(None)` takes it
-/// off.
+/// An item whose values are valid. `None` leaves a value on the card as it is, and `Some(None)`
+/// removes it.
 struct ValidUpdate {
     contact_id: Option<ContactId>,
     external_customer_id: Option<Option<ExternalCustomerId>>,
@@ -444,7 +450,8 @@ impl ValidUpdate {
         given
     }
 
-    /// Makes the changes that it names. The contact id is none: it is the key of the card.
+    /// Applies the changes that it names. The contact id is not one of them: it is the key of the
+    /// card.
     fn change(self, card: &mut CardRow) {
         fn set<T>(on_card: &mut Option<T>, to: Option<Option<T>>) {
             if let Some(to) = to {
@@ -590,7 +597,8 @@ impl PreparedUpsert {
     }
 }
 
-/// What keeps the card from getting the given identifiers: the kind, and the contact in the way (R42).
+/// The conflict, if any, that keeps the given identifiers off the card (R42): the kind, and the
+/// other contact.
 fn conflict(
     draft: &Draft<'_>,
     found: Option<&(FoundCard, IdentifierKind)>,

@@ -1,6 +1,6 @@
 //! The id of a contact (R2): a number, given by the host or assigned by the store.
 //!
-//! It does not know which ids are in use.
+//! This module does not know which ids are in use.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ const OUT_OF_RANGE: FieldError = FieldError::new(Field::ContactId, Fault::Contac
 
 /// The id of a contact: an integer from 1 to 2^63-1 (R2).
 ///
-/// It says nothing about a person outside the store, so unlike the other identifiers it shows in
+/// It says nothing about a person outside the store. So unlike other identifiers it is shown by
 /// `Debug` and `Display`, and errors may name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContactId(
@@ -23,11 +23,11 @@ impl ContactId {
     /// The greatest contact id: 2^63-1, the greatest "Long" of the published API.
     pub const MAX: u64 = GREATEST_CONTACT_ID;
 
-    /// The id `value`.
+    /// Makes the id `value`.
     ///
     /// # Errors
     ///
-    /// Of the field `contactId`, [`Fault::ContactIdOutOfRange`] if it is 0 or greater than
+    /// [`Fault::ContactIdOutOfRange`], with the field `contactId`, when it is 0 or greater than
     /// [`ContactId::MAX`].
     pub const fn new(value: u64) -> Result<Self, FieldError> {
         if 1 <= value && value <= Self::MAX {
@@ -37,13 +37,13 @@ impl ContactId {
         }
     }
 
-    /// The id that `text` is in decimal (R55), as it is displayed: ASCII digits without a sign,
-    /// white space or a leading 0.
+    /// Reads an id in decimal, as it is displayed (R55): ASCII digits without a sign, white space
+    /// or a leading 0.
     ///
     /// # Errors
     ///
-    /// Of the field `contactId`, [`Fault::ContactIdOutOfRange`] if it is anything else, or less than 1
-    /// or greater than [`ContactId::MAX`].
+    /// [`Fault::ContactIdOutOfRange`], with the field `contactId`, when the text is anything else,
+    /// or the number is less than 1 or greater than [`ContactId::MAX`].
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         // `u64::from_str` alone would also take a sign and leading zeros.
         if text.starts_with('0') || !text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -52,7 +52,7 @@ impl ContactId {
         text.parse().map_or(Err(OUT_OF_RANGE), Self::new)
     }
 
-    /// The id as a number, from 1 to [`ContactId::MAX`].
+    /// Returns the id as a number, from 1 to [`ContactId::MAX`].
     #[must_use]
     pub const fn value(self) -> u64 {
         self.0

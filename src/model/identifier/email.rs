@@ -1,8 +1,8 @@
 //! Email addresses (R5).
 //!
-//! It does not know whether an address can receive mail, nor any provider's own rules: dots and
-//! `+` tags are kept. Nor does it know Unicode's equivalences: letters of the local part that are no
-//! ASCII letters stay as they are.
+//! This module does not know whether an address can receive mail, nor any provider's own rules:
+//! dots and `+` tags are kept. Nor does it know Unicode equivalence: non-ASCII letters of the local
+//! part stay as they are.
 
 use std::{borrow::Cow, fmt};
 
@@ -12,13 +12,14 @@ use crate::model::text;
 /// An email address in its canonical form (R5): at most 254 bytes.
 ///
 /// ASCII letters are lower-case, and the domain is ASCII without a final dot. Everything else in
-/// the local part is kept as given, so these are different addresses: `jürgen@x.com` with `ü` as one
-/// character and as `u` with a combining mark; `іван@x.com` and `ІВАН@x.com`, whose letters are not
-/// ASCII. A host that wants them to be one brings them to one form first. `Debug` shows only its length, and there is no `Display`: it is
-/// personal data (R52).
+/// the local part is kept as given. So `jürgen@x.com` with `ü` as one character differs from the
+/// one with `u` and a combining mark, and `іван@x.com` differs from `ІВАН@x.com`, whose letters are
+/// not ASCII. A host that wants such addresses to be equal must convert them first.
+///
+/// An email is personal data: `Debug` shows only its length, and there is no `Display` (R52).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Email(
-    // Invariant: canonical; `parse` gives it back.
+    // Invariant: canonical, so `parse` returns it unchanged.
     String,
 );
 
@@ -30,15 +31,15 @@ impl Email {
     /// The greatest length of the canonical form, in bytes.
     pub const MAX_BYTES: usize = 254;
 
-    /// The address that `text` writes, in its canonical form.
+    /// Reads an address and brings it to canonical form.
     ///
-    /// It is trimmed and split at the last `@`. A domain that is not ASCII is taken through IDNA
-    /// (strict) with the cargo feature `idn`, and refused without; one that is ASCII never depends
-    /// on the feature. A domain of one label, such as `localhost`, is one.
+    /// The text is trimmed and split at the last `@`. With the cargo feature `idn` a non-ASCII
+    /// domain goes through IDNA (strict); without it, such a domain is refused. ASCII domains never
+    /// depend on the feature. A domain may have a single label, such as `localhost`.
     ///
     /// # Errors
     ///
-    /// Of the field `email`, the first of:
+    /// With the field `email`, the first of:
     ///
     /// - [`Fault::Blank`], empty or only white space (R1);
     /// - [`Fault::NoAtSign`];
@@ -54,8 +55,7 @@ impl Email {
         Self::take(text)
     }
 
-    /// The same. A text that is handed over becomes the address, where it is canonical but for upper
-    /// case.
+    /// The same as `parse`. Owned text is reused if it is canonical except for upper case.
     pub(crate) fn take(text: impl AsRef<str> + Into<String>) -> Result<Self, FieldError> {
         let canonical = match Case::of_plain(text.as_ref()) {
             Some(Case::Lower) => Ok(text.into()),
@@ -71,24 +71,24 @@ impl Email {
             .map_err(|fault| FieldError::new(Field::Email, fault))
     }
 
-    /// An address out of a record, whose checksum vouches for it.
+    /// An address from a record, whose checksum vouches for it.
     pub(crate) fn from_stored(text: String) -> Self {
         Self(text)
     }
 
-    /// Whether the address is one that this or an earlier version of the canonical forms makes: the
-    /// first knew nothing of [`Fault::NotOneAddress`], and its addresses stay where they are stored.
+    /// Whether this or an earlier version of the canonical forms makes the address. Version 1 did
+    /// not check for [`Fault::NotOneAddress`], and its stored addresses stay valid.
     pub(crate) fn is_canonical(&self) -> bool {
         by_the_rule(&self.0, |_| Ok(())).as_ref() == Ok(&self.0)
     }
 
-    /// The address in its canonical form.
+    /// Returns the address in its canonical form.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The address in its canonical form.
+    /// Returns the address in its canonical form.
     #[must_use]
     pub fn into_string(self) -> String {
         self.0
@@ -98,8 +98,8 @@ impl Email {
 const LOCAL: u8 = 1;
 const ALPHANUMERIC: u8 = 2;
 
-/// What each byte may be part of: the local part of a plain address, or a label. A table, since each
-/// byte of each email that is parsed is looked up in it.
+/// The parts of a plain address that each byte may be in: the local part, or a label. This is a
+/// table because every byte of every parsed email is looked up in it.
 #[expect(
     clippy::indexing_slicing,
     reason = "made by the compiler, which would not go on after a panic"
@@ -121,7 +121,7 @@ const CLASSES: [u8; 256] = {
     classes
 };
 
-/// Whether a text that is canonical but perhaps for upper case has upper case.
+/// Whether text that is otherwise canonical has upper case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Case {
     Lower,
@@ -129,8 +129,8 @@ enum Case {
 }
 
 impl Case {
-    /// That of an address where it is plain to see that it is one: ASCII in one pass, without white
-    /// space around it or a final dot. `None` says nothing.
+    /// The case of a plain address: ASCII, without white space around it or a final dot, checked in
+    /// one pass. `None` decides nothing.
     fn of_plain(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
         if bytes.len() > Email::MAX_BYTES {
@@ -173,7 +173,7 @@ impl Case {
     }
 }
 
-/// The definition of the canonical form, which [`Case::of_plain`] only anticipates.
+/// The definition of the canonical form. [`Case::of_plain`] is only a fast path for it.
 fn by_the_rule(
     text: &str,
     check_one_address: impl FnOnce(&str) -> Result<(), Fault>,
@@ -212,8 +212,8 @@ fn is_one_address(local: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Whether `c` stands before the last `@` only where the text is not one address: in a list of them,
-/// in one with a display name or a comment, in a link.
+/// Whether `c` before the last `@` means that the text is not one plain address, but a list, an
+/// address with a display name or a comment, or a link.
 const fn is_of_several(c: char) -> bool {
     matches!(
         c,
@@ -221,9 +221,9 @@ const fn is_of_several(c: char) -> bool {
     )
 }
 
-/// The domain in ASCII, which may still be in upper case and need not be a domain.
-// An ASCII domain never meets IDNA: it would then depend on a library's tables, and what is canonical
-// with the feature might not be so without it (R7).
+/// The domain in ASCII. It may still have upper case, and is not checked yet.
+// An ASCII domain never goes through IDNA. It would then depend on a library's tables, and what is
+// canonical with the feature might not be canonical without it (R7).
 fn ascii_domain(domain: &str) -> Result<Cow<'_, str>, Fault> {
     if domain.is_ascii() {
         return Ok(Cow::Borrowed(domain));
@@ -289,7 +289,7 @@ mod tests {
         let email = Email(canonical.to_owned());
         assert_eq!(Email::parse(text).as_ref(), Ok(&email), "{text}");
         assert_eq!(Email::parse(canonical).as_ref(), Ok(&email), "{text}");
-        // Handed over, it is the same.
+        // Owned text gives the same.
         assert_eq!(Email::take(text.to_owned()).as_ref(), Ok(&email), "{text}");
     }
 

@@ -9,8 +9,8 @@ use crate::model::text;
 /// The id that the host has given to a person (`externalCustomerId`, R3): 1 to 1,024 bytes of
 /// UTF-8, kept byte for byte.
 ///
-/// It is never trimmed and case counts: `a`, `A` and ` a` name different people. `Debug` shows only
-/// its length, and there is no `Display`: it is personal data (R52).
+/// It is never trimmed, and case counts: `a`, `A` and ` a` name different people. It is personal
+/// data: `Debug` shows only its length, and there is no `Display` (R52).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExternalCustomerId(
     // Invariant: what `parse` takes.
@@ -21,23 +21,23 @@ impl ExternalCustomerId {
     /// The greatest length, in bytes.
     pub const MAX_BYTES: usize = EXTERNAL_CUSTOMER_ID_BYTES;
 
-    /// The external customer id `text`, as it stands.
+    /// Takes `text` as an external customer id, unchanged.
     ///
     /// # Errors
     ///
-    /// Of the field `externalCustomerId`, the first of:
+    /// With the field `externalCustomerId`, the first of:
     ///
     /// - [`Fault::Blank`], empty or only white space (R1);
     /// - [`Fault::TooLong`], over [`ExternalCustomerId::MAX_BYTES`];
     /// - [`Fault::ForbiddenCharacter`], a control, separator or invisible format character (R6).
     ///
-    /// A placeholder such as `undefined` is an id here: a request that gives it is refused
+    /// A placeholder such as `undefined` is not refused here. The request that gives it is refused
     /// ([`Placeholders`](crate::Placeholders)), and one that was stored earlier can still be found.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         Self::take(text)
     }
 
-    /// The same. A text that is handed over becomes the id.
+    /// The same as `parse`. Owned text is reused.
     pub(crate) fn take(text: impl AsRef<str> + Into<String>) -> Result<Self, FieldError> {
         Self::canonical(text).map_err(|fault| FieldError::new(Field::ExternalCustomerId, fault))
     }
@@ -47,18 +47,18 @@ impl ExternalCustomerId {
         Ok(Self(text.into()))
     }
 
-    /// An external customer id out of a record, whose checksum vouches for it.
+    /// An external customer id from a record, whose checksum vouches for it.
     pub(crate) fn from_stored(text: String) -> Self {
         Self(text)
     }
 
-    /// The id, as it was given.
+    /// Returns the id as it was given.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The id, as it was given.
+    /// Returns the id as it was given.
     #[must_use]
     pub fn into_string(self) -> String {
         self.0

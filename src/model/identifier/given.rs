@@ -1,6 +1,6 @@
 //! The identifiers that a request gives, before they are parsed.
 //!
-//! It does not know how an invalid one is treated: that is the operation's to decide (R13).
+//! This module does not know what happens to an invalid identifier: the operation decides (R13).
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::{
     model::text,
 };
 
-/// The identifiers that a request gives, as they came: not checked and not canonical.
+/// The identifiers that a request gives, not yet checked or canonical.
 ///
 /// Text that is empty or only white space counts as not given (R1). `Debug` shows only which kinds
 /// are given (R52).
@@ -36,41 +36,41 @@ pub struct GivenIdentifiers {
 }
 
 impl GivenIdentifiers {
-    /// Nothing given.
+    /// Makes a set with nothing given.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Gives a contact id: any integer; [`parse`](Self::parse) refuses one out of range.
+    /// Sets the contact id, to any integer. [`parse`](Self::parse) refuses one out of range.
     #[must_use]
     pub fn contact_id(mut self, id: impl Into<i128>) -> Self {
         self.contact_id = Some(id.into());
         self
     }
 
-    /// Gives an external customer id.
+    /// Sets the external customer id.
     #[must_use]
     pub fn external_customer_id(mut self, id: impl Into<String>) -> Self {
         self.external_customer_id = Some(id.into());
         self
     }
 
-    /// Gives a phone, in any form that [`Phone::parse`] reads.
+    /// Sets the phone, in any form that [`Phone::parse`] reads.
     #[must_use]
     pub fn phone(mut self, phone: impl Into<String>) -> Self {
         self.phone = Some(phone.into());
         self
     }
 
-    /// Gives an email, in any form that [`Email::parse`] reads.
+    /// Sets the email, in any form that [`Email::parse`] reads.
     #[must_use]
     pub fn email(mut self, email: impl Into<String>) -> Self {
         self.email = Some(email.into());
         self
     }
 
-    /// The kinds that are given, valid or not (R1).
+    /// Returns the kinds that are given, valid or not (R1).
     #[must_use]
     pub fn kinds(&self) -> KindSet {
         let given = |kind: &IdentifierKind| match kind {
@@ -82,11 +82,11 @@ impl GivenIdentifiers {
         IdentifierKind::ALL.iter().copied().filter(given).collect()
     }
 
-    /// The identifiers given, in canonical form. There may be none.
+    /// Returns the given identifiers in canonical form. There may be none.
     ///
     /// # Errors
     ///
-    /// The fault of the first invalid one, in order of priority: see [`ContactId::parse`],
+    /// The error of the first invalid identifier in order of priority: see [`ContactId::parse`],
     /// [`ExternalCustomerId::parse`], [`Phone::parse`] and [`Email::parse`].
     pub fn parse(&self) -> Result<Identifiers, FieldError> {
         let external_customer_id = self.external_customer_id.as_deref();
@@ -98,8 +98,8 @@ impl GivenIdentifiers {
         })
     }
 
-    /// Takes the identifier given of one kind, or that none is given, into `identifiers`; leaves
-    /// them as they are if it is invalid.
+    /// Parses the identifier of one kind into `identifiers`, or clears that kind if none is given.
+    /// If it is invalid, `identifiers` stays unchanged.
     pub(crate) fn take_kind(
         &mut self,
         kind: IdentifierKind,
@@ -123,7 +123,7 @@ impl GivenIdentifiers {
         Ok(())
     }
 
-    /// The bytes of text held, blank text included: what a request waiting takes up.
+    /// The bytes of text held, including blank text, which a waiting request takes up.
     pub(crate) fn text_len(&self) -> usize {
         [&self.external_customer_id, &self.phone, &self.email]
             .into_iter()
@@ -136,7 +136,7 @@ fn not_blank(text: &Option<String>) -> Option<&str> {
     text.as_deref().filter(|text| !text::is_blank(text))
 }
 
-/// The identifier that a text is, if it is given (R1).
+/// Parses an identifier, if it is given (R1).
 fn parsed<S: AsRef<str>, T>(
     text: Option<S>,
     parse: impl FnOnce(S) -> Result<T, FieldError>,
@@ -145,7 +145,7 @@ fn parsed<S: AsRef<str>, T>(
     given.map(parse).transpose()
 }
 
-/// What was checked before is handed in as it is: a canonical form is its own (R7).
+/// Checked identifiers stay the same: parsing a canonical form gives it back (R7).
 impl From<Identifiers> for GivenIdentifiers {
     fn from(identifiers: Identifiers) -> Self {
         GivenIdentifiers {
@@ -159,7 +159,7 @@ impl From<Identifiers> for GivenIdentifiers {
     }
 }
 
-// Personal data as it came, and `Debug` output ends up in logs.
+// Not derived: personal data, and `Debug` output ends up in logs.
 impl fmt::Debug for GivenIdentifiers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("GivenIdentifiers")
@@ -178,7 +178,7 @@ mod tests {
         },
     };
 
-    /// What option `Ignore` of R13 makes of `given`.
+    /// Parses `given` as the option `Ignore` of R13 does.
     fn parse_leniently(given: &GivenIdentifiers) -> (Identifiers, Vec<FieldError>) {
         let mut valid = Identifiers::new();
         let mut given = given.clone();

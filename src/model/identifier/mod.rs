@@ -1,8 +1,8 @@
-//! Identifiers: the values that name at most one contact, in their canonical form.
+//! Identifiers: values that name at most one contact, in canonical form.
 //!
-//! Text becomes one of these types once, at the edge; past that, equality is equality of bytes.
-//! What is canonical never changes without a migration, and parsing a canonical form gives it back
-//! (R7). This module does not know of contacts, tokens, stores or JSON.
+//! Text becomes one of these types once, at the edge. After that, equality is equality of bytes.
+//! The canonical form never changes without a migration, and parsing a canonical form gives it back
+//! (R7). This module does not know contacts, tokens, stores or JSON.
 
 mod contact_id;
 mod email;
@@ -22,15 +22,16 @@ pub use set::Identifiers;
 
 use crate::model::fault::{Fault, Field, FieldError};
 
-/// The version of the canonical forms, written into every file (R7). Whatever changes a canonical
-/// form changes this, and needs a migration of the files made before.
+/// The version of the canonical forms, written into every file (R7). A change to a canonical form
+/// changes this number, and needs a migration of older files.
 ///
-/// Version 2 takes phones that version 1 refused, and refuses phones, emails and placeholders that it
-/// took; a text that both take has one form in both. So values stored under version 1 stay where they are:
-/// found by what still parses and by contact id, taken off and erased like any.
+/// Version 2 takes phones that version 1 refused, and refuses some phones, emails and placeholders
+/// that version 1 took. Text that both take has the same form in both. So values stored under
+/// version 1 stay in place: they are found by contact id and by whatever still parses, and are
+/// removed and erased like any other.
 pub(crate) const CANONICAL_VERSION: u32 = 2;
 
-/// A kind of identifier. The order is that of priority, highest first.
+/// A kind of identifier. Kinds are ordered by priority, highest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum IdentifierKind {
@@ -53,7 +54,7 @@ impl IdentifierKind {
         Self::Email,
     ];
 
-    /// The name of the kind in the published JSON.
+    /// Returns the name of the kind in the published JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.field().as_str()
@@ -63,7 +64,7 @@ impl IdentifierKind {
     ///
     /// # Errors
     ///
-    /// Of the field `kind`, [`Fault::NotOneOf`] when it is none of the four.
+    /// [`Fault::NotOneOf`], with the field `kind`, when it is not one of the four.
     pub fn parse(name: &str) -> Result<Self, FieldError> {
         const NO_KIND: Fault = Fault::NotOneOf {
             expected: "contactId, externalCustomerId, phone or email",
@@ -99,10 +100,10 @@ impl From<IdentifierKind> for Field {
     }
 }
 
-/// A set of kinds of identifiers, such as those that an outcome reports as skipped or ignored.
+/// A set of kinds of identifiers, such as the kinds that an outcome reports as skipped or ignored.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct KindSet(
-    // One bit a kind, by its place in the order of priority.
+    // One bit for each kind, by its place in the order of priority.
     u8,
 );
 
@@ -130,13 +131,13 @@ impl KindSet {
         self.0 & Self::bit(kind) != 0
     }
 
-    /// Whether there is no kind in the set.
+    /// Whether the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The kinds in the set, in order of priority.
+    /// Returns the kinds in the set, in order of priority.
     pub fn iter(self) -> impl Iterator<Item = IdentifierKind> {
         IdentifierKind::ALL
             .iter()

@@ -1,8 +1,7 @@
 //! Phone numbers (R4): international, as digits only.
 //!
-//! No table of countries: a national number is refused, not completed. A zero that is dialled only
-//! within a country (`+49 030…`) stays where it is: without such a table nobody can know that it is
-//! one.
+//! There is no table of countries. A national number is refused, not completed. A zero that is
+//! dialled only within a country (`+49 030…`) stays, since only such a table could tell it apart.
 
 use std::fmt;
 
@@ -11,10 +10,10 @@ use crate::model::text;
 
 /// A phone number in international form without `+` (R4): 7 to 15 digits, the first not 0.
 ///
-/// `Debug` shows only how many digits, and there is no `Display`: it is personal data (R52).
+/// It is personal data: `Debug` shows only the number of digits, and there is no `Display` (R52).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Phone(
-    // Invariant: canonical. The first digit is not 0, so the number says all.
+    // Invariant: canonical. The first digit is not 0, so the number holds all digits.
     u64,
 );
 
@@ -24,15 +23,15 @@ const LEAST_DIGITS: usize = 7;
 const MOST_DIGITS: usize = 15;
 
 impl Phone {
-    /// The phone that `text` writes, in its canonical form.
+    /// Reads a phone and brings it to canonical form.
     ///
-    /// The decimal digits of Arabic, Persian and full-width writing count as ASCII ones, and the
-    /// full-width plus as `+`. White space, the separators `-` `(` `)` `.` `/`, dashes, and what
-    /// copied numbers carry unseen (soft hyphens, zero-width and direction marks, variation
-    /// selectors) are dropped wherever they stand; then one leading `+`, or else one leading `00`.
+    /// Arabic, Persian and full-width decimal digits count as ASCII digits, and the full-width plus
+    /// as `+`. White space, the separators `-` `(` `)` `.` `/`, dashes and the invisible characters
+    /// of copied numbers (soft hyphens, zero-width and direction marks, variation selectors) are
+    /// dropped anywhere. Then one leading `+`, or else one leading `00`, is dropped.
     ///
-    /// A mark is not dropped where dropping it would make another valid number out of a text that
-    /// may hold two, or part of one: such a text is refused.
+    /// Text in which a mark may separate two numbers, or a number and something else, is refused:
+    /// dropping the mark would make another valid number.
     ///
     /// ```
     /// # use contact_store::{Fault, Phone, PhoneMark};
@@ -47,10 +46,10 @@ impl Phone {
     ///
     /// # Errors
     ///
-    /// Of the field `phone`, the first of:
+    /// With the field `phone`, the first of:
     ///
     /// - [`Fault::Blank`], empty or only white space (R1);
-    /// - [`Fault::AmbiguousZero`], a `(0)`, also with dropped characters within the parentheses;
+    /// - [`Fault::AmbiguousZero`], a `(0)`, even with dropped characters inside the parentheses;
     /// - [`Fault::NotADigit`], any other character left;
     /// - [`Fault::MisplacedPlus`], a `+` that is not first;
     /// - [`Fault::DigitCount`], not 7 to 15 digits;
@@ -62,7 +61,7 @@ impl Phone {
         Self::canonical(text).map_err(|fault| FieldError::new(Field::Phone, fault))
     }
 
-    /// The same, for a caller that was given the value under another name.
+    /// The same as `parse`, for a caller whose field has another name.
     pub(crate) fn canonical(text: &str) -> Result<Self, Fault> {
         match Self::plain(text) {
             Some(phone) => Ok(phone),
@@ -70,14 +69,14 @@ impl Phone {
         }
     }
 
-    /// The phone that `text` writes where that is plain to see: ASCII digits, the first not 0, with
-    /// at most a `+` before them and spaces and hyphens between. `None` says nothing.
+    /// A fast path for plain text: ASCII digits, the first not 0, with at most a `+` before them
+    /// and spaces and hyphens between. `None` decides nothing.
     fn plain(text: &str) -> Option<Self> {
-        /// Two whole numbers do not fit into as many digits.
+        /// Two whole numbers do not fit into this many digits.
         const MOST_WITH_MARKS: usize = 2 * LEAST_DIGITS - 1;
         let text = text.as_bytes();
         let text = text.strip_prefix(b"+").unwrap_or(text);
-        // The bound keeps the sums below from running over.
+        // The bound keeps the sums below from overflowing.
         if !matches!(text.first(), Some(b'1'..=b'9')) || text.len() > 2 * MOST_DIGITS {
             return None;
         }
@@ -104,7 +103,7 @@ impl Phone {
             .then_some(Self(value))
     }
 
-    /// The definition, which [`plain`](Self::plain) only anticipates.
+    /// The definition. [`plain`](Self::plain) is only a fast path for it.
     fn by_the_rule(text: &str) -> Result<Self, Fault> {
         if text::is_blank(text) {
             return Err(Fault::Blank);
@@ -142,24 +141,24 @@ impl Phone {
         value.ok_or(Fault::DigitCount { digits })
     }
 
-    /// The phone whose digits are those of `value`; `None` if it is not canonical.
+    /// The phone with the digits of `value`, or `None` if it is not canonical.
     pub(crate) fn from_u64(value: u64) -> Option<Self> {
         (LEAST..=GREATEST).contains(&value).then_some(Self(value))
     }
 
-    /// The digits, read as one number.
+    /// Returns the digits as one number.
     #[must_use]
     pub const fn as_u64(self) -> u64 {
         self.0
     }
 
-    /// The digits: the canonical form.
+    /// Returns the digits, which are the canonical form.
     #[must_use]
     pub fn digits(self) -> String {
         self.0.to_string()
     }
 
-    /// How many digits: 7 to 15.
+    /// The number of digits: 7 to 15.
     pub(crate) fn digit_count(self) -> usize {
         self.0
             .checked_ilog10()
@@ -167,7 +166,7 @@ impl Phone {
     }
 }
 
-/// `c`, or the ASCII digit or plus that it is in another writing.
+/// The ASCII digit or plus that `c` stands for, or else `c`.
 fn in_ascii(c: char) -> char {
     let zero = match c {
         '\u{660}'..='\u{669}' => 0x660,
@@ -179,12 +178,12 @@ fn in_ascii(c: char) -> char {
     char::from_digit(u32::from(c).saturating_sub(zero), 10).unwrap_or(c)
 }
 
-/// Whether `c` only sets out the digits, or came along when the number was copied.
+/// Whether `c` only separates digits, or came along when the number was copied.
 fn is_dropped(c: char) -> bool {
     mark(c).is_some() || is_unseen(c)
 }
 
-/// The kind of mark that `c` is, if it sets out the digits.
+/// The kind of mark that `c` is, if it separates digits.
 fn mark(c: char) -> Option<PhoneMark> {
     match c {
         '/' => Some(PhoneMark::Slash),
@@ -197,7 +196,7 @@ fn mark(c: char) -> Option<PhoneMark> {
     }
 }
 
-/// Whether `c` is one of the characters that cannot be seen and that copied numbers carry.
+/// Whether `c` is an invisible character that copied numbers carry.
 fn is_unseen(c: char) -> bool {
     matches!(
         c,
@@ -211,8 +210,8 @@ fn is_unseen(c: char) -> bool {
     )
 }
 
-/// Whether `(0)` stands in `text`, seen as a reader sees it: `( 0 )` or one with direction marks is
-/// the same guess.
+/// Whether `text` holds `(0)`, ignoring dropped characters: `( 0 )`, or one with direction marks,
+/// is equally ambiguous.
 fn holds_zero_in_parentheses(text: &str) -> bool {
     let mut before = ('\0', '\0');
     for c in text.chars().map(in_ascii) {
@@ -227,7 +226,7 @@ fn holds_zero_in_parentheses(text: &str) -> bool {
     false
 }
 
-/// What stands before the digits of a number.
+/// The prefix before the digits of a number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Prefix {
     Nothing,
@@ -235,10 +234,9 @@ enum Prefix {
     Zeros,
 }
 
-/// The mark in `text`, if there is one, that may end the number: what is before it is a number, and
-/// with what is after it there is another one.
+/// The first kind of mark in `text`, if any, that may end the number.
 ///
-/// `text` is known to hold the digits of one valid number, and `prefix` before them.
+/// The caller has checked that `text` holds the digits of one valid number after `prefix`.
 fn ambiguous_mark(text: &str, prefix: Prefix) -> Option<PhoneMark> {
     PhoneMark::ALL
         .iter()
@@ -252,8 +250,8 @@ fn is_ambiguous(mark: PhoneMark, text: &str, prefix: Prefix) -> bool {
         return false;
     }
     match mark {
-        // German and Czech numbers have one after the area code, and others between two numbers. The
-        // one before the area code is no whole number.
+        // German and Czech numbers have a slash after the area code, others between two numbers.
+        // What is before it is then not a whole number.
         PhoneMark::Slash => prefix == Prefix::Nothing || parts.last == 1 || parts.whole_then_more,
         // A float, and a list of endings.
         PhoneMark::Dot | PhoneMark::Hyphen => parts.last == 1 || parts.whole_then_whole,
@@ -261,20 +259,20 @@ fn is_ambiguous(mark: PhoneMark, text: &str, prefix: Prefix) -> bool {
     }
 }
 
-/// The digits of a text by the parts that one kind of mark makes of it.
+/// The digits of a text, by the parts between marks of one kind.
 struct Parts {
     count: usize,
     /// The digits of the last part.
     last: usize,
-    /// Whether digits follow after a part that might be a whole number.
+    /// Whether digits follow a part that might be a whole number.
     whole_then_more: bool,
-    /// Whether a part that might be a whole number follows after another.
+    /// Whether a part that might be a whole number follows another such part.
     whole_then_whole: bool,
 }
 
 impl Parts {
     fn between(mark_between: PhoneMark, text: &str, prefix: Prefix) -> Self {
-        // The zeros of a prefix are no digits of the number.
+        // The zeros of a prefix are not digits of the number.
         let mut passed_over = if prefix == Prefix::Zeros { 2_usize } else { 0 };
         let mut parts = Parts {
             count: 1,
@@ -452,7 +450,7 @@ mod tests {
             ("00380501234567. 0", Dot),
             ("٣٨٠٥٠١٢٣٤٥٦٧.٠", Dot),
             ("+1.555.123.456.7", Dot),
-            // Without a prefix, nobody knows what a slash sets apart.
+            // Without a prefix, it is unclear what a slash separates.
             ("12345/67", Slash),
             ("1234567/7654321", Slash),
             ("380501234567/", Slash),
@@ -602,7 +600,7 @@ mod tests {
         );
     }
 
-    /// What is plain to see is what the rule says.
+    /// The fast path gives what the definition gives.
     #[track_caller]
     fn assert_plain_agrees(text: &str) {
         if let Some(phone) = Phone::plain(text) {

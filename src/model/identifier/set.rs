@@ -1,6 +1,6 @@
 //! A set of identifiers of one contact: canonical, at most one of each kind.
 //!
-//! It does not know which contact that is.
+//! This module does not know which contact that is.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use crate::model::identifier::{
 
 /// Identifiers in canonical form, at most one of each kind.
 ///
-/// `Debug` shows whether there is a contact id, which may be a phone in the wrong place, and the
-/// lengths of the others (R52).
+/// `Debug` shows only whether there is a contact id, which may be a phone in the wrong place, and
+/// the lengths of the others (R52).
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Identifiers {
     pub(super) contact_id: Option<ContactId>,
@@ -21,41 +21,41 @@ pub struct Identifiers {
 }
 
 impl Identifiers {
-    /// No identifiers.
+    /// Makes an empty set.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// These, with the contact id `id` in place of any before.
+    /// Sets the contact id, replacing any before.
     #[must_use]
     pub fn with_contact_id(mut self, id: ContactId) -> Self {
         self.contact_id = Some(id);
         self
     }
 
-    /// These, with the external customer id `id` in place of any before.
+    /// Sets the external customer id, replacing any before.
     #[must_use]
     pub fn with_external_customer_id(mut self, id: ExternalCustomerId) -> Self {
         self.external_customer_id = Some(id);
         self
     }
 
-    /// These, with the phone `phone` in place of any before.
+    /// Sets the phone, replacing any before.
     #[must_use]
     pub fn with_phone(mut self, phone: Phone) -> Self {
         self.phone = Some(phone);
         self
     }
 
-    /// These, with the email `email` in place of any before.
+    /// Sets the email, replacing any before.
     #[must_use]
     pub fn with_email(mut self, email: Email) -> Self {
         self.email = Some(email);
         self
     }
 
-    /// These, except those of the kinds in `kinds`.
+    /// Removes the identifiers of the kinds in `kinds`.
     #[must_use]
     pub(crate) fn without(mut self, kinds: KindSet) -> Self {
         for kind in kinds.iter() {
@@ -69,25 +69,25 @@ impl Identifiers {
         self
     }
 
-    /// The contact id, if there is one.
+    /// Returns the contact id, if there is one.
     #[must_use]
     pub const fn contact_id(&self) -> Option<ContactId> {
         self.contact_id
     }
 
-    /// The external customer id, if there is one.
+    /// Returns the external customer id, if there is one.
     #[must_use]
     pub const fn external_customer_id(&self) -> Option<&ExternalCustomerId> {
         self.external_customer_id.as_ref()
     }
 
-    /// The phone, if there is one.
+    /// Returns the phone, if there is one.
     #[must_use]
     pub const fn phone(&self) -> Option<Phone> {
         self.phone
     }
 
-    /// The email, if there is one.
+    /// Returns the email, if there is one.
     #[must_use]
     pub const fn email(&self) -> Option<&Email> {
         self.email.as_ref()
@@ -109,7 +109,7 @@ impl Identifiers {
         &mut self.email
     }
 
-    /// The kinds of which there is one.
+    /// Returns the kinds that are in the set.
     #[must_use]
     pub fn kinds(&self) -> KindSet {
         let held = |kind: &IdentifierKind| match kind {
@@ -121,7 +121,7 @@ impl Identifiers {
         IdentifierKind::ALL.iter().copied().filter(held).collect()
     }
 
-    /// Whether both have the identifier of this kind, and the same one.
+    /// Whether both have the same identifier of this kind.
     pub(crate) fn share(&self, kind: IdentifierKind, other: &Identifiers) -> bool {
         fn same<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
             one.is_some() && one == other
@@ -137,7 +137,7 @@ impl Identifiers {
         }
     }
 
-    /// Whether there is no identifier.
+    /// Whether the set is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.contact_id.is_none()
@@ -146,7 +146,8 @@ impl Identifiers {
             && self.email.is_none()
     }
 
-    /// The bytes of text held, for the limits: a phone counts its digits, a contact id nothing.
+    /// The bytes of text that count against the limits. A phone counts its digits, a contact id
+    /// nothing.
     pub(crate) fn text_len(&self) -> usize {
         let external = self
             .external_customer_id()
