@@ -50,6 +50,8 @@ impl<T> Outcomes<T> {
     /// # Errors
     ///
     /// The error of the first refused entry. The accepted entries are in the store nevertheless.
+    /// (In the mode [`BatchMode::AllOrNothing`](crate::BatchMode::AllOrNothing) a refused entry
+    /// fails the whole request, and there are no outcomes.)
     pub fn all(self) -> Result<Vec<T>, EntryError> {
         self.entries.into_iter().collect()
     }

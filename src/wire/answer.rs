@@ -1,7 +1,7 @@
-//! What the store answers, in its published form.
+//! Answers of the store in their published form.
 //!
-//! Each function gives a value to be written by any serializer. Members that do not apply are left
-//! out, and members come in the same order every time (R55).
+//! Each function returns a value for any serializer. Members that do not apply are left out, and
+//! the order of members is fixed (R55).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -64,20 +64,20 @@ pub fn contacts_upserted(outcomes: &[Result<ContactUpserted, EntryError>]) -> im
     }
 }
 
-/// One accepted entry of add-tokens, as it stands among the `results` (R25); a refused one is
+/// One accepted entry of add-tokens, as in the `results` (R25). A refused one is
 /// [`entry_error`](super::entry_error).
 #[must_use]
 pub fn token_added(added: &TokenAdded) -> impl Serialize {
     Added::from(added)
 }
 
-/// One accepted report, as it stands among the `results` (R36).
+/// One accepted report, as in the `results` (R36).
 #[must_use]
 pub fn report_recorded(outcome: &ReportOutcome) -> impl Serialize {
     Recorded::from(outcome)
 }
 
-/// One accepted item of an upsert, as it stands among the `results` (R41).
+/// One accepted item of an upsert, as in the `results` (R41).
 #[must_use]
 pub fn contact_upserted(upserted: &ContactUpserted) -> impl Serialize {
     UpsertedForm::from(upserted)
@@ -113,7 +113,7 @@ pub fn card(card: &Card) -> impl Serialize {
     CardForm::from(card)
 }
 
-/// `{"contacts": [card, ...]}` (R56). A host that pages gives the last `contactId` as the next `after`.
+/// `{"contacts": [card, ...]}` (R56). The last `contactId` is the `after` of the next page.
 #[must_use]
 pub fn contacts(page: &[Card]) -> impl Serialize {
     Contacts {
@@ -122,8 +122,8 @@ pub fn contacts(page: &[Card]) -> impl Serialize {
     }
 }
 
-/// `{"contacts": [card, ...], "next"}`: `next` is the `after` of the next page, left out when there are no
-/// more contacts (R56).
+/// `{"contacts": [card, ...], "next"}`: `next` is the `after` of the next page. It is left out when
+/// there are no more contacts (R56).
 #[must_use]
 pub fn contact_page(page: &ContactPage) -> impl Serialize {
     Contacts {
@@ -191,7 +191,7 @@ pub fn messages(page: &[MessageTally]) -> impl Serialize {
     }
 }
 
-/// `{"forgotten": n}`: how many message tallies were removed.
+/// `{"forgotten": n}`: the number of message tallies removed.
 #[must_use]
 pub fn messages_forgotten(outcome: MessagesForgotten) -> impl Serialize {
     Forgotten {
@@ -199,7 +199,7 @@ pub fn messages_forgotten(outcome: MessagesForgotten) -> impl Serialize {
     }
 }
 
-/// `{"removedFrom": [contact ids]}`: whose cards lost the token (R45).
+/// `{"removedFrom": [contact ids]}`: the contacts whose cards lost the token (R45).
 #[must_use]
 pub fn token_removed(outcome: &TokenRemoved) -> impl Serialize {
     Removed {
@@ -231,7 +231,7 @@ pub fn token_renamed(outcome: &TokenRenamed) -> impl Serialize {
     }
 }
 
-/// `{"erased": true}`, or false for an unknown contact (R44).
+/// `{"erased": true}`, or `false` for an unknown contact (R44).
 #[must_use]
 pub fn erased(outcome: Erased) -> impl Serialize {
     ErasedForm {
@@ -239,7 +239,8 @@ pub fn erased(outcome: Erased) -> impl Serialize {
     }
 }
 
-/// `{"verified": true, "problems": []}`; with problems, false, and how many there are in all.
+/// `{"verified": true, "problems": []}`. With problems `verified` is `false`, and their total
+/// number is added.
 #[must_use]
 pub fn verified(found: &Verified) -> impl Serialize {
     VerifiedForm {
@@ -253,11 +254,11 @@ pub fn verified(found: &Verified) -> impl Serialize {
     }
 }
 
-/// A list whose elements are put into their form one at a time.
+/// A list whose elements are formed one at a time, while it is written.
 struct List<'a, T, F>(&'a [T], F);
 
 impl<'a, T, F> List<'a, T, F> {
-    /// The bound is what tells the types of the closure's argument.
+    /// The bound lets the compiler infer the type of the closure's argument.
     fn of<S>(list: &'a [T], form: F) -> Self
     where
         F: Fn(&'a T) -> S,
@@ -276,7 +277,7 @@ where
     }
 }
 
-/// Written as the string that it displays.
+/// A value written as the string that it displays.
 struct Shown<T>(T);
 
 impl<T: fmt::Display> Serialize for Shown<T> {
@@ -285,7 +286,7 @@ impl<T: fmt::Display> Serialize for Shown<T> {
     }
 }
 
-/// Written as a list of published names.
+/// A set of kinds, written as a list of published names.
 struct Kinds(KindSet);
 
 impl Kinds {

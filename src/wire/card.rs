@@ -1,4 +1,4 @@
-//! A card, read out of the JSON in which it was answered: for a client of a host, and for exports.
+//! Reading a card from the JSON in which it was written, for clients of a host and for exports.
 
 use crate::error::{Error, JsonError};
 use crate::limits::{Limit, LimitExceeded, Limits};
@@ -45,9 +45,9 @@ const CARD: [&str; 12] = [
 ///
 /// # Errors
 ///
-/// [`Error::LimitExceeded`] when the text has more bytes than a request may, or the card more tokens
-/// than a card may; [`Error::Json`] when it is not of that form; [`Error::Field`] when one of its values
-/// is invalid.
+/// [`Error::LimitExceeded`] when the text has more bytes than a request may have, or the card more
+/// tokens than a card may hold; [`Error::Json`] when the text is not of that form; [`Error::Field`]
+/// when a value is invalid.
 pub fn parse_card(body: &[u8], limits: &Limits) -> Result<Card, Error> {
     let members = body_members(body, &CARD, limits)?;
     let [

@@ -1,6 +1,6 @@
-//! The request to create or update contacts, read out of JSON (R41–R43).
+//! Reading the request to create or update contacts from JSON (R41–R43).
 //!
-//! Values are only taken over: what is valid is for the domain types to say.
+//! Values are not checked here: their own types decide what is valid.
 
 use crate::error::{Error, JsonError, JsonFault};
 use crate::limits::Limits;
@@ -11,19 +11,23 @@ use super::json::{Value, at, may_be_shown};
 use super::request::{body_members, entries, given_contact_id, required};
 
 /// Reads the body of a request to create or update contacts, `{"contacts": [...], "dedupeOn",
-/// "upsertMode"}`; `upsertMode` is optional: `createOrUpdate`, `updateOnly` or `createOnly`.
+/// "upsertMode"}`.
 ///
-/// `dedupeOn` is `contactId`, `externalCustomerId`, `phone`, `email` or `phoneThenEmail`. An item has
-/// any of `contactId`, `externalCustomerId`, `phone`, `email`, `firstName`, `lastName`,
-/// `languageCode`, `timeZone` and `fields`, an object of custom fields by name, whose values may be
-/// booleans and integers too (R43). What is `null` is taken off the card; `contactId` and `fields`
-/// themselves are then treated as absent, and so is an identifier that is blank (R1).
+/// `upsertMode` is optional: `createOrUpdate`, `updateOnly` or `createOnly`.
 ///
-/// An item that is not of the published form is kept as one that will be refused (R55).
+/// `dedupeOn` is `contactId`, `externalCustomerId`, `phone`, `email` or `phoneThenEmail`. An item
+/// has any of `contactId`, `externalCustomerId`, `phone`, `email`, `firstName`, `lastName`,
+/// `languageCode`, `timeZone` and `fields`. `fields` is an object of custom fields by name, whose
+/// values may also be booleans and integers (R43). A value that is `null` is removed from the card.
+/// A `contactId` or `fields` that is `null` is treated as absent, and so is a blank identifier
+/// (R1).
+///
+/// An item that is not of the published form is kept, and refused when the request is decided
+/// (R55).
 ///
 /// # Errors
 ///
-/// [`Error::LimitExceeded`] when the body has more bytes, or more items, than a request may;
+/// [`Error::LimitExceeded`] when the body has more bytes or more items than a request may have;
 /// [`Error::Json`] when something outside the items is wrong.
 pub fn parse_upsert(body: &[u8], limits: &Limits) -> Result<Upsert, Error> {
     let members = body_members(body, &["contacts", "dedupeOn", "upsertMode"], limits)?;
@@ -127,7 +131,7 @@ fn custom(
     Ok(update)
 }
 
-/// What `null` takes off, and what anything else puts there.
+/// Reads a change: `null` removes the value, anything else sets it.
 fn changed<'a>(
     value: Value<'a>,
     read: impl FnOnce(Value<'a>) -> Result<String, JsonFault>,

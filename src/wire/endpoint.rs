@@ -1,8 +1,8 @@
-//! The requests and questions of an HTTP API that are no batches: connecting an app, removing or renaming
-//! a token, forgetting messages, finding a contact, asking for a page.
+//! Reading the requests of an HTTP API that are not batches: connecting an app, removing or
+//! renaming a token, forgetting messages, finding a contact, asking for a page.
 //!
-//! It does not know HTTP. A host that gets a question in the query of a URL hands it in as an object
-//! of texts, so that both ways of asking are one form with one set of errors.
+//! This module does not know HTTP. A host that gets a request in the query of a URL passes it as an
+//! object of strings, so that both ways have one form and one set of errors.
 
 use serde::Serialize;
 
@@ -25,13 +25,14 @@ use super::request::{
     subscriber_id, timestamp, uuid,
 };
 
-/// Reads a request to connect an app, `{"name", "appUuid", "key"}`; only `name` is required. Gives
-/// the name besides, for the answer.
+/// Reads a request to connect an app, `{"name", "appUuid", "key"}`.
+///
+/// Only `name` is required. It is also returned by itself, for the answer.
 ///
 /// # Errors
 ///
-/// [`Error::LimitExceeded`] when the body has more bytes than a request may; [`Error::Json`] when it
-/// is not of that form; [`Error::Field`] when the name or the key is invalid.
+/// [`Error::LimitExceeded`] when the body has more bytes than a request may have; [`Error::Json`]
+/// when it is not of that form; [`Error::Field`] when the name or the key is invalid.
 pub fn parse_connect_app(body: &[u8], limits: &Limits) -> Result<(ConnectApp, AppName), Error> {
     let [name, app, key] = body_members(body, &["name", "appUuid", "key"], limits)?;
     let name = required(name, "", "name")?.text().map_err(at("name"))?;
@@ -46,26 +47,27 @@ pub fn parse_connect_app(body: &[u8], limits: &Limits) -> Result<(ConnectApp, Ap
     Ok((request, name))
 }
 
-/// Reads the id of an app where it stands alone, such as in the path of a URL.
+/// Reads the id of an app on its own, such as in the path of a URL.
 ///
 /// # Errors
 ///
-/// [`Error::Json`], with the path `appUuid`, when it is no UUID.
+/// [`Error::Json`], with the path `appUuid`, when it is not a UUID.
 pub fn parse_app_id(text: &str) -> Result<AppId, Error> {
     Ok(app_id(text).map_err(at("appUuid"))?)
 }
 
-/// Reads the id of a contact where it stands alone, such as in the path of a URL.
+/// Reads the id of a contact on its own, such as in the path of a URL.
 ///
 /// # Errors
 ///
-/// [`Error::Field`] when it is no contact id (R2).
+/// [`Error::Field`] when it is not a contact id (R2).
 pub fn parse_contact_id(text: &str) -> Result<ContactId, Error> {
     Ok(ContactId::parse(text)?)
 }
 
-/// Reads the body of a request to take a token off one card, or off all, `{"token", "contactId"}`;
-/// `contactId` is optional (R45).
+/// Reads the body of a request to remove a token, `{"token", "contactId"}` (R45).
+///
+/// `contactId` is optional. Without it the token is removed from all cards.
 ///
 /// ```
 /// # use contact_store::{AppId, Limits, wire};
@@ -75,8 +77,8 @@ pub fn parse_contact_id(text: &str) -> Result<ContactId, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::LimitExceeded`] when the body has more bytes than a request may; [`Error::Json`] when it
-/// is not of that form; [`Error::Field`] when the token or the contact id is invalid.
+/// [`Error::LimitExceeded`] when the body has more bytes than a request may have; [`Error::Json`]
+/// when it is not of that form; [`Error::Field`] when the token or the contact id is invalid.
 pub fn parse_remove_token(app: AppId, body: &[u8], limits: &Limits) -> Result<RemoveToken, Error> {
     let [token, contact] = body_members(body, &["token", "contactId"], limits)?;
     remove_token(app, token, contact, "")
@@ -92,13 +94,15 @@ pub fn parse_rename_token(app: AppId, body: &[u8], limits: &Limits) -> Result<Re
     rename_token(app, old, new, "")
 }
 
-/// Reads a look-up: any of the four identifiers, and `policy` (`cascade` or `topPriority`), for
-/// which there is `None` when it is not given.
+/// Reads a look-up: any of the four identifiers, and `policy` (`cascade` or `topPriority`).
+///
+/// The policy is `None` if it is not given.
 ///
 /// # Errors
 ///
-/// [`Error::LimitExceeded`] when the body has more bytes than a request may; otherwise the first
-/// fault, in the order of R13: [`Error::Json`], or [`Error::Field`] for an invalid identifier.
+/// [`Error::LimitExceeded`] when the body has more bytes than a request may have. Otherwise the
+/// first fault in the documented order (R13): [`Error::Json`], or [`Error::Field`] for an invalid
+/// identifier.
 pub fn parse_find(
     body: &[u8],
     limits: &Limits,
@@ -122,7 +126,8 @@ fn policy_named(value: Value<'_>) -> Result<MatchPolicy, JsonFault> {
     })
 }
 
-/// Reads a request to forget old message tallies, `{"before"}`: the time before which they are old.
+/// Reads a request to forget old message tallies, `{"before"}`. Tallies older than that time are
+/// forgotten.
 ///
 /// ```
 /// # use contact_store::{Limits, wire};
@@ -133,15 +138,15 @@ fn policy_named(value: Value<'_>) -> Result<MatchPolicy, JsonFault> {
 ///
 /// # Errors
 ///
-/// [`Error::LimitExceeded`] when the body has more bytes than a request may; [`Error::Json`] when it
-/// is not of that form.
+/// [`Error::LimitExceeded`] when the body has more bytes than a request may have; [`Error::Json`]
+/// when it is not of that form.
 pub fn parse_forget_messages(body: &[u8], limits: &Limits) -> Result<Timestamp, Error> {
     let [before] = body_members(body, &["before"], limits)?;
     let before = timestamp(required(before, "", "before")?);
     Ok(before.map_err(at("before"))?)
 }
 
-/// Reads a question that has no members: whatever is given with it is an error.
+/// Reads a request without members. Any member is an error.
 ///
 /// ```
 /// # use contact_store::{Limits, wire};
@@ -152,15 +157,17 @@ pub fn parse_forget_messages(body: &[u8], limits: &Limits) -> Result<Timestamp, 
 ///
 /// # Errors
 ///
-/// [`Error::LimitExceeded`] when the body has more bytes than a request may; [`Error::Json`] when it
-/// is anything but `{}`.
+/// [`Error::LimitExceeded`] when the body has more bytes than a request may have; [`Error::Json`]
+/// when it is anything but `{}`.
 pub fn parse_no_members(body: &[u8], limits: &Limits) -> Result<(), Error> {
     let [] = body_members(body, &[], limits)?;
     Ok(())
 }
 
-/// Reads which page of subscribers is asked for, `{"after", "limit"}`: behind which one it begins,
-/// and how many at most. `limit` may be a decimal string. Neither is required.
+/// Reads a request for a page of subscribers, `{"after", "limit"}`.
+///
+/// The page begins after the subscriber `after`, and has at most `limit` rows. `limit` may be a
+/// decimal string. Both are optional.
 ///
 /// # Errors
 ///
@@ -175,7 +182,7 @@ pub fn parse_subscribers_page(
     Ok((after.map_err(at("after"))?, rows(limit)?))
 }
 
-/// The same for a page of contacts (R56).
+/// Reads a request for a page of contacts, in the form of [`parse_subscribers_page`] (R56).
 ///
 /// # Errors
 ///
@@ -189,7 +196,7 @@ pub fn parse_contacts_page(
     Ok((after, rows(limit)?))
 }
 
-/// The same for a page of message tallies.
+/// Reads a request for a page of message tallies, in the form of [`parse_subscribers_page`].
 ///
 /// # Errors
 ///
@@ -224,13 +231,13 @@ fn rows(limit: Option<Value<'_>>) -> Result<Option<usize>, Error> {
         _ => None,
     };
     let rows = rows.ok_or_else(|| at("limit")(NO_INTEGER))?;
-    // More than `usize` holds is more than a page may have, too.
+    // A number too large for `usize` is also too large for a page.
     Ok(Some(usize::try_from(rows).unwrap_or(usize::MAX)))
 }
 
-/// An error that is the host's own, in the published form: `{"error": {"code", "message"}}`.
+/// Writes an error of the host's own in the published form: `{"error": {"code", "message"}}`.
 ///
-/// Neither may hold a value of a request (R52).
+/// Neither `code` nor `message` may hold a value of a request (R52).
 #[must_use]
 pub fn host_error(code: &'static str, message: &str) -> impl Serialize {
     Refused::plain(code, message)

@@ -1,6 +1,6 @@
-//! Errors in their published form: a stable code, a text, and the parts that a program may need.
+//! Errors in their published form: a stable code, a message, and the parts that a program may need.
 //!
-//! No form holds a value of a request (R52): the texts are those of the errors themselves.
+//! No form holds a value of a request (R52). The messages are those of the errors themselves.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::limits::{Limit, LimitExceeded};
 use crate::model::fault::{Fault, FieldError};
 use crate::model::recipient::RecipientError;
 
-/// The published code of an error: see the [list](super#codes).
+/// Returns the published code of an error. See the [list](super#codes).
 #[must_use]
 pub fn code(error: &Error) -> &'static str {
     match error {
@@ -36,7 +36,7 @@ pub fn code(error: &Error) -> &'static str {
     }
 }
 
-/// The published code of the error of one entry: see the [list](super#codes).
+/// Returns the published code of the error of one entry. See the [list](super#codes).
 #[must_use]
 pub fn entry_code(error: &EntryError) -> &'static str {
     match error {
@@ -172,13 +172,13 @@ pub fn error(error: &Error) -> impl Serialize {
     }
 }
 
-/// The same for the error of one entry, as it stands among the `results`.
+/// The error of one entry, in the same form as [`error`], as in the `results`.
 #[must_use]
 pub fn entry_error(error: &EntryError) -> impl Serialize {
     Refused::entry(error)
 }
 
-/// The same for an error of one line of a log, counted from 1: with its `line`.
+/// The error of one line of a log, in the same form as [`error`], with its `line`, counted from 1.
 #[must_use]
 pub fn error_at_line(error: &Error, line: u64) -> impl Serialize {
     Refused {
@@ -209,7 +209,7 @@ impl Refused {
     }
 }
 
-/// What is not there stays away (R55).
+/// Members that do not apply are left out (R55).
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Form {
@@ -218,19 +218,19 @@ struct Form {
     /// The field whose value is invalid.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'static str>,
-    /// The members that lead to what is not of the published form.
+    /// The path of members to what is not of the published form.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
     /// The limit that would have been exceeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<&'static str>,
-    /// How much there would have been.
+    /// The amount that there would have been.
     #[serde(skip_serializing_if = "Option::is_none")]
     actual: Option<u64>,
-    /// How much there may be.
+    /// The most that there may be.
     #[serde(skip_serializing_if = "Option::is_none")]
     most: Option<u64>,
-    /// The kind of identifier that is in conflict.
+    /// The kind of identifier that conflicts.
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
     /// The contact that the error is about.
@@ -239,7 +239,7 @@ struct Form {
     /// The number that the request would have.
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<u64>,
-    /// The place of the refused entry, counted from 0.
+    /// The index of the refused entry, counted from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     entry: Option<usize>,
     /// What is wrong with it.

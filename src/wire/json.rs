@@ -1,7 +1,7 @@
 //! Reading JSON values without ever passing on the parser's own text (R52).
 //!
-//! A text is checked once as a whole. What is read from it later is a part of it: it is JSON, so only
-//! its types and its members can be wrong. This module knows no request.
+//! Text is checked once as a whole. Values read from it later are known to be JSON, so only their
+//! types and members can be wrong. This module knows no request.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -17,18 +17,18 @@ pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// One JSON value: its text, which is known to be JSON.
 ///
-/// Nothing here goes down into values by recursion, so no depth of nesting exhausts the stack.
+/// Nothing here recurses into values, so no depth of nesting exhausts the stack.
 #[derive(Clone, Copy)]
 pub(super) struct Value<'a>(&'a RawValue);
 
-/// The fault, at this place.
+/// Adds the place to a fault.
 pub(super) fn at(path: impl Into<String>) -> impl FnOnce(JsonFault) -> JsonError {
     let path = path.into();
     |fault| JsonError { path, fault }
 }
 
 impl<'a> Value<'a> {
-    /// Reads one value out of bytes that hold nothing else.
+    /// Reads one value from bytes that hold nothing else.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, JsonFault> {
         if bytes.starts_with(BYTE_ORDER_MARK) {
             return Err(JsonFault::ByteOrderMark);
@@ -41,7 +41,7 @@ impl<'a> Value<'a> {
             .map_err(|error| syntax(&error))
     }
 
-    /// What the value is, in words that say nothing of what it holds.
+    /// The type of the value, in words that reveal nothing of its content.
     pub(super) fn kind(self) -> &'static str {
         match self.0.get().as_bytes().first() {
             Some(b'n') => "null",
@@ -60,7 +60,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The value, unless it is null, which is as good as absent (R1).
+    /// The value, unless it is `null`, which is treated as absent (R1).
     pub(super) fn given(self) -> Option<Self> {
         (self.kind() != "null").then_some(self)
     }
@@ -70,12 +70,12 @@ impl<'a> Value<'a> {
         self.string("string")
     }
 
-    /// A string; an integer from -2^63 to 2^64-1 counts as its decimal text (R55).
+    /// A string. An integer from -2^63 to 2^64-1 counts as its decimal text (R55).
     pub(super) fn text_or_integer(self) -> Result<String, JsonFault> {
         self.text_or_integer_as("string or integer from -2^63 to 2^64-1")
     }
 
-    /// The same; `true` and `false` count as these words (R43).
+    /// The same. `true` and `false` also count, as these words (R43).
     pub(super) fn text_or_integer_or_boolean(self) -> Result<String, JsonFault> {
         if self.kind() == "boolean" {
             return Ok(self.0.get().to_owned());
@@ -102,7 +102,7 @@ impl<'a> Value<'a> {
 
     /// A string, or an integer of any size.
     ///
-    /// One that is too large for `i128` is given as `i128::MAX`: it is out of every range.
+    /// One that is too large for `i128` is given as `i128::MAX`, which is out of every range.
     pub(super) fn integer_or_text(self) -> Result<IntegerOrText, JsonFault> {
         const EXPECTED: &str = "integer or decimal string";
         match self.integer() {
@@ -113,7 +113,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The integer that a number is; `None` when the value is no number. `-0` is the integer 0.
+    /// The value as an integer. `None` when it is not a number. `-0` is the integer 0.
     fn integer(self) -> Option<Result<i128, NotAnInteger>> {
         if self.kind() != "number" {
             return None;
@@ -130,11 +130,11 @@ impl<'a> Value<'a> {
         if self.kind() != "string" {
             return Err(self.wrong_type(expected));
         }
-        // The text is JSON already: nothing else can be wrong with a string.
+        // The text is known to be JSON, so nothing else can be wrong with a string.
         serde_json::from_str(self.0.get()).map_err(|_| JsonFault::LoneSurrogate)
     }
 
-    /// The members of an object that may have these and no others.
+    /// The members of an object that may have only these.
     pub(super) fn members<const N: usize>(
         self,
         known: &[&'static str; N],
@@ -156,7 +156,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The members of an object whose names are not ours to know, in order.
+    /// The members of an object that may have any names, in order.
     pub(super) fn entries(self) -> Result<Vec<(String, Value<'a>)>, JsonFault> {
         if self.kind() != "object" {
             return Err(self.wrong_type("object"));
@@ -171,7 +171,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The elements of an array: the first `most`, and how many there are.
+    /// The first `most` elements of an array, and the number of all.
     pub(super) fn elements(self, most: usize) -> Result<(Vec<Value<'a>>, usize), JsonFault> {
         if self.kind() != "array" {
             return Err(self.wrong_type("array"));
@@ -182,19 +182,19 @@ impl<'a> Value<'a> {
     }
 }
 
-/// What stands where a contact id should.
+/// The JSON value of a contact id.
 pub(super) enum IntegerOrText {
     Integer(i128),
     Text(String),
 }
 
-/// Why a number is no integer that a request can mean.
+/// Why a number is not an integer that a request can mean.
 enum NotAnInteger {
     FractionOrExponent,
     TooLarge,
 }
 
-// Only its place: what a parser says may quote the text (R52).
+// Only the place is kept: the parser's message may quote the text (R52).
 fn syntax(error: &serde_json::Error) -> JsonFault {
     JsonFault::Syntax {
         line: error.line(),
@@ -227,7 +227,7 @@ impl<'de, const N: usize> Visitor<'de> for Members<'_, '_, 'de, N> {
                 },
                 Err(unknown) => unknown,
             };
-            // Nothing behind the first fault is read: there may be millions of members.
+            // Nothing after the first fault is read: there may be millions of members.
             *self.fault = Some(fault);
             return Err(A::Error::custom(""));
         }
@@ -235,9 +235,9 @@ impl<'de, const N: usize> Visitor<'de> for Members<'_, '_, 'de, N> {
     }
 }
 
-/// Reads the name of a member: its place among the known ones, or what is wrong with it.
+/// Reads the name of a member: its index among the known names, or its fault.
 ///
-/// As bytes, not as text: a name may hold half a surrogate pair, and is then unknown and no more.
+/// It reads bytes, not text: a name may hold half a surrogate pair, and is then simply unknown.
 struct Name<'k, const N: usize>(&'k [&'static str; N]);
 
 impl<'de, const N: usize> DeserializeSeed<'de> for Name<'_, N> {
@@ -291,7 +291,7 @@ impl<'de> Visitor<'de> for Entries<'_> {
     }
 }
 
-/// Reads the name of a member, whatever it is. As bytes, as [`Name`] does.
+/// Reads any name of a member, as bytes like [`Name`].
 struct AnyName;
 
 impl<'de> DeserializeSeed<'de> for AnyName {
@@ -316,13 +316,13 @@ impl Visitor<'_> for AnyName {
 }
 
 /// Whether the name of a member may be shown (R52): a phone, an email or a token in the place of a
-/// name must not come out in an error.
+/// name must not appear in an error.
 pub(super) fn may_be_shown(name: &[u8]) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     (1..=64).contains(&name.len()) && name.iter().all(plain) && !name.iter().all(u8::is_ascii_digit)
 }
 
-/// A member that is not known. It is named only where its name cannot well be a value.
+/// The fault of an unknown member. Its name is shown only if it is unlikely to be a value.
 pub(super) fn unknown_member(name: &[u8]) -> JsonFault {
     match std::str::from_utf8(name) {
         Ok(shown) if may_be_shown(name) => JsonFault::Unknown(shown.to_owned()),
@@ -352,7 +352,7 @@ impl<'de> Visitor<'de> for Elements {
                 }
             }
         }
-        // The others are counted and not kept.
+        // The rest are counted and not kept.
         let mut count = elements.len();
         while seq.next_element::<IgnoredAny>()?.is_some() {
             count = count.saturating_add(1);

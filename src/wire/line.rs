@@ -1,6 +1,6 @@
-//! One line of a log of what a host receives.
+//! Reading a log of what a host receives, line by line.
 //!
-//! This module does not know where lines come from or what is done with them.
+//! This module does not know where lines come from, or what happens to them.
 
 use crate::error::{Error, JsonFault};
 use crate::limits::{Limits, PAGE_ROWS};
@@ -25,7 +25,7 @@ use super::request::{
 };
 use super::send::send_request;
 
-/// One line of a log of what a host receives: one request or one question.
+/// One line of a log of what a host receives: a write or a read.
 ///
 /// | line | means |
 /// | --- | --- |
@@ -46,8 +46,8 @@ use super::send::send_request;
 /// | `{"forgetMessages": {"appUuid", "before"}}` | [`Line::ForgetMessages`] |
 /// | `{"verify": {}}` | [`Line::Verify`] |
 ///
-/// A member that is `null` counts as absent, `tokens`, `statuses`, `contacts` and what stands in
-/// `contacts` excepted. Times are milliseconds since 1970 UTC (R54).
+/// A member that is `null` counts as absent, except `tokens`, `statuses`, `contacts` and the
+/// members inside `contacts`. Times are milliseconds since 1970 UTC (R54).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Line {
@@ -55,7 +55,7 @@ pub enum Line {
     ConnectApp {
         /// The request.
         request: ConnectApp,
-        /// The name in it, which the answer gives back.
+        /// The name in it, which the answer repeats.
         name: AppName,
     },
     /// Disconnect an app.
@@ -68,23 +68,23 @@ pub enum Line {
     Upsert(Upsert),
     /// Find a contact.
     Find(Identifiers),
-    /// Explain where identifiers lead.
+    /// Explain which contacts identifiers name.
     Explain(Identifiers),
     /// Resolve the recipient of a message.
     Resolve(SendRequest),
     /// Erase a contact.
     Erase(ContactId),
-    /// Take a token off one card, or off all.
+    /// Remove a token from one card, or from all.
     RemoveToken(RemoveToken),
     /// Rename a token.
     RenameToken(RenameToken),
     /// List contacts: all, or those of an app.
     Contacts {
-        /// The app, if it is only about its contacts.
+        /// The app, if only its contacts are listed.
         app: Option<AppId>,
-        /// After which contact the page begins.
+        /// The contact after which the page begins.
         after: Option<ContactId>,
-        /// How many at most; without `limit` in the line, as many as a page may have.
+        /// The most rows in the page. Without `limit` in the line, the most that a page may have.
         limit: usize,
     },
     /// List the connected apps.
@@ -93,18 +93,18 @@ pub enum Line {
     Subscribers {
         /// The app.
         app: AppId,
-        /// Behind which subscriber the page begins.
+        /// The subscriber after which the page begins.
         after: Option<SubscriberId>,
-        /// How many at most; without `limit` in the line, as many as a page may have.
+        /// The most rows in the page. Without `limit` in the line, the most that a page may have.
         limit: usize,
     },
     /// List message tallies of an app.
     Messages {
         /// The app.
         app: AppId,
-        /// Behind which message the page begins.
+        /// The message after which the page begins.
         after: Option<MessageId>,
-        /// How many at most; without `limit` in the line, as many as a page may have.
+        /// The most rows in the page. Without `limit` in the line, the most that a page may have.
         limit: usize,
     },
     /// Forget the message tallies of an app whose latest report is older than a time.
@@ -148,17 +148,19 @@ const ONE_KIND: JsonFault = JsonFault::NotOneOf {
 };
 
 impl Line {
-    /// Reads a line. The byte order mark that a log may begin with is no part of its first line: pass
-    /// over it before.
+    /// Reads a line.
     ///
-    /// An entry of `tokens`, `statuses` or `contacts` that is not of the published form is kept as one that will
-    /// be refused (R55).
+    /// A log may begin with a byte order mark. It is not part of the first line: skip it before
+    /// calling this.
+    ///
+    /// An entry of `tokens`, `statuses` or `contacts` that is not of the published form is kept,
+    /// and refused when the request is decided (R55).
     ///
     /// # Errors
     ///
-    /// [`Error::LimitExceeded`] when the line has more bytes, or more entries, than a request may;
-    /// [`Error::Json`] when it is of none of the forms above; [`Error::Field`] when one of its values
-    /// is invalid.
+    /// [`Error::LimitExceeded`] when the line has more bytes or more entries than a request may
+    /// have; [`Error::Json`] when it has none of the forms above; [`Error::Field`] when a value is
+    /// invalid.
     pub fn parse(line: &[u8], limits: &Limits) -> Result<Self, Error> {
         check_request_size(line.len() as u64, limits)?;
         let members = Value::parse(line).and_then(|value| value.members(&MEMBERS));
@@ -171,7 +173,7 @@ impl Line {
         let (Some((name, value)), None) = (present.next(), present.next()) else {
             return Err(at("")(ONE_KIND).into());
         };
-        // What may stand beside the kinds of line that are a published body.
+        // The members allowed beside a published body.
         let beside: &[&str] = match name {
             "tokens" | "statuses" => &["appUuid", "at"],
             "contacts" => &["dedupeOn", "upsertMode", "at"],
@@ -371,6 +373,6 @@ fn page_rows(value: Option<Value<'_>>, path: &str) -> Result<usize, Error> {
         return Ok(PAGE_ROWS);
     };
     let rows = value.count().map_err(at(path))?;
-    // More than `usize` holds is more than a page may have, too.
+    // A number too large for `usize` is also too large for a page.
     Ok(usize::try_from(rows).unwrap_or(usize::MAX))
 }

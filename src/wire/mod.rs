@@ -1,7 +1,8 @@
 //! The published JSON: requests read, answers written.
 //!
-//! The domain types know nothing of JSON. Reading takes bytes and gives a request; writing takes an
-//! answer of the store and gives a value for any `serde` serializer:
+//! The other types of this crate know nothing of JSON. A reading function turns bytes into a
+//! request. A writing function turns an answer of the store into a value for any `serde`
+//! serializer:
 //!
 //! ```
 //! # use contact_store::{AppId, AppName, ConnectApp, ContactStore, Limits, Options, wire};
@@ -20,63 +21,64 @@
 //!
 //! # What is taken
 //!
-//! - UTF-8 within the limit on the text of one request. A byte order mark before the first byte of a
-//!   body is passed over.
-//! - Anything wrong inside one entry of `tokens`, `statuses` or `contacts` refuses that entry alone; what is
-//!   wrong outside them refuses the request (R55). A text that is not JSON at all is refused whole.
+//! - Bodies are UTF-8, within the limit on the text of one request. A byte order mark before the
+//!   first byte is skipped.
+//! - An error inside one entry of `tokens`, `statuses` or `contacts` refuses that entry alone. An
+//!   error outside entries refuses the request (R55), and so does text that is not JSON at all.
 //! - `token`, `externalCustomerId`, `phone`, `number` and `reason`: a string, or an integer from -2^63 to
 //!   2^64-1, which counts as its decimal text (`-0` as `0`). Any other number is a wrong type. The value of
 //!   a custom field may also be `true` or `false`, which count as these words (R43).
 //! - `contactId`: an integer, or a string of decimal digits. `subscriberId`: a string. In answers
-//!   `contactId` is an integer up to 2^63-1, as published: a reader whose numbers are doubles, such as
-//!   `JSON.parse`, must read it as a big integer, or two ids above 2^53 become one.
-//! - `at` and `before`: an integer from 10^11 to 2^64-1, milliseconds since 1970 UTC. Below it, it is
-//!   seconds taken for milliseconds, and refused (R54).
-//! - A member that is `null` counts as absent, but in an item of `contacts`, where it takes a value off
-//!   the card (R42); an identifier that is empty or only white space, too, also there (R1). A member that is not known or stands there twice is an error.
-//! - An identifier of a wrong type refuses its entry, also where invalid identifiers are ignored
+//!   `contactId` is an integer up to 2^63-1, as published. A reader whose numbers are doubles, such
+//!   as `JSON.parse`, must read it as a big integer, or it will confuse ids above 2^53.
+//! - `at` and `before`: an integer from 10^11 to 2^64-1, in milliseconds since 1970 UTC. A smaller
+//!   one is refused, since it must be in seconds (R54).
+//! - A member that is `null` counts as absent, except in an item of `contacts`, where it removes a
+//!   value from the card (R42). An identifier that is empty or only white space counts as absent
+//!   everywhere (R1). An unknown or repeated member is an error.
+//! - An identifier of a wrong type refuses its entry, even where invalid identifiers are ignored
 //!   (R13).
 //!
 //! # Errors
 //!
-//! An error of a whole request is `{"error": {"code", "message", ...}}`, and so is that of one entry
-//! in its place among the `results`. No text of the parser and no value of the request is in it
-//! (R52). Besides `code` and `message` there are, where they apply: `field`, the field whose value is
-//! invalid; `path`, the members that lead to what is not of the published form; `limit`, `actual` and
-//! `most`; `kind`; `contactId`; `sequence`; `entry` and `cause`; `line`.
+//! The error of a request is `{"error": {"code", "message", ...}}`, and so is the error of one
+//! entry in its place among the `results`. It contains no text of the JSON parser and no value of
+//! the request (R52). Besides `code` and `message` it has the members that apply: `field`, the
+//! field whose value is invalid; `path`, the path of members to what is not of the published form;
+//! `limit`, `actual` and `most`; `kind`; `contactId`; `sequence`; `entry` and `cause`; `line`.
 //!
 //! # Codes
 //!
 //! | `code` | of | means |
 //! | --- | --- | --- |
 //! | `syntax`, `notUtf8`, `byteOrderMark` | request | the text is not JSON |
-//! | `wrongType`, `missingMember`, `repeatedMember`, `unknownMember`, `notOneOf` | request, entry | JSON, and not of the published form |
+//! | `wrongType`, `missingMember`, `repeatedMember`, `unknownMember`, `notOneOf` | request, entry | the JSON is not of the published form |
 //! | `secondsNotMilliseconds` | request, entry | a time below 10^11 (R54) |
 //! | `loneSurrogate` | request, entry | a string with one half of a surrogate pair |
 //! | `blank`, `tooLong`, `forbiddenCharacter` | request, entry | an invalid text; `field` says which |
-//! | `placeholder` | entry | a value that programs write where they have none (R3); `field` says for what |
+//! | `placeholder` | entry | a placeholder for a missing value (R3); `field` says where |
 //! | `contactIdOutOfRange` | request, entry | an invalid `contactId` (R2) |
 //! | `notADigit`, `misplacedPlus`, `digitCount`, `leadingZero`, `ambiguousZero`, `ambiguousMark` | request, entry | an invalid `phone` (R4) |
 //! | `noAtSign`, `localPartLength`, `localPartWhiteSpace`, `notOneAddress`, `domainLength`, `domainLabel`, `nonAsciiDomain`, `idna` | request, entry | an invalid `email` (R5) |
-//! | `notAUuid`, `notASubscriberId` | | a text that a host hands to `parse` is not an id; in a request both are `notOneOf` |
+//! | `notAUuid`, `notASubscriberId` | | text that a host passes to `parse` is not an id; in a request both are `notOneOf` |
 //! | `noIdentifier` | entry | no identifier is given (R13) |
 //! | `unknownContactId`, `contactIdErased` | entry | the contact id cannot be adopted (R18) |
 //! | `oneOfTokenAndSubscriber` | entry | a report names both or neither (R36) |
 //! | `nothingToFindBy` | entry | an item of an upsert has no identifier that could find its contact (R41) |
 //! | `contactNotFound`, `contactExists` | entry | an item of an upsert that may only update, or only create (R41) |
-//! | `conflict` | entry | an identifier that cannot be put on the card; `kind` and `contactId` say which and what is in the way (R42) |
+//! | `conflict` | entry | an identifier cannot go on the card; `kind` names it, and `contactId` the contact that it conflicts with (R42) |
 //! | `noRecipient`, `appWithoutNumber`, `numberWithoutApp` | request | no recipient is given (R39) |
 //! | `unknownSubscriber`, `unknownContact`, `noToken` | request | the recipient cannot be reached (R39) |
 //! | `limitExceeded` | request, entry | over a limit; `limit` says which |
 //! | `contactIdsExhausted` | entry | no contact id is left |
 //! | `unknownApp` | request | the app is not connected (R11) |
 //! | `nothingGiven` | request | a look-up without any identifier (R26) |
-//! | `entryRefused` | request | one refused entry refuses the whole (R23); `entry` and `cause` say which and why |
+//! | `entryRefused` | request | one refused entry refuses the request (R23); `entry` and `cause` say which and why |
 //! | `busy` | request | too many requests wait |
-//! | `panicked` | request | a defect of this crate; nothing was written (R48) |
-//! | `indeterminate` | request | the commit failed (R49); in when `sequence` is reached |
-//! | `readOnly` | request | a write to a store that is open for reading only (R68) |
+//! | `panicked` | request | a bug in this crate; nothing was written (R48) |
+//! | `indeterminate` | request | the commit failed; the request is in the store when `sequence` is reached (R49) |
 //! | `fileMoved` | request | the file is no longer at its path (R69) |
+//! | `readOnly` | request | a write to a store that is open for reading only (R68) |
 //! | `needsReopen`, `closed`, `snapshotExpired`, `answerTaken`, `closeIncomplete` | request | the store's state |
 //! | `io`, `corrupt`, `storageStopped`, `storagePanicked` | request | reading failed |
 //! | `copyAlreadyExists`, `copyNotAFile`, `copyCancelled`, `copyFailed` | backup | the copy was not made (R66) |

@@ -1,8 +1,8 @@
-//! The published requests, read out of JSON.
+//! Reading the published requests from JSON.
 //!
-//! Whatever is wrong inside one entry is noted in that entry, and refuses it alone when the request
-//! is decided (R55); what stands outside entries refuses the request here. Values are only taken
-//! over: what is valid is for the domain types to say.
+//! An error inside one entry is noted in that entry, and refuses it alone when the request is
+//! decided (R55). An error outside entries refuses the request here. Values are not checked here:
+//! their own types decide what is valid.
 
 use crate::error::{Error, JsonError, JsonFault};
 use crate::limits::{Limit, LimitExceeded, Limits};
@@ -23,11 +23,12 @@ use super::json::{BYTE_ORDER_MARK, IntegerOrText, Value, at};
 
 /// Reads the body of a published add-tokens request, `{"tokens": [...]}`, for an app.
 ///
-/// An entry that is not of the published form is kept as one that will be refused (R55).
+/// An entry that is not of the published form is kept, and refused when the request is decided
+/// (R55).
 ///
 /// # Errors
 ///
-/// [`Error::LimitExceeded`] when the body has more bytes, or more entries, than a request may;
+/// [`Error::LimitExceeded`] when the body has more bytes or more entries than a request may have;
 /// [`Error::Json`] when something outside the entries is wrong.
 pub fn parse_add_tokens(app: AppId, body: &[u8], limits: &Limits) -> Result<AddTokens, Error> {
     let [tokens] = body_members(body, &["tokens"], limits)?;
@@ -37,7 +38,8 @@ pub fn parse_add_tokens(app: AppId, body: &[u8], limits: &Limits) -> Result<AddT
 
 /// Reads the body of a request to record delivery reports, `{"statuses": [...]}`, for an app.
 ///
-/// A report that is not of the published form is kept as one that will be refused (R55).
+/// A report that is not of the published form is kept, and refused when the request is decided
+/// (R55).
 ///
 /// # Errors
 ///
@@ -53,18 +55,19 @@ pub fn parse_reports(app: AppId, body: &[u8], limits: &Limits) -> Result<RecordR
 ///
 /// # Errors
 ///
-/// [`Error::LimitExceeded`] when the body has more bytes than a request may; otherwise the first
-/// fault, in the order of R13: [`Error::Json`], or [`Error::Field`] for an invalid identifier.
+/// [`Error::LimitExceeded`] when the body has more bytes than a request may have. Otherwise the
+/// first fault in the documented order (R13): [`Error::Json`], or [`Error::Field`] for an invalid
+/// identifier.
 pub fn parse_identifiers(body: &[u8], limits: &Limits) -> Result<Identifiers, Error> {
     identifiers(body_value(body, limits)?, "")
 }
 
-/// Whether a request may have this many bytes of text: for a reader that wants to know before it
-/// holds them.
+/// Checks whether a request may have this many bytes of text, so that a reader knows before it has
+/// read them.
 ///
 /// # Errors
 ///
-/// [`LimitExceeded`] when it may not.
+/// [`LimitExceeded`] when the bytes are over the limit.
 pub fn check_request_size(bytes: u64, limits: &Limits) -> Result<(), LimitExceeded> {
     LimitExceeded::check(
         Limit::RequestTextBytes,
@@ -76,7 +79,7 @@ pub fn check_request_size(bytes: u64, limits: &Limits) -> Result<(), LimitExceed
 /// The one value that a body holds.
 pub(super) fn body_value<'a>(body: &'a [u8], limits: &Limits) -> Result<Value<'a>, Error> {
     check_request_size(body.len() as u64, limits)?;
-    // Some editors and libraries write a mark before a text.
+    // Some editors and libraries write a mark before the text.
     let text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     Ok(Value::parse(text).map_err(at(""))?)
 }
@@ -156,7 +159,7 @@ fn token_entry(index: usize, value: Value<'_>) -> TokenEntry {
     entry.identifiers(given)
 }
 
-/// The identifier of one kind, as it stands in JSON.
+/// An identifier of one kind, as read from JSON.
 enum ReadKind {
     NotGiven,
     ContactId(i128),
@@ -193,7 +196,7 @@ fn read_kind(kind: IdentifierKind, value: Option<Value<'_>>) -> Result<ReadKind,
     })
 }
 
-/// A contact id among identifiers; `None` for a blank text, which counts as not given (R1).
+/// Reads a contact id among identifiers. `None` for blank text, which counts as not given (R1).
 pub(super) fn given_contact_id(value: Value<'_>) -> Result<Option<i128>, JsonFault> {
     Ok(match value.integer_or_text()? {
         IntegerOrText::Integer(id) => Some(id),
@@ -202,8 +205,8 @@ pub(super) fn given_contact_id(value: Value<'_>) -> Result<Option<i128>, JsonFau
     })
 }
 
-/// The contact id that a decimal string is; 0, which is none, when it is no contact id. An invalid
-/// one is thus met where identifiers are checked, at its place in the order of R13.
+/// Reads a contact id from a decimal string. If the string is not a contact id, it gives 0, which
+/// is never valid. So the error arises where identifiers are checked, in the order of R13.
 fn decimal(text: &str) -> i128 {
     ContactId::parse(text).map_or(0, |id| id.value().into())
 }
@@ -216,7 +219,7 @@ pub(super) fn identifiers(value: Value<'_>, path: &str) -> Result<Identifiers, E
     canonical(members, path)
 }
 
-/// The identifiers that these members are, in the order of their kinds, under the member `path`.
+/// Reads identifiers from these members, in the order of their kinds, under the member `path`.
 pub(super) fn canonical(members: [Option<Value<'_>>; 4], path: &str) -> Result<Identifiers, Error> {
     let mut identifiers = Identifiers::new();
     for (kind, member) in IdentifierKind::ALL.iter().copied().zip(members) {
@@ -235,7 +238,7 @@ pub(super) fn member_path(path: &str, member: &str) -> String {
     format!("{path}.{member}")
 }
 
-/// The request to take a token off one card, or off all; `path` is where its members stand.
+/// Reads a request to remove a token from one card, or from all. Its members are under `path`.
 pub(super) fn remove_token(
     app: AppId,
     token: Option<Value<'_>>,
@@ -282,7 +285,7 @@ pub(super) fn required<'a>(
         .ok_or_else(|| at(path)(JsonFault::Missing(member)))
 }
 
-/// A contact id that stands alone, not among identifiers.
+/// Reads a contact id on its own, not among identifiers.
 pub(super) fn contact_id(value: Value<'_>, path: &str) -> Result<ContactId, Error> {
     let id = match value.integer_or_text().map_err(at(path))? {
         IntegerOrText::Integer(id) => ContactId::try_from(id),
@@ -355,8 +358,8 @@ pub(super) fn app_id(text: &str) -> Result<AppId, JsonFault> {
     })
 }
 
-/// A time (R54). One before March 1973 is seconds taken for milliseconds, and would make every report
-/// late.
+/// Reads a time (R54). One before March 1973 must be in seconds instead of milliseconds, and would
+/// make every report late.
 pub(super) fn timestamp(value: Value<'_>) -> Result<Timestamp, JsonFault> {
     const LEAST: u64 = 100_000_000_000;
     match value.count()? {

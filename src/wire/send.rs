@@ -11,14 +11,14 @@ use super::request::{body_value, entries, member_path, required, subscriber_id, 
 /// Reads the body of a request to send a message: `{"subscriberId", "botId", "number", "text",
 /// "buttons": [{"text", "url"}, ...], "auth": {"user", "pass"}}`.
 ///
-/// With `subscriberId`, what `botId` and `number` are is not looked at (R39). `buttons` and `auth` may
-/// be left out.
+/// With `subscriberId`, `botId` and `number` are ignored (R39). `buttons` and `auth` are optional.
 ///
 /// # Errors
 ///
-/// [`Error::LimitExceeded`] when the body has more bytes, or more buttons than entries, than a request
-/// may; [`Error::Json`] when it is not of this form; [`Error::Recipient`] when it names no recipient;
-/// [`Error::Field`] when a value is invalid or blank.
+/// [`Error::LimitExceeded`] when the body has more bytes than a request may have, or more buttons
+/// than a request may have entries; [`Error::Json`] when it is not of this form;
+/// [`Error::Recipient`] when it names no recipient; [`Error::Field`] when a value is invalid or
+/// blank.
 pub fn parse_send_request(body: &[u8], limits: &Limits) -> Result<SendRequest, Error> {
     send_request(body_value(body, limits)?, "", limits)
 }
@@ -82,7 +82,7 @@ fn auth(value: Value<'_>, path: &str) -> Result<Auth, Error> {
     Ok(Auth::new(user, password)?)
 }
 
-/// The two members of an object that has just these, both texts.
+/// The two text members of an object that has exactly these.
 fn texts(value: Value<'_>, names: [&'static str; 2], path: &str) -> Result<[String; 2], Error> {
     let [first, second] = value.members(&names).map_err(at(path))?;
     let text = |value, name| {
