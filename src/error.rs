@@ -95,7 +95,7 @@ pub enum Error {
     /// The store refuses writes until it is reopened. The request is in the store exactly when the
     /// number that reopening finds is at least `sequence`.
     #[error(
-        "the commit failed, and whether request number {sequence} is in is known after reopening"
+        "the commit failed: whether request number {sequence} is in the store is known only after reopening"
     )]
     Indeterminate {
         /// The sequence number that the request would have.
@@ -106,7 +106,7 @@ pub enum Error {
     },
     /// A commit failed earlier, or the file could not be read: the store refuses writes until it is
     /// reopened (R49).
-    #[error("reading or writing failed earlier: the store takes no writes until it is reopened")]
+    #[error("reading or writing failed earlier: the store refuses writes until it is reopened")]
     NeedsReopen,
     /// The file was moved, replaced or removed while the store was open (R69).
     ///
@@ -114,7 +114,7 @@ pub enum Error {
     /// them there; reads go on. It takes writes again once that file is back at its path. If the
     /// file cannot be brought back, close the store and open the right file.
     #[error(
-        "the file was moved, replaced or removed: no writes are taken until it is back at its path"
+        "the file was moved, replaced or removed: writes are refused until it is back at its path"
     )]
     FileMoved,
     /// The store was opened for reading only ([`Options::read_only`](crate::Options::read_only), R68).
@@ -124,14 +124,14 @@ pub enum Error {
     #[error("the store is closed")]
     Closed,
     /// The outcome of a pending write was already taken.
-    #[error("the answer was taken already")]
+    #[error("the outcome was already taken")]
     AnswerTaken,
     /// The snapshot was taken before the store was reopened: take a new one.
-    #[error("the snapshot is from before the store was reopened")]
+    #[error("the snapshot was taken before the store was reopened")]
     SnapshotExpired,
     /// The file could not be closed cleanly. Everything that was acknowledged is in it. The next
     /// opening takes longer.
-    #[error("the file was not closed cleanly, all that was acknowledged is in it")]
+    #[error("the file was not closed cleanly, but everything acknowledged is in it")]
     CloseIncomplete(#[source] StorageError),
     /// The file was not copied. The store is as it was, and nothing is left of the copy.
     #[error(transparent)]
@@ -159,20 +159,20 @@ pub enum EntryError {
     #[error("the contact id names no contact")]
     UnknownContactId,
     /// The contact id belongs to an erased contact (R18).
-    #[error("contact id {0} is that of an erased contact")]
+    #[error("contact id {0} belongs to an erased contact")]
     ContactIdErased(ContactId),
     /// The item of an upsert gives no identifier that could find its contact (R41).
-    #[error("neither externalCustomerId nor what dedupeOn names is given")]
+    #[error("neither externalCustomerId nor an identifier that dedupeOn names is given")]
     NothingToFindBy,
     /// The item of an upsert finds no contact, and the request only updates (R41).
-    #[error("no contact has what the item is found by")]
+    #[error("no contact matches the item")]
     ContactNotFound,
     /// The item of an upsert finds this contact, and the request only creates (R41).
-    #[error("contact {0} has what the item is found by")]
+    #[error("contact {0} already matches the item")]
     ContactExists(ContactId),
     /// An identifier of an upsert's item cannot go on the card (R42). Either another contact has
     /// it, or the contact found has a different one that an upsert does not replace.
-    #[error("{kind} is in conflict with contact {contact}")]
+    #[error("{kind} conflicts with contact {contact}")]
     Conflict {
         /// The kind of identifier.
         kind: IdentifierKind,
@@ -250,7 +250,7 @@ pub enum JsonFault {
         byte: usize,
     },
     /// A byte order mark stands before the text.
-    #[error("a byte order mark stands before the text")]
+    #[error("a byte order mark precedes the text")]
     ByteOrderMark,
     /// A string holds one half of a surrogate pair, which no text can hold.
     #[error("holds one half of a surrogate pair")]
@@ -318,7 +318,7 @@ pub enum StorageError {
 #[non_exhaustive]
 pub enum CopyError {
     /// Something has the name that the copy should get.
-    #[error("there is a file already where the copy should be")]
+    #[error("the file already exists where the copy should be")]
     AlreadyExists,
     /// The path of the copy does not end in a name.
     #[error("the path of the copy does not name a file")]
@@ -327,7 +327,7 @@ pub enum CopyError {
     #[error("the copy was cancelled")]
     Cancelled,
     /// The system gave no random bytes for a temporary name.
-    #[error("the system gave no random bytes")]
+    #[error("the system provided no random bytes")]
     Random,
     /// Writing the copy failed.
     #[error("writing the copy failed: {0}")]
@@ -339,10 +339,10 @@ pub enum CopyError {
 #[non_exhaustive]
 pub enum OpenError {
     /// There is no file, and the options say not to create one.
-    #[error("there is no file")]
+    #[error("the file does not exist")]
     NotFound,
     /// There is a file, and the options say to create one.
-    #[error("there is a file already")]
+    #[error("the file already exists")]
     AlreadyExists,
     /// This or another process has the store open.
     #[error("the file is open elsewhere")]
@@ -406,10 +406,10 @@ pub enum OpenError {
     #[error("input or output failed ({})", .0.kind())]
     Io(#[source] Arc<io::Error>),
     /// The writer's thread could not be started.
-    #[error("no thread for the writer ({})", .0.kind())]
+    #[error("a thread could not be started ({})", .0.kind())]
     Thread(#[source] Arc<io::Error>),
     /// The system provided no random bytes for the keys of a new file.
-    #[error("the system gave no random bytes")]
+    #[error("the system provided no random bytes")]
     Random,
 }
 

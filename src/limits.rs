@@ -169,8 +169,8 @@ impl Limit {
             Limit::CustomFieldsPerContact => "custom fields on the card",
             Limit::CardTextBytes => "bytes of text on the card",
             Limit::PageRows => "rows in a page",
-            Limit::SubscribersOfApp => "subscribers that the app ever had",
-            Limit::AppConnections => "connections of apps that there ever were",
+            Limit::SubscribersOfApp => "subscribers ever added to the app",
+            Limit::AppConnections => "connections of apps ever made",
         }
     }
 }

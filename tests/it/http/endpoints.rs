@@ -314,7 +314,7 @@ fn r69_a_store_whose_file_was_moved_is_not_healthy_and_takes_no_writes() {
     std::fs::rename(&host.path, &elsewhere).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(1_050));
     let message =
-        "the file was moved, replaced or removed: no writes are taken until it is back at its path";
+        "the file was moved, replaced or removed: writes are refused until it is back at its path";
     client.get("/healthz").is_error(503, "fileMoved", message);
     let added = client.add("t9", "ann@example.com").unwrap();
     added.is_error(503, "fileMoved", message);

@@ -14,7 +14,7 @@ use crate::support::watched_disk::WatchedDisk;
 use crate::support::{APP as APP_ID, assert_sound, connect, options};
 
 const NEEDS_REOPEN: &str =
-    "reading or writing failed earlier: the store takes no writes until it is reopened";
+    "reading or writing failed earlier: the store refuses writes until it is reopened";
 
 /// Asks again and again until an answer is as wished. Nothing tells from outside when it will be.
 #[track_caller]
@@ -93,7 +93,7 @@ fn after_a_failed_commit_writes_and_health_are_503_until_the_store_is_reopened()
     let sequence = failed.json()["error"]["sequence"].as_u64().unwrap();
     let cause = "input or output failed (uncategorized error)";
     let message = format!(
-        "the commit failed, and whether request number {sequence} is in is known after reopening: {cause}"
+        "the commit failed: whether request number {sequence} is in the store is known only after reopening: {cause}"
     );
     let error = serde_json::json!(
         {"error": {"code": "indeterminate", "message": message, "sequence": sequence}}

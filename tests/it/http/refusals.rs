@@ -39,7 +39,7 @@ fn a_malformed_body_is_refused_with_what_is_wrong_and_where() {
             // One is passed over (K13c).
             "\u{feff}\u{feff}{}",
             "byteOrderMark",
-            "a byte order mark stands before the text",
+            "a byte order mark precedes the text",
         ),
         (
             &tokens,

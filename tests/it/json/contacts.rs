@@ -112,12 +112,12 @@ fn r41_r42_refused_items_carry_the_parts_that_a_program_needs() {
     let upserted = store.upsert(request.clone()).wait().unwrap().outcome;
     assert_eq!(
         text(&wire::contacts_upserted(&upserted)),
-        r#"{"results":[{"contactId":1,"contact":"created"},{"error":{"code":"conflict","message":"email is in conflict with contact 1","kind":"email","contactId":1}},{"error":{"code":"conflict","message":"contactId is in conflict with contact 1","kind":"contactId","contactId":1}},{"error":{"code":"nothingToFindBy","message":"neither externalCustomerId nor what dedupeOn names is given"}},{"error":{"code":"digitCount","message":"phone of 2 digits, must be 7 to 15","field":"phone"}}]}"#
+        r#"{"results":[{"contactId":1,"contact":"created"},{"error":{"code":"conflict","message":"email conflicts with contact 1","kind":"email","contactId":1}},{"error":{"code":"conflict","message":"contactId conflicts with contact 1","kind":"contactId","contactId":1}},{"error":{"code":"nothingToFindBy","message":"neither externalCustomerId nor an identifier that dedupeOn names is given"}},{"error":{"code":"digitCount","message":"phone of 2 digits, must be 7 to 15","field":"phone"}}]}"#
     );
     let refused = store.upsert(request.mode(BatchMode::AllOrNothing)).wait();
     assert_eq!(
         text(&wire::error(&refused.unwrap_err())),
-        r#"{"error":{"code":"entryRefused","message":"entry 1 is refused","entry":1,"cause":{"code":"conflict","message":"email is in conflict with contact 1","kind":"email","contactId":1}}}"#
+        r#"{"error":{"code":"entryRefused","message":"entry 1 is refused","entry":1,"cause":{"code":"conflict","message":"email conflicts with contact 1","kind":"email","contactId":1}}}"#
     );
 }
 

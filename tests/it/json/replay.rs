@@ -361,8 +361,9 @@ fn r49_an_indeterminate_commit_is_answered_and_ends_the_replay() {
     let (answers, ended) = play(&store, format!("{}\n{{\"apps\": {{}}}}\n", add_line("t")));
     assert_eq!(
         answers,
-        "{\"error\":{\"code\":\"indeterminate\",\"message\":\"the commit failed, and whether request \
-         number 3 is in is known after reopening: input or output failed (no storage space)\",\
+        "{\"error\":{\"code\":\"indeterminate\",\"message\":\"the commit failed: whether request \
+         number 3 is in the store is known only after reopening: input or output failed \
+         (no storage space)\",\
          \"sequence\":3,\"line\":1}}\n"
     );
     match ended {
@@ -475,7 +476,7 @@ fn a_byte_order_mark_before_a_log_is_passed_over_and_refused_anywhere_else() {
     assert_eq!(
         answers[1..],
         [
-            r#"{"error":{"code":"byteOrderMark","message":"a byte order mark stands before the text","line":2}}"#
+            r#"{"error":{"code":"byteOrderMark","message":"a byte order mark precedes the text","line":2}}"#
         ]
     );
     let summary = ended.unwrap();
@@ -592,7 +593,7 @@ fn a_store_that_is_not_there_is_made_only_when_asked_for_and_else_named() {
 #[test]
 fn a_replay_that_the_store_ends_says_what_caused_it() {
     let stop = Stop::Store(Error::CloseIncomplete(StorageError::Stopped));
-    let said = "the file was not closed cleanly, all that was acknowledged is in it: \
+    let said = "the file was not closed cleanly, but everything acknowledged is in it: \
                 stopped by an earlier failure";
     assert_eq!(stop.to_string(), said);
 }
