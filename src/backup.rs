@@ -34,7 +34,8 @@ pub struct CopyProgress {
 }
 
 impl Snapshot {
-    /// Writes this state into a new store file at `to` (R66). Opening that file restores it.
+    /// Writes this state into a new store file at `to` ([R66](crate::rulebook#r66)). Opening that
+    /// file restores it.
     ///
     /// The file holds everything of one sequence number, has no free pages, and is readable by its owner
     /// alone. It is made under a temporary name beside `to` and gets its name once it is complete and on

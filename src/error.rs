@@ -25,8 +25,9 @@ use crate::model::sequence::SequenceNumber;
 ///
 /// After [`Error::CloseIncomplete`], everything that was acknowledged is in the file.
 ///
-/// No variant holds or shows a phone, an email, a customer id, a token or a secret (R52). Contact
-/// ids and app ids identify nobody outside the store, and are shown.
+/// No variant holds or shows a phone, an email, a customer id, a token or a secret
+/// ([R52](crate::rulebook#r52)). Contact ids and app ids identify nobody outside the store, and are
+/// shown.
 ///
 /// ```
 /// # use contact_store::*;
@@ -48,10 +49,11 @@ use crate::model::sequence::SequenceNumber;
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The request names an app that is not connected (R11).
+    /// The request names an app that is not connected ([R11](crate::rulebook#r11)).
     #[error("app {0} is not connected")]
     UnknownApp(AppId),
-    /// An entry was refused in a request that one refused entry refuses as a whole (R23).
+    /// An entry was refused in a request that one refused entry refuses as a whole
+    /// ([R23](crate::rulebook#r23)).
     #[error("entry {index} is refused")]
     EntryRefused {
         /// The index of the first refused entry, counted from 0.
@@ -63,10 +65,10 @@ pub enum Error {
     /// A value of the request itself, outside its entries, is invalid.
     #[error(transparent)]
     Field(#[from] FieldError),
-    /// A look-up without any identifier (R26).
+    /// A look-up without any identifier ([R26](crate::rulebook#r26)).
     #[error("no identifier is given, at least one is required")]
     NothingGiven,
-    /// A recipient is invalid, or cannot be reached (R39).
+    /// A recipient is invalid, or cannot be reached ([R39](crate::rulebook#r39)).
     #[error(transparent)]
     Recipient(RecipientError),
     /// The request, or the page asked for, is larger than allowed.
@@ -87,10 +89,11 @@ pub enum Error {
         waiting_text_bytes: usize,
     },
     /// Deciding this request panicked. Nothing of it was written, and other requests are not
-    /// affected (R48). This is a bug in this crate: please report it.
+    /// affected ([R48](crate::rulebook#r48)). This is a bug in this crate: please report it.
     #[error("deciding the request panicked; nothing of it was written")]
     Panicked,
-    /// The commit that held this request failed, and it is unknown whether it took place (R49).
+    /// The commit that held this request failed, and it is unknown whether it took place
+    /// ([R49](crate::rulebook#r49)).
     ///
     /// The store refuses writes until it is reopened. The request is in the store exactly when the
     /// number that reopening finds is at least `sequence`.
@@ -105,10 +108,11 @@ pub enum Error {
         cause: StorageError,
     },
     /// A commit failed earlier, or the file could not be read: the store refuses writes until it is
-    /// reopened (R49).
+    /// reopened ([R49](crate::rulebook#r49)).
     #[error("reading or writing failed earlier: the store refuses writes until it is reopened")]
     NeedsReopen,
-    /// The file was moved, replaced or removed while the store was open (R69).
+    /// The file was moved, replaced or removed while the store was open
+    /// ([R69](crate::rulebook#r69)).
     ///
     /// The store keeps to the file that it opened. It refuses writes, since nobody might ever find
     /// them there; reads go on. It takes writes again once that file is back at its path. If the
@@ -117,10 +121,11 @@ pub enum Error {
         "the file was moved, replaced or removed: writes are refused until it is back at its path"
     )]
     FileMoved,
-    /// The store was opened for reading only ([`Options::read_only`](crate::Options::read_only), R68).
+    /// The store was opened for reading only ([`Options::read_only`](crate::Options::read_only),
+    /// [R68](crate::rulebook#r68)).
     #[error("the store is open for reading only")]
     ReadOnly,
-    /// The store was closed (R49).
+    /// The store was closed ([R49](crate::rulebook#r49)).
     #[error("the store is closed")]
     Closed,
     /// The outcome of a pending write was already taken.
@@ -148,30 +153,35 @@ pub enum Error {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EntryError {
-    /// A value is missing or invalid (R13).
+    /// A value is missing or invalid ([R13](crate::rulebook#r13)).
     #[error(transparent)]
     Field(#[from] FieldError),
-    /// None of the four identifiers is given (R13).
+    /// None of the four identifiers is given ([R13](crate::rulebook#r13)).
     #[error("at least one identifier is required")]
     NoIdentifier,
-    /// The contact id names no contact, and the request refuses unknown ones (R18). The id is not
-    /// shown, because it may be a phone in the wrong place.
+    /// The contact id names no contact, and the request refuses unknown ones
+    /// ([R18](crate::rulebook#r18)). The id is not shown, because it may be a phone in the wrong
+    /// place.
     #[error("the contact id names no contact")]
     UnknownContactId,
-    /// The contact id belongs to an erased contact (R18).
+    /// The contact id belongs to an erased contact ([R18](crate::rulebook#r18)).
     #[error("contact id {0} belongs to an erased contact")]
     ContactIdErased(ContactId),
-    /// The item of an upsert gives no identifier that could find its contact (R41).
+    /// The item of an upsert gives no identifier that could find its contact
+    /// ([R41](crate::rulebook#r41)).
     #[error("neither externalCustomerId nor an identifier that dedupeOn names is given")]
     NothingToFindBy,
-    /// The item of an upsert finds no contact, and the request only updates (R41).
+    /// The item of an upsert finds no contact, and the request only updates
+    /// ([R41](crate::rulebook#r41)).
     #[error("no contact matches the item")]
     ContactNotFound,
-    /// The item of an upsert finds this contact, and the request only creates (R41).
+    /// The item of an upsert finds this contact, and the request only creates
+    /// ([R41](crate::rulebook#r41)).
     #[error("contact {0} already matches the item")]
     ContactExists(ContactId),
-    /// An identifier of an upsert's item cannot go on the card (R42). Either another contact has
-    /// it, or the contact found has a different one that an upsert does not replace.
+    /// An identifier of an upsert's item cannot go on the card ([R42](crate::rulebook#r42)). Either
+    /// another contact has it, or the contact found has a different one that an upsert does not
+    /// replace.
     #[error("{kind} conflicts with contact {contact}")]
     Conflict {
         /// The kind of identifier.
@@ -185,10 +195,10 @@ pub enum EntryError {
     /// Every id that could be assigned is taken.
     #[error("no contact id is left to assign")]
     ContactIdsExhausted,
-    /// A report names both a token and a subscriber id, or neither (R36).
+    /// A report names both a token and a subscriber id, or neither ([R36](crate::rulebook#r36)).
     #[error("exactly one of token and subscriberId is required")]
     OneOfTokenAndSubscriber,
-    /// The entry is not of the published JSON form (R55).
+    /// The entry is not of the published JSON form ([R55](crate::rulebook#r55)).
     #[error(transparent)]
     Json(#[from] JsonError),
 }
@@ -208,7 +218,8 @@ pub enum NotSingle {
     },
 }
 
-/// A JSON text, or a part of it, is not of the published form (R52, R55).
+/// A JSON text, or a part of it, is not of the published form ([R52](crate::rulebook#r52),
+/// [R55](crate::rulebook#r55)).
 ///
 /// The error shows where, what was expected and which type was found, never the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -284,7 +295,8 @@ pub enum JsonFault {
         /// The length of its name.
         bytes: usize,
     },
-    /// A time is below 10^11: it is in seconds instead of milliseconds (R54).
+    /// A time is below 10^11: it is in seconds instead of milliseconds
+    /// ([R54](crate::rulebook#r54)).
     #[error("expected a time in milliseconds since 1970 UTC, found seconds: below 10^11")]
     SecondsNotMilliseconds,
     /// The value is text, but not one of the values that the member may have.
@@ -313,7 +325,8 @@ pub enum StorageError {
     Panicked,
 }
 
-/// Why a copy of a store's file was not made (R66). What was written of it is removed.
+/// Why a copy of a store's file was not made ([R66](crate::rulebook#r66)). What was written of it
+/// is removed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CopyError {
@@ -334,7 +347,8 @@ pub enum CopyError {
     Storage(#[source] StorageError),
 }
 
-/// Why a store cannot be opened (R50, R51, R53). The file was not changed.
+/// Why a store cannot be opened ([R50](crate::rulebook#r50), [R51](crate::rulebook#r51),
+/// [R53](crate::rulebook#r53)). The file was not changed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -381,7 +395,8 @@ pub enum OpenError {
         /// The newest format that this version knows.
         known: u32,
     },
-    /// The identifiers in the file have canonical forms of another version (R7).
+    /// The identifiers in the file have canonical forms of another version
+    /// ([R7](crate::rulebook#r7)).
     #[error("the file has canonical forms of version {found} ({}), this build makes version {known} ({})", idn(.found_idn), idn(.known_idn))]
     OtherCanonicalForms {
         /// The version in the file.

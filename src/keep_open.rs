@@ -60,7 +60,7 @@ pub enum Reopening {
     /// The store was reopened.
     Reopened {
         /// The number of the state found. A request whose outcome was indeterminate is in the store
-        /// exactly when this is at least its own number (R49).
+        /// exactly when this is at least its own number ([R49](crate::rulebook#r49)).
         found: SequenceNumber,
     },
     /// The store could not be reopened, and reopening will be tried again.

@@ -156,11 +156,11 @@
 //!
 //! - `idn` (off): non-ASCII email domains go through IDNA (strict) instead of being refused. A file
 //!   made with this feature opens only in builds with it, and a file made without it only in builds
-//!   without it (R7).
+//!   without it ([R7](crate::rulebook#r7)).
 //! - `serde` (off): `Serialize` and `Deserialize` for ids, times, statuses, options and counts,
 //!   never for personal data. The JSON of that is in [`wire`].
 //! - `tracing` (off): spans for opening, reopening, commits and verifying, without personal data
-//!   (R52).
+//!   ([R52](crate::rulebook#r52)).
 
 #[doc = include_str!("rules.md")]
 pub mod rulebook {}

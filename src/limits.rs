@@ -8,9 +8,9 @@ use crate::seeded::{SeededFault, seeded};
 
 /// The greatest contact id: 2^63-1, the greatest "Long" of the published API (R2).
 pub(crate) const GREATEST_CONTACT_ID: u64 = i64::MAX as u64;
-/// Longest token, in bytes (R9).
+/// Longest token, in bytes ([R9](crate::rulebook#r9)).
 pub const TOKEN_BYTES: usize = 4_096;
-/// Longest `externalCustomerId`, in bytes (R3).
+/// Longest `externalCustomerId`, in bytes ([R3](crate::rulebook#r3)).
 pub const EXTERNAL_CUSTOMER_ID_BYTES: usize = 1_024;
 /// Longest app name, in bytes.
 pub const APP_NAME_BYTES: usize = 256;
@@ -18,13 +18,13 @@ pub const APP_NAME_BYTES: usize = 256;
 pub const ACCESS_KEY_BYTES: usize = 4_096;
 /// Longest message id, in bytes.
 pub const MESSAGE_ID_BYTES: usize = 256;
-/// Longest name of a custom field, in bytes (R43).
+/// Longest name of a custom field, in bytes ([R43](crate::rulebook#r43)).
 pub const FIELD_NAME_BYTES: usize = 128;
-/// Longest value of a field of a contact, in bytes (R43).
+/// Longest value of a field of a contact, in bytes ([R43](crate::rulebook#r43)).
 pub const FIELD_VALUE_BYTES: usize = 4_096;
 /// Most rows that one page of a listing may ask for; the fewest is 1.
 pub const PAGE_ROWS: usize = 1_000;
-/// Most cards that one page of the contacts of an app looks at (R56).
+/// Most cards that one page of the contacts of an app looks at ([R56](crate::rulebook#r56)).
 pub const PAGE_CARDS_LOOKED_AT: usize = 10_000;
 /// A commit takes further requests until it holds this many entries; it always takes one.
 pub const COMMIT_ENTRIES: usize = 4_096;

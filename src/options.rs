@@ -142,35 +142,39 @@ impl Options {
         self
     }
 
-    /// How contacts are matched, unless a request says otherwise (R14).
+    /// How contacts are matched, unless a request says otherwise ([R14](crate::rulebook#r14)).
     #[must_use]
     pub fn policy(mut self, policy: MatchPolicy) -> Self {
         self.values.policy = policy;
         self
     }
 
-    /// How tokens of other contacts are treated, unless a request says otherwise (R22).
+    /// How tokens of other contacts are treated, unless a request says otherwise
+    /// ([R22](crate::rulebook#r22)).
     #[must_use]
     pub fn ownership(mut self, ownership: Ownership) -> Self {
         self.values.ownership = ownership;
         self
     }
 
-    /// How invalid identifiers are treated, unless a request says otherwise (R13).
+    /// How invalid identifiers are treated, unless a request says otherwise
+    /// ([R13](crate::rulebook#r13)).
     #[must_use]
     pub fn invalid_identifier(mut self, option: InvalidIdentifier) -> Self {
         self.values.invalid_identifier = option;
         self
     }
 
-    /// How unknown contact ids are treated, unless a request says otherwise (R18).
+    /// How unknown contact ids are treated, unless a request says otherwise
+    /// ([R18](crate::rulebook#r18)).
     #[must_use]
     pub fn unknown_contact_id(mut self, option: UnknownContactId) -> Self {
         self.values.unknown_contact_id = option;
         self
     }
 
-    /// What a FAILED report without a reason does, unless a request says otherwise (R32).
+    /// What a FAILED report without a reason does, unless a request says otherwise
+    /// ([R32](crate::rulebook#r32)).
     #[must_use]
     pub fn failed_without_reason(mut self, option: FailedWithoutReason) -> Self {
         self.values.failed_without_reason = option;
@@ -178,21 +182,21 @@ impl Options {
     }
 
     /// The reasons, besides Forbidden, for which a FAILED report removes the token, unless a
-    /// request says otherwise (R32).
+    /// request says otherwise ([R32](crate::rulebook#r32)).
     #[must_use]
     pub fn gone_phrases(mut self, phrases: GonePhrases) -> Self {
         self.values.gone_phrases = phrases;
         self
     }
 
-    /// The values that no request may give as an identifier or a token (R3).
+    /// The values that no request may give as an identifier or a token ([R3](crate::rulebook#r3)).
     #[must_use]
     pub fn placeholders(mut self, placeholders: Placeholders) -> Self {
         self.values.placeholders = placeholders;
         self
     }
 
-    /// The clock (R54). Tests can use a [`ManualClock`](crate::ManualClock).
+    /// The clock ([R54](crate::rulebook#r54)). Tests can use a [`ManualClock`](crate::ManualClock).
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.values.clock = clock;
@@ -244,7 +248,7 @@ pub struct OptionValues {
     /// new one. The file grows by about its own size; later writes use that space. Versions of this
     /// crate that know only the older format can no longer open it.
     pub upgrade: bool,
-    /// Whether the file is only read (R68). Default: no.
+    /// Whether the file is only read ([R68](crate::rulebook#r68)). Default: no.
     ///
     /// No byte of the file changes, so it may be on a read-only mount or have mode 0400. What an unclean
     /// end left is repaired in memory, at each opening. Every read works; every write is refused with
@@ -258,22 +262,26 @@ pub struct OptionValues {
     pub on_opening: Option<Arc<dyn Fn(Opening) + Send + Sync>>,
     /// The limits, each with its default in [`Limits`].
     pub limits: Limits,
-    /// How contacts are matched, unless a request says otherwise (R14).
+    /// How contacts are matched, unless a request says otherwise ([R14](crate::rulebook#r14)).
     pub policy: MatchPolicy,
-    /// How tokens of other contacts are treated, unless a request says otherwise (R22).
+    /// How tokens of other contacts are treated, unless a request says otherwise
+    /// ([R22](crate::rulebook#r22)).
     pub ownership: Ownership,
-    /// How invalid identifiers are treated, unless a request says otherwise (R13).
+    /// How invalid identifiers are treated, unless a request says otherwise
+    /// ([R13](crate::rulebook#r13)).
     pub invalid_identifier: InvalidIdentifier,
-    /// How unknown contact ids are treated, unless a request says otherwise (R18).
+    /// How unknown contact ids are treated, unless a request says otherwise
+    /// ([R18](crate::rulebook#r18)).
     pub unknown_contact_id: UnknownContactId,
-    /// What a FAILED report without a reason does, unless a request says otherwise (R32).
+    /// What a FAILED report without a reason does, unless a request says otherwise
+    /// ([R32](crate::rulebook#r32)).
     pub failed_without_reason: FailedWithoutReason,
     /// The reasons, besides Forbidden, for which a FAILED report removes the token, unless a
-    /// request says otherwise (R32).
+    /// request says otherwise ([R32](crate::rulebook#r32)).
     pub gone_phrases: GonePhrases,
-    /// The values that no request may give as an identifier or a token (R3).
+    /// The values that no request may give as an identifier or a token ([R3](crate::rulebook#r3)).
     pub placeholders: Placeholders,
-    /// The clock (R54). Default: the system's.
+    /// The clock ([R54](crate::rulebook#r54)). Default: the system's.
     pub clock: Arc<dyn Clock>,
     /// Options that only the crate's own tests set.
     #[cfg(feature = "testing")]

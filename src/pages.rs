@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::model::contact::Card;
 use crate::model::identifier::ContactId;
 
-/// One page of the contacts of an app (R56), from
+/// One page of the contacts of an app ([R56](crate::rulebook#r56)), from
 /// [`Snapshot::contacts_of`](crate::Snapshot::contacts_of).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

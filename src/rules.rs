@@ -8,7 +8,8 @@ use crate::model::names::named;
 use crate::model::report::{GonePhrases, Status};
 use crate::model::time::Timestamp;
 
-/// Which identifiers may find a contact (R14). The two published texts differ.
+/// Which identifiers may find a contact ([R14](crate::rulebook#r14)). The two published texts
+/// differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MatchPolicy {
@@ -25,7 +26,7 @@ named!(MatchPolicy, Policy, "cascade or topPriority", {
     TopPriority => "topPriority",
 });
 
-/// What happens to a token that another contact already holds (R22).
+/// What happens to a token that another contact already holds ([R22](crate::rulebook#r22)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ownership {
@@ -41,7 +42,7 @@ named!(Ownership, Ownership, "shared or exclusive", {
     Exclusive => "exclusive",
 });
 
-/// What an invalid identifier does to its entry (R13).
+/// What an invalid identifier does to its entry ([R13](crate::rulebook#r13)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidIdentifier {
@@ -57,7 +58,7 @@ named!(InvalidIdentifier, InvalidIdentifier, "refuse or ignore", {
     Ignore => "ignore",
 });
 
-/// What happens to a contact id that names no contact (R18).
+/// What happens to a contact id that names no contact ([R18](crate::rulebook#r18)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnknownContactId {
@@ -73,7 +74,7 @@ named!(UnknownContactId, UnknownContactId, "adopt or reject", {
     Reject => "reject",
 });
 
-/// What a refused entry does to the rest of its request (R23).
+/// What a refused entry does to the rest of its request ([R23](crate::rulebook#r23)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BatchMode {
@@ -89,7 +90,7 @@ named!(BatchMode, BatchMode, "perEntry or allOrNothing", {
     AllOrNothing => "allOrNothing",
 });
 
-/// The identifier that finds the contact of an upsert's item (R41).
+/// The identifier that finds the contact of an upsert's item ([R41](crate::rulebook#r41)).
 ///
 /// An external customer id in the item is always tried first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -132,7 +133,7 @@ impl DedupeOn {
     }
 }
 
-/// What an upsert may do with the contact of an item (R41).
+/// What an upsert may do with the contact of an item ([R41](crate::rulebook#r41)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UpsertMode {
@@ -151,7 +152,7 @@ named!(UpsertMode, UpsertMode, "createOrUpdate, updateOnly or createOnly", {
     CreateOnly => "createOnly",
 });
 
-/// What a FAILED report without a reason does (R32).
+/// What a FAILED report without a reason does ([R32](crate::rulebook#r32)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailedWithoutReason {

@@ -29,11 +29,12 @@ use crate::storage::{
 };
 use crate::trace;
 
-/// The state of the store at one sequence number, for any number of reads (R47).
+/// The state of the store at one sequence number, for any number of reads
+/// ([R47](crate::rulebook#r47)).
 ///
-/// What a snapshot shows is durable (R46) and does not change. It keeps the pages that it shows
-/// from being reused, so the file grows if writes go on while an old snapshot is held: take one,
-/// read, drop it.
+/// What a snapshot shows is durable ([R46](crate::rulebook#r46)) and does not change. It keeps the
+/// pages that it shows from being reused, so the file grows if writes go on while an old snapshot
+/// is held: take one, read, drop it.
 ///
 /// # Errors
 ///
@@ -63,7 +64,7 @@ pub struct Snapshot {
     explained_by: Arc<ExplainedBy>,
 }
 
-/// A contact that was found, and the kind of identifier that found it (R26).
+/// A contact that was found, and the kind of identifier that found it ([R26](crate::rulebook#r26)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Found {
@@ -93,7 +94,7 @@ impl Snapshot {
         self.tables.state().contacts
     }
 
-    /// Finds the contact that the identifiers name under a policy (R26).
+    /// Finds the contact that the identifiers name under a policy ([R26](crate::rulebook#r26)).
     ///
     /// It matches as add-tokens does. `None` means that no contact matches.
     ///
@@ -115,7 +116,7 @@ impl Snapshot {
         }))
     }
 
-    /// Returns the card of a contact (R27, R29).
+    /// Returns the card of a contact ([R27](crate::rulebook#r27), [R29](crate::rulebook#r29)).
     ///
     /// # Errors
     ///
@@ -125,18 +126,18 @@ impl Snapshot {
         Ok(row.map(|row| self.card(id, row)))
     }
 
-    /// Returns the card of the contact with this external customer id (R27).
+    /// Returns the card of the contact with this external customer id ([R27](crate::rulebook#r27)).
     ///
     /// # Errors
     ///
-    /// [`Error::Field`] when the text is not an external customer id (R3); otherwise as for every
-    /// read.
+    /// [`Error::Field`] when the text is not an external customer id ([R3](crate::rulebook#r3));
+    /// otherwise as for every read.
     pub fn by_external_customer_id(&self, id: &str) -> Result<Option<Card>, Error> {
         self.by(Identifiers::new().with_external_customer_id(ExternalCustomerId::parse(id)?))
     }
 
     /// Returns the card of the contact with this phone, in any form that [`Phone::parse`] reads
-    /// (R27).
+    /// ([R27](crate::rulebook#r27)).
     ///
     /// ```
     /// # use contact_store::*;
@@ -152,17 +153,19 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// [`Error::Field`] when the text is not a phone (R4); otherwise as for every read.
+    /// [`Error::Field`] when the text is not a phone ([R4](crate::rulebook#r4)); otherwise as for
+    /// every read.
     pub fn by_phone(&self, phone: &str) -> Result<Option<Card>, Error> {
         self.by(Identifiers::new().with_phone(Phone::parse(phone)?))
     }
 
     /// Returns the card of the contact with this email, in any form that [`Email::parse`] reads
-    /// (R27).
+    /// ([R27](crate::rulebook#r27)).
     ///
     /// # Errors
     ///
-    /// [`Error::Field`] when the text is not an email (R5); otherwise as for every read.
+    /// [`Error::Field`] when the text is not an email ([R5](crate::rulebook#r5)); otherwise as for
+    /// every read.
     pub fn by_email(&self, email: &str) -> Result<Option<Card>, Error> {
         self.by(Identifiers::new().with_email(Email::parse(email)?))
     }
@@ -189,7 +192,8 @@ impl Snapshot {
         sets.iter().map(|set| self.find(set, policy)).collect()
     }
 
-    /// Returns at most `limit` contacts with ids after `after`, in order of id (R56).
+    /// Returns at most `limit` contacts with ids after `after`, in order of id
+    /// ([R56](crate::rulebook#r56)).
     ///
     /// The contact named in `after` need not exist any more. Fewer than `limit` contacts means that
     /// these are the last.
@@ -225,7 +229,7 @@ impl Snapshot {
     }
 
     /// Returns at most `limit` contacts that hold a token of an app, with ids after `after`, in
-    /// order of id (R56). The page says where the next one begins.
+    /// order of id ([R56](crate::rulebook#r56)). The page says where the next one begins.
     ///
     /// A page reads the cards of all contacts in order, and ends when it is full or after 10,000
     /// cards. So no call takes longer than reading 10,000 cards, but for an app that few contacts
@@ -256,7 +260,8 @@ impl Snapshot {
         })
     }
 
-    /// Iterates over all contacts in order of id, reading a page at a time (R56).
+    /// Iterates over all contacts in order of id, reading a page at a time
+    /// ([R56](crate::rulebook#r56)).
     ///
     /// All contacts are of one sequence number. The iterator holds the snapshot, and with it old
     /// pages of the file (see [`Snapshot`]).
@@ -287,7 +292,7 @@ impl Snapshot {
     }
 
     /// Iterates over all contacts that hold a token of an app, in order of id, reading a page at a
-    /// time (R56).
+    /// time ([R56](crate::rulebook#r56)).
     ///
     /// It reads every card of the store.
     ///
@@ -306,7 +311,8 @@ impl Snapshot {
         })
     }
 
-    /// Iterates over all subscribers of an app in order of id, reading a page at a time (R38).
+    /// Iterates over all subscribers of an app in order of id, reading a page at a time
+    /// ([R38](crate::rulebook#r38)).
     ///
     /// # Errors
     ///
@@ -324,7 +330,7 @@ impl Snapshot {
     }
 
     /// Iterates over all message tallies of an app in byte order of message id, reading a page at a
-    /// time (R30).
+    /// time ([R30](crate::rulebook#r30)).
     ///
     /// # Errors
     ///
@@ -341,7 +347,8 @@ impl Snapshot {
         })
     }
 
-    /// Returns a subscriber by its id (R27). An id that it had in a file of format 1 also finds it.
+    /// Returns a subscriber by its id ([R27](crate::rulebook#r27)). An id that it had in a file of
+    /// format 1 also finds it.
     ///
     /// # Errors
     ///
@@ -354,7 +361,7 @@ impl Snapshot {
         }))
     }
 
-    /// Returns the subscriber of an app by its token (R27).
+    /// Returns the subscriber of an app by its token ([R27](crate::rulebook#r27)).
     ///
     /// # Errors
     ///
@@ -369,7 +376,8 @@ impl Snapshot {
         Ok(found.map(|(id, row)| shown(id, app, row)))
     }
 
-    /// Resolves a recipient to the addresses that a message for it goes to (R39).
+    /// Resolves a recipient to the addresses that a message for it goes to
+    /// ([R39](crate::rulebook#r39)).
     ///
     /// A subscriber has one address. A phone has one for each token that its contact holds in the
     /// app, in the order added. The result is never empty.
@@ -417,7 +425,7 @@ impl Snapshot {
     }
 
     /// Explains which contact the identifiers find under either policy, and what adding a token
-    /// with them would write (R28).
+    /// with them would write ([R28](crate::rulebook#r28)).
     ///
     /// Unknown contact ids, placeholders and invalid identifiers are treated as the options of the
     /// store say.
@@ -432,7 +440,7 @@ impl Snapshot {
         self.reading(explain(&*self.tables, &self.explained_by, identifiers))
     }
 
-    /// Returns the connected apps in order of id, with their counts (R37).
+    /// Returns the connected apps in order of id, with their counts ([R37](crate::rulebook#r37)).
     ///
     /// # Errors
     ///
@@ -445,7 +453,7 @@ impl Snapshot {
             .collect())
     }
 
-    /// Returns a connected app, with its counts (R37).
+    /// Returns a connected app, with its counts ([R37](crate::rulebook#r37)).
     ///
     /// # Errors
     ///
@@ -471,7 +479,8 @@ impl Snapshot {
         Ok(named.min_by_key(|app| (app.connected_at, app.id)))
     }
 
-    /// Returns the access key of an app, if it was connected with one. The key is a secret (R12).
+    /// Returns the access key of an app, if it was connected with one. The key is a secret
+    /// ([R12](crate::rulebook#r12)).
     ///
     /// # Errors
     ///
@@ -480,7 +489,8 @@ impl Snapshot {
         self.connected(app).map(|app| app.key)
     }
 
-    /// Returns at most `limit` subscribers of an app with ids after `after`, in order of id (R38).
+    /// Returns at most `limit` subscribers of an app with ids after `after`, in order of id
+    /// ([R38](crate::rulebook#r38)).
     ///
     /// The subscriber named in `after` need not exist any more. Fewer than `limit` subscribers
     /// means that these are the last.
@@ -506,7 +516,7 @@ impl Snapshot {
     }
 
     /// Calls `visit` with each subscriber of an app after the given one, in order of id, until
-    /// `visit` breaks off (R38).
+    /// `visit` breaks off ([R38](crate::rulebook#r38)).
     ///
     /// Nothing is copied, so this is the fastest way to go through all subscribers, for example to
     /// write them elsewhere. A listing that stops and continues later uses
@@ -573,7 +583,7 @@ impl Snapshot {
     }
 
     /// Returns at most `limit` message tallies of an app with ids after `after`, in byte order of
-    /// message id (R30).
+    /// message id ([R30](crate::rulebook#r30)).
     ///
     /// The message named in `after` need not exist any more. Fewer than `limit` tallies means that
     /// these are the last.

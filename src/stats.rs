@@ -71,13 +71,15 @@ pub struct Stats {
     pub oldest_snapshot: Option<Duration>,
     /// The error of the last failed commit. `None` when no commit failed.
     pub last_failure: Option<String>,
-    /// The permission bits of the file at opening, if users other than its owner had any (R53). The
-    /// store neither changes nor refuses such a file.
+    /// The permission bits of the file at opening, if users other than its owner had any
+    /// ([R53](crate::rulebook#r53)). The store neither changes nor refuses such a file.
     pub wider_mode: Option<u32>,
-    /// Whether reading or writing failed, and the store refuses writes until it is reopened (R49).
+    /// Whether reading or writing failed, and the store refuses writes until it is reopened
+    /// ([R49](crate::rulebook#r49)).
     pub needs_reopen: bool,
     /// Whether the file is no longer at its path, and the store refuses writes until it is back
-    /// (R69). Noticed within a second, but never on systems without inode numbers.
+    /// ([R69](crate::rulebook#r69)). Noticed within a second, but never on systems without inode
+    /// numbers.
     pub file_moved: bool,
     /// The requests that wait in the queue now, without those being committed.
     pub waiting_requests: usize,
@@ -86,9 +88,11 @@ pub struct Stats {
     /// The requests that found the queue full and wait for a place in it now
     /// ([`WhenFull::Wait`](crate::WhenFull::Wait)).
     pub waiting_for_place: usize,
-    /// The durable commits. Some hold no request: they remove what a disconnected app left (R11).
+    /// The durable commits. Some hold no request: they remove what a disconnected app left
+    /// ([R11](crate::rulebook#r11)).
     pub commits: u64,
-    /// The commits that failed. Only reopening tells whether such a commit took place (R49).
+    /// The commits that failed. Only reopening tells whether such a commit took place
+    /// ([R49](crate::rulebook#r49)).
     pub failed_commits: u64,
     /// The time of each durable commit: writing and syncing, without waiting and deciding.
     pub commit_latency: Histogram<Duration>,

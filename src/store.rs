@@ -85,8 +85,9 @@ impl ContactStore {
     /// Opens the store in the file at `path`, or creates it, depending on the options.
     ///
     /// A new file is readable by its owner alone. It appears whole or not at all, even after a
-    /// power cut. An existing file is verified before any byte of it is changed (R50). A file can
-    /// be open only once at a time, across all processes (R51).
+    /// power cut. An existing file is verified before any byte of it is changed
+    /// ([R50](crate::rulebook#r50)). A file can be open only once at a time, across all processes
+    /// ([R51](crate::rulebook#r51)).
     ///
     /// # Errors
     ///
@@ -179,7 +180,8 @@ impl ContactStore {
         Ok(Snapshot::new(tables, Arc::clone(&self.inner.explained_by)))
     }
 
-    /// Connects an app, or changes the name or key of a connected one (R11). The outcome is its id.
+    /// Connects an app, or changes the name or key of a connected one ([R11](crate::rulebook#r11)).
+    /// The outcome is its id.
     ///
     /// # Errors
     ///
@@ -188,7 +190,7 @@ impl ContactStore {
         self.submit(request.prepare(self.now()))
     }
 
-    /// Disconnects an app (R11).
+    /// Disconnects an app ([R11](crate::rulebook#r11)).
     ///
     /// From then on the app is unknown, and its tokens are on no card and in no count. What is left
     /// of them in the file is removed in the background, in bounded steps.
@@ -201,7 +203,7 @@ impl ContactStore {
     }
 
     /// Adds tokens to the contacts that their identifiers name, and creates contacts where there
-    /// are none (R13–R25).
+    /// are none ([R13](crate::rulebook#r13)–[R25](crate::rulebook#r25)).
     ///
     /// # Errors
     ///
@@ -218,7 +220,8 @@ impl ContactStore {
         ))
     }
 
-    /// Records delivery reports; FAILED with reason Forbidden removes the token (R30–R36).
+    /// Records delivery reports; FAILED with reason Forbidden removes the token
+    /// ([R30](crate::rulebook#r30)–[R36](crate::rulebook#r36)).
     ///
     /// # Errors
     ///
@@ -233,8 +236,8 @@ impl ContactStore {
         ))
     }
 
-    /// Creates contacts, and updates their identifiers and fields (R41–R43). Tokens are not
-    /// touched.
+    /// Creates contacts, and updates their identifiers and fields
+    /// ([R41](crate::rulebook#r41)–[R43](crate::rulebook#r43)). Tokens are not touched.
     ///
     /// # Errors
     ///
@@ -251,7 +254,8 @@ impl ContactStore {
         ))
     }
 
-    /// Removes a token from the card of one contact, or of all that hold it (R45).
+    /// Removes a token from the card of one contact, or of all that hold it
+    /// ([R45](crate::rulebook#r45)).
     ///
     /// # Errors
     ///
@@ -261,7 +265,7 @@ impl ContactStore {
         self.submit(request)
     }
 
-    /// Renames a token, for a chat that migrated (R57).
+    /// Renames a token, for a chat that migrated ([R57](crate::rulebook#r57)).
     ///
     /// The chat keeps its place on every card, its subscriber id and its delivery state. If the new
     /// token already is a subscriber, the two become one.
@@ -275,10 +279,10 @@ impl ContactStore {
         self.submit(request.prepare(self.inner.options.limits))
     }
 
-    /// Erases a contact, with its identifiers and tokens (R44).
+    /// Erases a contact, with its identifiers and tokens ([R44](crate::rulebook#r44)).
     ///
     /// The identifiers are free again. A subscriber that no other contact holds is removed too. The
-    /// contact id is never used again (R18).
+    /// contact id is never used again ([R18](crate::rulebook#r18)).
     ///
     /// # Errors
     ///
@@ -287,7 +291,8 @@ impl ContactStore {
         self.submit(Erase(contact))
     }
 
-    /// Forgets the message tallies of an app whose latest report is older than `before` (R30).
+    /// Forgets the message tallies of an app whose latest report is older than `before`
+    /// ([R30](crate::rulebook#r30)).
     ///
     /// It works in steps, each a commit with its own number, so that other writes need not wait.
     /// After an error, the tallies that were already forgotten stay forgotten.
@@ -299,7 +304,8 @@ impl ContactStore {
         self.submit(ForgetMessages::new(app, before))
     }
 
-    /// Opens the file again after a failed commit or read, for all handles (R49).
+    /// Opens the file again after a failed commit or read, for all handles
+    /// ([R49](crate::rulebook#r49)).
     ///
     /// Returns the number of the state found. A request whose outcome was indeterminate is in the
     /// store exactly when that number is at least its own. Snapshots taken before expire.
@@ -342,7 +348,8 @@ impl ContactStore {
     ///
     /// This is cheap however large the store is, and never waits for a commit. It reads the length
     /// of the file from the system, and checks at most once a second whether the file is still at
-    /// its path (R69). It also works while the store needs reopening, with what is still known.
+    /// its path ([R69](crate::rulebook#r69)). It also works while the store needs reopening, with
+    /// what is still known.
     ///
     /// # Errors
     ///

@@ -17,7 +17,7 @@ pub struct AppId(u128);
 
 impl AppId {
     /// Reads a UUID in any text form of RFC 4122: hyphenated, simple, braced or URN, in either
-    /// letter case (R11).
+    /// letter case ([R11](crate::rulebook#r11)).
     ///
     /// # Errors
     ///
@@ -81,7 +81,7 @@ impl AppName {
     /// # Errors
     ///
     /// A [`FieldError`] when the text is empty or only white space, longer than 256 bytes, or holds
-    /// a character that is refused (R6).
+    /// a character that is refused ([R6](crate::rulebook#r6)).
     pub fn parse(text: impl Into<String>) -> Result<Self, FieldError> {
         let text = text.into();
         match text::opaque(&text, APP_NAME_BYTES) {
@@ -107,7 +107,7 @@ impl fmt::Display for AppName {
     }
 }
 
-/// The access key of a bot: a secret (R12).
+/// The access key of a bot: a secret ([R12](crate::rulebook#r12)).
 ///
 /// It has no `Display`, its `Debug` is masked, and no listing or card carries it. Only
 /// [`AccessKey::reveal`] gives its text.
@@ -123,7 +123,7 @@ impl AccessKey {
     /// # Errors
     ///
     /// A [`FieldError`] when the text is empty or only white space, longer than 4,096 bytes, or
-    /// holds a character that is refused (R6).
+    /// holds a character that is refused ([R6](crate::rulebook#r6)).
     pub fn parse(text: impl Into<String>) -> Result<Self, FieldError> {
         let text = text.into();
         match text::opaque(&text, ACCESS_KEY_BYTES) {
@@ -149,7 +149,7 @@ impl fmt::Debug for AccessKey {
     }
 }
 
-/// A connected app, as listed (R37).
+/// A connected app, as listed ([R37](crate::rulebook#r37)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct App {
@@ -163,8 +163,10 @@ pub struct App {
     pub subscribers: u64,
     /// The number of contacts that hold at least one live token of the app.
     pub contacts: u64,
-    /// The number of subscribers removed by FAILED reports since the app was connected (R31).
+    /// The number of subscribers removed by FAILED reports since the app was connected
+    /// ([R31](crate::rulebook#r31)).
     pub removed_by_failed: u64,
-    /// The number of subscribers removed by the host since the app was connected (R45).
+    /// The number of subscribers removed by the host since the app was connected
+    /// ([R45](crate::rulebook#r45)).
     pub removed_by_host: u64,
 }

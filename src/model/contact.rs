@@ -9,7 +9,7 @@ use crate::model::subscriber::SubscriberId;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 
-/// One contact's card (R29).
+/// One contact's card ([R29](crate::rulebook#r29)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Card {
@@ -21,9 +21,10 @@ pub struct Card {
     pub created_at: Timestamp,
     /// The app through which it was created. The app may have been disconnected since.
     pub created_through: Option<AppId>,
-    /// Its fields (R43).
+    /// Its fields ([R43](crate::rulebook#r43)).
     pub fields: ContactFields,
-    /// Its tokens of connected apps, in the order in which they were added (R20).
+    /// Its tokens of connected apps, in the order in which they were added
+    /// ([R20](crate::rulebook#r20)).
     pub tokens: Vec<HeldToken>,
 }
 

@@ -11,53 +11,53 @@ use crate::limits::GREATEST_CONTACT_ID;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Field {
-    /// A token, which addresses a person inside one app (R9).
+    /// A token, which addresses a person inside one app ([R9](crate::rulebook#r9)).
     Token,
-    /// The contact's id (R2).
+    /// The contact's id ([R2](crate::rulebook#r2)).
     ContactId,
-    /// The host's own id of a person (R3).
+    /// The host's own id of a person ([R3](crate::rulebook#r3)).
     ExternalCustomerId,
-    /// A phone number in international form (R4).
+    /// A phone number in international form ([R4](crate::rulebook#r4)).
     Phone,
-    /// An email address (R5).
+    /// An email address ([R5](crate::rulebook#r5)).
     Email,
-    /// The name of an app (R11).
+    /// The name of an app ([R11](crate::rulebook#r11)).
     AppName,
-    /// The access key of an app, a secret (R12).
+    /// The access key of an app, a secret ([R12](crate::rulebook#r12)).
     AccessKey,
-    /// The id of the message that a delivery report is about (R30).
+    /// The id of the message that a delivery report is about ([R30](crate::rulebook#r30)).
     MessageId,
-    /// The id of a subscriber (R36).
+    /// The id of a subscriber ([R36](crate::rulebook#r36)).
     SubscriberId,
-    /// The reason that a delivery report gives (R32).
+    /// The reason that a delivery report gives ([R32](crate::rulebook#r32)).
     Reason,
-    /// A contact's first name (R43).
+    /// A contact's first name ([R43](crate::rulebook#r43)).
     FirstName,
-    /// A contact's last name (R43).
+    /// A contact's last name ([R43](crate::rulebook#r43)).
     LastName,
-    /// A contact's language (R43).
+    /// A contact's language ([R43](crate::rulebook#r43)).
     LanguageCode,
-    /// A contact's time zone (R43).
+    /// A contact's time zone ([R43](crate::rulebook#r43)).
     TimeZone,
-    /// The name of a custom field (R43).
+    /// The name of a custom field ([R43](crate::rulebook#r43)).
     CustomFieldName,
-    /// The value of a custom field (R43).
+    /// The value of a custom field ([R43](crate::rulebook#r43)).
     CustomFieldValue,
-    /// The phone of a recipient (R39).
+    /// The phone of a recipient ([R39](crate::rulebook#r39)).
     RecipientNumber,
-    /// The text of a message to send (R40).
+    /// The text of a message to send ([R40](crate::rulebook#r40)).
     Text,
-    /// The text on a button of a message to send (R40).
+    /// The text on a button of a message to send ([R40](crate::rulebook#r40)).
     ButtonText,
-    /// The URL of a button of a message to send (R40).
+    /// The URL of a button of a message to send ([R40](crate::rulebook#r40)).
     ButtonUrl,
-    /// The user in the send request's `auth` (R40).
+    /// The user in the send request's `auth` ([R40](crate::rulebook#r40)).
     AuthUser,
-    /// The password in the send request's `auth`, a secret (R40).
+    /// The password in the send request's `auth`, a secret ([R40](crate::rulebook#r40)).
     AuthPassword,
-    /// The id of an app (R11).
+    /// The id of an app ([R11](crate::rulebook#r11)).
     AppId,
-    /// The outcome of a message (R30).
+    /// The outcome of a message ([R30](crate::rulebook#r30)).
     Status,
     /// A kind of identifier.
     IdentifierKind,
@@ -155,78 +155,83 @@ pub enum Fault {
         /// The greatest length allowed.
         limit: usize,
     },
-    /// Not a contact id (R2): not an integer, or out of range.
+    /// Not a contact id ([R2](crate::rulebook#r2)): not an integer, or out of range.
     #[error("must be an integer from 1 to {GREATEST_CONTACT_ID}")]
     ContactIdOutOfRange,
-    /// An invisible character, which would make two different values look the same (R6).
+    /// An invisible character, which would make two different values look the same
+    /// ([R6](crate::rulebook#r6)).
     #[error("holds a control, line separator or invisible format character")]
     ForbiddenCharacter,
-    /// A placeholder that programs write for a missing value (R3). As an identifier it would join
-    /// strangers on one card.
+    /// A placeholder that programs write for a missing value ([R3](crate::rulebook#r3)). As an
+    /// identifier it would join strangers on one card.
     #[error("is a placeholder for a missing value")]
     Placeholder,
-    /// A phone with a character other than digits, separators and one leading `+` (R4).
+    /// A phone with a character other than digits, separators and one leading `+`
+    /// ([R4](crate::rulebook#r4)).
     #[error("holds a character other than digits, separators and one leading +")]
     NotADigit,
-    /// A phone with a second `+`, or one that is not first (R4).
+    /// A phone with a second `+`, or one that is not first ([R4](crate::rulebook#r4)).
     #[error("holds a second +, or one that is not first")]
     MisplacedPlus,
-    /// A phone with too few or too many digits (R4).
+    /// A phone with too few or too many digits ([R4](crate::rulebook#r4)).
     #[error("of {digits} digits, must be 7 to 15")]
     DigitCount {
         /// The number of digits, after the prefix `+` or `00`.
         digits: usize,
     },
-    /// A phone without a country code, since no country code begins with 0 (R4).
+    /// A phone without a country code, since no country code begins with 0
+    /// ([R4](crate::rulebook#r4)).
     #[error("begins with 0, must begin with a country code")]
     LeadingZero,
-    /// A phone with `(0)`, where it is unclear whether that 0 belongs to the number (R4).
+    /// A phone with `(0)`, where it is unclear whether that 0 belongs to the number
+    /// ([R4](crate::rulebook#r4)).
     #[error("holds (0), which may or may not belong to the number")]
     AmbiguousZero,
     /// A phone with a mark that may end the number: what follows may be another number, or not part
-    /// of a number (R4).
+    /// of a number ([R4](crate::rulebook#r4)).
     #[error("holds {mark}, and what follows it may not belong to the number")]
     AmbiguousMark {
         /// The kind of mark.
         mark: PhoneMark,
     },
-    /// An email without `@` (R5).
+    /// An email without `@` ([R5](crate::rulebook#r5)).
     #[error("holds no @")]
     NoAtSign,
-    /// An email whose part before the last `@` is empty or too long (R5).
+    /// An email whose part before the last `@` is empty or too long ([R5](crate::rulebook#r5)).
     #[error("has {bytes} bytes before the last @, must be 1 to 64")]
     LocalPartLength {
         /// The length of the local part in bytes.
         bytes: usize,
     },
-    /// An email with white space before its last `@` (R5).
+    /// An email with white space before its last `@` ([R5](crate::rulebook#r5)).
     #[error("has white space before the last @")]
     LocalPartWhiteSpace,
     /// An email with a character before its last `@` that a single address cannot have there. It is
-    /// several addresses, an address with a display name, or a link (R5).
+    /// several addresses, an address with a display name, or a link ([R5](crate::rulebook#r5)).
     #[error(
         "has one of @ , ; : < > ( ) [ ] \\ \" before the last @, so it is not one plain address"
     )]
     NotOneAddress,
-    /// An email whose part after the last `@` is empty or too long (R5).
+    /// An email whose part after the last `@` is empty or too long ([R5](crate::rulebook#r5)).
     #[error("has a domain of {bytes} bytes, must be 1 to 253")]
     DomainLength {
         /// The length of the domain in bytes, without a final dot.
         bytes: usize,
     },
-    /// An email with an invalid domain label (R5).
+    /// An email with an invalid domain label ([R5](crate::rulebook#r5)).
     #[error("has a domain label that is not 1 to 63 letters, digits and inner hyphens")]
     DomainLabel,
-    /// An email with a non-ASCII domain, which this build does not support (R5).
+    /// An email with a non-ASCII domain, which this build does not support
+    /// ([R5](crate::rulebook#r5)).
     #[error("has a non-ASCII domain, which only a build with the feature idn takes")]
     NonAsciiDomain,
-    /// An email with a non-ASCII domain that IDNA refuses (R5).
+    /// An email with a non-ASCII domain that IDNA refuses ([R5](crate::rulebook#r5)).
     #[error("has a non-ASCII domain that IDNA refuses")]
     Idna,
-    /// Not the id of an app (R11).
+    /// Not the id of an app ([R11](crate::rulebook#r11)).
     #[error("is not a UUID in a text form of RFC 4122")]
     NotAUuid,
-    /// Not the text form of a subscriber id (R36).
+    /// Not the text form of a subscriber id ([R36](crate::rulebook#r36)).
     #[error("must be decimal digits without a leading 0, at most 18446744073709551615")]
     NotASubscriberId,
     /// Not one of the known names.
@@ -237,7 +242,7 @@ pub enum Fault {
     },
 }
 
-/// A kind of mark that separates the digits of a phone (R4).
+/// A kind of mark that separates the digits of a phone ([R4](crate::rulebook#r4)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PhoneMark {
@@ -278,7 +283,7 @@ impl fmt::Display for PhoneMark {
 
 /// The error for a refused value: its field, and what is wrong with it.
 ///
-/// Neither its text nor its fields hold the value (R52).
+/// Neither its text nor its fields hold the value ([R52](crate::rulebook#r52)).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {fault}")]
 pub struct FieldError {

@@ -9,9 +9,10 @@ use crate::limits::{FIELD_NAME_BYTES, FIELD_VALUE_BYTES};
 use crate::model::fault::{Fault, Field, FieldError};
 use crate::model::text;
 
-/// The fields of a contact (R43): the host's own text, which no rule interprets.
+/// The fields of a contact ([R43](crate::rulebook#r43)): the host's own text, which no rule
+/// interprets.
 ///
-/// `Debug` shows only lengths and the number of custom fields (R52).
+/// `Debug` shows only lengths and the number of custom fields ([R52](crate::rulebook#r52)).
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ContactFields {

@@ -10,7 +10,7 @@ use crate::model::identifier::{Email, ExternalCustomerId, IdentifierKind, Identi
 use crate::model::text;
 use crate::model::token::Token;
 
-/// The values that a request may not give as an identifier or a token (R3).
+/// The values that a request may not give as an identifier or a token ([R3](crate::rulebook#r3)).
 ///
 /// Programs write such values where a value is missing. As identifiers they would join strangers on
 /// one card.
@@ -20,7 +20,7 @@ use crate::model::token::Token;
 /// but `0` and `-`, such as an all-zero UUID. It holds no phone and no email. Words are compared
 /// with external customer ids and tokens, trimmed and ignoring ASCII case. Words of only digits and
 /// `-` are compared with external customer ids alone, since only the app knows what a number means
-/// as a token (R9).
+/// as a token ([R9](crate::rulebook#r9)).
 ///
 /// Add-tokens and upsert refuse a placeholder with [`Fault::Placeholder`]. Under
 /// [`InvalidIdentifier::Ignore`](crate::InvalidIdentifier) an identifier that is a placeholder
@@ -93,7 +93,8 @@ impl Placeholders {
     }
 
     /// Adds a word for external customer ids and tokens, compared trimmed and ignoring ASCII case.
-    /// A blank word is left out, since a blank value counts as not given anyway (R1).
+    /// A blank word is left out, since a blank value counts as not given anyway
+    /// ([R1](crate::rulebook#r1)).
     #[must_use]
     pub fn word(mut self, word: impl AsRef<str>) -> Self {
         let word = text::trim(word.as_ref()).to_ascii_lowercase();

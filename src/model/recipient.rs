@@ -11,7 +11,7 @@ use crate::model::subscriber::SubscriberId;
 use crate::model::text;
 use crate::model::token::Token;
 
-/// The recipient of a message (R39).
+/// The recipient of a message ([R39](crate::rulebook#r39)).
 ///
 /// ```
 /// # use contact_store::*;
@@ -40,7 +40,7 @@ pub enum Recipient {
 
 /// A recipient as a request gives it: any of `subscriberId`, `botId` and `number`.
 ///
-/// `Debug` shows which of them are given, but not the number (R52).
+/// `Debug` shows which of them are given, but not the number ([R52](crate::rulebook#r52)).
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct GivenRecipient {
     subscriber: Option<SubscriberId>,
@@ -84,8 +84,8 @@ impl GivenRecipient {
     /// # Errors
     ///
     /// [`RecipientError::NothingGiven`], [`RecipientError::AppWithoutNumber`] or
-    /// [`RecipientError::NumberWithoutApp`]; [`RecipientError::Number`] when the number is not a phone
-    /// (R4).
+    /// [`RecipientError::NumberWithoutApp`]; [`RecipientError::Number`] when the number is not a
+    /// phone ([R4](crate::rulebook#r4)).
     pub fn parse(&self) -> Result<Recipient, RecipientError> {
         if let Some(id) = self.subscriber {
             return Ok(Recipient::Subscriber(id));
@@ -117,7 +117,7 @@ impl fmt::Debug for GivenRecipient {
     }
 }
 
-/// Where to send a message: one token in one app (R39).
+/// Where to send a message: one token in one app ([R39](crate::rulebook#r39)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Address {
@@ -132,7 +132,7 @@ pub struct Address {
     pub contact: ContactId,
 }
 
-/// Why a recipient is invalid, or cannot be reached (R39).
+/// Why a recipient is invalid, or cannot be reached ([R39](crate::rulebook#r39)).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecipientError {
@@ -145,7 +145,7 @@ pub enum RecipientError {
     /// A number without an app.
     #[error("number is given without botId")]
     NumberWithoutApp,
-    /// The number is not a phone (R4). As an [`Error`](crate::Error) it is
+    /// The number is not a phone ([R4](crate::rulebook#r4)). As an [`Error`](crate::Error) it is
     /// [`Error::Field`](crate::Error::Field), like every other invalid value.
     #[error(transparent)]
     Number(FieldError),

@@ -10,13 +10,13 @@ use crate::model::names::named;
 use crate::model::text;
 use crate::model::time::Timestamp;
 
-/// The delivery status of a message (R30).
+/// The delivery status of a message ([R30](crate::rulebook#r30)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Status {
     /// SENT.
     Sent,
-    /// FAILED. With reason Forbidden it removes the token (R31).
+    /// FAILED. With reason Forbidden it removes the token ([R31](crate::rulebook#r31)).
     Failed,
     /// CLICKED.
     Clicked,
@@ -28,7 +28,7 @@ named!(Status, Status, "SENT, FAILED or CLICKED", {
     Clicked => "CLICKED",
 });
 
-/// The number of reports of each status (R30).
+/// The number of reports of each status ([R30](crate::rulebook#r30)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StatusCounts {
@@ -59,7 +59,7 @@ impl StatusCounts {
 }
 
 /// The phrases, besides Forbidden, by which the reason of a FAILED report says that its token is
-/// dead for good (R32).
+/// dead for good ([R32](crate::rulebook#r32)).
 ///
 /// The default holds the phrases of Telegram: `bot was blocked by the user`, `user is deactivated`,
 /// `bot was kicked`, `USER_IS_BLOCKED` and `INPUT_USER_DEACTIVATED`. A host for another channel
@@ -124,7 +124,7 @@ impl MessageId {
     /// # Errors
     ///
     /// A [`FieldError`] when the text is empty or only white space, longer than 256 bytes, or holds
-    /// a character that is refused (R6).
+    /// a character that is refused ([R6](crate::rulebook#r6)).
     pub fn parse(text: impl Into<String>) -> Result<Self, FieldError> {
         let text = text.into();
         match text::opaque(&text, MESSAGE_ID_BYTES) {
@@ -151,7 +151,7 @@ impl fmt::Debug for MessageId {
     }
 }
 
-/// The tally of one message of one app (R30).
+/// The tally of one message of one app ([R30](crate::rulebook#r30)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MessageTally {

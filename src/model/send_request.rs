@@ -8,9 +8,9 @@ use crate::model::fault::{Fault, Field, FieldError};
 use crate::model::recipient::Recipient;
 use crate::model::text;
 
-/// A request to send a message (R40).
+/// A request to send a message ([R40](crate::rulebook#r40)).
 ///
-/// `Debug` shows only the lengths of what is sent (R52).
+/// `Debug` shows only the lengths of what is sent ([R52](crate::rulebook#r52)).
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SendRequest {
@@ -98,7 +98,8 @@ impl fmt::Debug for Button {
     }
 }
 
-/// The credentials of a sender: a user and a password, both secret (R12, R40).
+/// The credentials of a sender: a user and a password, both secret ([R12](crate::rulebook#r12),
+/// [R40](crate::rulebook#r40)).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Auth {
     user: String,

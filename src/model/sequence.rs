@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The number of a state of the store. A new store is at 0; each request that changes it takes the
-/// next number (R47).
+/// next number ([R47](crate::rulebook#r47)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SequenceNumber(u64);
 
@@ -35,7 +35,8 @@ impl fmt::Display for SequenceNumber {
 #[non_exhaustive]
 pub struct Committed<T> {
     /// The number of the state that the request made. If it changed nothing, the number of the
-    /// state that it was decided on. That state is durable (R46, R47).
+    /// state that it was decided on. That state is durable ([R46](crate::rulebook#r46),
+    /// [R47](crate::rulebook#r47)).
     pub sequence: SequenceNumber,
     /// The outcome of the request.
     pub outcome: T,

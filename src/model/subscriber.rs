@@ -11,7 +11,8 @@ use crate::model::report::{Status, StatusCounts};
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 
-/// The id of a subscriber. It is never reused, even when its token is added again (R35).
+/// The id of a subscriber. It is never reused, even when its token is added again
+/// ([R35](crate::rulebook#r35)).
 ///
 /// Ids ascend within one connection of an app. The upper 24 bits are the number of the connection,
 /// the lower bits number the subscriber. A host treats the id as opaque.
@@ -95,7 +96,7 @@ pub struct SubscriberRef<'a> {
     pub contacts: &'a [ContactId],
     /// When an accepted entry of add-tokens last named the token.
     pub last_registered_at: Timestamp,
-    /// The last status, by the reports' own times, and its time (R34).
+    /// The last status, by the reports' own times, and its time ([R34](crate::rulebook#r34)).
     pub last_status: Option<(Status, Timestamp)>,
     /// The number of reports of each status.
     pub counts: StatusCounts,
@@ -116,7 +117,7 @@ impl fmt::Debug for SubscriberRef<'_> {
     }
 }
 
-/// One live (app, token) pair (R27, R38).
+/// One live (app, token) pair ([R27](crate::rulebook#r27), [R38](crate::rulebook#r38)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Subscriber {
@@ -130,7 +131,7 @@ pub struct Subscriber {
     pub contacts: Vec<ContactId>,
     /// When an accepted entry of add-tokens last named the token.
     pub last_registered_at: Timestamp,
-    /// The last status, by the reports' own times, and its time (R34).
+    /// The last status, by the reports' own times, and its time ([R34](crate::rulebook#r34)).
     pub last_status: Option<(Status, Timestamp)>,
     /// The number of reports of each status.
     pub counts: StatusCounts,

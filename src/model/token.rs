@@ -8,7 +8,8 @@ use crate::limits::TOKEN_BYTES;
 use crate::model::fault::{Fault, Field, FieldError};
 use crate::model::text;
 
-/// A token: what addresses a person inside one app, such as a Telegram chat id (R9).
+/// A token: what addresses a person inside one app, such as a Telegram chat id
+/// ([R9](crate::rulebook#r9)).
 ///
 /// It is opaque: kept byte for byte, never trimmed, and compared byte for byte.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +21,7 @@ impl Token {
     /// # Errors
     ///
     /// A [`FieldError`] when the text is empty or only white space, longer than 4,096 bytes, or
-    /// holds a character that is refused (R6).
+    /// holds a character that is refused ([R6](crate::rulebook#r6)).
     pub fn parse(text: impl Into<String>) -> Result<Self, FieldError> {
         let text = text.into();
         match text::opaque(&text, TOKEN_BYTES) {

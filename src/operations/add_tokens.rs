@@ -47,7 +47,8 @@ impl TokenEntry {
         }
     }
 
-    /// Makes an entry without a token, which is refused when the request is decided (R9).
+    /// Makes an entry without a token, which is refused when the request is decided
+    /// ([R9](crate::rulebook#r9)).
     #[must_use]
     pub fn without_token() -> Self {
         TokenEntry::default()
@@ -168,7 +169,7 @@ struct ValidEntry {
     ignored: KindSet,
 }
 
-/// A request to add tokens in one app (R13–R25).
+/// A request to add tokens in one app ([R13](crate::rulebook#r13)–[R25](crate::rulebook#r25)).
 ///
 /// Options that are not set here are those of the store.
 ///
@@ -232,42 +233,42 @@ impl AddTokens {
     }
 
     /// Sets the time of the request. Without it, that is the time when the store gets the request
-    /// (R54).
+    /// ([R54](crate::rulebook#r54)).
     #[must_use]
     pub fn at(mut self, at: Timestamp) -> Self {
         self.at = Some(at);
         self
     }
 
-    /// Sets the policy of matching (R14).
+    /// Sets the policy of matching ([R14](crate::rulebook#r14)).
     #[must_use]
     pub fn policy(mut self, policy: MatchPolicy) -> Self {
         self.policy = Some(policy);
         self
     }
 
-    /// Sets the ownership of tokens (R22).
+    /// Sets the ownership of tokens ([R22](crate::rulebook#r22)).
     #[must_use]
     pub fn ownership(mut self, ownership: Ownership) -> Self {
         self.ownership = Some(ownership);
         self
     }
 
-    /// Sets what happens to invalid identifiers (R13).
+    /// Sets what happens to invalid identifiers ([R13](crate::rulebook#r13)).
     #[must_use]
     pub fn invalid_identifier(mut self, option: InvalidIdentifier) -> Self {
         self.invalid_identifier = Some(option);
         self
     }
 
-    /// Sets what happens to contact ids that name no contact (R18).
+    /// Sets what happens to contact ids that name no contact ([R18](crate::rulebook#r18)).
     #[must_use]
     pub fn unknown_contact_id(mut self, option: UnknownContactId) -> Self {
         self.unknown_contact_id = Some(option);
         self
     }
 
-    /// Sets what a refused entry does to the rest of the request (R23).
+    /// Sets what a refused entry does to the rest of the request ([R23](crate::rulebook#r23)).
     #[must_use]
     pub fn mode(mut self, mode: BatchMode) -> Self {
         self.mode = mode;
@@ -333,7 +334,7 @@ pub struct TokensAdded {
     pub entries: Outcomes<TokenAdded>,
 }
 
-/// The outcome of one accepted entry (R25).
+/// The outcome of one accepted entry ([R25](crate::rulebook#r25)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenAdded {
@@ -346,11 +347,13 @@ pub struct TokenAdded {
     /// The subscriber that the app and token make.
     pub subscriber: SubscriberId,
     /// The given identifiers that the created contact did not get, because another contact has them
-    /// (R17).
+    /// ([R17](crate::rulebook#r17)).
     pub skipped: KindSet,
-    /// The given identifiers that were invalid and counted as not given (R13).
+    /// The given identifiers that were invalid and counted as not given
+    /// ([R13](crate::rulebook#r13)).
     pub ignored: KindSet,
-    /// The other contacts that hold the token, under [`Ownership::Shared`] (R22).
+    /// The other contacts that hold the token, under [`Ownership::Shared`]
+    /// ([R22](crate::rulebook#r22)).
     pub also_held_by: Vec<ContactId>,
 }
 
@@ -360,9 +363,9 @@ pub struct TokenAdded {
 pub enum TokenPlace {
     /// It was appended to the card.
     Added,
-    /// It already was on the card (R21).
+    /// It already was on the card ([R21](crate::rulebook#r21)).
     AlreadyHeld,
-    /// It was taken from other contacts and appended to the card (R22).
+    /// It was taken from other contacts and appended to the card ([R22](crate::rulebook#r22)).
     Moved {
         /// The contacts that lost it.
         from: Vec<ContactId>,

@@ -11,7 +11,8 @@ use crate::operations::not_accepted::NotAccepted;
 use crate::rules::{InvalidIdentifier, MatchPolicy, UnknownContactId};
 use crate::storage::{Failure, Rows, find_card, next_contact_id};
 
-/// What adding a token with some identifiers would do, under one policy (R28).
+/// What adding a token with some identifiers would do, under one policy
+/// ([R28](crate::rulebook#r28)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decision {
@@ -28,14 +29,16 @@ pub enum Decision {
         contact: ContactId,
         /// The given kinds that it would get.
         identifiers: KindSet,
-        /// The given kinds that it would not get, because another contact has them (R17).
+        /// The given kinds that it would not get, because another contact has them
+        /// ([R17](crate::rulebook#r17)).
         skipped: KindSet,
     },
     /// The entry would be refused.
     Refuse(EntryError),
 }
 
-/// Which contacts some identifiers name, and what add-tokens would do with them (R28).
+/// Which contacts some identifiers name, and what add-tokens would do with them
+/// ([R28](crate::rulebook#r28)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explanation {

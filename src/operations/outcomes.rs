@@ -6,7 +6,8 @@ use std::ops::Deref;
 
 use crate::error::{EntryError, NotSingle};
 
-/// The outcomes of the entries of one request, in the order of the entries (R23).
+/// The outcomes of the entries of one request, in the order of the entries
+/// ([R23](crate::rulebook#r23)).
 ///
 /// It dereferences to a slice of `Result`s, with `len`, `get`, `iter` and so on. A caller that
 /// wants all of them or an error calls [`all`](Outcomes::all). A caller that sent a single entry

@@ -68,21 +68,23 @@ impl Report {
         self
     }
 
-    /// Sets the reason, which decides whether FAILED removes the token (R32).
+    /// Sets the reason, which decides whether FAILED removes the token
+    /// ([R32](crate::rulebook#r32)).
     #[must_use]
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
         self
     }
 
-    /// Sets the host's message that the report is about (R30).
+    /// Sets the host's message that the report is about ([R30](crate::rulebook#r30)).
     #[must_use]
     pub fn message(mut self, id: impl Into<String>) -> Self {
         self.message = Some(id.into());
         self
     }
 
-    /// Sets the time of the report. Without it, that is the time of the request (R54).
+    /// Sets the time of the report. Without it, that is the time of the request
+    /// ([R54](crate::rulebook#r54)).
     #[must_use]
     pub fn at(mut self, at: Timestamp) -> Self {
         self.at = Some(at);
@@ -153,9 +155,10 @@ struct ValidReport {
     at: Timestamp,
 }
 
-/// A request to record delivery reports for one app (R30–R36).
+/// A request to record delivery reports for one app
+/// ([R30](crate::rulebook#r30)–[R36](crate::rulebook#r36)).
 ///
-/// Repeating the request counts the reports again (R36).
+/// Repeating the request counts the reports again ([R36](crate::rulebook#r36)).
 ///
 /// ```
 /// # use contact_store::*;
@@ -213,14 +216,14 @@ impl RecordReports {
     }
 
     /// Sets the time of the request. Without it, that is the time when the store gets the request
-    /// (R54).
+    /// ([R54](crate::rulebook#r54)).
     #[must_use]
     pub fn at(mut self, at: Timestamp) -> Self {
         self.at = Some(at);
         self
     }
 
-    /// Sets what FAILED without a reason does (R32).
+    /// Sets what FAILED without a reason does ([R32](crate::rulebook#r32)).
     #[must_use]
     pub fn failed_without_reason(mut self, option: FailedWithoutReason) -> Self {
         self.failed_without_reason = Some(option);
@@ -228,14 +231,14 @@ impl RecordReports {
     }
 
     /// Sets the phrases that mean that a token is dead for good, replacing those of the store
-    /// (R32).
+    /// ([R32](crate::rulebook#r32)).
     #[must_use]
     pub fn gone_phrases(mut self, phrases: GonePhrases) -> Self {
         self.gone_phrases = Some(phrases);
         self
     }
 
-    /// Sets what a refused report does to the rest of the request (R23).
+    /// Sets what a refused report does to the rest of the request ([R23](crate::rulebook#r23)).
     #[must_use]
     pub fn mode(mut self, mode: BatchMode) -> Self {
         self.mode = mode;
@@ -274,12 +277,12 @@ impl RecordReports {
 pub enum ReportOutcome {
     /// It was counted.
     Recorded,
-    /// It was counted, and the subscriber was removed (R31).
+    /// It was counted, and the subscriber was removed ([R31](crate::rulebook#r31)).
     Removed {
         /// The contacts whose cards lost the token.
         from: Vec<ContactId>,
     },
-    /// There is no such subscriber in the app. It was not counted (R33).
+    /// There is no such subscriber in the app. It was not counted ([R33](crate::rulebook#r33)).
     UnknownSubscriber,
 }
 

@@ -16,7 +16,7 @@ use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{AppRow, CardRow, Draft, Rows as _, SubscriberRow, find_subscriber};
 
 /// A request to rename a token of an app, such as the token of a Telegram group that became a
-/// supergroup (R57).
+/// supergroup ([R57](crate::rulebook#r57)).
 ///
 /// ```
 /// # use contact_store::*;
@@ -67,7 +67,7 @@ impl fmt::Debug for RenameToken {
     }
 }
 
-/// The outcome of a request to rename a token (R57).
+/// The outcome of a request to rename a token ([R57](crate::rulebook#r57)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenRenamed {

@@ -64,8 +64,8 @@ impl fmt::Debug for ValueChange {
 /// Nothing is checked until the request is made.
 ///
 /// Values that are not named stay on the card as they are. A blank identifier counts as not named,
-/// because an empty cell of an export is not an order to erase (R1). Only [`ValueChange::Remove`]
-/// removes an identifier.
+/// because an empty cell of an export is not an order to erase ([R1](crate::rulebook#r1)). Only
+/// [`ValueChange::Remove`] removes an identifier.
 ///
 /// ```
 /// # use contact_store::{ValueChange, ContactUpdate};
@@ -99,14 +99,15 @@ impl ContactUpdate {
     /// Sets the id of the contact.
     ///
     /// Any integer can be given; one out of range refuses the item. The id of a contact is never
-    /// replaced (R42).
+    /// replaced ([R42](crate::rulebook#r42)).
     #[must_use]
     pub fn contact_id(mut self, id: impl Into<i128>) -> Self {
         self.contact_id = Some(id.into());
         self
     }
 
-    /// Sets or removes the external customer id. It is tried first when finding the contact (R41).
+    /// Sets or removes the external customer id. It is tried first when finding the contact
+    /// ([R41](crate::rulebook#r41)).
     #[must_use]
     pub fn external_customer_id(mut self, id: impl Into<ValueChange>) -> Self {
         self.external_customer_id = Some(id.into());
@@ -278,7 +279,7 @@ impl fmt::Debug for ContactUpdate {
     }
 }
 
-/// A request to create or update contacts (R41–R43).
+/// A request to create or update contacts ([R41](crate::rulebook#r41)–[R43](crate::rulebook#r43)).
 ///
 /// ```
 /// # use contact_store::*;
@@ -335,21 +336,21 @@ impl Upsert {
     }
 
     /// Sets the time of the request. Without it, that is the time when the store gets the request
-    /// (R54).
+    /// ([R54](crate::rulebook#r54)).
     #[must_use]
     pub fn at(mut self, at: Timestamp) -> Self {
         self.at = Some(at);
         self
     }
 
-    /// Sets what happens to contact ids that name no contact (R18).
+    /// Sets what happens to contact ids that name no contact ([R18](crate::rulebook#r18)).
     #[must_use]
     pub fn unknown_contact_id(mut self, option: UnknownContactId) -> Self {
         self.unknown_contact_id = Some(option);
         self
     }
 
-    /// Sets whether contacts are created, updated or both (R41).
+    /// Sets whether contacts are created, updated or both ([R41](crate::rulebook#r41)).
     ///
     /// ```
     /// # use contact_store::*;
@@ -368,7 +369,7 @@ impl Upsert {
         self
     }
 
-    /// Sets what a refused item does to the rest of the request (R23).
+    /// Sets what a refused item does to the rest of the request ([R23](crate::rulebook#r23)).
     #[must_use]
     pub fn mode(mut self, mode: BatchMode) -> Self {
         self.mode = mode;
@@ -401,7 +402,7 @@ impl Upsert {
     }
 }
 
-/// The outcome of one accepted item (R41).
+/// The outcome of one accepted item ([R41](crate::rulebook#r41)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ContactUpserted {

@@ -30,7 +30,7 @@ use crate::storage::Verified;
 
 use super::fault::Refused;
 
-/// `{"results": [...]}`, one for each entry in order (R25).
+/// `{"results": [...]}`, one for each entry in order ([R25](crate::rulebook#r25)).
 #[must_use]
 pub fn tokens_added(outcome: &TokensAdded) -> impl Serialize {
     Results {
@@ -41,7 +41,7 @@ pub fn tokens_added(outcome: &TokensAdded) -> impl Serialize {
     }
 }
 
-/// `{"results": [{"outcome"}, ...]}`, one for each report in order (R36).
+/// `{"results": [{"outcome"}, ...]}`, one for each report in order ([R36](crate::rulebook#r36)).
 #[must_use]
 pub fn reports_recorded(outcomes: &[Result<ReportOutcome, EntryError>]) -> impl Serialize {
     Results {
@@ -52,8 +52,8 @@ pub fn reports_recorded(outcomes: &[Result<ReportOutcome, EntryError>]) -> impl 
     }
 }
 
-/// `{"results": [{"contactId", "contact", "matchedBy"}, ...]}`, one for each item in order; `contact` is
-/// `created`, `updated` or `unchanged` (R41).
+/// `{"results": [{"contactId", "contact", "matchedBy"}, ...]}`, one for each item in order;
+/// `contact` is `created`, `updated` or `unchanged` ([R41](crate::rulebook#r41)).
 #[must_use]
 pub fn contacts_upserted(outcomes: &[Result<ContactUpserted, EntryError>]) -> impl Serialize {
     Results {
@@ -64,26 +64,27 @@ pub fn contacts_upserted(outcomes: &[Result<ContactUpserted, EntryError>]) -> im
     }
 }
 
-/// One accepted entry of add-tokens, as in the `results` (R25). A refused one is
-/// [`entry_error`](super::entry_error).
+/// One accepted entry of add-tokens, as in the `results` ([R25](crate::rulebook#r25)). A refused
+/// one is [`entry_error`](super::entry_error).
 #[must_use]
 pub fn token_added(added: &TokenAdded) -> impl Serialize {
     Added::from(added)
 }
 
-/// One accepted report, as in the `results` (R36).
+/// One accepted report, as in the `results` ([R36](crate::rulebook#r36)).
 #[must_use]
 pub fn report_recorded(outcome: &ReportOutcome) -> impl Serialize {
     Recorded::from(outcome)
 }
 
-/// One accepted item of an upsert, as in the `results` (R41).
+/// One accepted item of an upsert, as in the `results` ([R41](crate::rulebook#r41)).
 #[must_use]
 pub fn contact_upserted(upserted: &ContactUpserted) -> impl Serialize {
     UpsertedForm::from(upserted)
 }
 
-/// `{"recipients": [{"appUuid", "token", "subscriberId", "contactId"}, ...]}` (R39).
+/// `{"recipients": [{"appUuid", "token", "subscriberId", "contactId"}, ...]}`
+/// ([R39](crate::rulebook#r39)).
 #[must_use]
 pub fn recipients(addresses: &[Address]) -> impl Serialize {
     Recipients {
@@ -96,7 +97,7 @@ pub fn recipients(addresses: &[Address]) -> impl Serialize {
     }
 }
 
-/// `{"contact": {...}, "matchedBy"}`, or `{"contact": null}` (R26).
+/// `{"contact": {...}, "matchedBy"}`, or `{"contact": null}` ([R26](crate::rulebook#r26)).
 #[must_use]
 pub fn contact_found(found: Option<&Found>) -> impl Serialize {
     ContactFound {
@@ -107,13 +108,14 @@ pub fn contact_found(found: Option<&Found>) -> impl Serialize {
 
 /// A card: `{"contactId", "externalCustomerId", "phone", "email", "firstName", "lastName",
 /// "languageCode", "timeZone", "fields": {...}, "createdAt", "createdThroughAppUuid", "tokens":
-/// [...]}` (R29, R43).
+/// [...]}` ([R29](crate::rulebook#r29), [R43](crate::rulebook#r43)).
 #[must_use]
 pub fn card(card: &Card) -> impl Serialize {
     CardForm::from(card)
 }
 
-/// `{"contacts": [card, ...]}` (R56). The last `contactId` is the `after` of the next page.
+/// `{"contacts": [card, ...]}` ([R56](crate::rulebook#r56)). The last `contactId` is the `after` of
+/// the next page.
 #[must_use]
 pub fn contacts(page: &[Card]) -> impl Serialize {
     Contacts {
@@ -123,7 +125,7 @@ pub fn contacts(page: &[Card]) -> impl Serialize {
 }
 
 /// `{"contacts": [card, ...], "next"}`: `next` is the `after` of the next page. It is left out when
-/// there are no more contacts (R56).
+/// there are no more contacts ([R56](crate::rulebook#r56)).
 #[must_use]
 pub fn contact_page(page: &ContactPage) -> impl Serialize {
     Contacts {
@@ -132,7 +134,8 @@ pub fn contact_page(page: &ContactPage) -> impl Serialize {
     }
 }
 
-/// `{"named": {kind: contact id or null, ...}, "cascade": {...}, "topPriority": {...}}` (R28).
+/// `{"named": {kind: contact id or null, ...}, "cascade": {...}, "topPriority": {...}}`
+/// ([R28](crate::rulebook#r28)).
 #[must_use]
 pub fn explanation(explanation: &Explanation) -> impl Serialize {
     ExplanationForm {
@@ -157,7 +160,7 @@ pub fn app_disconnected() -> impl Serialize {
     Disconnected { disconnected: true }
 }
 
-/// `{"apps": [{"appUuid", "name", "subscribers", "contacts"}, ...]}` (R37).
+/// `{"apps": [{"appUuid", "name", "subscribers", "contacts"}, ...]}` ([R37](crate::rulebook#r37)).
 #[must_use]
 pub fn apps(apps: &[App]) -> impl Serialize {
     Apps {
@@ -171,7 +174,7 @@ pub fn apps(apps: &[App]) -> impl Serialize {
 }
 
 /// `{"subscribers": [{"subscriberId", "token", "contactIds", "lastRegisteredAt", "lastStatus",
-/// "lastStatusAt", "counts"}, ...]}` (R38).
+/// "lastStatusAt", "counts"}, ...]}` ([R38](crate::rulebook#r38)).
 #[must_use]
 pub fn subscribers(page: &[Subscriber]) -> impl Serialize {
     Subscribers {
@@ -179,7 +182,7 @@ pub fn subscribers(page: &[Subscriber]) -> impl Serialize {
     }
 }
 
-/// `{"messages": [{"messageId", "counts", "lastAt"}, ...]}` (R30).
+/// `{"messages": [{"messageId", "counts", "lastAt"}, ...]}` ([R30](crate::rulebook#r30)).
 #[must_use]
 pub fn messages(page: &[MessageTally]) -> impl Serialize {
     Messages {
@@ -199,7 +202,8 @@ pub fn messages_forgotten(outcome: MessagesForgotten) -> impl Serialize {
     }
 }
 
-/// `{"removedFrom": [contact ids]}`: the contacts whose cards lost the token (R45).
+/// `{"removedFrom": [contact ids]}`: the contacts whose cards lost the token
+/// ([R45](crate::rulebook#r45)).
 #[must_use]
 pub fn token_removed(outcome: &TokenRemoved) -> impl Serialize {
     Removed {
@@ -207,8 +211,8 @@ pub fn token_removed(outcome: &TokenRemoved) -> impl Serialize {
     }
 }
 
-/// `{"outcome", "subscriberId", "joinedSubscriberId", "contactIds"}`; `outcome` is `renamed`, `joined` or
-/// `unknownSubscriber` (R57).
+/// `{"outcome", "subscriberId", "joinedSubscriberId", "contactIds"}`; `outcome` is `renamed`,
+/// `joined` or `unknownSubscriber` ([R57](crate::rulebook#r57)).
 #[must_use]
 pub fn token_renamed(outcome: &TokenRenamed) -> impl Serialize {
     let (outcome, subscriber, joined, contacts) = match outcome {
@@ -231,7 +235,7 @@ pub fn token_renamed(outcome: &TokenRenamed) -> impl Serialize {
     }
 }
 
-/// `{"erased": true}`, or `false` for an unknown contact (R44).
+/// `{"erased": true}`, or `false` for an unknown contact ([R44](crate::rulebook#r44)).
 #[must_use]
 pub fn erased(outcome: Erased) -> impl Serialize {
     ErasedForm {

@@ -18,12 +18,12 @@ use super::request::{body_members, entries, given_contact_id, required};
 /// `dedupeOn` is `contactId`, `externalCustomerId`, `phone`, `email` or `phoneThenEmail`. An item
 /// has any of `contactId`, `externalCustomerId`, `phone`, `email`, `firstName`, `lastName`,
 /// `languageCode`, `timeZone` and `fields`. `fields` is an object of custom fields by name, whose
-/// values may also be booleans and integers (R43). A value that is `null` is removed from the card.
-/// A `contactId` or `fields` that is `null` is treated as absent, and so is a blank identifier
-/// (R1).
+/// values may also be booleans and integers ([R43](crate::rulebook#r43)). A value that is `null` is
+/// removed from the card. A `contactId` or `fields` that is `null` is treated as absent, and so is
+/// a blank identifier ([R1](crate::rulebook#r1)).
 ///
 /// An item that is not of the published form is kept, and refused when the request is decided
-/// (R55).
+/// ([R55](crate::rulebook#r55)).
 ///
 /// # Errors
 ///

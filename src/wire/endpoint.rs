@@ -60,12 +60,13 @@ pub fn parse_app_id(text: &str) -> Result<AppId, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::Field`] when it is not a contact id (R2).
+/// [`Error::Field`] when it is not a contact id ([R2](crate::rulebook#r2)).
 pub fn parse_contact_id(text: &str) -> Result<ContactId, Error> {
     Ok(ContactId::parse(text)?)
 }
 
-/// Reads the body of a request to remove a token, `{"token", "contactId"}` (R45).
+/// Reads the body of a request to remove a token, `{"token", "contactId"}`
+/// ([R45](crate::rulebook#r45)).
 ///
 /// `contactId` is optional. Without it the token is removed from all cards.
 ///
@@ -84,7 +85,8 @@ pub fn parse_remove_token(app: AppId, body: &[u8], limits: &Limits) -> Result<Re
     remove_token(app, token, contact, "")
 }
 
-/// Reads the body of a request to rename a token, `{"token", "newToken"}` (R57).
+/// Reads the body of a request to rename a token, `{"token", "newToken"}`
+/// ([R57](crate::rulebook#r57)).
 ///
 /// # Errors
 ///
@@ -101,8 +103,8 @@ pub fn parse_rename_token(app: AppId, body: &[u8], limits: &Limits) -> Result<Re
 /// # Errors
 ///
 /// [`Error::LimitExceeded`] when the body has more bytes than a request may have. Otherwise the
-/// first fault in the documented order (R13): [`Error::Json`], or [`Error::Field`] for an invalid
-/// identifier.
+/// first fault in the documented order ([R13](crate::rulebook#r13)): [`Error::Json`], or
+/// [`Error::Field`] for an invalid identifier.
 pub fn parse_find(
     body: &[u8],
     limits: &Limits,
@@ -182,7 +184,8 @@ pub fn parse_subscribers_page(
     Ok((after.map_err(at("after"))?, rows(limit)?))
 }
 
-/// Reads a request for a page of contacts, in the form of [`parse_subscribers_page`] (R56).
+/// Reads a request for a page of contacts, in the form of [`parse_subscribers_page`]
+/// ([R56](crate::rulebook#r56)).
 ///
 /// # Errors
 ///
@@ -237,7 +240,7 @@ fn rows(limit: Option<Value<'_>>) -> Result<Option<usize>, Error> {
 
 /// Writes an error of the host's own in the published form: `{"error": {"code", "message"}}`.
 ///
-/// Neither `code` nor `message` may hold a value of a request (R52).
+/// Neither `code` nor `message` may hold a value of a request ([R52](crate::rulebook#r52)).
 #[must_use]
 pub fn host_error(code: &'static str, message: &str) -> impl Serialize {
     Refused::plain(code, message)

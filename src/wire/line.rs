@@ -47,7 +47,7 @@ use super::send::send_request;
 /// | `{"verify": {}}` | [`Line::Verify`] |
 ///
 /// A member that is `null` counts as absent, except `tokens`, `statuses`, `contacts` and the
-/// members inside `contacts`. Times are milliseconds since 1970 UTC (R54).
+/// members inside `contacts`. Times are milliseconds since 1970 UTC ([R54](crate::rulebook#r54)).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Line {
@@ -154,7 +154,7 @@ impl Line {
     /// calling this.
     ///
     /// An entry of `tokens`, `statuses` or `contacts` that is not of the published form is kept,
-    /// and refused when the request is decided (R55).
+    /// and refused when the request is decided ([R55](crate::rulebook#r55)).
     ///
     /// # Errors
     ///

@@ -24,28 +24,32 @@
 //! - Bodies are UTF-8, within the limit on the text of one request. A byte order mark before the
 //!   first byte is skipped.
 //! - An error inside one entry of `tokens`, `statuses` or `contacts` refuses that entry alone. An
-//!   error outside entries refuses the request (R55), and so does text that is not JSON at all.
-//! - `token`, `externalCustomerId`, `phone`, `number` and `reason`: a string, or an integer from -2^63 to
-//!   2^64-1, which counts as its decimal text (`-0` as `0`). Any other number is a wrong type. The value of
-//!   a custom field may also be `true` or `false`, which count as these words (R43).
+//!   error outside entries refuses the request ([R55](crate::rulebook#r55)), and so does text that
+//!   is not JSON at all.
+//! - `token`, `externalCustomerId`, `phone`, `number` and `reason`: a string, or an integer from
+//!   -2^63 to 2^64-1, which counts as its decimal text (`-0` as `0`). Any other number is a wrong
+//!   type. The value of a custom field may also be `true` or `false`, which count as these words
+//!   ([R43](crate::rulebook#r43)).
 //! - `contactId`: an integer, or a string of decimal digits. `subscriberId`: a string. In answers
 //!   `contactId` is an integer up to 2^63-1, as published. A reader whose numbers are doubles, such
 //!   as `JSON.parse`, must read it as a big integer, or it will confuse ids above 2^53.
 //! - `at` and `before`: an integer from 10^11 to 2^64-1, in milliseconds since 1970 UTC. A smaller
-//!   one is refused, since it must be in seconds (R54).
+//!   one is refused, since it must be in seconds ([R54](crate::rulebook#r54)).
 //! - A member that is `null` counts as absent, except in an item of `contacts`, where it removes a
-//!   value from the card (R42). An identifier that is empty or only white space counts as absent
-//!   everywhere (R1). An unknown or repeated member is an error.
+//!   value from the card ([R42](crate::rulebook#r42)). An identifier that is empty or only white
+//!   space counts as absent everywhere ([R1](crate::rulebook#r1)). An unknown or repeated member is
+//!   an error.
 //! - An identifier of a wrong type refuses its entry, even where invalid identifiers are ignored
-//!   (R13).
+//!   ([R13](crate::rulebook#r13)).
 //!
 //! # Errors
 //!
 //! The error of a request is `{"error": {"code", "message", ...}}`, and so is the error of one
 //! entry in its place among the `results`. It contains no text of the JSON parser and no value of
-//! the request (R52). Besides `code` and `message` it has the members that apply: `field`, the
-//! field whose value is invalid; `path`, the path of members to what is not of the published form;
-//! `limit`, `actual` and `most`; `kind`; `contactId`; `sequence`; `entry` and `cause`; `line`.
+//! the request ([R52](crate::rulebook#r52)). Besides `code` and `message` it has the members that
+//! apply: `field`, the field whose value is invalid; `path`, the path of members to what is not of
+//! the published form; `limit`, `actual` and `most`; `kind`; `contactId`; `sequence`; `entry` and
+//! `cause`; `line`.
 //!
 //! # Codes
 //!
@@ -53,36 +57,36 @@
 //! | --- | --- | --- |
 //! | `syntax`, `notUtf8`, `byteOrderMark` | request | the text is not JSON |
 //! | `wrongType`, `missingMember`, `repeatedMember`, `unknownMember`, `notOneOf` | request, entry | the JSON is not of the published form |
-//! | `secondsNotMilliseconds` | request, entry | a time below 10^11 (R54) |
+//! | `secondsNotMilliseconds` | request, entry | a time below 10^11 ([R54](crate::rulebook#r54)) |
 //! | `loneSurrogate` | request, entry | a string with one half of a surrogate pair |
 //! | `blank`, `tooLong`, `forbiddenCharacter` | request, entry | an invalid text; `field` says which |
-//! | `placeholder` | entry | a placeholder for a missing value (R3); `field` says where |
-//! | `contactIdOutOfRange` | request, entry | an invalid `contactId` (R2) |
-//! | `notADigit`, `misplacedPlus`, `digitCount`, `leadingZero`, `ambiguousZero`, `ambiguousMark` | request, entry | an invalid `phone` (R4) |
-//! | `noAtSign`, `localPartLength`, `localPartWhiteSpace`, `notOneAddress`, `domainLength`, `domainLabel`, `nonAsciiDomain`, `idna` | request, entry | an invalid `email` (R5) |
+//! | `placeholder` | entry | a placeholder for a missing value ([R3](crate::rulebook#r3)); `field` says where |
+//! | `contactIdOutOfRange` | request, entry | an invalid `contactId` ([R2](crate::rulebook#r2)) |
+//! | `notADigit`, `misplacedPlus`, `digitCount`, `leadingZero`, `ambiguousZero`, `ambiguousMark` | request, entry | an invalid `phone` ([R4](crate::rulebook#r4)) |
+//! | `noAtSign`, `localPartLength`, `localPartWhiteSpace`, `notOneAddress`, `domainLength`, `domainLabel`, `nonAsciiDomain`, `idna` | request, entry | an invalid `email` ([R5](crate::rulebook#r5)) |
 //! | `notAUuid`, `notASubscriberId` | | text that a host passes to `parse` is not an id; in a request both are `notOneOf` |
-//! | `noIdentifier` | entry | no identifier is given (R13) |
-//! | `unknownContactId`, `contactIdErased` | entry | the contact id cannot be adopted (R18) |
-//! | `oneOfTokenAndSubscriber` | entry | a report names both or neither (R36) |
-//! | `nothingToFindBy` | entry | an item of an upsert has no identifier that could find its contact (R41) |
-//! | `contactNotFound`, `contactExists` | entry | an item of an upsert that may only update, or only create (R41) |
-//! | `conflict` | entry | an identifier cannot go on the card; `kind` names it, and `contactId` the contact that it conflicts with (R42) |
-//! | `noRecipient`, `appWithoutNumber`, `numberWithoutApp` | request | no recipient is given (R39) |
-//! | `unknownSubscriber`, `unknownContact`, `noToken` | request | the recipient cannot be reached (R39) |
+//! | `noIdentifier` | entry | no identifier is given ([R13](crate::rulebook#r13)) |
+//! | `unknownContactId`, `contactIdErased` | entry | the contact id cannot be adopted ([R18](crate::rulebook#r18)) |
+//! | `oneOfTokenAndSubscriber` | entry | a report names both or neither ([R36](crate::rulebook#r36)) |
+//! | `nothingToFindBy` | entry | an item of an upsert has no identifier that could find its contact ([R41](crate::rulebook#r41)) |
+//! | `contactNotFound`, `contactExists` | entry | an item of an upsert that may only update, or only create ([R41](crate::rulebook#r41)) |
+//! | `conflict` | entry | an identifier cannot go on the card; `kind` names it, and `contactId` the contact that it conflicts with ([R42](crate::rulebook#r42)) |
+//! | `noRecipient`, `appWithoutNumber`, `numberWithoutApp` | request | no recipient is given ([R39](crate::rulebook#r39)) |
+//! | `unknownSubscriber`, `unknownContact`, `noToken` | request | the recipient cannot be reached ([R39](crate::rulebook#r39)) |
 //! | `limitExceeded` | request, entry | over a limit; `limit` says which |
 //! | `contactIdsExhausted` | entry | no contact id is left |
-//! | `unknownApp` | request | the app is not connected (R11) |
-//! | `nothingGiven` | request | a look-up without any identifier (R26) |
-//! | `entryRefused` | request | one refused entry refuses the request (R23); `entry` and `cause` say which and why |
+//! | `unknownApp` | request | the app is not connected ([R11](crate::rulebook#r11)) |
+//! | `nothingGiven` | request | a look-up without any identifier ([R26](crate::rulebook#r26)) |
+//! | `entryRefused` | request | one refused entry refuses the request ([R23](crate::rulebook#r23)); `entry` and `cause` say which and why |
 //! | `busy` | request | too many requests wait |
-//! | `panicked` | request | a bug in this crate; nothing was written (R48) |
-//! | `indeterminate` | request | the commit failed; the request is in the store when `sequence` is reached (R49) |
-//! | `fileMoved` | request | the file is no longer at its path (R69) |
-//! | `readOnly` | request | a write to a store that is open for reading only (R68) |
+//! | `panicked` | request | a bug in this crate; nothing was written ([R48](crate::rulebook#r48)) |
+//! | `indeterminate` | request | the commit failed; the request is in the store when `sequence` is reached ([R49](crate::rulebook#r49)) |
+//! | `fileMoved` | request | the file is no longer at its path ([R69](crate::rulebook#r69)) |
+//! | `readOnly` | request | a write to a store that is open for reading only ([R68](crate::rulebook#r68)) |
 //! | `needsReopen`, `closed`, `snapshotExpired`, `answerTaken`, `closeIncomplete` | request | the store's state |
 //! | `io`, `corrupt`, `storageStopped`, `storagePanicked` | request | reading failed |
-//! | `copyAlreadyExists`, `copyNotAFile`, `copyCancelled`, `copyFailed` | backup | the copy was not made (R66) |
-//! | `notFound`, `alreadyExists`, `alreadyOpen`, `symbolicLink`, `notAFile`, `emptyFile`, `halfCreated`, `foreignFile`, `oldFormat`, `newerFormat`, `otherCanonicalForms`, `damaged`, `limitTooHigh`, `limitZero`, `noThread`, `noRandomBytes` | opening | the store cannot be opened (R50, R51) |
+//! | `copyAlreadyExists`, `copyNotAFile`, `copyCancelled`, `copyFailed` | backup | the copy was not made ([R66](crate::rulebook#r66)) |
+//! | `notFound`, `alreadyExists`, `alreadyOpen`, `symbolicLink`, `notAFile`, `emptyFile`, `halfCreated`, `foreignFile`, `oldFormat`, `newerFormat`, `otherCanonicalForms`, `damaged`, `limitTooHigh`, `limitZero`, `noThread`, `noRandomBytes` | opening | the store cannot be opened ([R50](crate::rulebook#r50), [R51](crate::rulebook#r51)) |
 
 mod answer;
 mod card;

@@ -24,7 +24,7 @@ use super::json::{BYTE_ORDER_MARK, IntegerOrText, Value, at};
 /// Reads the body of a published add-tokens request, `{"tokens": [...]}`, for an app.
 ///
 /// An entry that is not of the published form is kept, and refused when the request is decided
-/// (R55).
+/// ([R55](crate::rulebook#r55)).
 ///
 /// # Errors
 ///
@@ -39,7 +39,7 @@ pub fn parse_add_tokens(app: AppId, body: &[u8], limits: &Limits) -> Result<AddT
 /// Reads the body of a request to record delivery reports, `{"statuses": [...]}`, for an app.
 ///
 /// A report that is not of the published form is kept, and refused when the request is decided
-/// (R55).
+/// ([R55](crate::rulebook#r55)).
 ///
 /// # Errors
 ///
@@ -56,8 +56,8 @@ pub fn parse_reports(app: AppId, body: &[u8], limits: &Limits) -> Result<RecordR
 /// # Errors
 ///
 /// [`Error::LimitExceeded`] when the body has more bytes than a request may have. Otherwise the
-/// first fault in the documented order (R13): [`Error::Json`], or [`Error::Field`] for an invalid
-/// identifier.
+/// first fault in the documented order ([R13](crate::rulebook#r13)): [`Error::Json`], or
+/// [`Error::Field`] for an invalid identifier.
 pub fn parse_identifiers(body: &[u8], limits: &Limits) -> Result<Identifiers, Error> {
     identifiers(body_value(body, limits)?, "")
 }

@@ -11,7 +11,8 @@ use super::request::{body_value, entries, member_path, required, subscriber_id, 
 /// Reads the body of a request to send a message: `{"subscriberId", "botId", "number", "text",
 /// "buttons": [{"text", "url"}, ...], "auth": {"user", "pass"}}`.
 ///
-/// With `subscriberId`, `botId` and `number` are ignored (R39). `buttons` and `auth` are optional.
+/// With `subscriberId`, `botId` and `number` are ignored ([R39](crate::rulebook#r39)). `buttons`
+/// and `auth` are optional.
 ///
 /// # Errors
 ///

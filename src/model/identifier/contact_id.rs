@@ -9,7 +9,7 @@ use crate::model::fault::{Fault, Field, FieldError};
 
 const OUT_OF_RANGE: FieldError = FieldError::new(Field::ContactId, Fault::ContactIdOutOfRange);
 
-/// The id of a contact: an integer from 1 to 2^63-1 (R2).
+/// The id of a contact: an integer from 1 to 2^63-1 ([R2](crate::rulebook#r2)).
 ///
 /// It says nothing about a person outside the store. So unlike other identifiers it is shown by
 /// `Debug` and `Display`, and errors may name it.
@@ -37,8 +37,8 @@ impl ContactId {
         }
     }
 
-    /// Reads an id in decimal, as it is displayed (R55): ASCII digits without a sign, white space
-    /// or a leading 0.
+    /// Reads an id in decimal, as it is displayed ([R55](crate::rulebook#r55)): ASCII digits
+    /// without a sign, white space or a leading 0.
     ///
     /// # Errors
     ///

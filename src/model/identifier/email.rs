@@ -9,14 +9,15 @@ use std::{borrow::Cow, fmt};
 use crate::model::fault::{Fault, Field, FieldError};
 use crate::model::text;
 
-/// An email address in its canonical form (R5): at most 254 bytes.
+/// An email address in its canonical form ([R5](crate::rulebook#r5)): at most 254 bytes.
 ///
 /// ASCII letters are lower-case, and the domain is ASCII without a final dot. Everything else in
 /// the local part is kept as given. So `jürgen@x.com` with `ü` as one character differs from the
 /// one with `u` and a combining mark, and `іван@x.com` differs from `ІВАН@x.com`, whose letters are
 /// not ASCII. A host that wants such addresses to be equal must convert them first.
 ///
-/// An email is personal data: `Debug` shows only its length, and there is no `Display` (R52).
+/// An email is personal data: `Debug` shows only its length, and there is no `Display`
+/// ([R52](crate::rulebook#r52)).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Email(
     // Invariant: canonical, so `parse` returns it unchanged.
@@ -41,7 +42,7 @@ impl Email {
     ///
     /// With the field `email`, the first of:
     ///
-    /// - [`Fault::Blank`], empty or only white space (R1);
+    /// - [`Fault::Blank`], empty or only white space ([R1](crate::rulebook#r1));
     /// - [`Fault::NoAtSign`];
     /// - [`Fault::LocalPartLength`], not 1 to 64 bytes before the last `@`;
     /// - [`Fault::LocalPartWhiteSpace`], white space before the last `@`;
@@ -50,7 +51,8 @@ impl Email {
     /// - [`Fault::DomainLength`], not 1 to 253 bytes after the last `@`, one final dot not counted;
     /// - [`Fault::DomainLabel`], a label that is not 1 to 63 letters, digits and inner hyphens;
     /// - [`Fault::TooLong`], over [`Email::MAX_BYTES`] in all;
-    /// - [`Fault::ForbiddenCharacter`], a control or invisible format character (R6).
+    /// - [`Fault::ForbiddenCharacter`], a control or invisible format character
+    ///   ([R6](crate::rulebook#r6)).
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         Self::take(text)
     }

@@ -6,11 +6,11 @@ use crate::limits::EXTERNAL_CUSTOMER_ID_BYTES;
 use crate::model::fault::{Fault, Field, FieldError};
 use crate::model::text;
 
-/// The id that the host has given to a person (`externalCustomerId`, R3): 1 to 1,024 bytes of
-/// UTF-8, kept byte for byte.
+/// The id that the host has given to a person (`externalCustomerId`, [R3](crate::rulebook#r3)): 1
+/// to 1,024 bytes of UTF-8, kept byte for byte.
 ///
 /// It is never trimmed, and case counts: `a`, `A` and ` a` name different people. It is personal
-/// data: `Debug` shows only its length, and there is no `Display` (R52).
+/// data: `Debug` shows only its length, and there is no `Display` ([R52](crate::rulebook#r52)).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExternalCustomerId(
     // Invariant: what `parse` takes.
@@ -27,9 +27,10 @@ impl ExternalCustomerId {
     ///
     /// With the field `externalCustomerId`, the first of:
     ///
-    /// - [`Fault::Blank`], empty or only white space (R1);
+    /// - [`Fault::Blank`], empty or only white space ([R1](crate::rulebook#r1));
     /// - [`Fault::TooLong`], over [`ExternalCustomerId::MAX_BYTES`];
-    /// - [`Fault::ForbiddenCharacter`], a control, separator or invisible format character (R6).
+    /// - [`Fault::ForbiddenCharacter`], a control, separator or invisible format character
+    ///   ([R6](crate::rulebook#r6)).
     ///
     /// A placeholder such as `undefined` is not refused here. The request that gives it is refused
     /// ([`Placeholders`](crate::Placeholders)), and one that was stored earlier can still be found.

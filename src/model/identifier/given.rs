@@ -14,8 +14,8 @@ use crate::{
 
 /// The identifiers that a request gives, not yet checked or canonical.
 ///
-/// Text that is empty or only white space counts as not given (R1). `Debug` shows only which kinds
-/// are given (R52).
+/// Text that is empty or only white space counts as not given ([R1](crate::rulebook#r1)). `Debug`
+/// shows only which kinds are given ([R52](crate::rulebook#r52)).
 ///
 /// ```
 /// # use contact_store::*;
@@ -70,7 +70,7 @@ impl GivenIdentifiers {
         self
     }
 
-    /// Returns the kinds that are given, valid or not (R1).
+    /// Returns the kinds that are given, valid or not ([R1](crate::rulebook#r1)).
     #[must_use]
     pub fn kinds(&self) -> KindSet {
         let given = |kind: &IdentifierKind| match kind {
@@ -145,7 +145,8 @@ fn parsed<S: AsRef<str>, T>(
     given.map(parse).transpose()
 }
 
-/// Checked identifiers stay the same: parsing a canonical form gives it back (R7).
+/// Checked identifiers stay the same: parsing a canonical form gives it back
+/// ([R7](crate::rulebook#r7)).
 impl From<Identifiers> for GivenIdentifiers {
     fn from(identifiers: Identifiers) -> Self {
         GivenIdentifiers {

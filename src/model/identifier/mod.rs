@@ -35,13 +35,13 @@ pub(crate) const CANONICAL_VERSION: u32 = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum IdentifierKind {
-    /// The contact's own id (R2).
+    /// The contact's own id ([R2](crate::rulebook#r2)).
     ContactId,
-    /// The host's id of the person (R3).
+    /// The host's id of the person ([R3](crate::rulebook#r3)).
     ExternalCustomerId,
-    /// A phone number (R4).
+    /// A phone number ([R4](crate::rulebook#r4)).
     Phone,
-    /// An email address (R5).
+    /// An email address ([R5](crate::rulebook#r5)).
     Email,
 }
 

@@ -8,9 +8,11 @@ use std::fmt;
 use crate::model::fault::{Fault, Field, FieldError, PhoneMark};
 use crate::model::text;
 
-/// A phone number in international form without `+` (R4): 7 to 15 digits, the first not 0.
+/// A phone number in international form without `+` ([R4](crate::rulebook#r4)): 7 to 15 digits, the
+/// first not 0.
 ///
-/// It is personal data: `Debug` shows only the number of digits, and there is no `Display` (R52).
+/// It is personal data: `Debug` shows only the number of digits, and there is no `Display`
+/// ([R52](crate::rulebook#r52)).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Phone(
     // Invariant: canonical. The first digit is not 0, so the number holds all digits.
@@ -48,7 +50,7 @@ impl Phone {
     ///
     /// With the field `phone`, the first of:
     ///
-    /// - [`Fault::Blank`], empty or only white space (R1);
+    /// - [`Fault::Blank`], empty or only white space ([R1](crate::rulebook#r1));
     /// - [`Fault::AmbiguousZero`], a `(0)`, even with dropped characters inside the parentheses;
     /// - [`Fault::NotADigit`], any other character left;
     /// - [`Fault::MisplacedPlus`], a `+` that is not first;

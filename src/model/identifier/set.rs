@@ -11,7 +11,7 @@ use crate::model::identifier::{
 /// Identifiers in canonical form, at most one of each kind.
 ///
 /// `Debug` shows only whether there is a contact id, which may be a phone in the wrong place, and
-/// the lengths of the others (R52).
+/// the lengths of the others ([R52](crate::rulebook#r52)).
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Identifiers {
     pub(super) contact_id: Option<ContactId>,
