@@ -114,9 +114,9 @@ pub enum Error {
     /// The file was moved, replaced or removed while the store was open
     /// ([R69](crate::rulebook#r69)).
     ///
-    /// The store keeps to the file that it opened. It refuses writes, since nobody might ever find
-    /// them there; reads go on. It takes writes again once that file is back at its path. If the
-    /// file cannot be brought back, close the store and open the right file.
+    /// The store keeps to the file that it opened. It refuses writes, since they would be lost or
+    /// go unnoticed there; reads go on. It takes writes again once that file is back at its path.
+    /// If the file cannot be brought back, close the store and open the right file.
     #[error(
         "the file was moved, replaced or removed: writes are refused until it is back at its path"
     )]
@@ -260,7 +260,7 @@ pub enum JsonFault {
         /// The index of the first byte that is not UTF-8, counted from 0.
         byte: usize,
     },
-    /// A byte order mark stands before the text.
+    /// A byte order mark precedes the text.
     #[error("a byte order mark precedes the text")]
     ByteOrderMark,
     /// A string holds one half of a surrogate pair, which no text can hold.
@@ -352,10 +352,10 @@ pub enum CopyError {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// There is no file, and the options say not to create one.
+    /// The file does not exist, and the options say not to create one.
     #[error("the file does not exist")]
     NotFound,
-    /// There is a file, and the options say to create one.
+    /// The file already exists, and the options say to create it.
     #[error("the file already exists")]
     AlreadyExists,
     /// This or another process has the store open.
@@ -420,7 +420,7 @@ pub enum OpenError {
     /// The operating system refused an operation on the file.
     #[error("input or output failed ({})", .0.kind())]
     Io(#[source] Arc<io::Error>),
-    /// The writer's thread could not be started.
+    /// A thread of the store could not be started.
     #[error("a thread could not be started ({})", .0.kind())]
     Thread(#[source] Arc<io::Error>),
     /// The system provided no random bytes for the keys of a new file.

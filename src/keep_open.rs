@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_while_it_fails_again_soon_and_begin_anew_after_a_while() {
+    fn the_wait_doubles_while_failures_follow_soon_and_starts_over_otherwise() {
         let ms = Duration::from_millis;
         let backoff = Backoff::new(ms(100), ms(350));
         assert_eq!(backoff.next(None), ms(100));

@@ -56,9 +56,9 @@
 //! | add tokens, create contacts | [`AddTokens`] of [`TokenEntry`]s, outcome [`TokensAdded`] |
 //! | record delivery reports | [`RecordReports`] of [`Report`]s, outcome [`ReportOutcome`] |
 //! | create and update contacts | [`Upsert`] of [`ContactUpdate`]s, outcome [`ContactUpserted`] |
-//! | know where to send a message | [`Snapshot::resolve`] a [`Recipient`], outcome [`Address`]es |
-//! | erase a contact, take a token off | [`ContactStore::erase`], [`RemoveToken`] |
-//! | follow a chat that got another id | [`RenameToken`], outcome [`TokenRenamed`] |
+//! | find out where to send a message | [`Snapshot::resolve`] a [`Recipient`], outcome [`Address`]es |
+//! | erase a contact, remove a token | [`ContactStore::erase`], [`RemoveToken`] |
+//! | follow a chat whose id changed | [`RenameToken`], outcome [`TokenRenamed`] |
 //! | wait for a write, or await it | [`Pending`] |
 //! | find, explain, list, verify | [`Snapshot`] |
 //! | back up an open store; look into a file without writing | [`Snapshot::backup`]; [`Options::read_only`] |
@@ -67,7 +67,7 @@
 //! | bring identifiers to canonical form | [`GivenIdentifiers::parse`], [`Phone`], [`Email`] |
 //! | speak the published JSON | [`wire`] |
 //! | watch it work | [`ContactStore::stats`], outcome [`Stats`], [`Stats::write_prometheus`] |
-//! | know what failed and what it left | [`Error`], and what to do about it: [`Error::advice`] |
+//! | learn what failed, and what it left behind | [`Error`], and what to do about it: [`Error::advice`] |
 //! | keep a store open through failures | [`ContactStore::keep_open`] |
 //!
 //! # Many threads

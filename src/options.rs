@@ -34,7 +34,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// What to do when there is no file, or when there is one.
+    /// What to do when the file is missing, or already exists.
     #[must_use]
     pub fn create(mut self, create: Create) -> Self {
         self.values.create = create;
@@ -224,7 +224,7 @@ impl std::ops::DerefMut for Options {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct OptionValues {
-    /// What to do when there is no file, or when there is one.
+    /// What to do when the file is missing, or already exists.
     pub create: Create,
     /// When the pages of the file are verified at opening.
     pub check: Check,
@@ -426,7 +426,7 @@ impl fmt::Debug for OptionValues {
     }
 }
 
-/// What opening does when there is no file, or when there is one.
+/// What opening does when the file is missing, or already exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Create {

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn after_an_error_there_is_nothing_more() {
+    fn an_error_is_the_last_item() {
         assert_eq!(numbers(Some(2)), [Ok(0), Ok(1), Err("failed")]);
         assert_eq!(numbers(Some(0)), [Err("failed")]);
     }

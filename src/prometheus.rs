@@ -80,12 +80,12 @@ impl<W: Write> Text<'_, W> {
         )?;
         self.gauge(
             "card_bytes",
-            "Memory that the cards kept take.",
+            "Memory that the cached cards take.",
             stats.card_bytes,
         )?;
         self.gauge(
             "needs_reopen",
-            "1 while the store takes no writes after a failure.",
+            "1 while the store refuses writes after a failure.",
             u8::from(stats.needs_reopen),
         )?;
         self.gauge(

@@ -310,7 +310,8 @@ pub(crate) enum Placement {
 
 /// Where a token held by `holders` goes when it is added to `contact` (R20–R22).
 ///
-/// It is a move even if the contact already held the token beside others: its place is then new.
+/// It is a move even if the contact already held the token beside others, and its place is then
+/// new.
 pub(crate) fn place(ownership: Ownership, holders: &[ContactId], contact: ContactId) -> Placement {
     let others: Vec<ContactId> = holders
         .iter()
@@ -415,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn r14_cascade_tries_all_that_is_given_and_top_priority_the_first() {
+    fn r14_cascade_tries_every_given_identifier_and_top_priority_the_first() {
         for bits in 0..16 {
             let given = kinds(bits);
             let tried = |policy| -> Vec<IdentifierKind> {

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn r52_an_error_says_what_was_wanted_and_not_what_stood_there() {
+    fn r52_an_error_says_what_was_expected_and_not_the_value() {
         let refused = |json: &str| {
             let error = serde_json::from_str::<AppId>(json).err();
             error.map(|error| error.to_string()).unwrap_or_default()

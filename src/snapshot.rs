@@ -392,7 +392,7 @@ impl Snapshot {
             Recipient::Subscriber(id) => {
                 let unknown = || RecipientError::UnknownSubscriber(id);
                 let subscriber = self.subscriber(id)?.ok_or_else(unknown)?;
-                // A subscriber that nobody holds is not a subscriber any more.
+                // A subscriber that no contact holds no longer exists.
                 let contact = subscriber.contacts.first().copied().ok_or_else(unknown)?;
                 Ok(vec![Address {
                     app: subscriber.app,
@@ -566,7 +566,7 @@ impl Snapshot {
                     last_status: subscriber.last_status,
                     counts: subscriber.counts,
                 };
-                // Let further down, the panic would be taken for one of the storage engine.
+                // Further down, the panic would be mistaken for a panic of the storage engine.
                 match catch_unwind(AssertUnwindSafe(|| visit(subscriber))) {
                     Ok(goes_on) => goes_on.is_continue(),
                     Err(panic) => {

@@ -443,7 +443,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_counts_up_to_every_bound_that_is_no_smaller() {
+    fn a_value_counts_for_every_bound_that_is_not_smaller() {
         let mut running = RunningHistogram::up_to(&[1, 5, 10]);
         for value in [0, 1, 2, 5, 6, 11, u64::MAX] {
             running.count(value);

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn r6_r43_the_name_of_a_custom_field_can_be_seen_and_is_128_bytes_at_most() {
+    fn r6_r43_the_name_of_a_custom_field_is_visible_and_at_most_128_bytes() {
         let refused = |fault| Err(FieldError::new(Field::CustomFieldName, fault));
         assert_eq!(check_name(&"x".repeat(128)), Ok(()));
         assert_eq!(check_name(""), refused(Fault::Blank));

@@ -295,8 +295,8 @@ mod tests {
     }
 
     #[test]
-    fn r3_a_phone_and_an_email_are_placeholders_only_where_the_host_says_so()
-    -> Result<(), FieldError> {
+    fn r3_a_phone_and_an_email_are_placeholders_only_if_the_host_says_so() -> Result<(), FieldError>
+    {
         let given = Identifiers::new()
             .with_phone(Phone::parse("+380 00 000 00 00")?)
             .with_email(Email::parse("NoReply@example.com")?);
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn r52_debug_shows_how_many() {
+    fn r52_debug_shows_only_counts() {
         assert_eq!(
             format!("{:?}", Placeholders::default()),
             "Placeholders { words: 15, zeros_and_hyphens: true, phones: 0, emails: 0 }"

@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ranges_are_sorted_and_apart() {
+    fn the_ranges_are_sorted_and_disjoint() {
         assert!(FORBIDDEN.iter().all(|(first, last)| first <= last));
         assert!(FORBIDDEN.is_sorted_by(|a, b| a.1 < b.0));
     }
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn r6_takes_what_can_be_seen_and_spaces() {
+    fn r6_takes_visible_characters_and_spaces() {
         taken(&[
             ' ', '~', '\u{A0}', '\u{AC}', '\u{AE}', 'é', 'ї', 'ʼ', '中', '🛒', '\u{2003}',
             '\u{3000}',
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn r7_the_short_way_agrees_with_the_rule_on_all_short_texts() {
+    fn r7_the_fast_path_agrees_with_the_definition_on_all_short_texts() {
         let alphabet = [
             "a", "~", " ", "\t", "\0", "\u{7F}", "é", "\u{A0}", "\u{200B}",
         ];
@@ -329,7 +329,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn r7_the_short_way_agrees_with_the_rule(
+        fn r7_the_fast_path_agrees_with_the_definition(
             text in prop_oneof!["[ -~]{0,40}", any::<String>()], limit in 0_usize..40
         ) {
             prop_assert_eq!(opaque(&text, limit), opaque_by_the_rule(&text, limit));

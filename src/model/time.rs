@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r54_a_time_is_that_of_the_system_in_whole_milliseconds_since_1970() {
+    fn r54_a_system_time_becomes_whole_milliseconds_since_1970() {
         let later = |by| UNIX_EPOCH.checked_add(Duration::from_micros(by));
         assert_eq!(
             later(1_500_999).map(Timestamp::from),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manual_clock_stands_where_it_was_put() {
+    fn a_manual_clock_stays_where_it_was_set() {
         let clock = ManualClock::at(Timestamp(5));
         assert_eq!(clock.now(), Timestamp(5));
         clock.advance(Duration::from_secs(1));

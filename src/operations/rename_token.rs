@@ -80,7 +80,7 @@ pub enum TokenRenamed {
     },
     /// The new token already was a subscriber, and the two became one.
     Joined {
-        /// The subscriber that is left, which is that of the old token.
+        /// The subscriber that remains, which is that of the old token.
         subscriber: SubscriberId,
         /// The subscriber of the new token, which was merged into the other and no longer exists.
         joined: SubscriberId,

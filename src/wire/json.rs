@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn any_depth_of_nesting_is_passed_over() {
+    fn any_depth_of_nesting_is_skipped() {
         for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
             let depth = 1 << 20;
             let text = format!("{}1{}", open.repeat(depth), close.repeat(depth));
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_beyond_the_most_are_counted_and_not_kept() {
+    fn elements_over_the_limit_are_counted_but_not_kept() {
         let text = format!("[{}1]", "1,".repeat(1_000_000));
         let read = value(&text).elements(3);
         assert_eq!(
@@ -470,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_member_stands_once() {
+    fn a_known_member_may_occur_once() {
         for text in [
             r#"{"token":1,"token":2}"#,
             r#"{"token":null,"to\u006ben":null}"#,

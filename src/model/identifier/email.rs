@@ -676,7 +676,7 @@ mod tests {
     }
 
     #[test]
-    fn r7_the_short_way_agrees_with_the_rule_on_all_short_texts() {
+    fn r7_the_fast_path_agrees_with_the_definition_on_all_short_texts() {
         let alphabet = [
             "a", "B", "0", ".", "-", "@", "+", ",", " ", "\t", "é", "\u{AD}",
         ];
@@ -696,7 +696,7 @@ mod tests {
     }
 
     #[test]
-    fn the_short_way_is_taken_for_what_is_written_plainly() {
+    fn the_fast_path_takes_plain_text() {
         assert_eq!(Case::of_plain("ann.b+c@mail.x-y.com"), Some(Case::Lower));
         assert_eq!(Case::of_plain("Ann@Example.com"), Some(Case::Mixed));
         assert_eq!(
@@ -720,12 +720,12 @@ mod tests {
         }
 
         #[test]
-        fn r7_so_it_does_where_it_is_plain(text in "[!-~]{1,66}@[a-zA-Z0-9.-]{1,70}") {
+        fn r7_parsing_a_plain_canonical_form_gives_it_back(text in "[!-~]{1,66}@[a-zA-Z0-9.-]{1,70}") {
             check(&text)?;
         }
 
         #[test]
-        fn r7_so_it_does_with_a_domain_in_any_script(
+        fn r7_parsing_a_canonical_form_with_a_domain_in_any_script_gives_it_back(
             text in "[a-z]@(xn--)?[a-z0-9éßЇ中ا\u{5D0}\u{301}\u{AD}\u{200C}\u{3002}\u{FF21}.-]{1,12}"
         ) {
             check(&text)?;

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn r7_what_was_checked_is_handed_in_as_it_is() -> Result<(), FieldError> {
+    fn r7_checked_identifiers_stay_the_same() -> Result<(), FieldError> {
         let checked = Identifiers::new()
             .with_contact_id(ContactId::new(7)?)
             .with_external_customer_id(ExternalCustomerId::parse(" Crm-1")?)
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn r1_what_cannot_be_seen_is_not_blank() {
+    fn r1_invisible_characters_are_not_blank() {
         for (given, field, fault) in [
             (
                 GivenIdentifiers::new().external_customer_id("\u{200B}"),

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_put_in_twice_is_there_once() {
+    fn a_kind_inserted_twice_is_in_the_set_once() {
         let mut set = KindSet::default();
         assert_eq!(set, KindSet::EMPTY);
         set.insert(IdentifierKind::Email);

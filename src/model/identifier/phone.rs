@@ -506,7 +506,7 @@ mod tests {
     }
 
     #[test]
-    fn r4_what_is_no_digit_nor_mark_is_refused() {
+    fn r4_what_is_neither_digit_nor_mark_is_refused() {
         for text in [
             "38050123456७",
             "38050123456²",
@@ -611,7 +611,7 @@ mod tests {
     }
 
     #[test]
-    fn r7_the_short_way_agrees_with_the_rule_on_all_short_texts() {
+    fn r7_the_fast_path_agrees_with_the_definition_on_all_short_texts() {
         // Digits come in groups, so that few of them make whole numbers.
         let alphabet = [
             "0", "1", "9", "234", "567890", "+", " ", "-", "(", ")", ".", "/", "\u{AD}", "x",
@@ -627,7 +627,7 @@ mod tests {
     }
 
     #[test]
-    fn the_short_way_is_taken_for_what_is_written_plainly() {
+    fn the_fast_path_takes_plain_text() {
         for text in [
             "380501234567",
             "+380501234567",
@@ -653,7 +653,7 @@ mod tests {
         }
 
         #[test]
-        fn r7_the_short_way_agrees_with_the_rule(text in "[+]?[0-9 +-]{0,40}") {
+        fn r7_the_fast_path_agrees_with_the_definition(text in "[+]?[0-9 +-]{0,40}") {
             assert_plain_agrees(&text);
         }
 
