@@ -492,8 +492,7 @@ impl Snapshot {
     /// Returns at most `limit` subscribers of an app with ids after `after`, in order of id
     /// ([R38](crate::rulebook#r38)).
     ///
-    /// The subscriber named in `after` need not exist any more. Fewer than `limit` subscribers
-    /// means that these are the last.
+    /// Fewer than `limit` subscribers means that these are the last.
     ///
     /// # Errors
     ///
