@@ -68,7 +68,7 @@ impl Error {
 fn copying(error: &CopyError) -> Advice {
     match error {
         CopyError::AlreadyExists | CopyError::NotAFile => Advice::MendTheCall,
-        // Of the copy, not of the store: a full disk, mostly.
+        // A fault of the copy, not of the store: usually a full disk.
         CopyError::Cancelled | CopyError::Random | CopyError::Storage(_) => Advice::TryAgain,
     }
 }

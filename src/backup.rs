@@ -1,4 +1,4 @@
-//! Backups: a snapshot written into a store file of its own (R66).
+//! Backups: writing a snapshot to a store file of its own (R66).
 //!
 //! This module does not know what a store file looks like.
 
@@ -15,37 +15,37 @@ use crate::storage::{self, NotCopied};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Backup {
-    /// The sequence number that it holds.
+    /// The sequence number of the state that it holds.
     pub sequence: SequenceNumber,
-    /// How many rows it holds, those of the indexes included.
+    /// The number of rows in it, including those of the indexes.
     pub rows: u64,
-    /// The length of its file in bytes.
+    /// The length of the file in bytes.
     pub bytes: u64,
 }
 
-/// How far a copy of a store's file has come.
+/// The progress of copying a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CopyProgress {
-    /// Rows copied so far.
+    /// The rows copied so far.
     pub rows: u64,
-    /// Rows to copy.
+    /// The rows to copy in all.
     pub of: u64,
 }
 
 impl Snapshot {
-    /// Writes this state into a new store file at `to` ([R66](crate::rulebook#r66)). Opening that
-    /// file restores it.
+    /// Writes this state to a new store file at `to` ([R66](crate::rulebook#r66)). To restore it,
+    /// open that file.
     ///
-    /// The file holds everything of one sequence number, has no free pages, and is readable by its owner
-    /// alone. It is made under a temporary name beside `to` and gets its name once it is complete and on
-    /// the disk; a file that has the name is never replaced. What an earlier backup to the same path
-    /// left there when it was cut off is removed.
+    /// The file holds everything of one sequence number, has no free pages, and is readable by its
+    /// owner alone. It is made under a temporary name beside `to`, and gets its name once it is
+    /// complete and on the disk. An existing file is never replaced. Files that an earlier,
+    /// interrupted backup to the same path left are removed.
     ///
-    /// Writes of the store go on meanwhile and are not held up. The snapshot keeps old pages from being
-    /// used again, so the file of a busy store grows while it is copied.
+    /// Writes to the store go on meanwhile and are not held up. The snapshot keeps old pages from
+    /// being reused, so the file of a busy store grows while it is copied.
     ///
-    /// `progress` is called after each megabyte or so; it cancels the backup by answering
+    /// `progress` is called about once a megabyte. It cancels the backup by returning
     /// [`ControlFlow::Break`].
     ///
     /// ```
@@ -72,8 +72,9 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// [`Error::Copy`] when there is a file at `to`, when `progress` cancels, or when the copy cannot be
-    /// written; otherwise as for every read. Nothing is left at `to` then, and the store is as it was.
+    /// [`Error::Copy`] when there already is a file at `to`, when `progress` cancels, or when the
+    /// copy cannot be written; otherwise as for every read. After an error nothing is left at `to`,
+    /// and the store is unchanged.
     pub fn backup(
         &self,
         to: impl AsRef<Path>,

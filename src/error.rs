@@ -138,7 +138,7 @@ pub enum Error {
     /// opening takes longer.
     #[error("the file was not closed cleanly, but everything acknowledged is in it")]
     CloseIncomplete(#[source] StorageError),
-    /// The file was not copied. The store is as it was, and nothing is left of the copy.
+    /// The store was not copied. It is unchanged, and nothing is left of the copy.
     #[error(transparent)]
     Copy(#[from] CopyError),
     /// The store could not be opened. The file is unchanged.
@@ -325,21 +325,21 @@ pub enum StorageError {
     Panicked,
 }
 
-/// Why a copy of a store's file was not made ([R66](crate::rulebook#r66)). What was written of it
-/// is removed.
+/// Why a copy of a store could not be made ([R66](crate::rulebook#r66)). Whatever was written of it
+/// was removed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CopyError {
-    /// Something has the name that the copy should get.
-    #[error("the file already exists where the copy should be")]
+    /// There already is a file with the name of the copy.
+    #[error("a file already exists where the copy should be")]
     AlreadyExists,
     /// The path of the copy does not end in a name.
     #[error("the path of the copy does not name a file")]
     NotAFile,
-    /// The caller's function said so.
+    /// The caller's function cancelled the copy.
     #[error("the copy was cancelled")]
     Cancelled,
-    /// The system gave no random bytes for a temporary name.
+    /// The system provided no random bytes for a temporary name.
     #[error("the system provided no random bytes")]
     Random,
     /// Writing the copy failed.

@@ -155,6 +155,8 @@ pub fn errors(shown: &mut Shown) {
         };
         shown.displayed::<RecipientError>(&error);
     }
+    let number = GivenRecipient::new().app(APP).number(WORD).parse();
+    shown.displayed::<RecipientError>(&number.unwrap_err());
     let blank: [FieldError; 2] = [
         Button::new(WORD, " ").unwrap_err(),
         Auth::new(" ", WORD).unwrap_err(),
