@@ -61,7 +61,7 @@
 //! | follow a chat whose id changed | [`RenameToken`], outcome [`TokenRenamed`] |
 //! | wait for a write, or await it | [`Pending`] |
 //! | find, explain, list, verify | [`Snapshot`] |
-//! | back up an open store; look into a file without writing | [`Snapshot::backup`]; [`Options::read_only`] |
+//! | back up an open store; open a file for reading only | [`Snapshot::backup`]; [`Options::read_only`] |
 //! | export every contact | [`Snapshot::iter_contacts`], [`wire::card`] |
 //! | test a host with a clock | [`ManualClock`], [`ContactStore::open_in_memory`] |
 //! | bring identifiers to canonical form | [`GivenIdentifiers::parse`], [`Phone`], [`Email`] |

@@ -92,7 +92,7 @@ impl Options {
         self
     }
 
-    /// Whether the file is only read ([`OptionValues::read_only`]).
+    /// Whether to open the file for reading only ([`OptionValues::read_only`]).
     ///
     /// ```no_run
     /// # use contact_store::{ContactStore, Error, Options};
@@ -248,14 +248,16 @@ pub struct OptionValues {
     /// new one. The file grows by about its own size; later writes use that space. Versions of this
     /// crate that know only the older format can no longer open it.
     pub upgrade: bool,
-    /// Whether the file is only read ([R68](crate::rulebook#r68)). Default: no.
+    /// Whether to open the file for reading only ([R68](crate::rulebook#r68)). Default: no.
     ///
-    /// No byte of the file changes, so it may be on a read-only mount or have mode 0400. What an unclean
-    /// end left is repaired in memory, at each opening. Every read works; every write is refused with
-    /// [`Error::ReadOnly`](crate::Error::ReadOnly). A file is never created, and one of an older format is
-    /// refused. Any number of processes may have the file open to read it; none then opens it for writing,
-    /// and while one has it open for writing, it is refused with
-    /// [`OpenError::AlreadyOpen`](crate::OpenError::AlreadyOpen).
+    /// No byte of the file changes, so it may be on a read-only mount or have mode 0400. A file
+    /// that was not closed cleanly is repaired in memory, at each opening. All reads work, and
+    /// every write is refused with [`Error::ReadOnly`](crate::Error::ReadOnly). A file is never
+    /// created, and one of an older format is refused.
+    ///
+    /// Any number of processes may open the file for reading at the same time. Until they close it,
+    /// it cannot be opened for writing. While a process has it open for writing, opening it for
+    /// reading fails with [`OpenError::AlreadyOpen`](crate::OpenError::AlreadyOpen).
     pub read_only: bool,
     /// A function that is told the progress of opening, a few times a second when opening takes
     /// long. It runs on the thread that opens.
