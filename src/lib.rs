@@ -186,7 +186,6 @@ mod pages;
 mod pinned;
 mod prometheus;
 mod rules;
-mod seeded;
 #[cfg(feature = "serde")]
 mod serialized;
 mod snapshot;

@@ -5,7 +5,6 @@
 //! (R7). Changing either list is a migration. This module does not know what the text is for.
 
 use crate::model::fault::Fault;
-use crate::seeded::{SeededFault, seeded};
 
 /// Whether `c` is on the white-space list of the rules (section 2).
 pub(crate) const fn is_white_space(c: char) -> bool {
@@ -27,10 +26,6 @@ pub(crate) const fn is_white_space(c: char) -> bool {
 
 /// `text` without the white space around it.
 pub(crate) fn trim(text: &str) -> &str {
-    if seeded(SeededFault::NonIdempotentCanonicalForm) {
-        let text = text.strip_prefix(is_white_space).unwrap_or(text);
-        return text.strip_suffix(is_white_space).unwrap_or(text);
-    }
     text.trim_matches(is_white_space)
 }
 

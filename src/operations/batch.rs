@@ -6,7 +6,6 @@ use crate::error::{EntryError, Error};
 use crate::operations::not_accepted::NotAccepted;
 use crate::operations::outcomes::Outcomes;
 use crate::rules::BatchMode;
-use crate::seeded::{SeededFault, seeded};
 use crate::storage::Draft;
 
 /// Decides the entries of a batch in order. Each sees the ones before it (R23).
@@ -29,9 +28,7 @@ pub(crate) fn decide_batch<E, T>(
             Err(NotAccepted::Failed(failure)) => return Err(failure.into()),
         };
         if let Err(error) = &outcome {
-            if !seeded(SeededFault::KeepRefusedEntry) {
-                draft.roll_back_to(mark);
-            }
+            draft.roll_back_to(mark);
             if mode == BatchMode::AllOrNothing {
                 return Err(Error::EntryRefused {
                     index,

@@ -18,7 +18,6 @@ use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::operations::outcomes::Outcomes;
 use crate::rules::{self, BatchMode, FailedWithoutReason};
-use crate::seeded::{SeededFault, seeded};
 use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{
     AppRow, Draft, Failure, MessageKey, MessageRow, Rows as _, SubscriberRow, find_subscriber,
@@ -342,8 +341,8 @@ fn record(
         count_message(draft, MessageKey { app, message }, report.status, report.at)?;
     }
     let registered_at = time.not_after_clock(row.last_registered_at);
-    let forbidden = report.forbidden || seeded(SeededFault::RemoveOnAnyFailed);
-    if let Some(removal) = rules::removes(report.status, forbidden, report.at, registered_at) {
+    let removal = rules::removes(report.status, report.forbidden, report.at, registered_at);
+    if let Some(removal) = removal {
         holding::remove_subscriber(draft, (id, &row), removal)?;
         draft.change_tally(app, |tally| {
             tally.removed_by_failed = tally.removed_by_failed.saturating_add(1);

@@ -7,7 +7,6 @@ use std::sync::{Arc, Weak};
 use redb::Database;
 
 use crate::error::{OpenError, StorageError};
-use crate::seeded::{SeededFault, seeded};
 use crate::trace::{self, Span};
 
 use super::cards::Cards;
@@ -232,7 +231,7 @@ fn open_now(
 fn commit(database: &Database, changes: &Changes) -> Result<(), Failure> {
     let mut transaction = database.begin_write()?;
     // With one phase, a failed sync followed by reopening can lose the file.
-    transaction.set_two_phase_commit(!seeded(SeededFault::OnePhaseCommit));
+    transaction.set_two_phase_commit(true);
     for table in Table::ALL {
         if changes.touch(table) {
             write(&transaction, table, changes.of(table))?;

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use crate::model::app::{AppId, AppNumber};
 use crate::model::identifier::{ContactId, IdentifierKind, Identifiers};
 use crate::model::subscriber::SubscriberId;
-use crate::seeded::{SeededFault, seeded};
 
 use super::draft::Draft;
 use super::format::hash::IndexHasher;
@@ -51,12 +50,8 @@ impl Draft<'_> {
         match (before, after) {
             (None, Some(_)) => self.state.contacts = moved(self.state.contacts, 1, 0)?,
             (Some(_), None) => {
-                let down = u64::from(!seeded(SeededFault::CounterNotUpdated));
-                self.state.contacts = moved(self.state.contacts, 0, down)?;
+                self.state.contacts = moved(self.state.contacts, 0, 1)?;
                 self.state.erased = moved(self.state.erased, 1, 0)?;
-                if seeded(SeededFault::ReuseOfAnId) {
-                    self.state.next_contact = id.value();
-                }
             }
             _ => {}
         }
@@ -219,9 +214,7 @@ impl Draft<'_> {
         if old == new {
             return;
         }
-        if let Some(hash) = old
-            && (new.is_none() || !seeded(SeededFault::ForgetIndexDelete))
-        {
+        if let Some(hash) = old {
             self.remove_from_index(index, hash, id);
         }
         if let Some(hash) = new {

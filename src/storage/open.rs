@@ -15,7 +15,6 @@ use crate::error::OpenError;
 use crate::model::identifier::CANONICAL_VERSION;
 use crate::model::time::Timestamp;
 use crate::opening::{OpeningStage, Progress};
-use crate::seeded::{SeededFault, seeded};
 
 use super::cards::Cards;
 use super::file::create::{self, Unpublished};
@@ -406,7 +405,7 @@ struct Checked {
 /// Opens a disk through an overlay and verifies what is there.
 fn check(claimed: &Claimed, open_as: &OpenAs, overlay: Overlay) -> Result<Checked, OpenError> {
     let was_clean = slot::is_marked_clean(&read_header(&overlay)?);
-    let pages_verified = (open_as.check_clean || !was_clean) && !seeded(SeededFault::SkipPageCheck);
+    let pages_verified = open_as.check_clean || !was_clean;
     let overlay = Arc::new(overlay);
     let attached = claimed.attach(overlay.clone());
     let mut database = build(&attached, open_as.cache_bytes)?;

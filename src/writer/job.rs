@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::error::Error;
 use crate::model::sequence::{Committed, SequenceNumber};
 use crate::operations::operation::{Operation, Size, Step};
-use crate::seeded::{SeededFault, seeded};
 use crate::stats::RunningStats;
 use crate::storage::Draft;
 use crate::sync::oneshot;
@@ -63,7 +62,7 @@ impl<O: Operation> Job for Write<O> {
             Ok(decided) => decided,
             Err(_) => Err(Error::Panicked),
         };
-        if decided.is_err() && !seeded(SeededFault::CommitHalfABatch) {
+        if decided.is_err() {
             draft.roll_back_to(mark);
         }
         if draft.changed_since(mark) {

@@ -15,7 +15,6 @@ use crate::model::sequence::SequenceNumber;
 use crate::operations::connect_app;
 use crate::operations::operation::Operation;
 use crate::options::WhenFull;
-use crate::seeded::{SeededFault, seeded};
 use crate::stats::{MemoryUse, RunningStats};
 use crate::storage::{Draft, Engine, Rows as _, Snapshot};
 use crate::sync::thread::{self, JoinHandle};
@@ -317,20 +316,13 @@ impl Writing {
         self.sweep(&mut draft);
 
         let requests = decided.len();
-        if seeded(SeededFault::AcknowledgeBeforeCommit) {
-            let early = std::mem::take(&mut decided).into_iter();
-            let early = early.map(|(job, _, sequence)| (job, Ok(sequence)));
-            self.answer(early.collect(), |_| {});
-        }
         let committed = match self.commit(draft, requests) {
             Ok(None) => None,
             Ok(Some((snapshot, took))) => {
                 self.current = Arc::new(snapshot);
                 // Before anyone is answered, so that who was answered reads what it wrote.
-                if !seeded(SeededFault::StaleSnapshot) {
-                    self.shared
-                        .set_phase(Phase::Open(Arc::clone(&self.current)));
-                }
+                self.shared
+                    .set_phase(Phase::Open(Arc::clone(&self.current)));
                 Some(took)
             }
             Err(cause) => {
@@ -343,9 +335,6 @@ impl Writing {
         let mut answers = Vec::with_capacity(decided.len());
         for (job, progress, sequence) in decided {
             match progress {
-                Progress::Done if seeded(SeededFault::LyingSequenceNumber) => {
-                    answers.push((job, Ok(self.current.state().sequence)));
-                }
                 Progress::Done => answers.push((job, Ok(sequence))),
                 Progress::Again => self.carried.push(job),
             }
@@ -439,7 +428,7 @@ fn after_failure(
     cause: &StorageError,
 ) -> Vec<Answered> {
     let answer = |progress, sequence| {
-        if sequence > durable && !seeded(SeededFault::FailedCommitIsFine) {
+        if sequence > durable {
             Err(Error::Indeterminate {
                 sequence,
                 cause: cause.clone(),

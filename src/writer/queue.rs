@@ -10,7 +10,6 @@ use crate::limits::{COMMIT_ENTRIES, COMMIT_TEXT_BYTES, Limits};
 use crate::model::sequence::SequenceNumber;
 use crate::operations::operation::Size;
 use crate::options::WhenFull;
-use crate::seeded::{SeededFault, seeded};
 use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, oneshot};
 
 use super::job::Job;
@@ -84,9 +83,7 @@ impl Queue {
         if waiting.lobby.is_empty() && self.fits(&waiting, job.size()) {
             waiting.push(job);
             drop(waiting);
-            if !seeded(SeededFault::LostWakeUp) {
-                self.wake.notify_one();
-            }
+            self.wake.notify_one();
             return Ok(None);
         }
         match when_full {
@@ -137,9 +134,6 @@ impl Queue {
         let lobby = std::mem::take(&mut waiting.lobby);
         drop(waiting);
         self.wake.notify_one();
-        if seeded(SeededFault::LobbyForgottenOnClose) {
-            return std::mem::forget(lobby);
-        }
         for job in lobby.into_values() {
             job.answer(Err(Error::Closed));
         }

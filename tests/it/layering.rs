@@ -136,7 +136,6 @@ const LAYERS: [&[&str]; 6] = [
         "model",
         "opening",
         "prometheus",
-        "seeded",
         "sync",
         "trace",
     ],
@@ -220,14 +219,9 @@ fn there_are_four_commits_and_each_is_two_phase() {
         for begun in source.places_of(". begin_write ( )") {
             found.push(source.path.clone());
             let next = is_at(&source.code, begun + 4, &["?", ";"]).then_some(begun + 6);
-            // The other one is two-phase but for a test that seeds this fault.
-            let two_phase = ["true", "! seeded ( SeededFault : : OnePhaseCommit )"];
-            let is_two_phase = |next| {
-                two_phase.iter().any(|when| {
-                    let set = format!("transaction . set_two_phase_commit ( {when} ) ;");
-                    is_at(&source.code, next, &set.split(' ').collect::<Vec<_>>())
-                })
-            };
+            let set = "transaction . set_two_phase_commit ( true ) ;";
+            let set: Vec<&str> = set.split(' ').collect();
+            let is_two_phase = |next| is_at(&source.code, next, &set);
             assert!(
                 next.is_some_and(is_two_phase),
                 "src/{}:{}: a write transaction that is not two-phase from its first line on",

@@ -47,7 +47,6 @@ mod rules_reading;
 mod rules_recipients;
 mod rules_reports;
 mod rules_tokens;
-mod seeded;
 mod sequences;
 mod snapshots;
 mod telegram;

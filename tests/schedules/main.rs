@@ -33,8 +33,6 @@ mod error;
 #[path = "../../src/limits.rs"]
 mod limits;
 mod operations;
-#[path = "../../src/seeded.rs"]
-mod seeded;
 #[path = "../../src/stats.rs"]
 mod stats;
 #[path = "../../src/trace.rs"]

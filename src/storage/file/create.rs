@@ -10,7 +10,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::OpenError;
-use crate::seeded::{SeededFault, seeded};
 
 use super::disk::FileLock;
 
@@ -106,9 +105,7 @@ impl Unpublished {
             Err(error) => return Err(error.into()),
         }
         self.remove_temporary();
-        if !seeded(SeededFault::SkipDirectorySync) {
-            sync_directory_of(&self.path)?;
-        }
+        sync_directory_of(&self.path)?;
         Ok(())
     }
 

@@ -11,8 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{BackendError, StorageBackend};
 
-use crate::seeded::{SeededFault, seeded};
-
 /// A disk: bytes that stay.
 ///
 /// Part of the API only with the feature `testing`, with which the crate's own tests put a store on
@@ -244,9 +242,6 @@ impl StorageBackend for Backend {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        if seeded(SeededFault::SkipSync) {
-            return Ok(());
-        }
         self.0.with(|disk| disk.sync_data())
     }
 
