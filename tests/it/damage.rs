@@ -6,8 +6,8 @@
 //! that see bytes of a file are built without debug assertions and overflow checks in the profile of
 //! the tests too (`[profile.dev.package.*]`), and this crate has none: the lint
 //! `arithmetic_side_effects` allows it no arithmetic that could overflow, and
-//! `nothing_here_depends_on_the_profile` holds it to having no debug assertion. So the README's
-//! `cargo test` sees what a release build does.
+//! `nothing_here_depends_on_the_profile` holds it to having no debug assertion. So the README's command
+//! for the tests sees what a release build does.
 //!
 //! One thing is not tested because nobody could notice it: a whole header page from before the
 //! last two writes to it, that is, a disk that lost an acknowledged write without a trace.
@@ -24,6 +24,7 @@ use contact_store::{ContactStore, Error, OpenError};
 use crate::failing_disk::disk::WrittenBack;
 use crate::failing_disk::play::Play;
 use crate::failing_disk::script::{Before, Request, before_each_line, expected, script_options};
+use crate::layering::source::package;
 use crate::support::cases::{CASES, Cases};
 use crate::support::id;
 use crate::support::random::Random;
@@ -399,7 +400,7 @@ fn a_file_with_a_strange_header_field_is_right_or_refused() {
 /// See the module: what a test sees of a damaged file must be what a user sees.
 #[test]
 fn nothing_here_depends_on_the_profile() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = package();
     let mut directories = vec![root.join("src")];
     let mut files = 0;
     while let Some(directory) = directories.pop() {

@@ -9,6 +9,7 @@ mod every_call;
 mod failed_sync;
 pub mod play;
 pub mod script;
+mod silent_disk;
 
 use std::sync::Arc;
 use std::time::Duration;

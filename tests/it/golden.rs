@@ -12,9 +12,10 @@
 //! - `older_forms.pages`, of format 1: with values that an earlier version of the canonical forms took.
 //!
 //! Every table has rows in them, and rows as long as the limits allow. They are made once, with
-//! `cargo test --test it -- --ignored golden`, which replaces none that is there. When a change of
-//! this crate makes that necessary, files written before it no longer open, and the format has a new
-//! number; the files of the old one stay here then, to be refused or read as that change says.
+//! `cargo test -p contact-store-tests --test it -- --ignored golden`, which replaces none that is there.
+//! When a change of this crate makes that necessary, files written before it no longer open, and the
+//! format has a new number; the files of the old one stay here then, to be refused or read as that change
+//! says.
 
 mod content;
 mod older_forms;
@@ -234,7 +235,7 @@ fn write_and_disconnect(store: &ContactStore) {
 
 /// Makes the files. See the module.
 #[test]
-#[ignore = "makes the files, once those there are removed: cargo test --test it -- --ignored golden"]
+#[ignore = "makes the files, once those there are removed: cargo test -p contact-store-tests --test it -- --ignored golden"]
 fn make_the_golden_files() {
     let disk = TestDisk::empty();
     let store = create(&disk, None);

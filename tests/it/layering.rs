@@ -523,7 +523,7 @@ fn docs_above(text: &str, line: usize) -> String {
 
 #[test]
 fn the_package_forbids_unsafe_code_and_denies_what_may_panic() {
-    let package = fs::read_to_string(package().join("Cargo.toml")).unwrap();
+    let manifest = fs::read_to_string(package().join("Cargo.toml")).unwrap();
     for set in [
         "unsafe_code = \"forbid\"",
         "missing_docs = \"deny\"",
@@ -544,12 +544,17 @@ fn the_package_forbids_unsafe_code_and_denies_what_may_panic() {
         "allow_attributes_without_reason = \"deny\"",
     ] {
         assert!(
-            package.lines().any(|line| line == set),
+            manifest.lines().any(|line| line == set),
             "Cargo.toml does not say {set}"
         );
     }
+    // The lints are those of both packages.
+    let tests = fs::read_to_string(package().join("tests/Cargo.toml")).unwrap();
+    for of in [&manifest, &tests] {
+        assert!(of.contains("\n[lints]\nworkspace = true\n"));
+    }
     // Exactly this one: the later release is empty.
-    assert!(package.contains("bincode = { version = \"=2.0.1\""));
+    assert!(manifest.contains("bincode = { version = \"=2.0.1\""));
     nothing(|_| true, &["# [ allow", "# ! [ allow"]);
 }
 

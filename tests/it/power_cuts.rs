@@ -6,6 +6,7 @@ pub mod disk;
 mod exhaustive;
 mod extents;
 pub mod image;
+mod lying_disks;
 mod order;
 pub mod promises;
 pub mod recovery;

@@ -9,6 +9,7 @@ pub mod raw;
 pub mod script;
 pub mod watched_disk;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use contact_store::{
@@ -22,6 +23,15 @@ pub const OTHER_APP: AppId = AppId::from_u128(0xb);
 
 pub fn id(id: u64) -> ContactId {
     ContactId::new(id).unwrap()
+}
+
+/// What a check says when it fails: for tests of the checks themselves.
+pub fn finding<T>(check: impl FnOnce() -> T) -> Option<String> {
+    let said = catch_unwind(AssertUnwindSafe(check)).err()?;
+    Some(match said.downcast::<String>() {
+        Ok(text) => *text,
+        Err(said) => (*said.downcast::<&str>().unwrap()).to_owned(),
+    })
 }
 
 /// The subscriber with this number, from 1 on, of the app that was connected first.

@@ -109,6 +109,8 @@ struct State {
     failing_sync: Option<(u64, WrittenBack)>,
     /// Whether pages that a failed sync did not write are read from the device again.
     evicts: bool,
+    /// Whether a change that fails is said to have been made.
+    silent: bool,
     /// Whether calls are neither counted nor fail for now.
     aside: bool,
 }
@@ -268,6 +270,11 @@ impl TestDisk {
         self.lock().evicts = true;
     }
 
+    /// From now on, a change that fails is said to have been made.
+    pub fn say_nothing(&self) {
+        self.lock().silent = true;
+    }
+
     /// Lets whoever wants to change the disk wait until [`release`](TestDisk::release).
     pub fn hold(&self) {
         self.lock().held = true;
@@ -331,6 +338,14 @@ fn failure(fault: Fault) -> io::Error {
 }
 
 impl State {
+    /// What is said of a change that fails.
+    fn says(&self, fault: Fault) -> io::Result<()> {
+        if self.silent {
+            return Ok(());
+        }
+        Err(failure(fault))
+    }
+
     fn put(&mut self, at: usize, bytes: &[u8]) {
         let end = at + bytes.len();
         if self.bytes.len() < end {
@@ -387,13 +402,13 @@ impl Disk for TestDisk {
         if in_the_middle {
             state.put(place(offset), &bytes[..bytes.len() / 2]);
         }
-        Err(failure(fault))
+        state.says(fault)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         let (mut state, fault) = self.enter(Call::SetLen);
         if let Some(fault) = fault {
-            return Err(failure(fault));
+            return state.says(fault);
         }
         // The length is not data: the system does not forget it when a sync fails.
         let len = place(len);
@@ -429,7 +444,7 @@ impl Disk for TestDisk {
             for page in dirty.into_iter().filter(|_| state.evicts) {
                 state.bytes.take_block(page, &state.durable);
             }
-            return Err(failure(fault));
+            return state.says(fault);
         }
         dirty.into_iter().for_each(|page| state.write_back(page));
         Ok(())

@@ -274,6 +274,27 @@ fn every_call_fails(cases: &Cases, stage: Stage, tiny_cache: bool, most: u64) {
     }
 }
 
+/// Plays a line of which one call fails on a disk that says nothing of it.
+pub fn one_call_fails_silently(line: usize, of: Call, at: u64) {
+    let stage = Stage::Line(line);
+    let case = Case {
+        stage,
+        tiny_cache: false,
+        remedy: Remedy::Reopen,
+        of: Some(of),
+        fault: Fault {
+            at,
+            kind: FaultKind::Once,
+        },
+    };
+    let played = stage.play(case.tiny_cache, case.remedy, |disk| {
+        disk.say_nothing();
+        disk.fail_calls(of, case.fault);
+    });
+    let (play, came) = played.unwrap();
+    settle(play, came, case);
+}
+
 fn one_call_fails(cases: &Cases, case: Case) {
     let done = cases.run(&format!("{case:?}"), move || {
         case.run().map(|play| (play.disk.failed_calls(), play.met))

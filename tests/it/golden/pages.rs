@@ -11,7 +11,7 @@ const PAGE: usize = 4_096;
 
 /// A file of the directory where they are kept: `format_2/closed.pages`.
 pub fn beside(name: &str) -> PathBuf {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/golden");
     golden.join(name)
 }
 

@@ -180,9 +180,10 @@ pub fn files(directory: &str, extension: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Where the package is.
+/// Where the package `contact-store` is. The tests are a package of their own in a folder of it.
 pub fn package() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().expect("a folder of the package")
 }
 
 fn pieces(text: &str) -> Vec<Piece> {

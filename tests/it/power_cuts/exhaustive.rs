@@ -1,12 +1,12 @@
 //! Every sequence of up to three requests, cut off at every step of its last commit. Most mistakes
 //! that a crash shows take no more (CrashMonkey).
 
+use std::ops::RangeInclusive;
+
 use contact_store::{DedupeOn, Options, Ownership, Status};
 
 use super::image::Keep;
-use super::recovery::{
-    Also, Counts, FOUND_BEFORE, FOUND_BEGUN, IMAGES, Images, Truth, count, named,
-};
+use super::recovery::{Also, Counts, FOUND_BEFORE, FOUND_BEGUN, IMAGES, Images, Truth, named};
 use super::tales::connect;
 use super::traffic::{Play, Played, Step};
 use crate::model::{
@@ -148,10 +148,26 @@ impl Walk<'_> {
 }
 
 fn cut_everywhere(played: Played) -> Counts {
-    let images = Images::of(Truth::new(played.models, probes(), played.options));
     let mut counts = Counts::new();
+    let boundaries = each_image(played, |name, image, allowed, images| {
+        named(name, || {
+            images.check(image, allowed, Also::default(), &mut counts)
+        });
+    });
+    counts.insert(BOUNDARIES, boundaries);
+    counts
+}
+
+/// Makes the images that each cut may leave. Each is checked with its name, and the numbers that may be
+/// found in it. Says how many cuts there are.
+pub fn each_image(
+    played: Played,
+    mut check: impl FnMut(&str, &Blocks, RangeInclusive<u64>, &Images),
+) -> u64 {
+    let images = Images::of(Truth::new(played.models, probes(), played.options));
+    let mut boundaries = 0;
     for cut in played.trace.cuts() {
-        count(&mut counts, BOUNDARIES);
+        boundaries += 1;
         let allowed = played.trace.promises.at(cut.count).unwrap();
         let mut keeps: Vec<Keep> = Keep::all(cut.count as u64, 1).collect();
         if !long_form() {
@@ -161,13 +177,11 @@ fn cut_everywhere(played: Played) -> Counts {
             keeps.push(Keep::Sectors(cut.count as u64));
         }
         for keep in keeps {
-            let image = cut.image(keep);
-            named(&format!("behind event {}, {keep:?}", cut.count), || {
-                images.check(&image, allowed.clone(), Also::default(), &mut counts)
-            });
+            let name = format!("behind event {}, {keep:?}", cut.count);
+            check(&name, &cut.image(keep), allowed.clone(), &images);
         }
     }
-    counts
+    boundaries
 }
 
 const SEQUENCES: &str = "sequences";

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake};
 use std::thread::{self, Thread};
 use std::time::Instant;
 
-use contact_store::{ContactId, ContactStore, ManualClock, Options, Snapshot};
+use contact_store::{ContactId, ContactStore, Disk, ManualClock, Options, Snapshot};
 
 use super::disk::{Event, RecordingDisk};
 use super::image::Trace;
@@ -110,6 +110,8 @@ fn ask(
 pub struct Play {
     before: Blocks,
     disk: Arc<RecordingDisk>,
+    /// What the store takes for the disk.
+    seen: Arc<dyn Disk>,
     clock: Arc<ManualClock>,
     now: u64,
     options: Options,
@@ -133,16 +135,28 @@ impl Play {
     }
 
     /// Opens what is on a disk, of which this is the model.
-    pub fn open(before: Blocks, mut options: Options, model: Model) -> Self {
+    pub fn open(before: Blocks, options: Options, model: Model) -> Self {
+        Play::open_through(|disk| disk, before, options, model)
+    }
+
+    /// The same, with something between the store and its disk.
+    pub fn open_through<D: Disk>(
+        between: impl FnOnce(Arc<RecordingDisk>) -> Arc<D>,
+        before: Blocks,
+        mut options: Options,
+        model: Model,
+    ) -> Self {
         let disk = RecordingDisk::with(before.clone());
+        let seen = between(disk.clone());
         let clock = clock_at(0);
         options.clock = clock.clone();
         Play {
             before,
             clock,
             now: 0,
-            store: ContactStore::open_on_disk(disk.clone(), options.clone()).unwrap(),
+            store: ContactStore::open_on_disk(seen.clone(), options.clone()).unwrap(),
             disk,
+            seen,
             options,
             promises: Promises::of(model.sequence()..=model.sequence()),
             models: vec![model],
@@ -237,7 +251,7 @@ impl Play {
     }
 
     fn open_again(&mut self, from: usize, mark: &'static str) {
-        self.store = ContactStore::open_on_disk(self.disk.clone(), self.options.clone()).unwrap();
+        self.store = ContactStore::open_on_disk(self.seen.clone(), self.options.clone()).unwrap();
         let found = self.store.snapshot().unwrap().sequence().value();
         assert_eq!(found, self.model().sequence());
         self.mark(from, mark);

@@ -92,8 +92,11 @@ impl Cases {
 
     /// How a case is repeated.
     pub fn repeat(&self, name: &str) -> String {
-        let (test, target) = (&self.test, env!("CARGO_CRATE_NAME"));
-        format!("to repeat it: {CASE}='{name}' cargo test --test {target} -- --exact {test}")
+        let (test, package, target) =
+            (&self.test, env!("CARGO_PKG_NAME"), env!("CARGO_CRATE_NAME"));
+        format!(
+            "to repeat it: {CASE}='{name}' cargo test -p {package} --test {target} -- --exact {test}"
+        )
     }
 
     /// Whether all cases have to be offered, and not the choice of the short form: in the long form,

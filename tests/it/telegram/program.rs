@@ -14,6 +14,7 @@ use super::example::key_file::{KeyFileFault, check_mode, read_key_file};
 use super::example::store_options::StoreOptions;
 use super::example::{Bot, Done, Stop, Summary, run};
 use super::{ANN, KEY, NOW, SAMPLE_APP, contact, customer, link, links_of, start};
+use crate::layering::source::package;
 
 /// A key file that only its owner can read.
 fn key_file(directory: &Path, key: &[u8]) -> PathBuf {
@@ -72,13 +73,16 @@ fn the_sample_is_answered_as_it_says() {
     let directory = tempfile::tempdir().unwrap();
     let key = key_file(directory.path(), KEY);
     let store = directory.path().join("contacts.redb");
-    let sample = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/examples/telegram/updates.jsonl"
-    );
+    let sample = package().join("examples/telegram/updates.jsonl");
     let expected = include_str!("../../../examples/telegram/updates.expected.jsonl");
     let now = NOW.to_string();
-    let arguments = ["--store", store.to_str().unwrap(), "--now", &now, sample];
+    let arguments = [
+        "--store",
+        store.to_str().unwrap(),
+        "--now",
+        &now,
+        sample.to_str().unwrap(),
+    ];
     let (answers, done) = ran(&key, &arguments);
     for (place, (answer, expected)) in answers.lines().zip(expected.lines()).enumerate() {
         assert_eq!(answer, expected, "answer {}", place + 1);
