@@ -65,7 +65,7 @@ fn nothing_outside_storage_names_redb() {
 #[test]
 fn only_the_record_module_names_bincode() {
     only_in("bincode", |path| {
-        ["storage/format/record.rs", "storage/format/format_1.rs"].contains(&path)
+        ["storage/format/codec.rs", "storage/format/format_1.rs"].contains(&path)
     });
 }
 

@@ -16,7 +16,7 @@ use crate::model::token::Token;
 use super::super::guard::Failure;
 use super::super::tables::Key;
 use super::meta::State;
-use super::record::{
+use super::codec::{
     CountsRecord, FieldRecord, MALFORMED, decode, ended, identifiers, open_format_1, status_at,
     take,
 };

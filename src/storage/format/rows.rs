@@ -16,7 +16,7 @@ use super::super::tables::{Key, Table};
 use super::super::unique::{Index, IndexHash};
 use super::hash::IndexHasher;
 use super::meta::State;
-use super::record;
+use super::codec as record;
 
 /// A row of one of the tables that are not indexes.
 pub(crate) trait Row: Sized {
