@@ -7,8 +7,10 @@
 use crate::model::identifier::ContactId;
 
 use super::draft::Draft;
-use super::format::rows::{RowKey, Rows, TakenRow};
+use super::format::keys::RowKey;
+use super::format::rows::TakenRow;
 use super::guard::Failure;
+use super::read::Rows;
 
 /// The run that `id` is in, if it is in one: its first and last id.
 pub(crate) fn run_with(rows: &impl Rows, id: u64) -> Result<Option<(u64, u64)>, Failure> {

@@ -13,10 +13,14 @@ use crate::model::app::AppNumber;
 use crate::model::identifier::ContactId;
 
 use super::format::hash::IndexHasher;
+use super::format::keys;
+use super::format::keys::RowKey;
 use super::format::meta::State;
 use super::format::record;
-use super::format::rows::{AppTallyRow, CardRow, Each, Row, RowKey, Rows};
+use super::format::record::Row;
+use super::format::rows::{AppTallyRow, CardRow};
 use super::guard::Failure;
+use super::read::{Each, Rows};
 use super::snapshot::Snapshot;
 use super::tables::{Key, Table, Write};
 use super::unique::{Entry, Index, IndexChange, IndexHash, Place};
@@ -220,7 +224,7 @@ impl<'s> Draft<'s> {
         changes.tallies = self.tallies;
         if state_changed {
             let state = changes.state;
-            changes.put(&record::STATE_KEY, &state)?;
+            changes.put(&keys::STATE_KEY, &state)?;
         }
         Ok((changes.rows.len() > 0).then_some(changes))
     }

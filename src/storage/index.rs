@@ -12,10 +12,10 @@ use crate::seeded::{SeededFault, seeded};
 
 use super::draft::Draft;
 use super::format::hash::IndexHasher;
-use super::format::rows::{
-    AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageKey, MessageRow, Rows, SubscriberRow,
-};
+use super::format::keys::MessageKey;
+use super::format::rows::{AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageRow, SubscriberRow};
 use super::guard::Failure;
+use super::read::Rows;
 use super::unique::{Index, IndexHash};
 
 /// What is said where counting would go below zero, which no code path does.

@@ -11,13 +11,16 @@ use crate::model::token::Token;
 use crate::seeded::{SeededFault, seeded};
 
 use super::contact_ids;
+use super::format::codec;
+use super::format::keys::{MessageKey, RowKey as _};
 use super::format::record;
+use super::format::record::Row as _;
 use super::format::rows::{
-    AppRow, AppTallyRow, BorrowedSubscriber, CardRow, Each, FormerIdRow, MessageKey, MessageRow,
-    Row as _, RowKey as _, Rows, SubscriberRow,
+    AppRow, AppTallyRow, BorrowedSubscriber, CardRow, FormerIdRow, MessageRow, SubscriberRow,
 };
 use super::guard::Failure;
 use super::index::{identifier_hash, index_of};
+use super::read::{Each, Rows};
 use super::tables::Key;
 use super::unique::Index;
 
@@ -140,7 +143,7 @@ pub(crate) fn visit_subscribers_after(
         &mut |key, bytes| {
             let id = SubscriberId::from_key(&key)?;
             record::open(SubscriberRow::TABLE, &key, bytes, |payload| {
-                let subscriber = record::borrow_subscriber(payload, &mut holders)?;
+                let subscriber = codec::borrow_subscriber(payload, &mut holders)?;
                 Ok(visit(id, subscriber, &holders))
             })
         },

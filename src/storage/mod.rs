@@ -5,7 +5,7 @@
 //! damaged file looks like; it does not know the rules that decide what is written.
 //!
 //! From the top down: [`engine`] opens, commits and closes; a [`draft`] is laid over a [`snapshot`] of the
-//! [`tables`]; [`lookup`] reads either, [`index`] writes a card with all that follows from it; [`unique`]
+//! [`tables`]; [`read`] reads rows of either, [`lookup`] finds them, [`index`] writes a card with all that follows from it; [`unique`]
 //! are the unique indexes, [`cards`] the cards kept in memory. [`open`], [`upgrade`] and [`verify`](mod@verify) look at
 //! a whole file, [`copy`] writes one anew. [`format`](mod@format) is what is in a row and what its bytes are, [`file`](mod@file) what stands between the
 //! tables and the disk, and [`guard`] the border to redb.
@@ -23,6 +23,7 @@ mod guard;
 mod index;
 mod lookup;
 mod open;
+mod read;
 mod snapshot;
 mod tables;
 mod unique;
@@ -38,12 +39,12 @@ pub(crate) use self::file::disk::Disk;
 pub use self::file::disk::Disk;
 pub(crate) use self::file::disk::MemoryDisk;
 pub(crate) use self::file::file_watch::FileWatch;
-pub(crate) use self::format::meta::FORMAT;
 #[cfg(feature = "testing")]
-pub use self::format::record::decode_records;
+pub use self::format::fuzzed::decode_records;
+pub(crate) use self::format::keys::MessageKey;
+pub(crate) use self::format::meta::FORMAT;
 pub(crate) use self::format::rows::{
-    AppPhase, AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageKey, MessageRow, Rows,
-    SubscriberRow,
+    AppPhase, AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageRow, SubscriberRow,
 };
 pub(crate) use self::guard::{Detached, Failure};
 pub(crate) use self::lookup::{
@@ -52,6 +53,7 @@ pub(crate) use self::lookup::{
     was_contact_id_taken,
 };
 pub(crate) use self::open::{OpenAs, Place};
+pub(crate) use self::read::Rows;
 pub(crate) use self::snapshot::Snapshot;
 pub(crate) use self::unique::Folding;
 pub(crate) use self::verify::verify;

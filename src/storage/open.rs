@@ -27,9 +27,13 @@ use super::file::slot;
 use super::file::told::Told;
 use super::file::witness::Witness;
 use super::format::hash::IndexHasher;
-use super::format::meta::{FORMAT, FormatRow, IDN, State};
-use super::format::record::{self, FormatFound};
-use super::format::rows::{Row as _, RowKey as _};
+use super::format::keys;
+use super::format::keys::RowKey as _;
+use super::format::meta::{
+    FORMAT, FormatFound, FormatRow, IDN, State, decode_format, encode_format,
+};
+use super::format::record;
+use super::format::record::Row as _;
 use super::guard::{CHANGED, ENDS_EARLY, Failure, drop_guarded, guarded};
 use super::snapshot::Snapshot;
 use super::tables::{Key, OpenTable, Table, Write, create_all, write};
@@ -239,12 +243,12 @@ fn initialize(claimed: &Claimed, open_as: &OpenAs) -> Result<(), OpenError> {
         let mut transaction = database.begin_write()?;
         transaction.set_two_phase_commit(true);
         create_all(&transaction)?;
-        let format_key = record::FORMAT_KEY.to_key();
-        let state_key = record::STATE_KEY.to_key();
-        let format = record::encode_format(&format_key, &format)?;
+        let format_key = keys::FORMAT_KEY.to_key();
+        let state_key = keys::STATE_KEY.to_key();
+        let format = encode_format(&format_key, &format)?;
         let (mut state, mut index_state) = (Vec::new(), Vec::new());
         record::encode(&mut state, &state_key, &State::new())?;
-        let index_state_key = record::INDEX_STATE_KEY.to_key();
+        let index_state_key = keys::INDEX_STATE_KEY.to_key();
         record::encode(&mut index_state, &index_state_key, &IndexState::default())?;
         let rows = [
             (&format_key, Write::Put(&format)),
@@ -475,8 +479,8 @@ fn read_format(database: &Database) -> Result<Result<FormatRow, OpenError>, Fail
         Err(TableError::Storage(error)) => return Err(error.into()),
         Err(_) => return Ok(Err(OpenError::Foreign)),
     };
-    let key = Key::Int(record::FORMAT_KEY);
-    let found = meta.get(&key, |bytes| record::decode_format(&key, bytes))?;
+    let key = Key::Int(keys::FORMAT_KEY);
+    let found = meta.get(&key, |bytes| decode_format(&key, bytes))?;
     let format = match found {
         None | Some(FormatFound::Foreign) => return Ok(Err(OpenError::Foreign)),
         Some(FormatFound::Newer(found)) => {
@@ -503,10 +507,10 @@ fn read_format(database: &Database) -> Result<Result<FormatRow, OpenError>, Fail
     for table in Table::ALL {
         OpenTable::open(&transaction, table)?;
     }
-    let key = Key::Int(record::STATE_KEY);
+    let key = Key::Int(keys::STATE_KEY);
     let state = meta.get(&key, |bytes| {
         record::open(Table::Meta, &key, bytes, |payload| {
-            State::decode(&record::STATE_KEY, payload)
+            State::decode(&keys::STATE_KEY, payload)
         })
     })?;
     if state.is_none() {

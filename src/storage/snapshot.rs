@@ -14,10 +14,14 @@ use crate::stats::{MemoryUse, StateCounts};
 use super::cards::Cards;
 use super::draft::Changes;
 use super::format::hash::IndexHasher;
+use super::format::keys;
+use super::format::keys::RowKey;
 use super::format::meta::State;
 use super::format::record;
-use super::format::rows::{AppPhase, AppTallyRow, CardRow, Each, Row as _, RowKey, Rows};
+use super::format::record::Row as _;
+use super::format::rows::{AppPhase, AppTallyRow, CardRow};
 use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
+use super::read::{Each, Rows};
 use super::tables::{Key, OpenTable, Table};
 use super::unique::{self, Index, IndexHash, IndexState, Memory, View};
 
@@ -121,14 +125,14 @@ impl Snapshot {
             attachment,
         };
         snapshot.state = snapshot.read_state()?;
-        let indexes: Option<IndexState> = snapshot.row(&record::INDEX_STATE_KEY)?;
+        let indexes: Option<IndexState> = snapshot.row(&keys::INDEX_STATE_KEY)?;
         let indexes = indexes.ok_or(Failure::Corrupt("the row of the indexes is missing"))?;
         snapshot.read_apps()?;
         Ok((snapshot, indexes))
     }
 
     fn read_state(&self) -> Result<State, Failure> {
-        self.row(&record::STATE_KEY)?
+        self.row(&keys::STATE_KEY)?
             .ok_or(Failure::Corrupt("the row of counters is missing"))
     }
 

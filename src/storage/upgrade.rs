@@ -15,10 +15,14 @@ use crate::model::subscriber::SubscriberId;
 
 use super::format::format_1::{self, Table1};
 use super::format::hash::IndexHasher;
+use super::format::keys;
+use super::format::keys::RowKey as _;
+use super::format::meta;
 use super::format::meta::{FormatRow, State};
 use super::format::record;
+use super::format::record::Row;
 use super::format::rows::{
-    AppPhase, AppTallyRow, CardRow, FormerIdRow, HeldTokenRow, Row, RowKey as _, SubscriberRow,
+    AppPhase, AppTallyRow, CardRow, FormerIdRow, HeldTokenRow, SubscriberRow,
 };
 use super::guard::Failure;
 use super::index::{IDENTIFIERS, identifier_hash};
@@ -117,7 +121,7 @@ struct Upgrade<'t> {
 
 impl<'t> Upgrade<'t> {
     fn new(transaction: &'t WriteTransaction, hasher: IndexHasher) -> Result<Self, Failure> {
-        let key = Key::Int(record::STATE_KEY);
+        let key = Key::Int(keys::STATE_KEY);
         let state = read_one(transaction, Table1::Meta.names().1, &key, |bytes| {
             Table1::Meta.open(&key, bytes, format_1::state)
         })?;
@@ -382,19 +386,19 @@ impl<'t> Upgrade<'t> {
 
     fn meta(&mut self, format: &FormatRow) -> Result<(), Failure> {
         let mut rows = Batch::default();
-        rows.add(&record::STATE_KEY, &self.state)?;
+        rows.add(&keys::STATE_KEY, &self.state)?;
         let index_state = IndexState {
             entries: self.entries,
             layout: self.layout,
             ..IndexState::default()
         };
-        rows.add(&record::INDEX_STATE_KEY, &index_state)?;
+        rows.add(&keys::INDEX_STATE_KEY, &index_state)?;
         for (number, tally) in &self.tallies {
             rows.add(number, tally)?;
         }
         rows.write(self.transaction, Table::Meta)?;
-        let key = Key::Int(record::FORMAT_KEY);
-        let format = record::encode_format(&key, &format.upgraded())?;
+        let key = Key::Int(keys::FORMAT_KEY);
+        let format = meta::encode_format(&key, &format.upgraded())?;
         write(
             self.transaction,
             Table::Meta,

@@ -10,13 +10,16 @@ use crate::model::identifier::{ContactId, Email, ExternalCustomerId};
 use crate::model::sequence::SequenceNumber;
 use crate::model::subscriber::SubscriberId;
 
+use super::format::keys;
+use super::format::keys::{MessageKey, RowKey};
 use super::format::record;
+use super::format::record::Row;
 use super::format::rows::{
-    AppPhase, AppRow, AppTallyRow, CardRow, Each, FormerIdRow, MessageKey, MessageRow, Row, RowKey,
-    Rows, SubscriberRow, TakenRow,
+    AppPhase, AppRow, AppTallyRow, CardRow, FormerIdRow, MessageRow, SubscriberRow, TakenRow,
 };
 use super::guard::Failure;
 use super::index::{IDENTIFIERS, identifier_hash};
+use super::read::{Each, Rows};
 use super::snapshot::Snapshot;
 use super::tables::{Key, Table};
 use super::unique::{
@@ -229,11 +232,11 @@ impl Check<'_> {
     /// The state of the indexes, and what their log holds.
     fn index_log(&mut self) -> Result<(), Failure> {
         let state: Option<IndexState> =
-            absent_if_corrupt(self.snapshot.row(&record::INDEX_STATE_KEY))?;
+            absent_if_corrupt(self.snapshot.row(&keys::INDEX_STATE_KEY))?;
         let Some(state) = state else {
             self.problem(
                 Table::Meta,
-                Some(record::INDEX_STATE_KEY),
+                Some(keys::INDEX_STATE_KEY),
                 "where the indexes stand cannot be read",
             );
             return Ok(());
@@ -252,7 +255,7 @@ impl Check<'_> {
         self.demand(
             state.layout == self.snapshot.indexes().layout,
             Table::Meta,
-            Some(record::INDEX_STATE_KEY),
+            Some(keys::INDEX_STATE_KEY),
             "the buckets are not those that look-ups read",
         );
         self.pending = pending;
@@ -455,7 +458,7 @@ impl Check<'_> {
         self.demand(
             counts == self.state.entries,
             Table::Meta,
-            Some(record::INDEX_STATE_KEY),
+            Some(keys::INDEX_STATE_KEY),
             "the entries of the indexes are miscounted",
         );
         Ok(())

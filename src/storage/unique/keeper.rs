@@ -8,9 +8,10 @@
 use std::sync::Arc;
 
 use super::super::draft::Changes;
+use super::super::format::keys;
 use super::super::format::record;
-use super::super::format::rows::Rows;
 use super::super::guard::Failure;
+use super::super::read::Rows;
 use super::super::tables::{Key, Table};
 use super::bucket;
 use super::change::{self, IndexChange};
@@ -216,7 +217,7 @@ impl Keeper {
         if step.state == self.state {
             return Ok(None);
         }
-        commit.put(&record::INDEX_STATE_KEY, &step.state)?;
+        commit.put(&keys::INDEX_STATE_KEY, &step.state)?;
         Ok(Some(step))
     }
 

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use super::super::format::record;
-use super::super::format::rows::Rows;
 use super::super::guard::Failure;
+use super::super::read::Rows;
 use super::super::tables::{Key, Table};
 use super::bucket;
 use super::entry::{Index, IndexHash, Place, SHARDS, short};
