@@ -18,7 +18,7 @@ use super::format::record;
 use super::format::rows::{RowKey as _, Rows as _};
 use super::guard::{Failure, drop_guarded, guarded};
 use super::open::{NewFile, build};
-use super::snapshot::Snapshot;
+use super::committed::Snapshot;
 use super::tables::{Key, Table, Write, write};
 
 /// Bytes of rows that are read before they are written.

@@ -12,6 +12,7 @@ use std::ops::{Bound, Range};
 use crate::model::app::AppNumber;
 use crate::model::identifier::ContactId;
 
+use super::committed::Snapshot;
 use super::format::hash::IndexHasher;
 use super::format::keys;
 use super::format::keys::RowKey;
@@ -21,7 +22,6 @@ use super::format::record::Row;
 use super::format::rows::{AppTallyRow, CardRow};
 use super::guard::Failure;
 use super::read::{Each, Rows};
-use super::snapshot::Snapshot;
 use super::tables::{Key, Table, Write};
 use super::unique::{Entry, Index, IndexChange, IndexHash, Place};
 

@@ -11,6 +11,7 @@ use crate::seeded::{SeededFault, seeded};
 use crate::trace::{self, Span};
 
 use super::cards::Cards;
+use super::committed::Snapshot;
 use super::draft::{Changes, Draft};
 use super::file::disk::{Attached, Disk};
 use super::file::file_watch::FileWatch;
@@ -18,7 +19,6 @@ use super::format::hash::IndexHasher;
 use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
 use super::open::{self, Claimed, OpenAs, Opened, Place};
 use super::read::Rows as _;
-use super::snapshot::Snapshot;
 use super::tables::{Table, write};
 use super::unique::Keeper;
 

@@ -4,7 +4,7 @@
 //! The only module that names redb. It knows how rows and their indexes hang together and what a
 //! damaged file looks like; it does not know the rules that decide what is written.
 //!
-//! From the top down: [`engine`] opens, commits and closes; a [`draft`] is laid over a [`snapshot`] of the
+//! From the top down: [`engine`] opens, commits and closes; a [`draft`] is laid over a [`committed`] of the
 //! [`tables`]; [`read`] reads rows of either, [`lookup`] finds them, [`index`] writes a card with all that follows from it; [`unique`]
 //! are the unique indexes, [`cards`] the cards kept in memory. [`open`], [`upgrade`] and [`verify`](mod@verify) look at
 //! a whole file, [`copy`] writes one anew. [`format`](mod@format) is what is in a row and what its bytes are, [`file`](mod@file) what stands between the
@@ -13,6 +13,7 @@
 mod cards;
 #[cfg(test)]
 mod cards_tests;
+mod committed;
 mod contact_ids;
 mod copy;
 mod draft;
@@ -24,13 +25,13 @@ mod index;
 mod lookup;
 mod open;
 mod read;
-mod snapshot;
 mod tables;
 mod unique;
 mod upgrade;
 mod verify;
 
 pub(crate) use self::copy::{NotCopied, backup};
+pub(crate) use self::committed::Snapshot;
 pub(crate) use self::draft::Draft;
 pub(crate) use self::engine::Engine;
 #[cfg(not(feature = "testing"))]
@@ -54,7 +55,6 @@ pub(crate) use self::lookup::{
 };
 pub(crate) use self::open::{OpenAs, Place};
 pub(crate) use self::read::Rows;
-pub(crate) use self::snapshot::Snapshot;
 pub(crate) use self::unique::Folding;
 pub(crate) use self::verify::verify;
 pub use self::verify::{Problem, Verified};

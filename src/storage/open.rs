@@ -18,6 +18,7 @@ use crate::opening::{OpeningStage, Progress};
 use crate::seeded::{SeededFault, seeded};
 
 use super::cards::Cards;
+use super::committed::Snapshot;
 use super::file::create::{self, Unpublished};
 use super::file::disk::{Attached, Backend, Disk, FileDisk, FileLock};
 use super::file::file_watch::FileWatch;
@@ -35,7 +36,6 @@ use super::format::meta::{
 use super::format::record;
 use super::format::record::Row as _;
 use super::guard::{CHANGED, ENDS_EARLY, Failure, drop_guarded, guarded};
-use super::snapshot::Snapshot;
 use super::tables::{Key, OpenTable, Table, Write, create_all, write};
 use super::unique::{Folding, IndexState, Keeper};
 use super::upgrade::upgrade;

@@ -10,6 +10,7 @@ use crate::model::identifier::{ContactId, Email, ExternalCustomerId};
 use crate::model::sequence::SequenceNumber;
 use crate::model::subscriber::SubscriberId;
 
+use super::committed::Snapshot;
 use super::format::keys;
 use super::format::keys::{MessageKey, RowKey};
 use super::format::record;
@@ -20,7 +21,6 @@ use super::format::rows::{
 use super::guard::Failure;
 use super::index::{IDENTIFIERS, identifier_hash};
 use super::read::{Each, Rows};
-use super::snapshot::Snapshot;
 use super::tables::{Key, Table};
 use super::unique::{
     Entry, Index, IndexHash, IndexState, Place, Unfolded, bucket, layout, read_buckets, read_log,
