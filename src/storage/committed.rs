@@ -1,6 +1,6 @@
 //! The committed tables at one sequence number, opened once and shared by all readers.
 //!
-//! A snapshot pins the pages it reads, so an old one should go soon. It does not know requests.
+//! It pins the pages it reads, so an old one should go soon. It does not know requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,14 +20,14 @@ use super::format::meta::State;
 use super::format::record;
 use super::format::record::Row as _;
 use super::format::rows::{AppPhase, AppTallyRow, CardRow};
-use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
+use super::guard::{Ended, Failure, Liveness, drop_guarded, guarded};
 use super::read::{Each, Rows};
 use super::tables::{Key, OpenTable, Table};
 use super::unique::{self, Index, IndexHash, IndexState, Memory, View};
 
 /// The tables at one sequence number.
 #[derive(Clone)]
-pub(crate) struct Snapshot {
+pub(crate) struct Committed {
     tables: Arc<Tables>,
     state: State,
     /// Of all connected apps together.
@@ -38,7 +38,7 @@ pub(crate) struct Snapshot {
     /// Counts the commits since the file was opened.
     version: u64,
     hasher: IndexHasher,
-    attachment: Arc<Attachment>,
+    liveness: Arc<Liveness>,
 }
 
 /// The tables of one read transaction, in the order of [`Table::ALL`]. Emptied when dropped.
@@ -105,15 +105,15 @@ impl Directory {
     }
 }
 
-impl Snapshot {
+impl Committed {
     /// Opens the tables as last committed, and gives where their indexes stand.
     pub(super) fn open(
         database: &Database,
         hasher: IndexHasher,
-        attachment: Arc<Attachment>,
+        liveness: Arc<Liveness>,
         cards: Arc<Cards>,
     ) -> Result<(Self, IndexState), Failure> {
-        let mut snapshot = Snapshot {
+        let mut committed = Committed {
             tables: Arc::new(Tables::open(database)?),
             state: State::new(),
             subscribers: 0,
@@ -122,13 +122,13 @@ impl Snapshot {
             cards,
             version: 0,
             hasher,
-            attachment,
+            liveness,
         };
-        snapshot.state = snapshot.read_state()?;
-        let indexes: Option<IndexState> = snapshot.row(&keys::INDEX_STATE_KEY)?;
+        committed.state = committed.read_state()?;
+        let indexes: Option<IndexState> = committed.row(&keys::INDEX_STATE_KEY)?;
         let indexes = indexes.ok_or(Failure::Corrupt("the row of the indexes is missing"))?;
-        snapshot.read_apps()?;
-        Ok((snapshot, indexes))
+        committed.read_apps()?;
+        Ok((committed, indexes))
     }
 
     fn read_state(&self) -> Result<State, Failure> {
@@ -136,15 +136,15 @@ impl Snapshot {
             .ok_or(Failure::Corrupt("the row of counters is missing"))
     }
 
-    /// Opens the tables after a commit of `changes` to what this snapshot shows. Of the apps nothing
-    /// is read again.
+    /// Opens the tables after a commit of `changes` to what this state shows. Apps are not
+    /// read again.
     pub(super) fn after(
         &self,
         database: &Database,
         changes: &Changes,
         indexes: Arc<View>,
     ) -> Result<Self, Failure> {
-        let mut after = Snapshot {
+        let mut after = Committed {
             tables: Arc::new(Tables::open(database)?),
             indexes,
             version: self.version.saturating_add(1),
@@ -171,7 +171,7 @@ impl Snapshot {
 
     /// The same state, with other shards in memory.
     pub(super) fn with_indexes(&self, indexes: Arc<View>) -> Self {
-        Snapshot {
+        Committed {
             indexes,
             ..self.clone()
         }
@@ -224,18 +224,18 @@ impl Snapshot {
         }
     }
 
-    /// Whether only reopening helps (see [`Attachment::note`]).
+    /// Whether only reopening helps (see [`Liveness::note`]).
     pub(crate) fn is_broken(&self) -> bool {
-        self.attachment.is_broken()
+        self.liveness.is_broken()
     }
 
     /// Why nothing can be read any more, if so.
-    pub(crate) fn detached(&self) -> Option<Detached> {
-        self.attachment.detached()
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        self.liveness.ended()
     }
 
     fn table(&self, table: Table) -> Result<&OpenTable, Failure> {
-        if self.attachment.detached().is_some() {
+        if self.liveness.ended().is_some() {
             return Err(Failure::Stopped);
         }
         self.tables.0.get(table.position()).ok_or(Failure::Stopped)
@@ -263,13 +263,13 @@ impl Snapshot {
 
     fn noted<T>(&self, read: Result<T, Failure>) -> Result<T, Failure> {
         if let Err(failure) = &read {
-            self.attachment.note(failure);
+            self.liveness.note(failure);
         }
         read
     }
 }
 
-impl Rows for Snapshot {
+impl Rows for Committed {
     fn read<T>(
         &self,
         table: Table,
@@ -301,7 +301,7 @@ impl Rows for Snapshot {
     }
 
     fn card(&self, id: ContactId) -> Result<Option<CardRow>, Failure> {
-        if self.attachment.detached().is_some() {
+        if self.liveness.ended().is_some() {
             return Err(Failure::Stopped);
         }
         if let Some(kept) = self.cards.get(id, self.version) {

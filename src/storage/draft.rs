@@ -1,4 +1,4 @@
-//! A set of changes laid over a snapshot, in which requests are decided.
+//! Changes laid over the committed state, in which requests are decided.
 //!
 //! Later requests read through the changes of earlier ones; what a refused one changed is rolled
 //! back; the rest is written to the file at once, in the order of tables and keys. A draft does not
@@ -12,7 +12,7 @@ use std::ops::{Bound, Range};
 use crate::model::app::AppNumber;
 use crate::model::identifier::ContactId;
 
-use super::committed::Snapshot;
+use super::committed::Committed;
 use super::format::hash::IndexHasher;
 use super::format::keys;
 use super::format::keys::RowKey;
@@ -119,9 +119,9 @@ enum Undo {
     Removed,
 }
 
-/// Changes over a snapshot.
+/// Changes over the committed state.
 pub(crate) struct Draft<'s> {
-    base: &'s Snapshot,
+    base: &'s Committed,
     rows: ChangedRows,
     /// Counts of apps, which change with nearly every entry: encoded once, at the end.
     tallies: BTreeMap<AppNumber, AppTallyRow>,
@@ -142,7 +142,7 @@ pub(crate) struct Mark {
 
 impl<'s> Draft<'s> {
     /// A draft of about so many entries of requests, for which it makes room.
-    pub(crate) fn new(base: &'s Snapshot, entries: usize) -> Self {
+    pub(crate) fn new(base: &'s Committed, entries: usize) -> Self {
         // A contact that is new with three identifiers and a token.
         let index_changes = entries.saturating_mul(4);
         Draft {

@@ -21,7 +21,7 @@ use super::unique::{Index, IndexHash};
 /// What is said where counting would go below zero, which no code path does.
 const MISCOUNTED: Failure = Failure::Corrupt("a count that does not fit the rows it counts");
 
-fn moved(count: u64, up: u64, down: u64) -> Result<u64, Failure> {
+fn adjusted(count: u64, up: u64, down: u64) -> Result<u64, Failure> {
     count
         .checked_add(up)
         .and_then(|count| count.checked_sub(down))
@@ -49,11 +49,11 @@ impl Draft<'_> {
         );
         self.count_holding(tokens_of(before), tokens_of(after))?;
         match (before, after) {
-            (None, Some(_)) => self.state.contacts = moved(self.state.contacts, 1, 0)?,
+            (None, Some(_)) => self.state.contacts = adjusted(self.state.contacts, 1, 0)?,
             (Some(_), None) => {
                 let down = u64::from(!seeded(SeededFault::CounterNotUpdated));
-                self.state.contacts = moved(self.state.contacts, 0, down)?;
-                self.state.erased = moved(self.state.erased, 1, 0)?;
+                self.state.contacts = adjusted(self.state.contacts, 0, down)?;
+                self.state.erased = adjusted(self.state.erased, 1, 0)?;
                 if seeded(SeededFault::ReuseOfAnId) {
                     self.state.next_contact = id.value();
                 }
@@ -103,8 +103,8 @@ impl Draft<'_> {
         before: &[HeldTokenRow],
         after: &[HeldTokenRow],
     ) -> Result<(), Failure> {
-        self.count_contact(after, before, |contacts| moved(contacts, 1, 0))?;
-        self.count_contact(before, after, |contacts| moved(contacts, 0, 1))
+        self.count_contact(after, before, |contacts| adjusted(contacts, 1, 0))?;
+        self.count_contact(before, after, |contacts| adjusted(contacts, 0, 1))
     }
 
     /// Changes the count of contacts of each app that has a token among `these`, and none among
@@ -169,7 +169,8 @@ impl Draft<'_> {
             _ => return Ok(()),
         };
         self.change_tally(row.app, |tally| {
-            tally.subscribers = moved(tally.subscribers, u64::from(appears), u64::from(!appears))?;
+            tally.subscribers =
+                adjusted(tally.subscribers, u64::from(appears), u64::from(!appears))?;
             Ok(())
         })
     }

@@ -18,9 +18,9 @@ use crate::opening::{OpeningStage, Progress};
 use crate::seeded::{SeededFault, seeded};
 
 use super::cards::Cards;
-use super::committed::Snapshot;
+use super::committed::Committed;
 use super::file::create::{self, Unpublished};
-use super::file::disk::{Attached, Backend, Disk, FileDisk, FileLock};
+use super::file::disk::{Backend, Disk, FileDisk, FileLock, OpenDisk};
 use super::file::file_watch::FileWatch;
 use super::file::gather::Gather;
 use super::file::overlay::Overlay;
@@ -42,7 +42,7 @@ use super::upgrade::upgrade;
 
 /// Where a store is.
 #[derive(Clone, Debug)]
-pub(crate) enum Place {
+pub(crate) enum Location {
     File(PathBuf),
     Disk(Arc<dyn Disk>),
 }
@@ -94,15 +94,15 @@ pub(super) struct Claimed {
 
 impl Claimed {
     /// A disk for one opening by redb.
-    pub(super) fn attach(&self, disk: Arc<dyn Disk>) -> Arc<Attached> {
-        Attached::new(disk, self.lock.clone())
+    pub(super) fn open_disk(&self, disk: Arc<dyn Disk>) -> Arc<OpenDisk> {
+        OpenDisk::new(disk, self.lock.clone())
     }
 }
 
 /// A checked database.
 pub(super) struct Opened {
     pub(super) database: Database,
-    pub(super) attached: Arc<Attached>,
+    pub(super) open_disk: Arc<OpenDisk>,
     pub(super) format: FormatRow,
     /// Whether the sums of its pages were checked too.
     pub(super) pages_verified: bool,
@@ -112,9 +112,9 @@ pub(super) struct Opened {
 
 /// Finds or creates what is at `place`. The file is locked when it is opened, and from then on
 /// until the last user of the [`Claimed`] is gone.
-pub(super) fn claim(place: &Place, open_as: &OpenAs) -> Result<Claimed, OpenError> {
+pub(super) fn claim(place: &Location, open_as: &OpenAs) -> Result<Claimed, OpenError> {
     match place {
-        Place::Disk(disk) => {
+        Location::Disk(disk) => {
             let claimed = Claimed {
                 disk: Arc::new(Witness::new(Arc::clone(disk))),
                 lock: None,
@@ -129,7 +129,7 @@ pub(super) fn claim(place: &Place, open_as: &OpenAs) -> Result<Claimed, OpenErro
             }
             Ok(claimed)
         }
-        Place::File(path) => {
+        Location::File(path) => {
             if !create::exists(path)? {
                 if !open_as.may_create {
                     return Err(OpenError::NotFound);
@@ -237,8 +237,8 @@ fn initialize(claimed: &Claimed, open_as: &OpenAs) -> Result<(), OpenError> {
         None => random_bits()?,
     };
     let format = FormatRow::new(open_as.format, random, open_as.now);
-    let attached = claimed.attach(claimed.disk.clone());
-    let database = build(&attached, open_as.cache_bytes)?;
+    let open_disk = claimed.open_disk(claimed.disk.clone());
+    let database = build(&open_disk, open_as.cache_bytes)?;
     let written = guarded(|| {
         let mut transaction = database.begin_write()?;
         transaction.set_two_phase_commit(true);
@@ -259,7 +259,7 @@ fn initialize(claimed: &Claimed, open_as: &OpenAs) -> Result<(), OpenError> {
         Ok(transaction.commit()?)
     });
     let closed = guarded(|| Ok(database.close()?));
-    attached.detach();
+    open_disk.release();
     written.and(closed).map_err(open_failure)?;
     Ok(claimed.disk.sync_data()?)
 }
@@ -306,12 +306,12 @@ pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened
         Arc::new(Gather::new(claimed.disk.clone()))
     };
 
-    let attached = claimed.attach(disk);
-    let database = build(&attached, open_as.cache_bytes)?;
+    let open_disk = claimed.open_disk(disk);
+    let database = build(&open_disk, open_as.cache_bytes)?;
     match guarded(|| upgraded(&database, open_as)) {
         Ok(Ok(format)) => Ok(Opened {
             database,
-            attached,
+            open_disk,
             format,
             pages_verified: checked.pages_verified,
             indexes: checked.indexes,
@@ -412,8 +412,8 @@ fn check(claimed: &Claimed, open_as: &OpenAs, overlay: Overlay) -> Result<Checke
     let was_clean = slot::is_marked_clean(&read_header(&overlay)?);
     let pages_verified = (open_as.check_clean || !was_clean) && !seeded(SeededFault::SkipPageCheck);
     let overlay = Arc::new(overlay);
-    let attached = claimed.attach(overlay.clone());
-    let mut database = build(&attached, open_as.cache_bytes)?;
+    let open_disk = claimed.open_disk(overlay.clone());
+    let mut database = build(&open_disk, open_as.cache_bytes)?;
     let newest = read_header(&*overlay).map(|header| slot::newest_transaction_id(&header));
     let checked = guarded(|| {
         if pages_verified && !database.check_integrity()? {
@@ -429,7 +429,7 @@ fn check(claimed: &Claimed, open_as: &OpenAs, overlay: Overlay) -> Result<Checke
         Ok((format, indexes))
     });
     drop_guarded(database);
-    attached.detach();
+    open_disk.release();
     let (format, indexes) = checked.map_err(open_failure)?;
     Ok(Checked {
         format: format?,
@@ -447,15 +447,15 @@ fn read_indexes(
 ) -> Result<Keeper, Failure> {
     let hasher = IndexHasher::new(format.index_key, open_as.hash_mask);
     let no_cards = Arc::new(Cards::new(0));
-    let (snapshot, state) = Snapshot::open(database, hasher, Arc::default(), no_cards)?;
-    Keeper::load(&snapshot, state, open_as.index_memory, open_as.folding)
+    let (committed, state) = Committed::open(database, hasher, Arc::default(), no_cards)?;
+    Keeper::load(&committed, state, open_as.index_memory, open_as.folding)
 }
 
-pub(super) fn build(attached: &Arc<Attached>, cache_bytes: usize) -> Result<Database, OpenError> {
+pub(super) fn build(open_disk: &Arc<OpenDisk>, cache_bytes: usize) -> Result<Database, OpenError> {
     let built = guarded(|| {
         let mut builder = Builder::new();
         builder.set_cache_size(cache_bytes);
-        Ok(builder.create_with_backend(Backend(Arc::clone(attached))))
+        Ok(builder.create_with_backend(Backend(Arc::clone(open_disk))))
     });
     match built {
         Ok(Ok(database)) => Ok(database),

@@ -1,4 +1,4 @@
-//! Typed reading of rows, from a snapshot or from a draft.
+//! Typed reading of rows, from the committed state or from a draft.
 //!
 //! A row that is damaged, or that another row names and that is missing, is named as such. This module
 //! does not know the bytes of a row.

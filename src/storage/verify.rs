@@ -1,6 +1,6 @@
-//! Proving a snapshot: every row against every other that must agree with it, both ways.
+//! Verifying a committed state: every row against every other that must agree with it, both ways.
 //!
-//! Reads nothing but one snapshot, so it runs while others write. It does not repair, and it does
+//! Reads nothing but that state, so it runs while others write. It does not repair, and it does
 //! not look at pages: those are verified at opening.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -10,7 +10,7 @@ use crate::model::identifier::{ContactId, Email, ExternalCustomerId};
 use crate::model::sequence::SequenceNumber;
 use crate::model::subscriber::SubscriberId;
 
-use super::committed::Snapshot;
+use super::committed::Committed;
 use super::format::keys;
 use super::format::keys::{MessageKey, RowKey};
 use super::format::record;
@@ -71,17 +71,17 @@ pub struct Problem {
     pub what: &'static str,
 }
 
-/// Verifies a snapshot.
+/// Verifies a committed state.
 ///
 /// Damage that is found is a problem in the list; an error means that it could not be read at all.
-pub(crate) fn verify(snapshot: &Snapshot) -> Result<Verified, Failure> {
+pub(crate) fn verify(committed: &Committed) -> Result<Verified, Failure> {
     let mut check = Check {
-        snapshot,
+        committed,
         seen: Seen::default(),
         state: IndexState::default(),
         pending: HashMap::new(),
         found: Verified {
-            sequence: snapshot.state().sequence,
+            sequence: committed.state().sequence,
             rows: 0,
             index_entries: 0,
             index_pending: 0,
@@ -123,7 +123,7 @@ struct OfApp {
 }
 
 struct Check<'s> {
-    snapshot: &'s Snapshot,
+    committed: &'s Committed,
     seen: Seen,
     state: IndexState,
     /// The changes of the indexes that are in the log.
@@ -174,7 +174,7 @@ impl Check<'_> {
     /// A row that another one names. Damage counts as absence here: it is reported where the row
     /// itself is read.
     fn named<R: Row>(&self, key: &R::Key) -> Result<Option<R>, Failure> {
-        absent_if_corrupt(self.snapshot.row(key))
+        absent_if_corrupt(self.committed.row(key))
     }
 
     /// Hands every row of `table` to `each`, with its decoded form, or reports that it is damaged.
@@ -191,7 +191,7 @@ impl Check<'_> {
         let mut skip_first = false;
         loop {
             let mut run: Vec<(Key, Result<T, &'static str>)> = Vec::with_capacity(RUN);
-            self.snapshot
+            self.committed
                 .walk(table, (&first, &last), true, &mut |key, bytes| {
                     if !(skip_first && key == first) {
                         let row = match decode(&key, bytes) {
@@ -232,7 +232,7 @@ impl Check<'_> {
     /// The state of the indexes, and what their log holds.
     fn index_log(&mut self) -> Result<(), Failure> {
         let state: Option<IndexState> =
-            absent_if_corrupt(self.snapshot.row(&keys::INDEX_STATE_KEY))?;
+            absent_if_corrupt(self.committed.row(&keys::INDEX_STATE_KEY))?;
         let Some(state) = state else {
             self.problem(
                 Table::Meta,
@@ -242,7 +242,7 @@ impl Check<'_> {
             return Ok(());
         };
         let (mut pending, mut count) = (HashMap::<Place, Unfolded>::new(), 0_u64);
-        let read = read_log(self.snapshot, &state, |change| {
+        let read = read_log(self.committed, &state, |change| {
             count = count.saturating_add(1);
             pending.entry(change.place).or_default().note(&change);
         });
@@ -253,7 +253,7 @@ impl Check<'_> {
         }
         self.found.index_pending = count;
         self.demand(
-            state.layout == self.snapshot.indexes().layout,
+            state.layout == self.committed.indexes().layout,
             Table::Meta,
             Some(keys::INDEX_STATE_KEY),
             "the buckets are not those that look-ups read",
@@ -292,7 +292,7 @@ impl Check<'_> {
         let persisted = absent_if_corrupt(self.has_entry(index, hash, id).map(Some))?;
         self.demand(persisted == Some(true), here, Some(id), missing);
         let mut found = false;
-        let read = self.snapshot.candidates(index, hash, &mut |other| {
+        let read = self.committed.candidates(index, hash, &mut |other| {
             found = other == id;
             Ok(!found)
         });
@@ -316,7 +316,7 @@ impl Check<'_> {
             return Ok(false);
         };
         let key = Key::Int(key);
-        let ids = self.snapshot.read(Table::Index, &key, |bytes| {
+        let ids = self.committed.read(Table::Index, &key, |bytes| {
             record::open(Table::Index, &key, bytes, |payload| {
                 bucket::ids(index, wanted.short, payload)
             })
@@ -338,7 +338,7 @@ impl Check<'_> {
                 "the card repeats its id",
             );
             for index in IDENTIFIERS {
-                let hash = identifier_hash(check.snapshot.hasher(), index, identifiers);
+                let hash = identifier_hash(check.committed.hasher(), index, identifiers);
                 if let Some(hash) = hash {
                     const MISSING: &str = "an identifier is missing in its index";
                     check.leads_to((index, hash), id.value(), HERE, MISSING)?;
@@ -383,8 +383,8 @@ impl Check<'_> {
                 let of_app = check.seen.of_app.entry(app).or_default();
                 of_app.contacts = of_app.contacts.saturating_add(1);
             }
-            let taken = check.snapshot.state().passed(id)
-                || absent_if_corrupt(super::contact_ids::run_with(check.snapshot, id.value()))?
+            let taken = check.committed.state().passed(id)
+                || absent_if_corrupt(super::contact_ids::run_with(check.committed, id.value()))?
                     .is_some();
             check.demand(taken, HERE, row, "the id is not among those taken");
             Ok(())
@@ -399,7 +399,7 @@ impl Check<'_> {
             of_app.subscribers = of_app.subscribers.saturating_add(1);
             of_app.last_number = id.number();
 
-            let hasher = check.snapshot.hasher();
+            let hasher = check.committed.hasher();
             let hash = hasher.token(subscriber.app.0, subscriber.token.as_str());
             const MISSING: &str = "the token is missing in its index";
             check.leads_to((Index::Tokens, hash), id.value(), HERE, MISSING)?;
@@ -435,7 +435,7 @@ impl Check<'_> {
         places.extend(self.pending.keys());
         for place in places {
             let mut old = Vec::new();
-            let read = read_buckets(self.snapshot, &self.state.layout, place, &mut old, |_| {});
+            let read = read_buckets(self.committed, &self.state.layout, place, &mut old, |_| {});
             // Damage is reported where the table itself is read.
             absent_if_corrupt(read.map(Some))?;
             let pending = self.pending.remove(&place).unwrap_or_default();
@@ -474,7 +474,7 @@ impl Check<'_> {
             places.extend(place);
             Ok(true)
         };
-        self.snapshot.walk(HERE, (&first, &last), true, each)?;
+        self.committed.walk(HERE, (&first, &last), true, each)?;
         Ok(places)
     }
 
@@ -501,7 +501,7 @@ impl Check<'_> {
 
     /// The value in the row that an entry leads to, if its hash is that of the entry.
     fn value_at(&self, place: Place, entry: Entry) -> Result<Option<String>, Failure> {
-        let hasher = self.snapshot.hasher();
+        let hasher = self.committed.hasher();
         let index = place.index();
         let is_here = |hash: IndexHash| {
             Place::of(index, hash) == place && Entry::new(hash, entry.id) == entry
@@ -584,7 +584,7 @@ impl Check<'_> {
                 "two apps have one number",
             );
             check.demand(
-                check.snapshot.directory().app(app.number) == Some(id),
+                check.committed.directory().app(app.number) == Some(id),
                 Table::Apps,
                 row,
                 "the app is not in the directory",
@@ -612,7 +612,7 @@ impl Check<'_> {
                 "the tally is of another app",
             );
             check.demand(
-                number.0 < check.snapshot.state().next_app,
+                number.0 < check.committed.state().next_app,
                 HERE,
                 row,
                 "the number was not given out yet",
@@ -673,7 +673,7 @@ impl Check<'_> {
     }
 
     fn taken_ids(&mut self) -> Result<(), Failure> {
-        let state = self.snapshot.state();
+        let state = self.committed.state();
         let mut taken = state.next_contact.saturating_sub(1);
         let mut end = None;
         self.each_row::<TakenRow>(|check, first, run| {
@@ -712,7 +712,7 @@ impl Check<'_> {
     }
 
     fn counters(&mut self) {
-        let state = self.snapshot.state();
+        let state = self.committed.state();
         self.demand(
             state.contacts == self.seen.contacts,
             Table::Meta,

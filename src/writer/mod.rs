@@ -17,7 +17,7 @@ use crate::operations::operation::Operation;
 use crate::options::WhenFull;
 use crate::seeded::{SeededFault, seeded};
 use crate::stats::{MemoryUse, RunningStats};
-use crate::storage::{Draft, Engine, Rows as _, Snapshot};
+use crate::storage::{Committed, Draft, Engine, Rows as _};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Arc, Instant, Mutex, MutexGuard, PoisonError, RwLock, oneshot};
 use crate::trace;
@@ -29,9 +29,9 @@ use self::queue::{Load, Next, Queue};
 
 /// What readers get.
 enum Phase {
-    Open(Arc<Snapshot>),
+    Open(Arc<Committed>),
     /// A commit failed. Readers keep the last durable state, until reopening is tried.
-    Failed(Option<Arc<Snapshot>>),
+    Failed(Option<Arc<Committed>>),
     Closed,
 }
 
@@ -68,20 +68,20 @@ impl Writer {
     /// Starts the writer's thread on an open file.
     pub(crate) fn start(
         engine: Engine,
-        snapshot: Snapshot,
+        committed: Committed,
         limits: &Limits,
     ) -> Result<Self, OpenError> {
-        let snapshot = Arc::new(snapshot);
+        let committed = Arc::new(committed);
         let shared = Arc::new(Shared {
             queue: Arc::new(Queue::new(limits)),
-            phase: RwLock::new(Phase::Open(Arc::clone(&snapshot))),
-            stats: Mutex::new(RunningStats::new(snapshot.counts())),
+            phase: RwLock::new(Phase::Open(Arc::clone(&committed))),
+            stats: Mutex::new(RunningStats::new(committed.counts())),
             closed_with: Mutex::new(Ok(())),
         });
         let writing = Writing {
             shared: Arc::clone(&shared),
             engine,
-            current: snapshot,
+            current: committed,
             carried: Vec::new(),
             failed: false,
             moved: false,
@@ -135,33 +135,33 @@ impl Writer {
 
     fn memory_use(&self) -> MemoryUse {
         let phase = self.shared.phase.read();
-        let snapshot = match &*phase.unwrap_or_else(PoisonError::into_inner) {
-            Phase::Open(snapshot) => Some(Arc::clone(snapshot)),
-            Phase::Failed(snapshot) => snapshot.clone(),
+        let committed = match &*phase.unwrap_or_else(PoisonError::into_inner) {
+            Phase::Open(committed) => Some(Arc::clone(committed)),
+            Phase::Failed(committed) => committed.clone(),
             Phase::Closed => None,
         };
-        snapshot.map_or_else(MemoryUse::default, |snapshot| snapshot.memory())
+        committed.map_or_else(MemoryUse::default, |committed| committed.memory())
     }
 
     /// Whether the store takes no writes until it is reopened.
     pub(crate) fn needs_reopen(&self) -> Result<bool, Error> {
         let phase = self.shared.phase.read();
         match &*phase.unwrap_or_else(PoisonError::into_inner) {
-            Phase::Open(snapshot) => Ok(snapshot.is_broken()),
+            Phase::Open(committed) => Ok(committed.is_broken()),
             Phase::Failed(_) => Ok(true),
             Phase::Closed => Err(Error::Closed),
         }
     }
 
     /// The last durable state.
-    pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>, Error> {
+    pub(crate) fn committed(&self) -> Result<Arc<Committed>, Error> {
         match &*self
             .shared
             .phase
             .read()
             .unwrap_or_else(PoisonError::into_inner)
         {
-            Phase::Open(snapshot) | Phase::Failed(Some(snapshot)) => Ok(Arc::clone(snapshot)),
+            Phase::Open(committed) | Phase::Failed(Some(committed)) => Ok(Arc::clone(committed)),
             Phase::Failed(None) => Err(Error::NeedsReopen),
             Phase::Closed => Err(Error::Closed),
         }
@@ -214,7 +214,7 @@ struct Writing {
     shared: Arc<Shared>,
     engine: Engine,
     /// The last durable state.
-    current: Arc<Snapshot>,
+    current: Arc<Committed>,
     /// Jobs that go on in the next commit.
     carried: Vec<Box<dyn Job>>,
     /// A commit failed, and the file was not reopened since.
@@ -270,8 +270,8 @@ impl Writing {
             return;
         }
         match self.engine.fill_indexes(&self.current) {
-            Ok(snapshot) => {
-                self.current = Arc::new(snapshot);
+            Ok(committed) => {
+                self.current = Arc::new(committed);
                 self.shared
                     .set_phase(Phase::Open(Arc::clone(&self.current)));
             }
@@ -324,8 +324,8 @@ impl Writing {
         }
         let committed = match self.commit(draft, requests) {
             Ok(None) => None,
-            Ok(Some((snapshot, took))) => {
-                self.current = Arc::new(snapshot);
+            Ok(Some((committed, took))) => {
+                self.current = Arc::new(committed);
                 // Before anyone is answered, so that who was answered reads what it wrote.
                 if !seeded(SeededFault::StaleSnapshot) {
                     self.shared
@@ -363,13 +363,13 @@ impl Writing {
         &mut self,
         draft: Draft<'_>,
         requests: usize,
-    ) -> Result<Option<(Snapshot, Duration)>, StorageError> {
+    ) -> Result<Option<(Committed, Duration)>, StorageError> {
         let span = trace::commit(requests, draft.changed_rows(), draft.state.sequence);
         let began = Instant::now();
         let committed = self.engine.commit(draft, &self.current);
         let took = began.elapsed();
         committed
-            .map(|snapshot| snapshot.map(|snapshot| (snapshot, took)))
+            .map(|committed| committed.map(|committed| (committed, took)))
             .inspect_err(|cause| span.failed(cause))
     }
 
@@ -418,8 +418,8 @@ impl Writing {
         }
         self.failed = true;
         self.shared.set_phase(Phase::Failed(None));
-        let snapshot = self.engine.reopen()?;
-        self.current = Arc::new(snapshot);
+        let committed = self.engine.reopen()?;
+        self.current = Arc::new(committed);
         self.failed = false;
         self.shared.stats().counts = self.current.counts();
         self.sweep_stopped = false;

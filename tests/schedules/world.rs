@@ -241,7 +241,7 @@ impl World {
     /// number.
     pub fn read(&self) -> Result<u64, Error> {
         let acknowledged = self.acknowledged.load(Ordering::SeqCst);
-        let snapshot = self.writer.snapshot()?;
+        let snapshot = self.writer.committed()?;
         let durable = self.disk.numbers();
         if snapshot.numbers().len() < durable.len() {
             self.count(OLDER);
