@@ -1,4 +1,5 @@
 //! What the fuzzer calls.
+#![cfg(feature = "testing")]
 
 use crate::model::app::{AppId, AppNumber};
 use crate::model::identifier::ContactId;

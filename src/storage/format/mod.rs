@@ -8,7 +8,6 @@ pub(super) mod codec;
 #[cfg(test)]
 mod codec_tests;
 pub(super) mod format_1;
-#[cfg(feature = "testing")]
 pub(super) mod fuzzed;
 pub(super) mod hash;
 pub(super) mod keys;
