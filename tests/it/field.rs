@@ -7,13 +7,6 @@
 #[cfg(unix)]
 mod host;
 
-#[path = "../../examples/replay.rs"]
-#[expect(dead_code, reason = "the program around the replay is not run here")]
-mod replay;
-#[path = "../../examples/telegram_updates.rs"]
-#[expect(dead_code, reason = "its `main` is not run here")]
-mod telegram;
-
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::Cursor;
@@ -24,6 +17,8 @@ use contact_store::{
 };
 use serde_json::{Value, json};
 
+use crate::examples::replay::example as replay;
+use crate::examples::telegram_updates::example as telegram;
 use crate::support::{id, store_with};
 use replay::Arguments;
 use replay::command_line::Asked;

@@ -7,7 +7,6 @@ mod answers;
 mod contacts;
 mod garbage;
 mod lines;
-mod replay;
 mod requests;
 pub mod send;
 

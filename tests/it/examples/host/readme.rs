@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::host::Host;
+use super::process::Host;
 
-const GUIDE: &str = include_str!("../../../examples/README.md");
+const GUIDE: &str = include_str!("../../../../examples/README.md");
 
 /// One `curl` line: `GET /path`, and the body.
 struct Curl {

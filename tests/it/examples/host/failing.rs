@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use contact_store::{AddTokens, ContactStore, Options, TokenEntry};
 
 use super::client::{APP, Answer, Client};
-use super::host::HostOnThread;
 use super::metrics::stats;
+use super::process::HostOnThread;
 use crate::failing_disk::disk::{Fault, FaultKind, TestDisk};
 use crate::support::watched_disk::WatchedDisk;
 use crate::support::{APP as APP_ID, assert_sound, connect, options};
@@ -171,7 +171,7 @@ fn reopening_is_tried_again_also_while_nobody_asks_anything() {
 fn a_host_at_its_limit_for_files_says_so_and_goes_on_when_it_is_raised() {
     use rustix::process::{Resource, Rlimit, prlimit};
 
-    use super::host::{Host, open};
+    use super::process::{Host, open};
     use crate::support::find;
 
     let directory = tempfile::tempdir().unwrap();

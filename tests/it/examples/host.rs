@@ -11,16 +11,16 @@ mod connections;
 mod door;
 mod endpoints;
 mod failing;
-mod guide;
-mod guides;
-pub mod host;
 mod large;
 mod log;
 mod metrics;
 mod openapi;
+pub mod process;
+mod published_guides;
+mod readme;
 mod refusals;
 
-#[path = "../../examples/host.rs"]
+#[path = "../../../examples/host.rs"]
 #[expect(dead_code, reason = "its `main` is not run here")]
 mod example;
 

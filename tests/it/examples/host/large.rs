@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use contact_store::{AddTokens, ContactStore, TokenEntry};
 
 use super::client::{APP, Answer, Client, head_of_post, read_all, read_one, status_and_code};
-use super::host::HostOnThread;
+use super::process::HostOnThread;
 use crate::support::watched_disk::WatchedDisk;
 use crate::support::{APP as APP_ID, connect, options, store};
 

@@ -20,7 +20,7 @@ use super::example::server::{self, Stop};
 use super::example::service::{Service, Settings};
 use crate::support::process;
 
-pub const CHILD: &str = "http::child_that_hosts";
+pub const CHILD: &str = "examples::host::child_that_hosts";
 
 /// What no line of a log may hold: parts of the values that the tests send (R52).
 const PERSONAL: [&str; 6] = ["example.com", "%40", "38050", "Ann", "shop-", "sesame"];

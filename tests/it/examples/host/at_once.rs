@@ -11,7 +11,7 @@ use contact_store::{ContactStore, GivenIdentifiers};
 use rustix::process::Signal;
 
 use super::client::{APP, Client};
-use super::host::{Host, open};
+use super::process::{Host, open};
 use crate::support::{assert_sound, find, id};
 
 const CONNECTIONS: usize = 64;

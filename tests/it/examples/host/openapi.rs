@@ -8,9 +8,9 @@ use yaml_rust2::{Yaml, YamlLoader};
 
 use super::client::{APP, Client, exchange, status_and_code};
 use super::example::routes;
-use super::host::Host;
+use super::process::Host;
 
-const TEXT: &str = include_str!("../../../examples/host/openapi.yaml");
+const TEXT: &str = include_str!("../../../../examples/host/openapi.yaml");
 
 /// The description, as JSON.
 fn description() -> Value {

@@ -1,7 +1,7 @@
 //! What is refused: with its status, and always as `{"error": {"code", "message", ...}}`.
 
 use super::client::{APP, Answer, Client, exchange, status_and_code};
-use super::host::Host;
+use super::process::Host;
 
 /// Another app, which is not connected.
 const UNKNOWN: &str = "00000000-0000-0000-0000-00000000000b";

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::client::{APP, Client};
-use super::host::Host;
+use super::process::Host;
 
 /// Samples by name and labels, as they stand.
 type Samples = BTreeMap<String, f64>;

@@ -1,7 +1,7 @@
 //! Each endpoint: what it takes and what it answers, to the letter.
 
 use super::client::{APP, Client};
-use super::host::Host;
+use super::process::Host;
 
 /// A host with people in it: Ann, contact 1, with a token and a phone, and Bob, contact 7.
 fn with_people() -> (Host, Client) {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::client::{exchange, status_and_code};
-use super::host::Host;
+use super::process::Host;
 
 pub const KEY: &str = "open-sesame-0123456789";
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::client::{APP, exchange, head_of_post, read_all, read_one, status_and_code};
-use super::host::{Host, HostOnThread, open};
+use super::process::{Host, HostOnThread, open};
 use crate::support::{id, store};
 
 const BODY: &str = r#"{"tokens": [{"token": "t1", "email": "ann@example.com"}]}"#;

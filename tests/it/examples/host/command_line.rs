@@ -16,8 +16,8 @@ use super::door::{KEY, key_file};
 use super::example::command_line::{Asked, Wrong};
 use super::example::log::Format;
 use super::example::options::Arguments;
-use super::host::{Host, command};
 use super::log::without_time;
+use super::process::{Host, command};
 
 /// The host ends by itself: its exit status, and the first line that it says on standard error, which in
 /// the log has a time before it.

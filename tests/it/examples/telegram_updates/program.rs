@@ -76,7 +76,7 @@ fn the_sample_is_answered_as_it_says() {
         env!("CARGO_MANIFEST_DIR"),
         "/examples/telegram/updates.jsonl"
     );
-    let expected = include_str!("../../../examples/telegram/updates.expected.jsonl");
+    let expected = include_str!("../../../../examples/telegram/updates.expected.jsonl");
     let now = NOW.to_string();
     let arguments = ["--store", store.to_str().unwrap(), "--now", &now, sample];
     let (answers, done) = ran(&key, &arguments);
@@ -248,7 +248,7 @@ fn a_line_that_is_too_long_is_refused_alone() {
 #[test]
 fn updates_that_something_has_mangled_never_stop_the_rest() {
     const SEED: u64 = 0x6b1e_55ed;
-    let sample = include_bytes!("../../../examples/telegram/updates.jsonl");
+    let sample = include_bytes!("../../../../examples/telegram/updates.jsonl");
     let mut random = SEED;
     let mut below = |end: usize| {
         random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);

@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::client::{APP, exchange};
-use super::host::{Host, command};
+use super::process::{Host, command};
 
 /// A line of the log without its time, which is one in UTC.
 #[track_caller]

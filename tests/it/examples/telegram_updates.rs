@@ -5,9 +5,9 @@ mod links;
 mod program;
 mod updates;
 
-#[path = "../../examples/telegram_updates.rs"]
+#[path = "../../../examples/telegram_updates.rs"]
 #[expect(dead_code, reason = "its `main` is not run here")]
-mod example;
+pub mod example;
 
 use contact_store::{AppId, ExternalCustomerId};
 use example::action::{Action, action};

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::APP;
-use super::host::Host;
+use super::process::Host;
 use crate::json::send::PUBLISHED;
 
 /// "Contact data format in the request" (000, 001, 002, 004).

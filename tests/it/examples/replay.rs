@@ -2,7 +2,7 @@
 
 #[path = "../../../examples/replay.rs"]
 #[expect(dead_code, reason = "the program around the replay is not run here")]
-mod example;
+pub mod example;
 
 use std::ffi::OsString;
 use std::io::{self, Cursor, Read, Write};
