@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::{Builder, Database, ReadableDatabase, TableError};
+use redb::{Builder, Database, ReadTransaction, ReadableDatabase, TableError};
 
 use crate::error::OpenError;
 use crate::model::identifier::CANONICAL_VERSION;
@@ -465,7 +465,7 @@ pub(super) fn build(open_disk: &Arc<OpenDisk>, cache_bytes: usize) -> Result<Dat
     }
 }
 
-/// Reads what the file says it is, and sees that all its tables are there.
+/// Reads what the file says it is, and checks that all its tables are there.
 fn read_format(database: &Database) -> Result<Result<FormatRow, OpenError>, Failure> {
     let transaction = database.begin_read()?;
     let mut names = transaction.list_tables()?.peekable();
@@ -491,21 +491,34 @@ fn read_format(database: &Database) -> Result<Result<FormatRow, OpenError>, Fail
         }
         Some(FormatFound::Known(format)) => format,
     };
-    let is_old = format.read_format < FORMAT;
+    if let Err(refused) = check_canonical_forms(&format) {
+        return Ok(Err(refused));
+    }
+    if format.read_format == FORMAT {
+        check_tables(&transaction, &meta)?;
+    }
+    Ok(Ok(format))
+}
+
+/// Checks that values in the file have the canonical forms that this build gives them (R7).
+fn check_canonical_forms(format: &FormatRow) -> Result<(), OpenError> {
     // What an earlier version took has the same form in this one, which only takes other texts.
-    if !(1..=CANONICAL_VERSION).contains(&format.canonical_version) || format.idn != IDN {
-        return Ok(Err(OpenError::OtherCanonicalForms {
-            found: format.canonical_version,
-            found_idn: format.idn,
-            known: CANONICAL_VERSION,
-            known_idn: IDN,
-        }));
+    let is_known = (1..=CANONICAL_VERSION).contains(&format.canonical_version);
+    if is_known && format.idn == IDN {
+        return Ok(());
     }
-    if is_old {
-        return Ok(Ok(format));
-    }
+    Err(OpenError::OtherCanonicalForms {
+        found: format.canonical_version,
+        found_idn: format.idn,
+        known: CANONICAL_VERSION,
+        known_idn: IDN,
+    })
+}
+
+/// Checks that all tables are there, and the row of counters.
+fn check_tables(transaction: &ReadTransaction, meta: &OpenTable) -> Result<(), Failure> {
     for table in Table::ALL {
-        OpenTable::open(&transaction, table)?;
+        OpenTable::open(transaction, table)?;
     }
     let key = Key::Int(keys::STATE_KEY);
     let state = meta.get(&key, |bytes| {
@@ -513,10 +526,10 @@ fn read_format(database: &Database) -> Result<Result<FormatRow, OpenError>, Fail
             State::decode(&keys::STATE_KEY, payload)
         })
     })?;
-    if state.is_none() {
-        return Err(Failure::Corrupt("the row of counters is missing"));
+    match state {
+        Some(_) => Ok(()),
+        None => Err(Failure::Corrupt("the row of counters is missing")),
     }
-    Ok(Ok(format))
 }
 
 fn open_failure(failure: Failure) -> OpenError {
