@@ -1,4 +1,4 @@
-//! What is logged of a request: nothing that a client chose freely (R52).
+//! A request as it is logged: without anything that a client chose freely (R52).
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::Method;
@@ -25,39 +25,39 @@ fn name_of(method: &Method) -> &'static str {
 /// A request as the log shows it: `POST` and `/v1/apps/00000000-.../tokens`.
 ///
 /// Of the path, the route that it matched, never its own text; with the id that it names where the
-/// answer says [`ThereIs`].
-pub(crate) struct Logged {
+/// answer says [`KnownId`].
+pub(crate) struct LoggedRequest {
     pub(crate) method: &'static str,
     route: Option<MatchedPath>,
 }
 
-/// With an answer: what the path names is, or was, in the store.
+/// The id in the path of a request, when the store knows or knew it.
 ///
-/// The id is then the store's and may be logged. Another might be a phone that somebody took for a
-/// contact id, or anything in the form of a UUID, also from whoever is not let in.
+/// The id is then the store's and may be logged. Any other might be a phone that somebody took for a
+/// contact id, or anything in the form of a UUID, even from a client that is not let in.
 #[derive(Clone, Copy)]
-pub(crate) enum ThereIs {
+pub(crate) enum KnownId {
     App(AppId),
     Contact(ContactId),
 }
 
-impl Logged {
+impl LoggedRequest {
     pub(crate) fn of(request: &Request) -> Self {
-        Logged {
+        LoggedRequest {
             method: name_of(request.method()),
             route: request.extensions().get::<MatchedPath>().cloned(),
         }
     }
 
-    pub(crate) fn path(&self, there_is: Option<&ThereIs>) -> String {
+    pub(crate) fn path(&self, known: Option<&KnownId>) -> String {
         let Some(route) = &self.route else {
             return "(unknown)".to_owned();
         };
         let route = route.as_str();
-        match there_is {
+        match known {
             None => route.to_owned(),
-            Some(ThereIs::App(app)) => route.replace("{app_uuid}", &app.to_string()),
-            Some(ThereIs::Contact(contact)) => route.replace("{contactId}", &contact.to_string()),
+            Some(KnownId::App(app)) => route.replace("{app_uuid}", &app.to_string()),
+            Some(KnownId::Contact(contact)) => route.replace("{contactId}", &contact.to_string()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Room for the bytes that are held at once: those of bodies, and those of answers until the client
+//! A budget for the bytes that are held in memory: those of bodies, and those of answers until the client
 //! has taken them.
 
 use std::io;
@@ -6,59 +6,59 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// So many bytes, to be shared.
+/// A number of bytes that all requests share.
 #[derive(Clone)]
-pub(crate) struct Room {
+pub(crate) struct MemoryBudget {
     free: Arc<Semaphore>,
     all: u32,
 }
 
-/// There is no room for more.
+/// The budget has no more bytes.
 #[derive(Debug)]
-pub(crate) struct NoRoom;
+pub(crate) struct BudgetExceeded;
 
-impl Room {
+impl MemoryBudget {
     pub(crate) fn new(bytes: usize) -> Self {
         let all = u32::try_from(bytes.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
-        Room {
+        MemoryBudget {
             free: Arc::new(Semaphore::new(all as usize)),
             all,
         }
     }
 
-    /// An empty share, which grows as bytes come. It never waits: clients that each hold a part and
-    /// wait for more would wait for ever.
-    pub(crate) fn share(&self) -> Result<Share, NoRoom> {
+    /// An empty share, which grows as bytes come. Growing never waits: clients that each held a part and
+    /// waited for more would wait for ever.
+    pub(crate) fn share(&self) -> Result<Share, BudgetExceeded> {
         let permit = Arc::clone(&self.free).try_acquire_many_owned(0);
-        permit.map(Share).map_err(|_| NoRoom)
+        permit.map(Share).map_err(|_| BudgetExceeded)
     }
 
-    /// Waits for a share of so many bytes at once, or of all there are. Everybody has a turn.
-    pub(crate) async fn wait_for(&self, bytes: usize) -> Result<Share, NoRoom> {
+    /// Waits for a share of `bytes`, or of the whole budget if that is smaller. Waiters are served in order.
+    pub(crate) async fn wait_for(&self, bytes: usize) -> Result<Share, BudgetExceeded> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.all);
         let permit = Arc::clone(&self.free).acquire_many_owned(bytes).await;
-        permit.map(Share).map_err(|_| NoRoom)
+        permit.map(Share).map_err(|_| BudgetExceeded)
     }
 }
 
-/// A part of the room, which is free again when this is dropped.
+/// A part of the budget, given back when it is dropped.
 pub(crate) struct Share(OwnedSemaphorePermit);
 
 impl Share {
-    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), NoRoom> {
-        let bytes = u32::try_from(bytes).map_err(|_| NoRoom)?;
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), BudgetExceeded> {
+        let bytes = u32::try_from(bytes).map_err(|_| BudgetExceeded)?;
         let more = Arc::clone(self.0.semaphore()).try_acquire_many_owned(bytes);
-        self.0.merge(more.map_err(|_| NoRoom)?);
+        self.0.merge(more.map_err(|_| BudgetExceeded)?);
         Ok(())
     }
 
-    /// Gives back what is over so many bytes.
+    /// Gives back what is over `bytes`.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         drop(self.0.split(self.0.num_permits().saturating_sub(bytes)));
     }
 }
 
-/// A text that grows only while there is room for it.
+/// A text that grows only as far as the budget allows.
 pub(crate) struct Text {
     pub(crate) bytes: Vec<u8>,
     pub(crate) share: Share,
@@ -72,7 +72,7 @@ impl io::Write for Text {
         if lacking > 0 {
             // As a vector does, so that few steps are enough.
             let grown = self.share.grow(lacking.max(held));
-            grown.map_err(|NoRoom| io::ErrorKind::OutOfMemory)?;
+            grown.map_err(|BudgetExceeded| io::ErrorKind::OutOfMemory)?;
         }
         self.bytes.extend_from_slice(more);
         Ok(more.len())
