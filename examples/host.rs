@@ -72,7 +72,7 @@ use open_store::{CannotOpen, open_store};
 use options::Arguments;
 use service::{Service, Settings};
 
-/// Threads for what may wait for the disk. As many reads go on at once, others wait for one.
+/// Threads for what may wait for the disk. As many reads go on at the same time; others wait for a thread.
 const BLOCKING_THREADS: usize = 64;
 
 fn main() -> ExitCode {
@@ -190,7 +190,7 @@ fn serve(listener: TcpListener, service: Service) -> Result<(), Failure> {
     served.map_err(Failure::System)
 }
 
-/// Why the host ended before it was told to, or not well.
+/// Why the host ended before it was told to, or ended with an error.
 #[derive(Debug)]
 enum Failure {
     /// An address that others can reach needs a key.

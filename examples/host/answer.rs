@@ -53,7 +53,7 @@ impl Json {
 fn text(answer: &impl Serialize) -> Vec<u8> {
     // Answers are made of texts and numbers: every one of them can be written.
     let mut text = serde_json::to_vec(answer).unwrap_or_default();
-    // For whoever sees one in a terminal.
+    // For a person who sees one in a terminal.
     text.push(b'\n');
     text
 }

@@ -2,7 +2,7 @@
 //! length happens off the runtime's threads, which have all other connections to serve.
 //!
 //! A share for the longest answer is taken before anything is written: an answer that had to be
-//! left out would leave the client without knowing what became of its request.
+//! left out would leave the client without the outcome of its request.
 
 use contact_store::{ContactStore, Error, Limits, Pending};
 use tokio::task::spawn_blocking;
@@ -42,7 +42,7 @@ pub(crate) async fn answered<O: Send + 'static>(
     written.map_err(|_| Error::Panicked.into())
 }
 
-/// The same for a request that has one answer, which lists so many contacts at most.
+/// The same for a request that has one answer, which lists at most `listed` contacts.
 pub(crate) async fn answered_once<O>(
     service: &Service,
     listed: usize,

@@ -372,7 +372,7 @@ async fn erase(
 }
 
 async fn resolve(State(service): State<Service>, body: JsonBody) -> Answer {
-    // What is sent, and in whose name, is for whoever sends it.
+    // What is sent, and in whose name, is for the sender to decide.
     let recipient = body
         .read(|body, limits| Ok(wire::parse_send_request(body, limits)?.recipient))
         .await?;

@@ -21,11 +21,11 @@ pub(crate) struct Settings {
     pub(crate) policy: MatchPolicy,
     /// For the body of one request.
     pub(crate) body_time: Duration,
-    /// Bytes of bodies that are held at once.
+    /// Bytes of bodies that are held at the same time.
     pub(crate) body_bytes: usize,
     /// For one answer: to wait for its share of memory before it is made, and to be taken by the client.
     pub(crate) answer_time: Duration,
-    /// Bytes of answers that are held at once, until their clients have taken them.
+    /// Bytes of answers that are held at the same time, until their clients have taken them.
     pub(crate) answer_bytes: usize,
 }
 

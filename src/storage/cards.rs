@@ -64,7 +64,7 @@ pub(super) struct Cards {
 }
 
 impl Cards {
-    /// Room for as many cards as fit into so many bytes of memory.
+    /// Slots for as many cards as fit into `most_bytes` of memory.
     pub(super) fn new(most_bytes: usize) -> Self {
         let slots = most_bytes.checked_div(size_of::<Slot>());
         let chunks = slots.unwrap_or_default() / CHUNK;

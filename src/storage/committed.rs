@@ -198,7 +198,7 @@ impl Committed {
         Arc::clone(&self.indexes)
     }
 
-    /// What is kept in memory besides pages.
+    /// What is kept in memory other than pages.
     pub(crate) fn memory(&self) -> MemoryUse {
         let Memory { bytes, is_complete } = self.indexes.memory();
         MemoryUse {

@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(runs(&draft), [(5, 5), (7, 9)]);
         adopt(&mut draft, [6, 4, 10])?;
         assert_eq!(runs(&draft), [(4, 10)]);
-        // The counter passes a run with the first id behind it.
+        // The counter passes a run with the first id after it.
         assert_eq!(assigned(&mut draft), [Some(1), Some(2), Some(3)]);
         assert_eq!(runs(&draft), [(4, 10)]);
         assert_eq!(assigned(&mut draft), [Some(11), Some(12)]);

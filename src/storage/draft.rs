@@ -1,7 +1,7 @@
 //! Changes laid over the committed state, in which requests are decided.
 //!
 //! Later requests read through the changes of earlier ones; what a refused one changed is rolled
-//! back; the rest is written to the file at once, in the order of tables and keys. A draft does not
+//! back; the rest is written to the file together, in the order of tables and keys. A draft does not
 //! know how or when it reaches the file.
 
 use std::collections::hash_map::Entry as MapEntry;
@@ -141,7 +141,7 @@ pub(crate) struct Mark {
 }
 
 impl<'s> Draft<'s> {
-    /// A draft of about so many entries of requests, for which it makes room.
+    /// A draft for about `entries` entries of requests: memory for them is reserved.
     pub(crate) fn new(base: &'s Committed, entries: usize) -> Self {
         // A contact that is new with three identifiers and a token.
         let index_changes = entries.saturating_mul(4);

@@ -215,7 +215,7 @@ fn keys_of_cards_after(after: Option<ContactId>) -> (Key, Key) {
     (Key::Int(first), Key::Int(u64::MAX))
 }
 
-/// At most `most` message tallies of an app behind the one named, in the byte order of their ids.
+/// At most `most` message tallies of an app after the one named, in the byte order of their ids.
 pub(crate) fn messages_after(
     rows: &impl Rows,
     app: AppNumber,

@@ -50,7 +50,7 @@ pub(crate) enum Location {
 /// How a store is opened.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenAs {
-    /// Whether to create one where there is none.
+    /// Whether to create the file if it is missing.
     pub(crate) may_create: bool,
     /// Whether to refuse one that is there.
     pub(crate) must_create: bool,
@@ -162,7 +162,7 @@ pub(super) struct NewFile {
 }
 
 impl NewFile {
-    /// Creates an empty one that is to be at `path`, and removes what earlier ones that were cut off
+    /// Creates an empty one for `path`, and removes what earlier ones that were cut off
     /// left there.
     pub(super) fn create(path: &Path) -> Result<Self, OpenError> {
         /// Each attempt that fails takes another creator that looks for left-overs at that moment.

@@ -31,9 +31,9 @@ use super::tables::{
 };
 use super::unique::{Entry, Index, IndexHash, IndexState, Place, bucket, layout::Layout};
 
-/// Rows that are read and written at once.
+/// Rows that are read and written together.
 const CHUNK: usize = 4_096;
-/// The most entries of an index that are sorted in memory at once.
+/// The most entries of an index that are sorted in memory at a time.
 const ENTRIES: u64 = 8 << 20;
 /// About as many entries are in a bucket.
 const BUCKET_ENTRIES: u64 = 112;
@@ -155,7 +155,7 @@ impl<'t> Upgrade<'t> {
         Ok(upgrade)
     }
 
-    /// Hands the rows of a table of format 1 to `each`, some at once.
+    /// Hands the rows of a table of format 1 to `each`, a chunk at a time.
     fn each_chunk<T>(
         &mut self,
         table: Table1,

@@ -20,7 +20,7 @@ pub(super) trait Job: Send {
     /// Counts the answer that it will be given: what was decided, if that is `durable`, or an error.
     fn count(&self, durable: bool, stats: &mut RunningStats);
 
-    /// Tells the caller what became of it: what was decided, at that number, or the error given.
+    /// Answers the caller: with what was decided, at that number, or with the error given.
     fn answer(self: Box<Self>, with: Result<SequenceNumber, Error>);
 }
 

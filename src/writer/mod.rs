@@ -206,7 +206,7 @@ impl Drop for Writer {
 /// A job, how far it came, and the number of the state that it was decided on or leads to.
 type Decided = (Box<dyn Job>, Progress, SequenceNumber);
 
-/// A job and what it is to be answered.
+/// A job and its answer.
 type Answered = (Box<dyn Job>, Result<SequenceNumber, Error>);
 
 /// The writer's thread.
@@ -411,7 +411,7 @@ impl Writing {
 
     fn reopen(&mut self) -> Result<SequenceNumber, Error> {
         if !self.failed && !self.engine.is_broken() {
-            // Several callers may have to learn from one reopening what became of their requests. The
+            // Several callers may have to learn the outcome of their requests from one reopening. The
             // first of them reopened; by now others may have taken the numbers of what was lost.
             let current = self.current.state().sequence;
             return Ok(self.found.unwrap_or(current));

@@ -15,7 +15,7 @@ use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, oneshot};
 
 use super::job::Job;
 
-/// What the writer is asked to do besides deciding jobs.
+/// What the writer is asked to do other than deciding jobs.
 pub(crate) type ReopenReply = oneshot::Sender<Result<SequenceNumber, Error>>;
 
 /// The queue.

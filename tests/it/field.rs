@@ -228,7 +228,7 @@ fn visible_digits(case: &Case) {
     assert_eq!(case.found()["phone"], digits, "{}", case.id);
 }
 
-/// R4: two numbers, or a number and what is none.
+/// R4: two numbers, or a number with something that is not a number.
 fn joined_digits(case: &Case) {
     let mark = match case.id.as_str() {
         "B024" => "a .",

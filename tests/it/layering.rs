@@ -327,7 +327,7 @@ fn the_writer_shares_and_waits_by_one_module_alone() {
     );
 }
 
-/// A file of unit tests is none that the rules here look at, so no host may get it.
+/// The rules here do not look at files of unit tests, so no host may get one.
 #[test]
 fn files_of_unit_tests_are_built_for_tests_alone() {
     for source in source::all() {

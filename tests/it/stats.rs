@@ -26,7 +26,7 @@ fn of_operation(store: &ContactStore, operation: &str) -> OperationStats {
     found.next().unwrap()
 }
 
-/// Requests that were accepted and refused, and what became of the entries.
+/// Requests that were accepted and refused, and the outcomes of their entries.
 #[track_caller]
 fn assert_figures(
     store: &ContactStore,

@@ -1,4 +1,4 @@
-//! A storage that is a list of numbers, on a disk that fails as it is told.
+//! A storage that is a list of numbers, on a disk that fails when a test says so.
 //!
 //! It keeps what the writer is promised of the real one: a draft is laid over a snapshot and can be
 //! rolled back, a commit is durable or not, and whether a failed one is, only reopening tells.
@@ -11,7 +11,7 @@ use crate::model::sequence::SequenceNumber;
 use crate::stats::{MemoryUse, StateCounts};
 use crate::sync::{Arc, Condvar, Mutex};
 
-/// What becomes of a commit.
+/// The outcome of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It fails, and was not durable.
@@ -36,7 +36,7 @@ struct OnDisk {
     /// What has to be swept still.
     leaving: usize,
     commits: u64,
-    /// What becomes of which commits, counted from 1. All others succeed.
+    /// Outcomes of commits, by their number counted from 1. All others succeed.
     fates: VecDeque<(u64, Fate)>,
     /// How often opening fails.
     opens_that_fail: u32,

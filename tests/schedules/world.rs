@@ -127,7 +127,7 @@ pub fn ample() -> Limits {
     Limits::default()
 }
 
-/// A queue for so many requests.
+/// Limits with a queue for `waiting_requests` requests.
 pub fn places(waiting_requests: usize) -> Limits {
     Limits {
         waiting_requests,
@@ -340,7 +340,7 @@ pub fn together(threads: Vec<Box<dyn FnOnce() + Send>>) {
     }
 }
 
-/// So many callers that do the same.
+/// `count` callers that do the same.
 pub fn callers(
     world: &Arc<World>,
     count: usize,

@@ -14,7 +14,7 @@ use crate::seeded::{SeededFault, seeded};
 
 use super::disk::FileLock;
 
-/// How a temporary name ends, behind the final name and a random number.
+/// How a temporary name ends, after the final name and a random number.
 const SUFFIX: &str = "creating";
 
 /// Opens an existing file for reading and writing.

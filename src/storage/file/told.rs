@@ -10,7 +10,7 @@ use crate::opening::{OpeningStage, Progress};
 
 use super::disk::Disk;
 
-/// After so many bytes the host is told again.
+/// Bytes after which the host is told again.
 const STEP: u64 = 4 << 20;
 
 /// A disk that tells how much of it was read.

@@ -43,9 +43,9 @@ struct CardRecord<'a> {
     external_id: Option<&'a str>,
     phone: Option<u64>,
     email: Option<&'a str>,
-    /// So many [`FieldRecord`]s follow.
+    /// How many [`FieldRecord`]s follow.
     fields: u64,
-    /// So many [`HeldTokenRecord`]s follow these.
+    /// How many [`HeldTokenRecord`]s follow these.
     tokens: u64,
 }
 
@@ -360,7 +360,7 @@ impl Row for SubscriberRow {
     }
 }
 
-/// What the payload of a subscriber says besides its holders, which go to `holders`.
+/// Reads the payload of a subscriber. Its holders go to `holders`.
 pub(in crate::storage) fn borrow_subscriber<'p>(
     mut payload: &'p [u8],
     holders: &mut Vec<ContactId>,

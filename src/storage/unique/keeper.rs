@@ -63,7 +63,7 @@ impl Default for Folding {
     }
 }
 
-/// A round must end before the next one is due: so many bytes are folded for each change.
+/// Bytes folded for each change. A round must end before the next one is due.
 const SLICE_BYTES_PER_CHANGE: usize = 128;
 /// As much of the log as stays beside the counters. Together they fit into a page.
 const LOG_END_BYTES: usize = 1_500;

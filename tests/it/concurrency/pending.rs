@@ -286,7 +286,7 @@ fn dropping_a_queued_write_does_not_cancel_it() {
     assert_in(&on.store, [0, 1, 2]);
 }
 
-/// Refused at once, and not when the writer comes to it.
+/// Refused immediately, and not when the writer comes to it.
 #[track_caller]
 fn assert_busy<T: std::fmt::Debug>(mut pending: Pending<T>, requests: usize, text_bytes: usize) {
     match pending.wait_timeout(Duration::ZERO) {

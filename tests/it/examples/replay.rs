@@ -204,7 +204,7 @@ fn no_more_of_a_line_is_kept_than_it_may_have() {
     assert_eq!(read(), None);
 }
 
-// Many lines are under way at once; a line that reads sees all that stand before it, and none behind.
+// Many lines are under way at the same time; a line that reads sees all lines before it, and none after it.
 #[test]
 fn lines_are_answered_in_order_and_reads_see_what_stands_before_them() {
     let (store, _) = store();
@@ -464,7 +464,7 @@ fn r3_r32_placeholders_and_gone_phrases_are_extended_replaced_and_emptied_by_fla
     }
 }
 
-// K13c: an editor writes such a mark before the text, and it is none of it.
+// K13c: an editor writes this mark before the text; it is not part of it.
 #[test]
 fn a_byte_order_mark_before_a_log_is_passed_over_and_refused_anywhere_else() {
     let (store, _) = store();

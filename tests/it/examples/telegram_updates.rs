@@ -23,7 +23,7 @@ const SAMPLE_APP: AppId = AppId::from_u128(0x7b1d_2f40_9c3e_4a58_8d61_5e0f_a1b2_
 const NOW: u64 = 1_700_000_000;
 /// When their updates were sent.
 const SENT: u64 = NOW - 60;
-/// Whose card is to be kept, and by whom it may be joined.
+/// The customer whose card is protected, and the person who may join it.
 const CUSTOMER: &str = "shop-1";
 const ANN: i64 = 700_000_001;
 /// Somebody else, who has a Telegram account like anybody.

@@ -1,4 +1,4 @@
-//! Many who create and open the same file at once: one creates, and nothing acknowledged is lost
+//! Many threads create and open the same file at the same time: one creates, and nothing acknowledged is lost
 //! (R51).
 
 use std::path::Path;
@@ -17,7 +17,7 @@ fn open_or_create(path: &Path, create: Create) -> Result<(ContactStore, bool), E
     loop {
         match ContactStore::open(path, creating(create)) {
             Ok(store) => {
-                // Whoever creates it writes before letting go of it.
+                // The thread that creates it writes before it lets go.
                 let created = store.stats()?.sequence.value() == 0;
                 return Ok((store, created));
             }

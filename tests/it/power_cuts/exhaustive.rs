@@ -162,7 +162,7 @@ fn cut_everywhere(played: Played) -> Counts {
         }
         for keep in keeps {
             let image = cut.image(keep);
-            named(&format!("behind event {}, {keep:?}", cut.count), || {
+            named(&format!("after event {}, {keep:?}", cut.count), || {
                 images.check(&image, allowed.clone(), Also::default(), &mut counts)
             });
         }

@@ -1,4 +1,4 @@
-//! 64 connections at once: the same new contact from all of them, and the end of the host under load.
+//! 64 connections at the same time: the same new contact from all of them, and the end of the host under load.
 
 use std::collections::BTreeMap;
 use std::sync::Barrier;

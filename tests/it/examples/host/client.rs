@@ -199,7 +199,7 @@ pub fn status_and_code(answer: &str) -> (u16, Option<String>) {
     (status, code)
 }
 
-/// The head of a request with a body of so many bytes.
+/// The head of a request with a body of `length` bytes.
 pub fn head_of_post(path: &str, length: usize) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\

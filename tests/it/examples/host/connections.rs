@@ -1,5 +1,5 @@
 //! What a client may do to a connection, and what the host makes of it: bodies cut off, too large or
-//! too slow, requests behind one another, and the end of the host.
+//! too slow, requests one after another, and the end of the host.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -79,7 +79,7 @@ fn a_body_that_is_cut_off_writes_nothing() {
         );
     }
     assert_eq!(client.get("/v1/contacts?email=ann@example.com").status, 404);
-    // Whole ones are taken in any chunks, and from a client that closed its side behind them.
+    // Whole ones are taken in any chunks, and from a client that closed its side after them.
     for request in [whole, in_chunks, chunked(&[1; 30])] {
         let answer = exchange(host.connect(), request);
         assert_eq!(status_and_code(&answer), (200, None));
@@ -201,7 +201,7 @@ fn requests_on_one_connection_are_answered_in_their_order() {
     let refused = "GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let head = "HEAD /v1/apps HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let mut stream = host.connect();
-    // All at once, before the first answer.
+    // All together, before the first answer.
     let all = [&add("t1"), get, &add("t2"), refused, &add("t2"), get].concat();
     stream.write_all(all.as_bytes()).unwrap();
     let answers: Vec<_> = (0..6).map(|_| read_one(&mut stream)).collect();
@@ -244,7 +244,7 @@ fn requests_on_one_connection_are_answered_in_their_order() {
     host.stop();
 }
 
-/// Comes back when nobody is let in any more.
+/// Returns when no connection is taken any more.
 fn wait_until_nobody_is_let_in(host: SocketAddr) {
     let began = Instant::now();
     while TcpStream::connect(host).is_ok() {

@@ -1,4 +1,4 @@
-//! Who is let in: programs on this machine, or whoever has the key.
+//! Who is let in: programs on this machine, or clients with the key.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;

@@ -22,7 +22,7 @@ fn id(n: u64) -> u64 {
     FIRST_ID + n
 }
 
-/// A store with a token that many contacts hold, and a request of so many entries that adds it again.
+/// A store with a token that many contacts hold, and a request of `entries` entries that adds it again.
 fn many_holders(entries: u64) -> (ContactStore, String) {
     let (store, _) = store();
     let holder = |n| TokenEntry::new("shared").contact_id(i128::from(id(n)));
@@ -55,7 +55,7 @@ fn assert_unanswered(stream: &TcpStream) {
 }
 
 /// The one thread that may wait is occupied, and the one of the runtime serves: small requests are
-/// answered, behind a large one that is not, until there is a thread for it.
+/// answered, after a large one that is not, until there is a thread for it.
 #[track_caller]
 fn answered_elsewhere(store: ContactStore, path: &str, body: &str) -> String {
     let host = HostOnThread::start_with_threads(1, 1, store, |_| {});
@@ -97,14 +97,14 @@ fn no_thread_that_serves_connections_reads_or_queues_a_large_request() {
         let (store, _) = store();
         let body = format!("{body}{}", " ".repeat(1 << 20));
         let answer = answered_elsewhere(store, &path, &body);
-        // It was queued behind the small ones, which created the first contact and added the token.
+        // It was queued after the small ones, which created the first contact and added the token.
         assert!(answer.contains(last), "{path}: {answer}");
     }
 }
 
 #[test]
 fn no_thread_that_serves_connections_writes_a_large_answer() {
-    // The request itself is small enough to be read at once.
+    // The request itself is small enough to be read in one go.
     let (store, body) = many_holders(200);
     assert!(body.len() < 16 << 10);
     let answer = answered_elsewhere(store, &tokens(), &body);

@@ -179,7 +179,7 @@ fn quiet_logs_no_request() {
     assert_eq!(host.stop().log, "");
 }
 
-/// Writes until the pipe takes no more, and leaves it as it was: whoever writes next waits.
+/// Writes until the pipe takes no more, and leaves it as it was: the next writer waits.
 fn fill(mut pipe: &PipeWriter) {
     fcntl_setfl(pipe, OFlags::NONBLOCK).unwrap();
     for size in [1 << 12, 1] {

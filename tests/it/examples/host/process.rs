@@ -266,7 +266,7 @@ impl HostOnThread {
         Self::start_with_threads(2, 64, store, set)
     }
 
-    /// With so many threads for its connections, and for what may wait.
+    /// With this many threads for its connections, and for what may wait.
     pub fn start_with_threads(
         workers: usize,
         blocking: usize,

@@ -240,7 +240,7 @@ fn a_payload_with_a_cut_off_or_missing_tag_is_refused() {
         refused(&changed(|bytes| bytes.truncate(left)), BadLink::TooShort);
     }
     refused(&changed(|bytes| bytes[11..].fill(0)), BadLink::NotSigned);
-    // Twice as long, with the right half behind: the tag is what stands last.
+    // Twice as long, with the right half last: the tag is what comes last.
     refused(&changed(|bytes| bytes.extend([0; 16])), BadLink::NotSigned);
 }
 

@@ -45,7 +45,7 @@ fn wrong(arguments: &[&str]) -> String {
     }
 }
 
-/// Runs the program for the bot of the sample, with these arguments behind `--key-file` and `--app`.
+/// Runs the program for the bot of the sample, with these arguments after `--key-file` and `--app`.
 fn ran(key_file: &Path, arguments: &[&str]) -> (String, Result<Done, Stop>) {
     ran_for(SAMPLE_APP, key_file, arguments)
 }
@@ -199,7 +199,7 @@ fn an_answer_of_get_updates_is_read_update_by_update() {
     let log = format!(
         r#"{{"ok": true, "result": [{started}, {{"update_id": "kAnArY"}}, {{"update_id": 9, "message": {{"date": "kAnArY"}}}}, {{"update_id": 8}}]}}"#
     );
-    // The mark that some editors write before a text is none of it.
+    // The mark that some editors write before a text is not part of it.
     let (answers, summary) = apply(&store, format!("\u{feff}{log}\n").as_bytes());
     let refused = |path: &str| {
         format!(

@@ -25,7 +25,7 @@ fn store() -> ContactStore {
     store
 }
 
-/// Applies updates; gives what became of each: the action, and its outcome or reason in short.
+/// Applies updates; gives the action of each, and its outcome or reason in short.
 #[track_caller]
 fn became(store: &ContactStore, updates: &[Value]) -> Vec<String> {
     let log: String = updates.iter().map(|update| format!("{update}\n")).collect();
