@@ -1,8 +1,8 @@
-//! Cards that are kept in memory as their bytes, so that those who are looked up often need no look
+//! Cards that are kept in memory as their bytes, so that cards that are looked up often need no look
 //! into the file.
 //!
 //! A card in a slot is as it was from some version of the store on, and until now: a commit empties
-//! the slots of the cards that it changes before anybody can see its state. A snapshot that is not
+//! the slots of the cards that it changes before any reader can see its state. A snapshot that is not
 //! the newest puts nothing in, and takes nothing that is newer than itself. This module does not
 //! know how a card is read.
 

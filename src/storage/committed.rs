@@ -62,7 +62,7 @@ impl Drop for Tables {
     }
 }
 
-/// Which apps there are. Small, and needed for every token shown, so it is kept in memory.
+/// The apps there are. Small, and needed for every token shown, so it is kept in memory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Directory {
     /// All that ever were.

@@ -82,7 +82,7 @@ impl Hash for Wanted {
     }
 }
 
-/// Takes a hash for what it is. Index hashes are keyed: nobody can choose them.
+/// Uses a hash as it is. Index hashes are keyed, so no caller can choose them.
 #[derive(Default)]
 struct AsItIs(u64);
 
@@ -126,7 +126,7 @@ pub(crate) struct Draft<'s> {
     /// Counts of apps, which change with nearly every entry: encoded once, at the end.
     tallies: BTreeMap<AppNumber, AppTallyRow>,
     index_changes: Vec<IndexChange>,
-    /// The entries added to the indexes. One that was removed again stays: the row tells.
+    /// The entries added to the indexes. One that was removed again stays: the row itself decides.
     added: HashMap<Wanted, Ids, BuildHasherDefault<AsItIs>>,
     undo: Vec<Undo>,
     /// The counters, with all changes counted.

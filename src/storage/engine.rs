@@ -114,7 +114,7 @@ impl Engine {
         };
         let step = open.indexes.plan(before, &mut changes)?;
         guarded(|| commit(&open.database, &changes))?;
-        // Memory has the new entries before anybody can see the state that they belong to.
+        // Memory has the new entries before any reader can see the state that they belong to.
         let indexes = step.map(|step| {
             open.indexes.apply(step);
             open.indexes.view()
@@ -148,7 +148,7 @@ impl Engine {
     /// Opens the file again after a failure. On an error, this can be tried again.
     pub(crate) fn reopen(&mut self) -> Result<Committed, OpenError> {
         if let Some(open) = self.open.take() {
-            // What failed is known; what counts is what is found in the file now.
+            // The failure is known already; what counts now is what the file holds.
             drop(open.end(Ended::Reopened));
         }
         let span = trace::reopen();

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use crate::error::{Error, StorageError};
 
-/// What went wrong below, before it is known what it means to the caller.
+/// What went wrong in the storage engine or the disk. What it means to the caller is decided above.
 #[derive(Debug)]
 pub(crate) enum Failure {
     Io(io::Error),

@@ -18,7 +18,7 @@ use super::guard::Failure;
 use super::read::Rows;
 use super::unique::{Index, IndexHash};
 
-/// What is said where counting would go below zero, which no code path does.
+/// The failure where counting would go below zero, which no code path does.
 const MISCOUNTED: Failure = Failure::Corrupt("a count that does not fit the rows it counts");
 
 fn adjusted(count: u64, up: u64, down: u64) -> Result<u64, Failure> {

@@ -30,7 +30,7 @@ pub(crate) struct FoundCard {
     pub(crate) card: CardRow,
 }
 
-/// The contact that the identifier of `kind` names. `None` also when no such identifier is given.
+/// The contact that the identifier of `kind` names. `None` also when no identifier of that kind is given.
 ///
 /// An index may lead to a card that is gone, or has another value by now: that is no match.
 pub(crate) fn find_card(

@@ -78,7 +78,7 @@ pub(crate) struct OpenAs {
     pub(crate) random: Option<[u128; 2]>,
 }
 
-/// A disk that is ours: nobody else has it open.
+/// A disk that this store alone has open.
 pub(super) struct Claimed {
     pub(super) disk: Arc<Witness>,
     /// What redb locks by.
@@ -327,7 +327,7 @@ pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened
     }
 }
 
-/// What the file says it is, once it is of the present format.
+/// Reads what the file says it is, after upgrading it to the present format.
 fn upgraded(
     database: &Database,
     open_as: &OpenAs,
@@ -345,7 +345,7 @@ fn upgraded(
     read_format(database)
 }
 
-/// The first bytes of the file, if they are such as redb writes.
+/// Reads the header of the file, and checks that it is one of redb's.
 fn read_header(disk: &dyn Disk) -> Result<[u8; slot::HEADER_BYTES], OpenError> {
     let len = disk.len()?;
     if len == 0 {
@@ -439,7 +439,7 @@ fn check(claimed: &Claimed, open_as: &OpenAs, overlay: Overlay) -> Result<Checke
     })
 }
 
-/// Reads the rows that an opening needs, so that a file in which one is damaged is refused unchanged.
+/// Reads the rows that an opening needs, so that a file with a damaged one is refused unchanged.
 fn read_indexes(
     database: &Database,
     format: &FormatRow,

@@ -15,10 +15,10 @@ use super::guard::Failure;
 use super::tables::{Key, Table};
 use super::unique::{Index, IndexHash};
 
-/// What is handed the rows of a walk, until it answers `false`.
+/// Takes the rows of a walk, until it answers `false`.
 pub(crate) type Each<'a> = dyn FnMut(Key, &[u8]) -> Result<bool, Failure> + 'a;
 
-/// Where rows can be read: the committed tables, or a draft laid over them.
+/// A source of rows: the committed tables, or a draft laid over them.
 pub(crate) trait Rows {
     /// Hands the bytes of a row to `read`.
     fn read<T>(
@@ -87,7 +87,7 @@ pub(crate) trait Rows {
         self.rows_as(first, last, most, |key, row| (key, row))
     }
 
-    /// The same, each row turned into something else as it is read.
+    /// The same, each row passed through `turn` as it is read.
     fn rows_as<R: Row, T>(
         &self,
         first: &Key,
@@ -95,7 +95,7 @@ pub(crate) trait Rows {
         most: usize,
         mut turn: impl FnMut(R::Key, R) -> T,
     ) -> Result<Vec<T>, Failure> {
-        /// As many as a page of a listing has: room for them is not made piece by piece.
+        /// As many rows as a page of a listing has: memory for them is reserved in one piece.
         const EXPECTED: usize = 1_000;
         if most == 0 || first > last {
             return Ok(Vec::new());

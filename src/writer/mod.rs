@@ -1,6 +1,6 @@
 //! Group commit: one thread decides the waiting requests, commits them together, and answers.
 //!
-//! It knows the promises R46 to R49 and none of the rules: what a request does is its own matter.
+//! It knows the promises R46 to R49 and none of the rules: what a request does is up to the request.
 
 mod job;
 mod pending;
@@ -177,7 +177,7 @@ impl Writer {
     /// Answers everyone and closes the file. The first who closes hears how it went.
     pub(crate) fn close(&self) -> Result<(), Error> {
         self.shared.queue.close();
-        // Held while joining, so that nobody returns before the file is closed.
+        // Held while joining, so that no caller returns before the file is closed.
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread.take() {
             // A waker may run a whole task on the writer's own thread, which cannot wait for
@@ -275,7 +275,7 @@ impl Writing {
                 self.shared
                     .set_phase(Phase::Open(Arc::clone(&self.current)));
             }
-            // Nobody waits for it. Look-ups go on reading what is damaged, and say so.
+            // No caller waits for it. Look-ups go on reading what is damaged, and report it.
             Err(_) => self.fill_stopped = true,
         }
     }
@@ -326,7 +326,7 @@ impl Writing {
             Ok(None) => None,
             Ok(Some((committed, took))) => {
                 self.current = Arc::new(committed);
-                // Before anyone is answered, so that who was answered reads what it wrote.
+                // Before any caller is answered, so that a caller that was answered reads what it wrote.
                 if !seeded(SeededFault::StaleSnapshot) {
                     self.shared
                         .set_phase(Phase::Open(Arc::clone(&self.current)));
@@ -397,7 +397,7 @@ impl Writing {
         let mark = draft.mark();
         let swept = catch_unwind(AssertUnwindSafe(|| connect_app::sweep(draft, app)));
         if !matches!(swept, Ok(Ok(()))) {
-            // Nobody waits for it, and nothing of it can be seen. `verify` says what is wrong.
+            // No caller waits for it, and nothing of it can be seen. `verify` says what is wrong.
             draft.roll_back_to(mark);
             self.sweep_stopped = true;
         }

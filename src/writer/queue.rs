@@ -161,7 +161,7 @@ impl Queue {
         }
     }
 
-    /// What to do next. With `wait`, waits until there is something.
+    /// The writer's next task. With `wait`, waits until there is one.
     pub(super) fn next(&self, wait: bool) -> Next {
         let mut waiting = self.lock();
         loop {

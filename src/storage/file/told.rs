@@ -1,4 +1,4 @@
-//! A disk whose reading is told to the host, while a store is opened.
+//! A disk that reports to the host how much of it was read, while a store is opened.
 //!
 //! This module does not know why the disk is read.
 

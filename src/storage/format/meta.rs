@@ -42,7 +42,7 @@ pub(crate) struct FormatRow {
 }
 
 impl FormatRow {
-    /// What the file is once it is upgraded to this format.
+    /// The row of the file after an upgrade to this format.
     pub(in crate::storage) fn upgraded(&self) -> Self {
         FormatRow {
             read_format: FORMAT,
@@ -52,7 +52,7 @@ impl FormatRow {
         }
     }
 
-    /// What a file created now is. `random` holds the random bits that it needs.
+    /// The row of a file created now. `random` holds the random bits that it needs.
     pub(in crate::storage) fn new(format: u32, random: [u128; 2], created_at: Timestamp) -> Self {
         let [store, index_key] = random;
         FormatRow {
@@ -146,9 +146,9 @@ pub(crate) struct State {
     /// is in use or was erased.
     pub(crate) next_contact: u64,
     pub(crate) next_app: u64,
-    /// Contacts there are.
+    /// How many contacts exist.
     pub(crate) contacts: u64,
-    /// Contacts there were.
+    /// How many contacts were erased.
     pub(crate) erased: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What is in a row, and what its bytes are.
+//! The content of rows, and their bytes.
 //!
 //! [`rows`] says what a row of each table holds, [`keys`] what its key is. [`codec`] turns a row into a
 //! payload and back, and [`record`] puts a version and a checksum from [`hash`] around that. [`meta`] are

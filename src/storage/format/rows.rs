@@ -44,13 +44,13 @@ pub(crate) struct AppRow {
     pub(crate) connected_at: Timestamp,
 }
 
-/// How far the life of a connection of an app has come.
+/// The phase of a connection of an app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AppPhase {
     Connected,
-    /// Disconnected: what is left of it is being removed.
+    /// Disconnected: its tokens and messages are being removed.
     Leaving,
-    /// Nothing is left but its id, which cards may name as what they were created through.
+    /// Only its id is left, which cards may name as the app that they were created through.
     Gone,
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct SubscriberRow {
     /// As its id says.
     pub(crate) app: AppNumber,
     pub(crate) token: Token,
-    /// The contacts that hold it, in the order in which they came to. Never empty.
+    /// The contacts that hold it, in the order in which they got it. Never empty.
     pub(crate) holders: Vec<ContactId>,
     pub(crate) last_registered_at: Timestamp,
     pub(crate) last_status: Option<(Status, Timestamp)>,
@@ -101,7 +101,7 @@ pub(crate) struct TakenRow {
     pub(crate) last: u64,
 }
 
-/// Where a subscriber is that had another id in format 1. That id is the key.
+/// The present id of a subscriber that had another one in format 1. The former id is the key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FormerIdRow {
     pub(crate) now: SubscriberId,

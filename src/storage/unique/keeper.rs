@@ -333,7 +333,7 @@ impl Keeper {
         unfolded.added.clear();
         unfolded.removed.clear();
         match self.view.shard(place) {
-            // It has them all, and none that was removed.
+            // It has all entries, and none that was removed.
             Some(shard) if shard.is_complete() && !had_removed => {}
             _ => self.put_complete(place, entries),
         }

@@ -1,4 +1,4 @@
-//! What the indexes are demanded to agree with: rows, counts, and what look-ups find.
+//! The demands on the indexes: they agree with the rows, the counts and what look-ups find.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -98,7 +98,7 @@ impl Check<'_> {
         Ok(ids.is_some_and(|ids| ids.contains(&id)))
     }
 
-    /// Every entry leads to a row with such a value, no value stands twice, and no entry is missing
+    /// Every entry leads to a row with its value, no value is in two rows, and no entry is missing
     /// in the counts.
     pub(super) fn index_entries(&mut self) -> Result<(), Failure> {
         let mut counts = [0_u64; 4];
@@ -131,7 +131,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// The places that any bucket is of: in a small store, few of them all.
+    /// The places that have a bucket: few of all places, in a small store.
     fn places_with_buckets(&self) -> Result<BTreeSet<Place>, Failure> {
         const HERE: Table = Table::Index;
         let (first, last) = span(HERE);

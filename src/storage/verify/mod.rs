@@ -97,7 +97,7 @@ struct Seen {
     with_tally: BTreeSet<AppNumber>,
 }
 
-/// What there is of one app.
+/// The rows of one app that were seen.
 #[derive(Default)]
 struct OfApp {
     /// Contacts with a token.
@@ -182,7 +182,7 @@ impl<'s> Check<'s> {
 
     /// Hands every row of `table` to `each`, with its decoded form, or reports that it is damaged.
     ///
-    /// Rows are fetched in runs, so that `each` may read other tables.
+    /// Reads rows in runs, so that `each` may read other tables.
     fn each<T>(
         &mut self,
         table: Table,

@@ -1,4 +1,4 @@
-//! What each row is demanded to agree with, but for the indexes.
+//! The demands on rows. Those on the indexes are in `indexes`.
 
 use std::collections::BTreeSet;
 
