@@ -125,7 +125,7 @@ fn r11_names_and_keys_have_their_bounds() {
 }
 
 #[test]
-fn r11_a_disconnected_app_is_unknown_at_once() {
+fn r11_a_disconnected_app_is_unknown_immediately() {
     script(
         "
         connect A name=\"First bot\" key=k => A

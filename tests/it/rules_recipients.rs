@@ -128,7 +128,7 @@ fn r39_a_token_that_is_gone_is_no_address() {
 }
 
 #[test]
-fn r39_a_phone_that_was_replaced_reaches_nobody() {
+fn r39_a_phone_that_was_replaced_reaches_no_contact() {
     script(
         "
         add A : t1 phone=380500000001 email=a@example.com     => 1 created added #1

@@ -320,7 +320,7 @@ fn a_full_queue_refuses_with_how_much_waits_and_takes_writes_again_later() {
 }
 
 #[test]
-fn a_queue_is_full_of_text_as_well() {
+fn a_queue_can_be_full_by_text_too() {
     let on = shuttable(|options| options.limits.waiting_text_bytes = 10);
     let (first, gate) = hold_up(&on);
     let waiting = [add(&on.store, 1), add(&on.store, 2)];

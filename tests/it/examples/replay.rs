@@ -191,7 +191,7 @@ fn a_line_that_is_too_long_is_refused_and_the_next_is_taken() {
 }
 
 #[test]
-fn no_more_of_a_line_is_kept_than_it_may_have() {
+fn a_line_is_kept_up_to_its_bound() {
     let mut log = io::BufReader::with_capacity(3, Cursor::new(b"abcdef\n\nxy".to_vec()));
     let mut read = || {
         let mut text = Vec::new();

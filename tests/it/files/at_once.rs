@@ -81,7 +81,7 @@ fn child_that_takes_a_turn() {
 }
 
 #[test]
-fn of_two_processes_that_create_at_once_one_creates_and_both_are_heard() {
+fn of_two_processes_that_create_together_one_creates_and_both_are_heard() {
     for round in 0..20 {
         let (_directory, path) = nowhere();
         let emails = ["ann", "bob"].map(|name| format!("{name}@example.com"));
@@ -104,7 +104,7 @@ fn of_two_processes_that_create_at_once_one_creates_and_both_are_heard() {
 
 // Threads are closer together than processes, and the file knows no difference.
 #[test]
-fn of_many_threads_that_create_at_once_one_creates_and_all_are_heard() {
+fn of_many_threads_that_create_together_one_creates_and_all_are_heard() {
     const THREADS: usize = 5;
     for round in 0..20 {
         let (_directory, path) = nowhere();

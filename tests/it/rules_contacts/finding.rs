@@ -79,7 +79,7 @@ fn r41_an_external_id_in_the_item_goes_first() {
 }
 
 #[test]
-fn r41_under_phone_then_email_the_phone_finds_if_it_names_anybody() {
+fn r41_under_phone_then_email_the_phone_finds_if_it_names_a_contact() {
     script(
         "
         upsert email : phone=380500000001 email=a@example.com          => 1 created

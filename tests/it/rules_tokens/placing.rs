@@ -141,7 +141,7 @@ fn r24_repeating_undoes_a_failed_and_an_erasing_in_between() {
 }
 
 #[test]
-fn r25_the_outcome_says_all_that_became_of_the_entry() {
+fn r25_the_outcome_says_everything_about_the_entry() {
     // Each answer below is every field of the outcome; the options that applied are checked for
     // every line of every script.
     script(

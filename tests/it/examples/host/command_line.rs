@@ -397,7 +397,7 @@ fn what_is_wrong_with_the_file_is_named_with_its_path_and_no_value_is_shown() {
 
 // K27, and an unmounted volume.
 #[test]
-fn a_store_that_cannot_be_opened_is_named_with_what_was_wanted_of_it() {
+fn a_store_that_cannot_be_opened_is_named_with_what_failed() {
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("contacts.redb");
     let nowhere = directory.path().join("none/contacts.redb");

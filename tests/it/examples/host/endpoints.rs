@@ -339,7 +339,7 @@ fn r69_a_store_whose_file_was_moved_is_not_healthy_and_takes_no_writes() {
 
 // R38: the last id of a page is where the next begins.
 #[test]
-fn pages_go_on_behind_their_last_row_and_have_100_unless_asked() {
+fn pages_go_on_after_their_last_row_and_have_100_rows_unless_asked() {
     let host = Host::start();
     let client = host.client();
     client.connect_app();
@@ -592,7 +592,7 @@ fn recipients_are_resolved_to_where_to_send() {
 }
 
 #[test]
-fn health_is_told_and_answers_are_not_kept_by_anyone() {
+fn health_is_reported_and_no_one_may_cache_answers() {
     let (host, client) = with_people();
     let answer = client.get("/healthz");
     answer.is(200, r#"{"status": "ok"}"#);

@@ -70,7 +70,7 @@ fn both_refused(change: impl Fn(Value) -> Value, reason: Reason) {
 }
 
 #[test]
-fn a_bare_customer_id_behind_start_joins_no_card() {
+fn a_bare_customer_id_after_start_joins_no_card() {
     refused(
         start(MALLORY, CUSTOMER),
         Reason::Link(BadLink::NotBase64Url),
@@ -78,7 +78,7 @@ fn a_bare_customer_id_behind_start_joins_no_card() {
 }
 
 #[test]
-fn a_bare_phone_behind_start_joins_no_card() {
+fn a_bare_phone_after_start_joins_no_card() {
     refused(
         start(MALLORY, "380500000001"),
         Reason::Link(BadLink::TooShort),
@@ -118,7 +118,7 @@ fn a_link_of_another_bot_joins_no_card() {
 }
 
 #[test]
-fn a_link_with_more_behind_it_joins_no_card() {
+fn a_link_with_more_text_after_it_joins_no_card() {
     let payload = format!("{} {CUSTOMER}", link());
     refused(
         start(MALLORY, &payload),
@@ -127,7 +127,7 @@ fn a_link_with_more_behind_it_joins_no_card() {
 }
 
 #[test]
-fn a_link_that_is_not_behind_a_command_joins_no_card() {
+fn a_link_that_does_not_follow_a_command_joins_no_card() {
     let said = start(MALLORY, &link());
     for (pointer, value) in [
         ("/message/text", json!(link())),
@@ -179,7 +179,7 @@ fn a_phone_in_a_vcard_is_not_read() {
 
 // R4.
 #[test]
-fn a_contact_whose_phone_is_none_registers_nobody() {
+fn a_contact_with_an_invalid_phone_registers_nobody() {
     for phone in [
         "",
         "call me",

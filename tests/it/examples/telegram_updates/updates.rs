@@ -146,7 +146,7 @@ fn r31_a_person_who_blocks_the_bot_loses_the_token_and_keeps_the_card() {
 
 // Both in the same second: the order in which they came decides.
 #[test]
-fn r31_starting_and_blocking_within_one_second_leaves_what_came_last() {
+fn r31_starting_and_blocking_within_one_second_leaves_the_last_of_both() {
     let (start, kicked) = (start(ANN, &link()), standing(ANN, "kicked"));
     let store = store();
     assert_eq!(
