@@ -14,11 +14,9 @@ use crate::model::identifier::ContactId;
 
 use super::committed::Committed;
 use super::format::hash::IndexHasher;
-use super::format::keys;
-use super::format::keys::RowKey;
+use super::format::keys::{self, RowKey};
 use super::format::meta::State;
-use super::format::record;
-use super::format::record::Row;
+use super::format::record::{self, Row};
 use super::format::rows::{AppTallyRow, CardRow};
 use super::guard::Failure;
 use super::read::{Each, Rows};

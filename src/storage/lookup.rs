@@ -13,8 +13,7 @@ use crate::seeded::{SeededFault, seeded};
 use super::contact_ids;
 use super::format::codec;
 use super::format::keys::{MessageKey, RowKey as _};
-use super::format::record;
-use super::format::record::Row as _;
+use super::format::record::{self, Row as _};
 use super::format::rows::{
     AppRow, AppTallyRow, BorrowedSubscriber, CardRow, FormerIdRow, MessageRow, SubscriberRow,
 };

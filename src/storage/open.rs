@@ -28,13 +28,11 @@ use super::file::slot;
 use super::file::told::Told;
 use super::file::witness::Witness;
 use super::format::hash::IndexHasher;
-use super::format::keys;
-use super::format::keys::RowKey as _;
+use super::format::keys::{self, RowKey as _};
 use super::format::meta::{
     FORMAT, FormatFound, FormatRow, IDN, State, decode_format, encode_format,
 };
-use super::format::record;
-use super::format::record::Row as _;
+use super::format::record::{self, Row as _};
 use super::guard::{CHANGED, ENDS_EARLY, Failure, drop_guarded, guarded};
 use super::tables::{Key, OpenTable, Table, Write, create_all, write};
 use super::unique::{Folding, IndexState, Keeper};

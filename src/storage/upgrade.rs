@@ -15,12 +15,9 @@ use crate::model::subscriber::SubscriberId;
 
 use super::format::format_1::{self, Table1};
 use super::format::hash::IndexHasher;
-use super::format::keys;
-use super::format::keys::RowKey as _;
-use super::format::meta;
-use super::format::meta::{FormatRow, State};
-use super::format::record;
-use super::format::record::Row;
+use super::format::keys::{self, RowKey as _};
+use super::format::meta::{self, FormatRow, State};
+use super::format::record::{self, Row};
 use super::format::rows::{
     AppPhase, AppTallyRow, CardRow, FormerIdRow, HeldTokenRow, SubscriberRow,
 };
