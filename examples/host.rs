@@ -7,8 +7,6 @@
 //! What it answers, with lines for `curl`, is in `examples/README.md`. Each concept has a file under
 //! `host/`; here is only what happens from the start of the process to its end.
 
-#[path = "host/access.rs"]
-mod access;
 #[path = "host/answer.rs"]
 mod answer;
 #[path = "host/batch.rs"]
@@ -29,6 +27,10 @@ mod health;
 pub mod key_file;
 #[path = "host/log.rs"]
 pub(crate) mod log;
+#[path = "host/logged_request.rs"]
+mod logged_request;
+#[path = "host/memory_budget.rs"]
+mod memory_budget;
 #[path = "host/metrics.rs"]
 pub(crate) mod metrics;
 #[path = "common/open_store.rs"]
@@ -37,8 +39,6 @@ pub mod open_store;
 pub(crate) mod options;
 #[path = "host/query.rs"]
 mod query;
-#[path = "host/room.rs"]
-mod room;
 #[path = "host/routes.rs"]
 pub(crate) mod routes;
 #[path = "host/server.rs"]
@@ -72,7 +72,7 @@ use open_store::{CannotOpen, open_store};
 use options::Arguments;
 use service::{Service, Settings};
 
-/// Threads for what may wait for the disk. As many reads go on at once, others wait for one.
+/// Threads for what may wait for the disk. As many reads go on at the same time; others wait for a thread.
 const BLOCKING_THREADS: usize = 64;
 
 fn main() -> ExitCode {
@@ -190,7 +190,7 @@ fn serve(listener: TcpListener, service: Service) -> Result<(), Failure> {
     served.map_err(Failure::System)
 }
 
-/// Why the host ended before it was told to, or not well.
+/// Why the host ended before it was told to, or ended with an error.
 #[derive(Debug)]
 enum Failure {
     /// An address that others can reach needs a key.

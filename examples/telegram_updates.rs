@@ -87,7 +87,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Done::Link) => ExitCode::SUCCESS,
-        // Whoever read the answers has enough of them.
+        // The reader of the answers wants no more of them.
         Err(Stop::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(stop) => {
             say(&stop.to_string());
@@ -360,7 +360,7 @@ impl<'a> Refused<'a> {
     }
 }
 
-/// What became of an update, for the count.
+/// The outcome of an update, for the count.
 #[derive(Clone, Copy)]
 enum EntryOutcome {
     Applied,
@@ -378,7 +378,7 @@ impl EntryOutcome {
     }
 }
 
-/// What became of a log of updates.
+/// The outcome of a log of updates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Updates that the store was given and took.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::model::sequence::SequenceNumber;
-use crate::storage::Snapshot;
+use crate::storage::Committed;
 use crate::sync::{Arc, Instant, Mutex, MutexGuard, PoisonError};
 
 /// The states that were read and may still be held.
@@ -18,7 +18,7 @@ pub(crate) struct Pinned {
 }
 
 struct Seen {
-    state: Weak<Snapshot>,
+    state: Weak<Committed>,
     sequence: SequenceNumber,
     since: Instant,
 }
@@ -32,7 +32,7 @@ impl Pinned {
     }
 
     /// Notes that a state is read.
-    pub(crate) fn note(&self, state: &Arc<Snapshot>, sequence: SequenceNumber) {
+    pub(crate) fn note(&self, state: &Arc<Committed>, sequence: SequenceNumber) {
         let number = sequence.next().value();
         if self.last.swap(number, Ordering::Relaxed) == number {
             return;

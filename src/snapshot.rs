@@ -24,7 +24,7 @@ use crate::operations::matching;
 use crate::pages::{ContactPage, Paged};
 use crate::rules::MatchPolicy;
 use crate::storage::{
-    self, AppRow, CardRow, Detached, Failure, FoundCard, Rows as _, SubscriberRow, Verified,
+    self, AppRow, CardRow, Ended, Failure, FoundCard, Rows as _, SubscriberRow, Verified,
     find_subscriber, subscriber_with_id,
 };
 use crate::trace;
@@ -60,7 +60,7 @@ use crate::trace;
 /// ```
 #[derive(Clone)]
 pub struct Snapshot {
-    tables: Arc<storage::Snapshot>,
+    tables: Arc<storage::Committed>,
     explained_by: Arc<ExplainedBy>,
 }
 
@@ -75,7 +75,7 @@ pub struct Found {
 }
 
 impl Snapshot {
-    pub(crate) fn new(tables: Arc<storage::Snapshot>, explained_by: Arc<ExplainedBy>) -> Self {
+    pub(crate) fn new(tables: Arc<storage::Committed>, explained_by: Arc<ExplainedBy>) -> Self {
         Snapshot {
             tables,
             explained_by,
@@ -659,14 +659,14 @@ impl Snapshot {
         }
     }
 
-    pub(crate) fn tables(&self) -> &storage::Snapshot {
+    pub(crate) fn tables(&self) -> &storage::Committed {
         &self.tables
     }
 
     pub(crate) fn reading<T>(&self, read: Result<T, Failure>) -> Result<T, Error> {
-        read.map_err(|failure| match self.tables.detached() {
-            Some(Detached::Closed) => Error::Closed,
-            Some(Detached::Reopened) => Error::SnapshotExpired,
+        read.map_err(|failure| match self.tables.ended() {
+            Some(Ended::Closed) => Error::Closed,
+            Some(Ended::Reopened) => Error::SnapshotExpired,
             None => StorageError::from(failure).into(),
         })
     }

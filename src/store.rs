@@ -27,7 +27,7 @@ use crate::options::{Check, Create, Options, WhenFull};
 use crate::pinned::Pinned;
 use crate::snapshot::Snapshot;
 use crate::stats::{Space, Stats};
-use crate::storage::{Disk, Engine, FileWatch, MemoryDisk, OpenAs, Place};
+use crate::storage::{Disk, Engine, FileWatch, Location, MemoryDisk, OpenAs};
 use crate::writer::{Pending, Writer};
 
 /// An open contact store.
@@ -93,7 +93,7 @@ impl ContactStore {
     ///
     /// [`Error::Open`]: see [`OpenError`]. The file is unchanged.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
-        Self::open_at(&Place::File(path.as_ref().to_owned()), options)
+        Self::open_at(&Location::File(path.as_ref().to_owned()), options)
     }
 
     /// Creates an empty store in memory, for the tests of a host.
@@ -105,17 +105,17 @@ impl ContactStore {
     /// [`Error::Open`] when the options are invalid, or the system provides no random bytes or no
     /// thread.
     pub fn open_in_memory(options: Options) -> Result<Self, Error> {
-        Self::open_at(&Place::Disk(Arc::new(MemoryDisk::default())), options)
+        Self::open_at(&Location::Disk(Arc::new(MemoryDisk::default())), options)
     }
 
     /// Opens a store on a disk that the caller provides.
     #[cfg(feature = "testing")]
     #[doc(hidden)]
     pub fn open_on_disk(disk: Arc<dyn Disk>, options: Options) -> Result<Self, Error> {
-        Self::open_at(&Place::Disk(disk), options)
+        Self::open_at(&Location::Disk(disk), options)
     }
 
-    fn open_at(place: &Place, options: Options) -> Result<Self, Error> {
+    fn open_at(place: &Location, options: Options) -> Result<Self, Error> {
         options.limits.refuse_zero().map_err(OpenError::from)?;
         options.limits.validate().map_err(OpenError::from)?;
         let open_as = OpenAs {
@@ -175,7 +175,7 @@ impl ContactStore {
     /// [`Error::Closed`]; [`Error::NeedsReopen`] while the store is being reopened, and after
     /// reopening failed.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
-        let tables = self.inner.writer.snapshot()?;
+        let tables = self.inner.writer.committed()?;
         self.inner.pinned.note(&tables, tables.counts().sequence);
         Ok(Snapshot::new(tables, Arc::clone(&self.inner.explained_by)))
     }

@@ -1,9 +1,9 @@
-//! Errors as whoever runs a program reads them: in one line, with what caused them.
+//! Errors as the person who runs a program reads them: in one line, with what caused them.
 
 use std::error::Error;
 use std::fmt;
 
-/// Shows an error, and behind it its causes. The library's own texts leave them to whoever prints.
+/// Shows an error, then its causes. The library's own texts leave the causes to the program that prints.
 pub(crate) struct WithCauses<'e>(pub(crate) &'e (dyn Error + 'static));
 
 impl fmt::Display for WithCauses<'_> {

@@ -66,7 +66,7 @@ pub fn read<A: Parser>(given: impl IntoIterator<Item = OsString>) -> Result<Aske
         Some(path) => flags_in(Path::new(path), &command, &seen)?,
         None => Vec::new(),
     };
-    // In front: behind a `--` they would be no flags.
+    // In front: after a `--` they would not be flags.
     words.splice(1..1, in_file.iter().cloned());
     let read = command.try_get_matches_from(words);
     match read.and_then(|matches| A::from_arg_matches(&matches)) {

@@ -43,7 +43,7 @@ pub fn read_line(
     }
 }
 
-/// A line as it is to be read: the first may begin with a byte order mark, which is no part of it.
+/// The text of a line: the first may begin with a byte order mark, which is no part of it.
 #[must_use]
 pub fn line_of_log(line: &[u8], number: u64) -> &[u8] {
     match line.strip_prefix(b"\xEF\xBB\xBF") {

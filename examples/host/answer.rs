@@ -12,7 +12,7 @@ use contact_store::{Error, Limit, RecipientError, wire};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::room::{NoRoom, Room, Share, Text};
+use super::memory_budget::{BudgetExceeded, MemoryBudget, Share, Text};
 
 /// A second: a queue is empty again by then, and a store that failed may be reopened.
 const RETRY: (HeaderName, HeaderValue) = (RETRY_AFTER, HeaderValue::from_static("1"));
@@ -26,23 +26,23 @@ impl Json {
         Json(text(answer).into())
     }
 
-    /// An answer that is refused when there is no room for it.
-    pub(crate) fn of(answer: &impl Serialize, room: &Room) -> Result<Self, Refusal> {
+    /// An answer that is refused when the budget does not allow it.
+    pub(crate) fn of(answer: &impl Serialize, budget: &MemoryBudget) -> Result<Self, Refusal> {
         let bytes = Vec::new();
-        let share = room.share()?;
+        let share = budget.share()?;
         let mut text = Text { bytes, share };
-        serde_json::to_writer(&mut text, answer).map_err(|_| NoRoom)?;
-        text.write_all(b"\n").map_err(|_| NoRoom)?;
+        serde_json::to_writer(&mut text, answer).map_err(|_| BudgetExceeded)?;
+        text.write_all(b"\n").map_err(|_| BudgetExceeded)?;
         Ok(Self::held(text))
     }
 
-    /// An answer for which there is enough room already.
+    /// An answer within a share that is taken already.
     pub(crate) fn within(share: Share, answer: &impl Serialize) -> Self {
         let bytes = text(answer);
         Self::held(Text { bytes, share })
     }
 
-    /// The room is free again when the last byte is with the system, which sends it.
+    /// The share is given back when the last byte is with the system, which sends it.
     fn held(mut text: Text) -> Self {
         text.bytes.shrink_to_fit();
         text.share.shrink_to(text.bytes.len());
@@ -53,7 +53,7 @@ impl Json {
 fn text(answer: &impl Serialize) -> Vec<u8> {
     // Answers are made of texts and numbers: every one of them can be written.
     let mut text = serde_json::to_vec(answer).unwrap_or_default();
-    // For whoever sees one in a terminal.
+    // For a person who sees one in a terminal.
     text.push(b'\n');
     text
 }
@@ -128,7 +128,7 @@ impl Refusal {
         "brokenBody",
         "the body was cut off, or is not of the length or the chunks that it should have",
     );
-    pub(crate) const NO_ROOM: Self = Self::with_header(
+    pub(crate) const OVER_BUDGET: Self = Self::with_header(
         StatusCode::SERVICE_UNAVAILABLE,
         "busy",
         "too many bytes of requests and answers are held at once",
@@ -171,9 +171,9 @@ impl Refusal {
     }
 }
 
-impl From<NoRoom> for Refusal {
-    fn from(_: NoRoom) -> Self {
-        Refusal::NO_ROOM
+impl From<BudgetExceeded> for Refusal {
+    fn from(_: BudgetExceeded) -> Self {
+        Refusal::OVER_BUDGET
     }
 }
 

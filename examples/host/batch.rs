@@ -1,8 +1,8 @@
 //! Requests with many entries: they may be long, and their answers longer. What takes time for their
 //! length happens off the runtime's threads, which have all other connections to serve.
 //!
-//! Room for the longest answer is waited for before anything is written: an answer that had to be
-//! left out would leave the client without knowing what became of its request.
+//! A share for the longest answer is taken before anything is written: an answer that had to be
+//! left out would leave the client without the outcome of its request.
 
 use contact_store::{ContactStore, Error, Limits, Pending};
 use tokio::task::spawn_blocking;
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::answer::{Json, Refusal};
 use super::body::JsonBody;
-use super::room::{NoRoom, Share};
+use super::memory_budget::{BudgetExceeded, Share};
 use super::service::Service;
 
 /// An entry among the results, or its error, without the contacts that it lists; as it is in memory
@@ -31,7 +31,7 @@ pub(crate) async fn answered<O: Send + 'static>(
     answer: impl FnOnce(O, Share) -> Json + Send + 'static,
 ) -> Result<Json, Refusal> {
     let longest = longest_answer(&body, listed, &service.settings().limits);
-    let share = room_for(service, longest).await?;
+    let share = share_for(service, longest).await?;
     let store = service.store().clone();
     let queue = move |body: &[u8], limits: &Limits| queue(&store, body, limits);
     let outcome = service.written(body.read(queue).await?).await?;
@@ -42,7 +42,7 @@ pub(crate) async fn answered<O: Send + 'static>(
     written.map_err(|_| Error::Panicked.into())
 }
 
-/// The same for a request that has one answer, which lists so many contacts at most.
+/// The same for a request that has one answer, which lists at most `listed` contacts.
 pub(crate) async fn answered_once<O>(
     service: &Service,
     listed: usize,
@@ -50,15 +50,15 @@ pub(crate) async fn answered_once<O>(
     answer: impl FnOnce(O, Share) -> Json,
 ) -> Result<Json, Refusal> {
     let longest = listed.saturating_mul(ID_BYTES).saturating_add(ENTRY_BYTES);
-    let share = room_for(service, longest).await?;
+    let share = share_for(service, longest).await?;
     let outcome = service.written(write(service.store())).await?;
     Ok(answer(outcome, share))
 }
 
-async fn room_for(service: &Service, bytes: usize) -> Result<Share, NoRoom> {
+async fn share_for(service: &Service, bytes: usize) -> Result<Share, BudgetExceeded> {
     let share = service.answers().wait_for(bytes);
     let share = timeout(service.settings().answer_time, share).await;
-    share.unwrap_or(Err(NoRoom))
+    share.unwrap_or(Err(BudgetExceeded))
 }
 
 /// More bytes than the answer to a body can take, with what it is made from. Only an entry that is an

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::answer::Refusal;
 use super::content_type::check_json;
-use super::room::Share;
+use super::memory_budget::Share;
 use super::service::Service;
 
 /// Reading this much JSON takes less time than handing it to another thread and back.

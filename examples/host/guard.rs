@@ -1,4 +1,4 @@
-//! Who is let in: whoever has the key, or, where there is none, programs on this machine.
+//! Who is let in: clients with the key or, without a key, programs on this machine.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ const SHORTEST_KEY: usize = 16;
 /// Longer ones may not fit into the head of a request.
 const LONGEST_KEY: usize = 4_096;
 
-/// The one path that needs no key: whoever restarts a host that is not well has none.
+/// The one path that needs no key: the program that restarts an unhealthy host has none.
 pub(crate) const HEALTH: &str = "/healthz";
 pub(crate) const METRICS: &str = "/metrics";
 
@@ -93,7 +93,7 @@ fn is_key(digest: &[u8; 32], key: &[u8]) -> bool {
     digest.ct_eq(&<[u8; 32]>::from(Sha256::digest(key))).into()
 }
 
-/// What stands behind `Bearer` in the only `Authorization`.
+/// What follows `Bearer` in the only `Authorization`.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let value = only(headers, AUTHORIZATION)?.as_bytes();
     let (scheme, key) = value.split_at_checked(b"Bearer ".len())?;

@@ -17,12 +17,12 @@ use contact_store::{
 };
 use serde::Serialize;
 
-use super::access::{Logged, ThereIs};
 use super::answer::{Json, Refusal};
 use super::batch;
 use super::body::JsonBody;
 use super::guard::{HEALTH, METRICS};
 use super::log::REQUEST;
+use super::logged_request::{KnownId, LoggedRequest};
 use super::metrics;
 use super::query::{Query, refuse_parameters};
 use super::service::Service;
@@ -38,7 +38,7 @@ const OPENAPI_TYPE: &str = "application/yaml";
 type Answer = Result<Json, Refusal>;
 
 /// An answer that says that there is the app of the path.
-type AnswerOfApp = Result<(Extension<ThereIs>, Json), Refusal>;
+type AnswerOfApp = Result<(Extension<KnownId>, Json), Refusal>;
 
 /// All endpoints, one an entry.
 pub(crate) fn table() -> Vec<Route> {
@@ -146,7 +146,7 @@ async fn without_last_slash(mut request: Request) -> Request {
 /// Lets a request in or refuses it, and logs how it was answered.
 async fn at_the_door(State(service): State<Service>, request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let logged = Logged::of(&request);
+    let logged = LoggedRequest::of(&request);
     let answer = match service.settings().guard.admit(&request) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
@@ -163,7 +163,7 @@ async fn at_the_door(State(service): State<Service>, request: Request, next: Nex
 
 async fn apps(State(service): State<Service>) -> Answer {
     service
-        .read(|now, room| Json::of(&wire::apps(&now.apps()?), room))
+        .read(|now, budget| Json::of(&wire::apps(&now.apps()?), budget))
         .await
 }
 
@@ -179,7 +179,7 @@ async fn disconnect_app(State(service): State<Service>, AppInPath(app): AppInPat
     let disconnected = service.store().disconnect_app(app);
     service.written(disconnected).await?;
     let answer = Json::short(&wire::app_disconnected());
-    Ok((Extension(ThereIs::App(app)), answer))
+    Ok((Extension(KnownId::App(app)), answer))
 }
 
 async fn add_tokens(
@@ -193,7 +193,7 @@ async fn add_tokens(
     let answer = |added, share| Json::within(share, &wire::tokens_added(&added));
     let listed = service.settings().limits.contacts_per_token;
     let answer = batch::answered(&service, body, listed, queue, answer).await?;
-    Ok((Extension(ThereIs::App(app)), answer))
+    Ok((Extension(KnownId::App(app)), answer))
 }
 
 async fn remove_token(
@@ -207,7 +207,7 @@ async fn remove_token(
     let write = |store: &ContactStore| store.remove_token(request);
     let answer = |removed: TokenRemoved, share| Json::within(share, &wire::token_removed(&removed));
     let answer = batch::answered_once(&service, listed, write, answer).await?;
-    Ok((Extension(ThereIs::App(app)), answer))
+    Ok((Extension(KnownId::App(app)), answer))
 }
 
 async fn rename_token(
@@ -221,7 +221,7 @@ async fn rename_token(
     let write = |store: &ContactStore| store.rename_token(request);
     let answer = |renamed: TokenRenamed, share| Json::within(share, &wire::token_renamed(&renamed));
     let answer = batch::answered_once(&service, listed, write, answer).await?;
-    Ok((Extension(ThereIs::App(app)), answer))
+    Ok((Extension(KnownId::App(app)), answer))
 }
 
 async fn record_reports(
@@ -235,7 +235,7 @@ async fn record_reports(
     let answer =
         |recorded: Outcomes<_>, share| Json::within(share, &wire::reports_recorded(&recorded));
     let answer = batch::answered(&service, body, 0, queue, answer).await?;
-    Ok((Extension(ThereIs::App(app)), answer))
+    Ok((Extension(KnownId::App(app)), answer))
 }
 
 async fn subscribers(
@@ -246,12 +246,12 @@ async fn subscribers(
     let limits = &service.settings().limits;
     let (after, limit) = query.read(wire::parse_subscribers_page, limits)?;
     let page = service
-        .read(move |now, room| {
+        .read(move |now, budget| {
             let page = now.subscribers(app, after, limit.unwrap_or(PAGE_ROWS))?;
-            Json::of(&wire::subscribers(&page), room)
+            Json::of(&wire::subscribers(&page), budget)
         })
         .await?;
-    Ok((Extension(ThereIs::App(app)), page))
+    Ok((Extension(KnownId::App(app)), page))
 }
 
 async fn contacts_of_app(
@@ -262,12 +262,12 @@ async fn contacts_of_app(
     let limits = &service.settings().limits;
     let (after, limit) = query.read(wire::parse_contacts_page, limits)?;
     let page = service
-        .read(move |now, room| {
+        .read(move |now, budget| {
             let page = now.contacts_of(app, after, limit.unwrap_or(PAGE_ROWS))?;
-            Json::of(&wire::contact_page(&page), room)
+            Json::of(&wire::contact_page(&page), budget)
         })
         .await?;
-    Ok((Extension(ThereIs::App(app)), page))
+    Ok((Extension(KnownId::App(app)), page))
 }
 
 async fn messages(
@@ -278,12 +278,12 @@ async fn messages(
     let limits = &service.settings().limits;
     let (after, limit) = query.read(wire::parse_messages_page, limits)?;
     let page = service
-        .read(move |now, room| {
+        .read(move |now, budget| {
             let page = now.messages(app, after.as_ref(), limit.unwrap_or(PAGE_ROWS))?;
-            Json::of(&wire::messages(&page), room)
+            Json::of(&wire::messages(&page), budget)
         })
         .await?;
-    Ok((Extension(ThereIs::App(app)), page))
+    Ok((Extension(KnownId::App(app)), page))
 }
 
 async fn forget_messages(
@@ -295,7 +295,7 @@ async fn forget_messages(
     let forgotten = service.store().forget_messages(app, before);
     let forgotten = service.written(forgotten).await?;
     let answer = Json::short(&wire::messages_forgotten(forgotten));
-    Ok((Extension(ThereIs::App(app)), answer))
+    Ok((Extension(KnownId::App(app)), answer))
 }
 
 async fn upsert(State(service): State<Service>, body: JsonBody) -> Answer {
@@ -311,9 +311,9 @@ async fn contacts(State(service): State<Service>, query: Query) -> Answer {
     let limits = &service.settings().limits;
     let (after, limit) = query.read(wire::parse_contacts_page, limits)?;
     service
-        .read(move |now, room| {
+        .read(move |now, budget| {
             let page = now.contacts(after, limit.unwrap_or(PAGE_ROWS))?;
-            Json::of(&wire::contacts(&page), room)
+            Json::of(&wire::contacts(&page), budget)
         })
         .await
 }
@@ -334,10 +334,10 @@ async fn found(
 ) -> Answer {
     let policy = policy.unwrap_or(service.settings().policy);
     service
-        .read(move |now, room| {
+        .read(move |now, budget| {
             let found = now.find(&identifiers, policy)?;
             let found = found.ok_or(Refusal::NO_CONTACT)?;
-            Json::of(&wire::contact_found(Some(&found)), room)
+            Json::of(&wire::contact_found(Some(&found)), budget)
         })
         .await
 }
@@ -345,39 +345,39 @@ async fn found(
 async fn explain(State(service): State<Service>, body: JsonBody) -> Answer {
     let identifiers = body.read(wire::parse_identifiers).await?;
     service
-        .read(move |now, room| Json::of(&wire::explanation(&now.explain(&identifiers)?), room))
+        .read(move |now, budget| Json::of(&wire::explanation(&now.explain(&identifiers)?), budget))
         .await
 }
 
 async fn contact(
     State(service): State<Service>,
     ContactInPath(id): ContactInPath,
-) -> Result<(Extension<ThereIs>, Json), Refusal> {
+) -> Result<(Extension<KnownId>, Json), Refusal> {
     let card = service
-        .read(move |now, room| {
+        .read(move |now, budget| {
             let card = now.contact(id)?.ok_or(Refusal::NO_CONTACT)?;
-            Json::of(&wire::card(&card), room)
+            Json::of(&wire::card(&card), budget)
         })
         .await?;
-    Ok((Extension(ThereIs::Contact(id)), card))
+    Ok((Extension(KnownId::Contact(id)), card))
 }
 
 async fn erase(
     State(service): State<Service>,
     ContactInPath(id): ContactInPath,
-) -> Result<(Option<Extension<ThereIs>>, Json), Refusal> {
+) -> Result<(Option<Extension<KnownId>>, Json), Refusal> {
     let erased = service.written(service.store().erase(id)).await?;
-    let there_was = erased.erased.then_some(Extension(ThereIs::Contact(id)));
+    let there_was = erased.erased.then_some(Extension(KnownId::Contact(id)));
     Ok((there_was, Json::short(&wire::erased(erased))))
 }
 
 async fn resolve(State(service): State<Service>, body: JsonBody) -> Answer {
-    // What is sent, and in whose name, is for whoever sends it.
+    // What is sent, and in whose name, is for the sender to decide.
     let recipient = body
         .read(|body, limits| Ok(wire::parse_send_request(body, limits)?.recipient))
         .await?;
     service
-        .read(move |now, room| Json::of(&wire::recipients(&now.resolve(&recipient)?), room))
+        .read(move |now, budget| Json::of(&wire::recipients(&now.resolve(&recipient)?), budget))
         .await
 }
 

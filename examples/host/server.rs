@@ -21,7 +21,7 @@ use super::routes::routes;
 use super::service::Service;
 use super::stream::Stream;
 
-/// Connections at once. Others wait in the queue of the system: each costs memory and a file
+/// Connections at the same time. Others wait in the queue of the system: each costs memory and a file
 /// descriptor.
 const MOST_CONNECTIONS: usize = 1_024;
 /// For the head of a request, and between requests: a silent client must not keep its place.

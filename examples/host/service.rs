@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use super::answer::Refusal;
 use super::guard::Guard;
 use super::health::{self, FilePath};
-use super::room::Room;
+use super::memory_budget::MemoryBudget;
 
 /// How a host serves.
 pub(crate) struct Settings {
@@ -21,11 +21,11 @@ pub(crate) struct Settings {
     pub(crate) policy: MatchPolicy,
     /// For the body of one request.
     pub(crate) body_time: Duration,
-    /// Bytes of bodies that are held at once.
+    /// Bytes of bodies that are held at the same time.
     pub(crate) body_bytes: usize,
-    /// For one answer: to wait for room before it is made, and to be taken by the client.
+    /// For one answer: to wait for its share of memory before it is made, and to be taken by the client.
     pub(crate) answer_time: Duration,
-    /// Bytes of answers that are held at once, until their clients have taken them.
+    /// Bytes of answers that are held at the same time, until their clients have taken them.
     pub(crate) answer_bytes: usize,
 }
 
@@ -51,8 +51,8 @@ struct Inner {
     store: ContactStore,
     settings: Settings,
     file_path: FilePath,
-    bodies: Room,
-    answers: Room,
+    bodies: MemoryBudget,
+    answers: MemoryBudget,
 }
 
 impl Service {
@@ -60,8 +60,8 @@ impl Service {
         Service(Arc::new(Inner {
             store,
             file_path: FilePath::default(),
-            bodies: Room::new(settings.body_bytes),
-            answers: Room::new(settings.answer_bytes),
+            bodies: MemoryBudget::new(settings.body_bytes),
+            answers: MemoryBudget::new(settings.answer_bytes),
             settings,
         }))
     }
@@ -74,11 +74,11 @@ impl Service {
         &self.0.settings
     }
 
-    pub(crate) fn bodies(&self) -> &Room {
+    pub(crate) fn bodies(&self) -> &MemoryBudget {
         &self.0.bodies
     }
 
-    pub(crate) fn answers(&self) -> &Room {
+    pub(crate) fn answers(&self) -> &MemoryBudget {
         &self.0.answers
     }
 
@@ -107,13 +107,14 @@ impl Service {
 
     /// Answers from the last durable state, on a thread that may wait: what is read may have to come
     /// from the disk, and a thread of the runtime has all other connections to serve. The answer
-    /// takes its room from that of all.
+    /// takes its share of the budget of all answers.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Snapshot, &Room) -> Result<T, Refusal> + Send + 'static,
+        read: impl FnOnce(&Snapshot, &MemoryBudget) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let room = self.0.answers.clone();
-        self.ask(move |store| read(&store.snapshot()?, &room)).await
+        let budget = self.0.answers.clone();
+        self.ask(move |store| read(&store.snapshot()?, &budget))
+            .await
     }
 
     /// Asks the store something, on a thread that may wait.

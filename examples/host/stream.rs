@@ -28,7 +28,7 @@ impl Stream {
         }
     }
 
-    /// What became of a write: while it waits, the time runs.
+    /// Waits for the outcome of a write, within a limit of time.
     fn in_time<T>(
         &mut self,
         written: Poll<io::Result<T>>,

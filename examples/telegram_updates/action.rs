@@ -4,7 +4,7 @@
 //! said: that it came from Telegram is for the host to make sure of (`getUpdates` over TLS, or the
 //! secret token of a webhook compared in constant time), before anything here.
 //!
-//! The store trusts identifiers, so each must be proved here, and whoever could pass off another's
+//! The store trusts identifiers, so each must be proved here: a person who could pass off another's
 //! would take over that person's card and read what is sent to it. There are two proofs: a deep link
 //! that the host signed, and a phone that Telegram itself says is the sender's. Either must come from
 //! the person, by hand, in the private chat with the bot. An entry names only the one identifier that
@@ -62,7 +62,7 @@ pub enum Proved {
 pub enum Reason {
     /// Of a kind that proves nothing: an edited message, a channel post, a button pressed.
     OtherKind,
-    /// Of several kinds at once, which Telegram never sends.
+    /// Of several kinds, which Telegram never sends.
     SeveralKinds,
     /// A message with neither a deep link nor a contact.
     NoIdentifier,
@@ -86,7 +86,7 @@ pub enum Reason {
     ContactOfAnother,
     /// A contact of whom Telegram does not say who it is.
     ContactWithoutUser,
-    /// Telegram's phone is none by R4.
+    /// Telegram's phone is invalid by R4.
     NotAPhone,
     /// The person has unblocked the bot, which names nobody: the next deep link or contact does.
     Unblocked,
@@ -208,7 +208,7 @@ fn own_chat(chat: &Chat, from: Option<&User>) -> Result<Token, Reason> {
 }
 
 /// That the sender wrote the message: another's `/start` or contact proves nothing when sent on, and
-/// an inline bot writes what it likes under the name of whoever picks its result.
+/// an inline bot writes what it likes under the name of the person that picks its result.
 fn written_by_hand(message: &Message) -> Result<(), Reason> {
     if message.forward_origin.is_some() || message.forward_date.is_some() {
         return Err(Reason::Forwarded);

@@ -1,7 +1,7 @@
 //! The payload of a deep link: the host's own customer id, signed for one bot and until a time.
 //!
 //! `https://t.me/BOT?start=PAYLOAD` makes Telegram send the bot `/start PAYLOAD`. Anybody can send
-//! that text with a payload of his own, so a bare customer id would hand everybody's card to whoever
+//! that text with a payload of his own, so a bare customer id would hand everybody's card to anyone who
 //! guesses ids. This module knows neither Telegram's updates nor the store, and reads no clock.
 //!
 //! Telegram allows 64 characters of `A-Z a-z 0-9 _ -`. They are base64url without padding of
@@ -25,7 +25,7 @@
 //! needs no signature, since nobody can guess it. It takes the place of [`DeepLinks::verify`], and the
 //! proof is the same: the customer id that was stored.
 //!
-//! A link is worth to its holder what it is worth to the customer: whoever opens it within its time
+//! A link is worth to its holder what it is worth to the customer: anyone who opens it within its time
 //! joins the card. Let it live as short as the way to the customer allows.
 
 use std::fmt;
@@ -159,7 +159,7 @@ impl DeepLinks {
         if payload.len() > PAYLOAD_CHARS {
             return Err(BadLink::TooLong);
         }
-        // Refuses padding, other alphabets and set bits behind the last byte: each link has one form.
+        // Refuses padding, other alphabets and set bits after the last byte: each link has one form.
         let bytes = BASE64URL_NOPAD
             .decode(payload.as_bytes())
             .map_err(|_| BadLink::NotBase64Url)?;
@@ -181,7 +181,7 @@ impl DeepLinks {
         if now >= u64::from(u32::from_be_bytes(*expires_at)) {
             return Err(BadLink::Expired);
         }
-        // `sign` takes no other ids; whoever else has the key might.
+        // `sign` takes no other ids; another program with the key might.
         let id = match writing {
             Some((_, write)) => id.try_into().map(|id| write(&Uuid(id))).ok(),
             None => str::from_utf8(id).map(str::to_owned).ok(),

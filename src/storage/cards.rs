@@ -1,8 +1,8 @@
-//! Cards that are kept in memory as their bytes, so that those who are looked up often need no look
+//! Cards that are kept in memory as their bytes, so that cards that are looked up often need no look
 //! into the file.
 //!
 //! A card in a slot is as it was from some version of the store on, and until now: a commit empties
-//! the slots of the cards that it changes before anybody can see its state. A snapshot that is not
+//! the slots of the cards that it changes before any reader can see its state. A snapshot that is not
 //! the newest puts nothing in, and takes nothing that is newer than itself. This module does not
 //! know how a card is read.
 
@@ -64,7 +64,7 @@ pub(super) struct Cards {
 }
 
 impl Cards {
-    /// Room for as many cards as fit into so many bytes of memory.
+    /// Slots for as many cards as fit into `most_bytes` of memory.
     pub(super) fn new(most_bytes: usize) -> Self {
         let slots = most_bytes.checked_div(size_of::<Slot>());
         let chunks = slots.unwrap_or_default() / CHUNK;

@@ -1,4 +1,4 @@
-//! Of the kept cards, what one thread sees. They stand beside the source, which `tests/schedules` takes as
+//! The kept cards, as one thread sees them. These tests stand beside the source, which `tests/schedules` takes as
 //! it is to locks that only its scheduler knows.
 
 use crate::model::identifier::ContactId;

@@ -7,8 +7,10 @@
 use crate::model::identifier::ContactId;
 
 use super::draft::Draft;
-use super::format::rows::{RowKey, Rows, TakenRow};
+use super::format::keys::RowKey;
+use super::format::rows::TakenRow;
 use super::guard::Failure;
+use super::read::Rows;
 
 /// The run that `id` is in, if it is in one: its first and last id.
 pub(crate) fn run_with(rows: &impl Rows, id: u64) -> Result<Option<(u64, u64)>, Failure> {
@@ -71,7 +73,7 @@ mod tests {
     use super::super::engine::Engine;
     use super::super::file::disk::MemoryDisk;
     use super::super::format::meta::FORMAT;
-    use super::super::open::{OpenAs, Place};
+    use super::super::open::{Location, OpenAs};
     use super::*;
     use crate::error::OpenError;
     use crate::model::time::Timestamp;
@@ -80,7 +82,7 @@ mod tests {
 
     type Tested = Result<(), Box<dyn std::error::Error>>;
 
-    fn engine() -> Result<(Engine, super::super::Snapshot), OpenError> {
+    fn engine() -> Result<(Engine, super::super::Committed), OpenError> {
         let open_as = OpenAs {
             may_create: true,
             must_create: false,
@@ -97,7 +99,7 @@ mod tests {
             random: None,
             format: FORMAT,
         };
-        Engine::open(&Place::Disk(Arc::new(MemoryDisk::default())), open_as)
+        Engine::open(&Location::Disk(Arc::new(MemoryDisk::default())), open_as)
     }
 
     fn adopt(draft: &mut Draft<'_>, ids: impl IntoIterator<Item = u64>) -> Tested {
@@ -125,15 +127,15 @@ mod tests {
 
     #[test]
     fn r19_adopted_ids_are_runs_as_long_as_can_be() -> Tested {
-        let (_engine, snapshot) = engine()?;
-        let mut draft = Draft::new(&snapshot, 1);
+        let (_engine, committed) = engine()?;
+        let mut draft = Draft::new(&committed, 1);
         adopt(&mut draft, [5, 9, 7])?;
         assert_eq!(runs(&draft), [(5, 5), (7, 7), (9, 9)]);
         adopt(&mut draft, [8])?;
         assert_eq!(runs(&draft), [(5, 5), (7, 9)]);
         adopt(&mut draft, [6, 4, 10])?;
         assert_eq!(runs(&draft), [(4, 10)]);
-        // The counter passes a run with the first id behind it.
+        // The counter passes a run with the first id after it.
         assert_eq!(assigned(&mut draft), [Some(1), Some(2), Some(3)]);
         assert_eq!(runs(&draft), [(4, 10)]);
         assert_eq!(assigned(&mut draft), [Some(11), Some(12)]);
@@ -143,8 +145,8 @@ mod tests {
 
     #[test]
     fn r19_the_last_id_is_assigned_and_then_none() -> Tested {
-        let (_engine, snapshot) = engine()?;
-        let mut draft = Draft::new(&snapshot, 1);
+        let (_engine, committed) = engine()?;
+        let mut draft = Draft::new(&committed, 1);
         draft.state.next_contact = LAST.saturating_sub(2);
         adopt(&mut draft, [LAST.saturating_sub(1)])?;
         let expected = [Some(LAST.saturating_sub(2)), Some(LAST), None, None];
@@ -154,8 +156,8 @@ mod tests {
 
     #[test]
     fn r19_a_run_to_the_last_id_leaves_none_to_assign() -> Tested {
-        let (_engine, snapshot) = engine()?;
-        let mut draft = Draft::new(&snapshot, 1);
+        let (_engine, committed) = engine()?;
+        let mut draft = Draft::new(&committed, 1);
         draft.state.next_contact = LAST.saturating_sub(1);
         adopt(&mut draft, [LAST, LAST.saturating_sub(1)])?;
         let before = draft.state;

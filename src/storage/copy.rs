@@ -12,13 +12,15 @@ use redb::{Database, WriteTransaction};
 
 use crate::error::{CopyError, OpenError, StorageError};
 
+use super::committed::Committed;
 use super::file::create;
 use super::file::disk::Disk as _;
+use super::format::keys::{FORMAT_KEY, RowKey as _};
+use super::format::meta::decode_format;
 use super::format::record;
-use super::format::rows::{RowKey as _, Rows as _};
 use super::guard::{Failure, drop_guarded, guarded};
 use super::open::{NewFile, build};
-use super::snapshot::Snapshot;
+use super::read::Rows as _;
 use super::tables::{Key, Table, Write, write};
 
 /// Bytes of rows that are read before they are written.
@@ -75,7 +77,7 @@ fn writing(failure: Failure) -> NotCopied {
 /// Copies a state into a new file at `path`, which is there once this returns, whole and durable, or
 /// not at all. `goes_on` is told how many rows of how many are copied, and answers whether to go on.
 pub(crate) fn backup(
-    from: &Snapshot,
+    from: &Committed,
     path: &Path,
     goes_on: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Result<Copied, NotCopied> {
@@ -84,11 +86,11 @@ pub(crate) fn backup(
     }
     let file = NewFile::create(path)?;
     let disk = Arc::clone(&file.claimed().disk);
-    let attached = file.claimed().attach(disk.clone());
-    let database = build(&attached, CACHE_BYTES)?;
+    let open_disk = file.claimed().open_disk(disk.clone());
+    let database = build(&open_disk, CACHE_BYTES)?;
     let copied = copy(from, &database, goes_on);
     let closed = guarded(|| Ok(database.close()?));
-    attached.detach();
+    open_disk.release();
     let rows = copied?;
     closed.map_err(writing)?;
     disk.sync_data()?;
@@ -99,7 +101,7 @@ pub(crate) fn backup(
 
 /// Writes all rows of a state into an empty database, in one commit. Gives how many there are.
 fn copy(
-    from: &Snapshot,
+    from: &Committed,
     to: &Database,
     goes_on: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Result<u64, NotCopied> {
@@ -123,7 +125,7 @@ fn copy(
 }
 
 fn copy_tables(
-    from: &Snapshot,
+    from: &Committed,
     to: &WriteTransaction,
     of: u64,
     goes_on: &mut dyn FnMut(u64, u64) -> bool,
@@ -149,8 +151,8 @@ fn copy_tables(
 
 /// A damaged row does not go into a copy.
 fn check(table: Table, key: &Key, bytes: &[u8]) -> Result<(), Failure> {
-    if table == Table::Meta && *key == record::FORMAT_KEY.to_key() {
-        record::decode_format(key, bytes).map(drop)
+    if table == Table::Meta && *key == FORMAT_KEY.to_key() {
+        decode_format(key, bytes).map(drop)
     } else {
         record::open(table, key, bytes, |_| Ok(()))
     }
@@ -165,7 +167,7 @@ struct Part {
 
 impl Part {
     /// Reads the rows after the last one read, and says whether they are the last of the table.
-    fn read_on(&mut self, from: &Snapshot, table: Table) -> Result<bool, Failure> {
+    fn read_on(&mut self, from: &Committed, table: Table) -> Result<bool, Failure> {
         let (first, last) = table.span();
         let after = self.rows.pop().map(|(key, _)| key);
         self.rows.clear();

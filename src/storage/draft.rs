@@ -1,7 +1,7 @@
-//! A set of changes laid over a snapshot, in which requests are decided.
+//! Changes laid over the committed state, in which requests are decided.
 //!
 //! Later requests read through the changes of earlier ones; what a refused one changed is rolled
-//! back; the rest is written to the file at once, in the order of tables and keys. A draft does not
+//! back; the rest is written to the file together, in the order of tables and keys. A draft does not
 //! know how or when it reaches the file.
 
 use std::collections::hash_map::Entry as MapEntry;
@@ -12,12 +12,14 @@ use std::ops::{Bound, Range};
 use crate::model::app::AppNumber;
 use crate::model::identifier::ContactId;
 
+use super::committed::Committed;
 use super::format::hash::IndexHasher;
+use super::format::keys::{self, RowKey};
 use super::format::meta::State;
-use super::format::record;
-use super::format::rows::{AppTallyRow, CardRow, Each, Row, RowKey, Rows};
+use super::format::record::{self, Row};
+use super::format::rows::{AppTallyRow, CardRow};
 use super::guard::Failure;
-use super::snapshot::Snapshot;
+use super::read::{Each, Rows};
 use super::tables::{Key, Table, Write};
 use super::unique::{Entry, Index, IndexChange, IndexHash, Place};
 
@@ -78,7 +80,7 @@ impl Hash for Wanted {
     }
 }
 
-/// Takes a hash for what it is. Index hashes are keyed: nobody can choose them.
+/// Uses a hash as it is. Index hashes are keyed, so no caller can choose them.
 #[derive(Default)]
 struct AsItIs(u64);
 
@@ -115,14 +117,14 @@ enum Undo {
     Removed,
 }
 
-/// Changes over a snapshot.
+/// Changes over the committed state.
 pub(crate) struct Draft<'s> {
-    base: &'s Snapshot,
+    base: &'s Committed,
     rows: ChangedRows,
     /// Counts of apps, which change with nearly every entry: encoded once, at the end.
     tallies: BTreeMap<AppNumber, AppTallyRow>,
     index_changes: Vec<IndexChange>,
-    /// The entries added to the indexes. One that was removed again stays: the row tells.
+    /// The entries added to the indexes. One that was removed again stays: the row itself decides.
     added: HashMap<Wanted, Ids, BuildHasherDefault<AsItIs>>,
     undo: Vec<Undo>,
     /// The counters, with all changes counted.
@@ -137,8 +139,8 @@ pub(crate) struct Mark {
 }
 
 impl<'s> Draft<'s> {
-    /// A draft of about so many entries of requests, for which it makes room.
-    pub(crate) fn new(base: &'s Snapshot, entries: usize) -> Self {
+    /// A draft for about `entries` entries of requests: memory for them is reserved.
+    pub(crate) fn new(base: &'s Committed, entries: usize) -> Self {
         // A contact that is new with three identifiers and a token.
         let index_changes = entries.saturating_mul(4);
         Draft {
@@ -220,7 +222,7 @@ impl<'s> Draft<'s> {
         changes.tallies = self.tallies;
         if state_changed {
             let state = changes.state;
-            changes.put(&record::STATE_KEY, &state)?;
+            changes.put(&keys::STATE_KEY, &state)?;
         }
         Ok((changes.rows.len() > 0).then_some(changes))
     }

@@ -10,14 +10,14 @@ use crate::error::{OpenError, StorageError};
 use crate::trace::{self, Span};
 
 use super::cards::Cards;
+use super::committed::Committed;
 use super::draft::{Changes, Draft};
-use super::file::disk::{Attached, Disk};
+use super::file::disk::{Disk, OpenDisk};
 use super::file::file_watch::FileWatch;
 use super::format::hash::IndexHasher;
-use super::format::rows::Rows as _;
-use super::guard::{Attachment, Detached, Failure, drop_guarded, guarded};
-use super::open::{self, Claimed, OpenAs, Opened, Place};
-use super::snapshot::Snapshot;
+use super::guard::{Ended, Failure, Liveness, drop_guarded, guarded};
+use super::open::{self, Claimed, Location, OpenAs, Opened};
+use super::read::Rows as _;
 use super::tables::{Table, write};
 use super::unique::Keeper;
 
@@ -32,33 +32,33 @@ pub(crate) struct Engine {
 /// One opening of the file.
 struct Open {
     database: Database,
-    attached: Arc<Attached>,
-    attachment: Arc<Attachment>,
+    open_disk: Arc<OpenDisk>,
+    liveness: Arc<Liveness>,
     indexes: Keeper,
 }
 
 impl Open {
     /// Ends this opening. No snapshot of it reads from the file any more.
-    fn end(self, why: Detached) -> Result<(), StorageError> {
-        self.attachment.detach(why);
+    fn end(self, why: Ended) -> Result<(), StorageError> {
+        self.liveness.end(why);
         let closed = guarded(|| Ok(self.database.close()?));
-        self.attached.detach();
+        self.open_disk.release();
         Ok(closed?)
     }
 }
 
 impl Engine {
     /// Opens or creates the store at `place`.
-    pub(crate) fn open(place: &Place, open_as: OpenAs) -> Result<(Self, Snapshot), OpenError> {
+    pub(crate) fn open(place: &Location, open_as: OpenAs) -> Result<(Self, Committed), OpenError> {
         let span = trace::open();
         let opened = open::claim(place, &open_as).and_then(|claimed| {
-            let (open, snapshot) = open_now(&claimed, &open_as, &span)?;
+            let (open, committed) = open_now(&claimed, &open_as, &span)?;
             let engine = Engine {
                 open: Some(open),
                 claimed,
                 open_as,
             };
-            Ok((engine, snapshot))
+            Ok((engine, committed))
         });
         opened.inspect_err(|error| span.failed(error))
     }
@@ -94,17 +94,17 @@ impl Engine {
     pub(crate) fn is_broken(&self) -> bool {
         self.open
             .as_ref()
-            .is_none_or(|open| open.attachment.is_broken())
+            .is_none_or(|open| open.liveness.is_broken())
     }
 
-    /// Writes and commits what `draft` changed, durably, and gives the snapshot of the state after
+    /// Writes and commits what `draft` changed, durably, and gives the state committed after
     /// it; `None` when it changed nothing. After an error it is not known whether the commit took
     /// place, and the file must be reopened.
     pub(crate) fn commit(
         &mut self,
         draft: Draft<'_>,
-        before: &Snapshot,
-    ) -> Result<Option<Snapshot>, StorageError> {
+        before: &Committed,
+    ) -> Result<Option<Committed>, StorageError> {
         let Some(open) = &mut self.open else {
             return Err(StorageError::Stopped);
         };
@@ -113,19 +113,19 @@ impl Engine {
         };
         let step = open.indexes.plan(before, &mut changes)?;
         guarded(|| commit(&open.database, &changes))?;
-        // Memory has the new entries before anybody can see the state that they belong to.
+        // Memory has the new entries before any reader can see the state that they belong to.
         let indexes = step.map(|step| {
             open.indexes.apply(step);
             open.indexes.view()
         });
         let indexes = indexes.unwrap_or_else(|| before.shared_indexes());
-        let snapshot = before.after(&open.database, &changes, indexes)?;
-        if snapshot.state() != changes.state {
+        let committed = before.after(&open.database, &changes, indexes)?;
+        if committed.state() != changes.state {
             return Err(StorageError::Corrupt(
                 "the counters read are not those just written",
             ));
         }
-        Ok(Some(snapshot))
+        Ok(Some(committed))
     }
 
     /// Whether look-ups become faster by [`fill_indexes`](Self::fill_indexes).
@@ -136,7 +136,7 @@ impl Engine {
     }
 
     /// Takes a part of the persisted indexes into memory. Gives the same state with it.
-    pub(crate) fn fill_indexes(&mut self, now: &Snapshot) -> Result<Snapshot, StorageError> {
+    pub(crate) fn fill_indexes(&mut self, now: &Committed) -> Result<Committed, StorageError> {
         /// Some hundreds of microseconds.
         const BYTES: usize = 256 << 10;
         let open = self.open.as_mut().ok_or(StorageError::Stopped)?;
@@ -145,16 +145,16 @@ impl Engine {
     }
 
     /// Opens the file again after a failure. On an error, this can be tried again.
-    pub(crate) fn reopen(&mut self) -> Result<Snapshot, OpenError> {
+    pub(crate) fn reopen(&mut self) -> Result<Committed, OpenError> {
         if let Some(open) = self.open.take() {
-            // What failed is known; what counts is what is found in the file now.
-            drop(open.end(Detached::Reopened));
+            // The failure is known already; what counts now is what the file holds.
+            drop(open.end(Ended::Reopened));
         }
         let span = trace::reopen();
         let opened = open_now(&self.claimed, &self.open_as, &span);
-        let (open, snapshot) = opened.inspect_err(|error| span.failed(error))?;
+        let (open, committed) = opened.inspect_err(|error| span.failed(error))?;
         self.open = Some(open);
-        Ok(snapshot)
+        Ok(committed)
     }
 
     /// Closes the file and gives up its lock. An error says that the file is not marked as closed
@@ -162,7 +162,7 @@ impl Engine {
     pub(crate) fn close(mut self) -> Result<(), StorageError> {
         // Not open: an attempt to reopen it failed.
         let open = self.open.take().ok_or(StorageError::Stopped)?;
-        open.end(Detached::Closed)?;
+        open.end(Ended::Closed)?;
         // redb says nothing when it leaves the mark away, as it does after any failure.
         if self.open_as.read_only || open::is_marked_clean(&*self.claimed.disk)? {
             Ok(())
@@ -176,7 +176,7 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         if let Some(open) = self.open.take() {
-            drop(open.end(Detached::Closed));
+            drop(open.end(Ended::Closed));
         }
     }
 }
@@ -185,43 +185,43 @@ fn open_now(
     claimed: &Claimed,
     open_as: &OpenAs,
     span: &Span,
-) -> Result<(Open, Snapshot), OpenError> {
+) -> Result<(Open, Committed), OpenError> {
     let Opened {
         database,
-        attached,
+        open_disk,
         format,
         pages_verified,
         indexes,
     } = open::open_checked(claimed, open_as)?;
     let hasher = IndexHasher::new(format.index_key, open_as.hash_mask);
-    let attachment = Arc::<Attachment>::default();
+    let liveness = Arc::<Liveness>::default();
     let cards = Arc::new(Cards::new(open_as.card_memory));
-    let loaded = Snapshot::open(&database, hasher, Arc::clone(&attachment), cards).and_then(
-        |(snapshot, state)| {
+    let loaded = Committed::open(&database, hasher, Arc::clone(&liveness), cards).and_then(
+        |(committed, state)| {
             let indexes = match indexes {
                 Some(indexes) if indexes.is_at(&state) => indexes,
-                _ => Keeper::load(&snapshot, state, open_as.index_memory, open_as.folding)?,
+                _ => Keeper::load(&committed, state, open_as.index_memory, open_as.folding)?,
             };
-            let snapshot = snapshot.with_indexes(indexes.view());
-            Ok((snapshot, indexes))
+            let committed = committed.with_indexes(indexes.view());
+            Ok((committed, indexes))
         },
     );
     match loaded {
-        Ok((snapshot, indexes)) => {
+        Ok((committed, indexes)) => {
             let bytes = claimed.disk.len().unwrap_or_default();
-            span.opened(bytes, pages_verified, snapshot.state().sequence);
+            span.opened(bytes, pages_verified, committed.state().sequence);
             let open = Open {
                 database,
-                attached,
-                attachment,
+                open_disk,
+                liveness,
                 indexes,
             };
-            Ok((open, snapshot))
+            Ok((open, committed))
         }
         Err(failure) => {
-            attachment.detach(Detached::Reopened);
+            liveness.end(Ended::Reopened);
             drop_guarded(database);
-            attached.detach();
+            open_disk.release();
             Err(StorageError::from(failure).into())
         }
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use crate::error::{Error, StorageError};
 
-/// What went wrong below, before it is known what it means to the caller.
+/// What went wrong in the storage engine or the disk. What it means to the caller is decided above.
 #[derive(Debug)]
 pub(crate) enum Failure {
     Io(io::Error),
@@ -119,39 +119,39 @@ pub(super) fn drop_guarded<T>(value: T) {
     drop(catch_unwind(AssertUnwindSafe(|| drop(value))));
 }
 
-/// Why a snapshot no longer reads from the file.
+/// Why an opening of the file ended: nothing that it gave out reads from the file any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Detached {
+pub(crate) enum Ended {
     /// The store was reopened.
     Reopened,
     /// The store was closed.
     Closed,
 }
 
-/// Whether one opening of the file is still the present one and still serves, shared by all its
-/// snapshots.
+/// Whether one opening of the file is still the present one, and whether it still works. Shared by
+/// everything that reads through that opening.
 #[derive(Debug, Default)]
-pub(crate) struct Attachment {
-    detached: AtomicU8,
+pub(crate) struct Liveness {
+    ended: AtomicU8,
     broken: AtomicBool,
 }
 
-impl Attachment {
-    pub(super) fn detach(&self, why: Detached) {
+impl Liveness {
+    pub(super) fn end(&self, why: Ended) {
         let why = match why {
-            Detached::Reopened => 1,
-            Detached::Closed => 2,
+            Ended::Reopened => 1,
+            Ended::Closed => 2,
         };
         // A reopened store that is closed later stays "reopened" for its old snapshots, unless it
-        // is closed: that is the stronger word.
-        self.detached.fetch_max(why, Ordering::AcqRel);
+        // is closed: that is final.
+        self.ended.fetch_max(why, Ordering::AcqRel);
     }
 
-    pub(crate) fn detached(&self) -> Option<Detached> {
-        match self.detached.load(Ordering::Acquire) {
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        match self.ended.load(Ordering::Acquire) {
             0 => None,
-            1 => Some(Detached::Reopened),
-            _ => Some(Detached::Closed),
+            1 => Some(Ended::Reopened),
+            _ => Some(Ended::Closed),
         }
     }
 

@@ -11,16 +11,16 @@ use crate::model::subscriber::SubscriberId;
 
 use super::draft::Draft;
 use super::format::hash::IndexHasher;
-use super::format::rows::{
-    AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageKey, MessageRow, Rows, SubscriberRow,
-};
+use super::format::keys::MessageKey;
+use super::format::rows::{AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageRow, SubscriberRow};
 use super::guard::Failure;
+use super::read::Rows;
 use super::unique::{Index, IndexHash};
 
-/// What is said where counting would go below zero, which no code path does.
+/// The failure where counting would go below zero, which no code path does.
 const MISCOUNTED: Failure = Failure::Corrupt("a count that does not fit the rows it counts");
 
-fn moved(count: u64, up: u64, down: u64) -> Result<u64, Failure> {
+fn adjusted(count: u64, up: u64, down: u64) -> Result<u64, Failure> {
     count
         .checked_add(up)
         .and_then(|count| count.checked_sub(down))
@@ -48,10 +48,10 @@ impl Draft<'_> {
         );
         self.count_holding(tokens_of(before), tokens_of(after))?;
         match (before, after) {
-            (None, Some(_)) => self.state.contacts = moved(self.state.contacts, 1, 0)?,
+            (None, Some(_)) => self.state.contacts = adjusted(self.state.contacts, 1, 0)?,
             (Some(_), None) => {
-                self.state.contacts = moved(self.state.contacts, 0, 1)?;
-                self.state.erased = moved(self.state.erased, 1, 0)?;
+                self.state.contacts = adjusted(self.state.contacts, 0, 1)?;
+                self.state.erased = adjusted(self.state.erased, 1, 0)?;
             }
             _ => {}
         }
@@ -98,8 +98,8 @@ impl Draft<'_> {
         before: &[HeldTokenRow],
         after: &[HeldTokenRow],
     ) -> Result<(), Failure> {
-        self.count_contact(after, before, |contacts| moved(contacts, 1, 0))?;
-        self.count_contact(before, after, |contacts| moved(contacts, 0, 1))
+        self.count_contact(after, before, |contacts| adjusted(contacts, 1, 0))?;
+        self.count_contact(before, after, |contacts| adjusted(contacts, 0, 1))
     }
 
     /// Changes the count of contacts of each app that has a token among `these`, and none among
@@ -164,7 +164,8 @@ impl Draft<'_> {
             _ => return Ok(()),
         };
         self.change_tally(row.app, |tally| {
-            tally.subscribers = moved(tally.subscribers, u64::from(appears), u64::from(!appears))?;
+            tally.subscribers =
+                adjusted(tally.subscribers, u64::from(appears), u64::from(!appears))?;
             Ok(())
         })
     }

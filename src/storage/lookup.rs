@@ -10,13 +10,15 @@ use crate::model::subscriber::SubscriberId;
 use crate::model::token::Token;
 
 use super::contact_ids;
-use super::format::record;
+use super::format::codec;
+use super::format::keys::{MessageKey, RowKey as _};
+use super::format::record::{self, Row as _};
 use super::format::rows::{
-    AppRow, AppTallyRow, BorrowedSubscriber, CardRow, Each, FormerIdRow, MessageKey, MessageRow,
-    Row as _, RowKey as _, Rows, SubscriberRow,
+    AppRow, AppTallyRow, BorrowedSubscriber, CardRow, FormerIdRow, MessageRow, SubscriberRow,
 };
 use super::guard::Failure;
 use super::index::{identifier_hash, index_of};
+use super::read::{Each, Rows};
 use super::tables::Key;
 use super::unique::Index;
 
@@ -26,7 +28,7 @@ pub(crate) struct FoundCard {
     pub(crate) card: CardRow,
 }
 
-/// The contact that the identifier of `kind` names. `None` also when no such identifier is given.
+/// The contact that the identifier of `kind` names. `None` also when no identifier of that kind is given.
 ///
 /// An index may lead to a card that is gone, or has another value by now: that is no match.
 pub(crate) fn find_card(
@@ -137,7 +139,7 @@ pub(crate) fn visit_subscribers_after(
         &mut |key, bytes| {
             let id = SubscriberId::from_key(&key)?;
             record::open(SubscriberRow::TABLE, &key, bytes, |payload| {
-                let subscriber = record::borrow_subscriber(payload, &mut holders)?;
+                let subscriber = codec::borrow_subscriber(payload, &mut holders)?;
                 Ok(visit(id, subscriber, &holders))
             })
         },
@@ -209,7 +211,7 @@ fn keys_of_cards_after(after: Option<ContactId>) -> (Key, Key) {
     (Key::Int(first), Key::Int(u64::MAX))
 }
 
-/// At most `most` message tallies of an app behind the one named, in the byte order of their ids.
+/// At most `most` message tallies of an app after the one named, in the byte order of their ids.
 pub(crate) fn messages_after(
     rows: &impl Rows,
     app: AppNumber,

@@ -1,18 +1,30 @@
-//! The tables: typed rows in named tables, read from a snapshot, changed through a draft, committed
-//! as one.
+//! The tables: typed rows in named tables. They are read as committed, changed through a draft, and
+//! each draft is committed whole.
 //!
 //! The only module that names redb. It knows how rows and their indexes hang together and what a
 //! damaged file looks like; it does not know the rules that decide what is written.
 //!
-//! From the top down: [`engine`] opens, commits and closes; a [`draft`] is laid over a [`snapshot`] of the
-//! [`tables`]; [`lookup`] reads either, [`index`] writes a card with all that follows from it; [`unique`]
-//! are the unique indexes, [`cards`] the cards kept in memory. [`open`], [`upgrade`] and [`verify`](mod@verify) look at
-//! a whole file, [`copy`] writes one anew. [`format`](mod@format) is what is in a row and what its bytes are, [`file`](mod@file) what stands between the
-//! tables and the disk, and [`guard`] the border to redb.
+//! From the top down:
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`engine`] | opens, commits, reopens and closes |
+//! | [`open`], [`upgrade`], [`verify`](mod@verify) | look at a whole file |
+//! | [`index`], [`contact_ids`] | write a card or subscriber with all that follows from it; assign and adopt contact ids |
+//! | [`copy`] | writes a whole file anew |
+//! | [`lookup`] | finds and lists rows |
+//! | [`draft`], [`committed`] | changes laid over the committed state; that state |
+//! | [`read`](mod@read) | reads typed rows of either |
+//! | [`unique`], [`cards`] | the unique indexes; the cards kept in memory |
+//! | [`format`](mod@format) | what is in a row, and what its bytes are |
+//! | [`tables`] | the redb tables |
+//! | [`file`](mod@file) | what stands between the tables and the disk |
+//! | [`guard`] | the border to redb: its errors and panics |
 
 mod cards;
 #[cfg(test)]
 mod cards_tests;
+mod committed;
 mod contact_ids;
 mod copy;
 mod draft;
@@ -23,12 +35,13 @@ mod guard;
 mod index;
 mod lookup;
 mod open;
-mod snapshot;
+mod read;
 mod tables;
 mod unique;
 mod upgrade;
 mod verify;
 
+pub(crate) use self::committed::Committed;
 pub(crate) use self::copy::{NotCopied, backup};
 pub(crate) use self::draft::Draft;
 pub(crate) use self::engine::Engine;
@@ -38,21 +51,21 @@ pub(crate) use self::file::disk::Disk;
 pub use self::file::disk::Disk;
 pub(crate) use self::file::disk::MemoryDisk;
 pub(crate) use self::file::file_watch::FileWatch;
-pub(crate) use self::format::meta::FORMAT;
 #[cfg(feature = "testing")]
-pub use self::format::record::decode_records;
+pub use self::format::fuzzed::decode_records;
+pub(crate) use self::format::keys::MessageKey;
+pub(crate) use self::format::meta::FORMAT;
 pub(crate) use self::format::rows::{
-    AppPhase, AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageKey, MessageRow, Rows,
-    SubscriberRow,
+    AppPhase, AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageRow, SubscriberRow,
 };
-pub(crate) use self::guard::{Detached, Failure};
+pub(crate) use self::guard::{Ended, Failure};
 pub(crate) use self::lookup::{
     FoundCard, apps, cards_after, cards_of_app_after, find_card, find_subscriber, messages_after,
     next_contact_id, subscriber_with_id, subscribers_after, visit_subscribers_after,
     was_contact_id_taken,
 };
-pub(crate) use self::open::{OpenAs, Place};
-pub(crate) use self::snapshot::Snapshot;
+pub(crate) use self::open::{Location, OpenAs};
+pub(crate) use self::read::Rows;
 pub(crate) use self::unique::Folding;
 pub(crate) use self::verify::verify;
 pub use self::verify::{Problem, Verified};

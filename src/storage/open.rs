@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::{Builder, Database, ReadableDatabase, TableError};
+use redb::{Builder, Database, ReadTransaction, ReadableDatabase, TableError};
 
 use crate::error::OpenError;
 use crate::model::identifier::CANONICAL_VERSION;
@@ -17,8 +17,9 @@ use crate::model::time::Timestamp;
 use crate::opening::{OpeningStage, Progress};
 
 use super::cards::Cards;
+use super::committed::Committed;
 use super::file::create::{self, Unpublished};
-use super::file::disk::{Attached, Backend, Disk, FileDisk, FileLock};
+use super::file::disk::{Backend, Disk, FileDisk, FileLock, OpenDisk};
 use super::file::file_watch::FileWatch;
 use super::file::gather::Gather;
 use super::file::overlay::Overlay;
@@ -26,18 +27,19 @@ use super::file::slot;
 use super::file::told::Told;
 use super::file::witness::Witness;
 use super::format::hash::IndexHasher;
-use super::format::meta::{FORMAT, FormatRow, IDN, State};
-use super::format::record::{self, FormatFound};
-use super::format::rows::{Row as _, RowKey as _};
+use super::format::keys::{self, RowKey as _};
+use super::format::meta::{
+    FORMAT, FormatFound, FormatRow, IDN, State, decode_format, encode_format,
+};
+use super::format::record::{self, Row as _};
 use super::guard::{CHANGED, ENDS_EARLY, Failure, drop_guarded, guarded};
-use super::snapshot::Snapshot;
 use super::tables::{Key, OpenTable, Table, Write, create_all, write};
 use super::unique::{Folding, IndexState, Keeper};
 use super::upgrade::upgrade;
 
 /// Where a store is.
 #[derive(Clone, Debug)]
-pub(crate) enum Place {
+pub(crate) enum Location {
     File(PathBuf),
     Disk(Arc<dyn Disk>),
 }
@@ -45,7 +47,7 @@ pub(crate) enum Place {
 /// How a store is opened.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenAs {
-    /// Whether to create one where there is none.
+    /// Whether to create the file if it is missing.
     pub(crate) may_create: bool,
     /// Whether to refuse one that is there.
     pub(crate) must_create: bool,
@@ -73,7 +75,7 @@ pub(crate) struct OpenAs {
     pub(crate) random: Option<[u128; 2]>,
 }
 
-/// A disk that is ours: nobody else has it open.
+/// A disk that this store alone has open.
 pub(super) struct Claimed {
     pub(super) disk: Arc<Witness>,
     /// What redb locks by.
@@ -89,15 +91,15 @@ pub(super) struct Claimed {
 
 impl Claimed {
     /// A disk for one opening by redb.
-    pub(super) fn attach(&self, disk: Arc<dyn Disk>) -> Arc<Attached> {
-        Attached::new(disk, self.lock.clone())
+    pub(super) fn open_disk(&self, disk: Arc<dyn Disk>) -> Arc<OpenDisk> {
+        OpenDisk::new(disk, self.lock.clone())
     }
 }
 
 /// A checked database.
 pub(super) struct Opened {
     pub(super) database: Database,
-    pub(super) attached: Arc<Attached>,
+    pub(super) open_disk: Arc<OpenDisk>,
     pub(super) format: FormatRow,
     /// Whether the sums of its pages were checked too.
     pub(super) pages_verified: bool,
@@ -107,9 +109,9 @@ pub(super) struct Opened {
 
 /// Finds or creates what is at `place`. The file is locked when it is opened, and from then on
 /// until the last user of the [`Claimed`] is gone.
-pub(super) fn claim(place: &Place, open_as: &OpenAs) -> Result<Claimed, OpenError> {
+pub(super) fn claim(place: &Location, open_as: &OpenAs) -> Result<Claimed, OpenError> {
     match place {
-        Place::Disk(disk) => {
+        Location::Disk(disk) => {
             let claimed = Claimed {
                 disk: Arc::new(Witness::new(Arc::clone(disk))),
                 lock: None,
@@ -124,7 +126,7 @@ pub(super) fn claim(place: &Place, open_as: &OpenAs) -> Result<Claimed, OpenErro
             }
             Ok(claimed)
         }
-        Place::File(path) => {
+        Location::File(path) => {
             if !create::exists(path)? {
                 if !open_as.may_create {
                     return Err(OpenError::NotFound);
@@ -157,7 +159,7 @@ pub(super) struct NewFile {
 }
 
 impl NewFile {
-    /// Creates an empty one that is to be at `path`, and removes what earlier ones that were cut off
+    /// Creates an empty one for `path`, and removes what earlier ones that were cut off
     /// left there.
     pub(super) fn create(path: &Path) -> Result<Self, OpenError> {
         /// Each attempt that fails takes another creator that looks for left-overs at that moment.
@@ -232,18 +234,18 @@ fn initialize(claimed: &Claimed, open_as: &OpenAs) -> Result<(), OpenError> {
         None => random_bits()?,
     };
     let format = FormatRow::new(open_as.format, random, open_as.now);
-    let attached = claimed.attach(claimed.disk.clone());
-    let database = build(&attached, open_as.cache_bytes)?;
+    let open_disk = claimed.open_disk(claimed.disk.clone());
+    let database = build(&open_disk, open_as.cache_bytes)?;
     let written = guarded(|| {
         let mut transaction = database.begin_write()?;
         transaction.set_two_phase_commit(true);
         create_all(&transaction)?;
-        let format_key = record::FORMAT_KEY.to_key();
-        let state_key = record::STATE_KEY.to_key();
-        let format = record::encode_format(&format_key, &format)?;
+        let format_key = keys::FORMAT_KEY.to_key();
+        let state_key = keys::STATE_KEY.to_key();
+        let format = encode_format(&format_key, &format)?;
         let (mut state, mut index_state) = (Vec::new(), Vec::new());
         record::encode(&mut state, &state_key, &State::new())?;
-        let index_state_key = record::INDEX_STATE_KEY.to_key();
+        let index_state_key = keys::INDEX_STATE_KEY.to_key();
         record::encode(&mut index_state, &index_state_key, &IndexState::default())?;
         let rows = [
             (&format_key, Write::Put(&format)),
@@ -254,7 +256,7 @@ fn initialize(claimed: &Claimed, open_as: &OpenAs) -> Result<(), OpenError> {
         Ok(transaction.commit()?)
     });
     let closed = guarded(|| Ok(database.close()?));
-    attached.detach();
+    open_disk.release();
     written.and(closed).map_err(open_failure)?;
     Ok(claimed.disk.sync_data()?)
 }
@@ -301,12 +303,12 @@ pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened
         Arc::new(Gather::new(claimed.disk.clone()))
     };
 
-    let attached = claimed.attach(disk);
-    let database = build(&attached, open_as.cache_bytes)?;
+    let open_disk = claimed.open_disk(disk);
+    let database = build(&open_disk, open_as.cache_bytes)?;
     match guarded(|| upgraded(&database, open_as)) {
         Ok(Ok(format)) => Ok(Opened {
             database,
-            attached,
+            open_disk,
             format,
             pages_verified: checked.pages_verified,
             indexes: checked.indexes,
@@ -322,7 +324,7 @@ pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened
     }
 }
 
-/// What the file says it is, once it is of the present format.
+/// Reads what the file says it is, after upgrading it to the present format.
 fn upgraded(
     database: &Database,
     open_as: &OpenAs,
@@ -340,7 +342,7 @@ fn upgraded(
     read_format(database)
 }
 
-/// The first bytes of the file, if they are such as redb writes.
+/// Reads the header of the file, and checks that it is one of redb's.
 fn read_header(disk: &dyn Disk) -> Result<[u8; slot::HEADER_BYTES], OpenError> {
     let len = disk.len()?;
     if len == 0 {
@@ -407,8 +409,8 @@ fn check(claimed: &Claimed, open_as: &OpenAs, overlay: Overlay) -> Result<Checke
     let was_clean = slot::is_marked_clean(&read_header(&overlay)?);
     let pages_verified = open_as.check_clean || !was_clean;
     let overlay = Arc::new(overlay);
-    let attached = claimed.attach(overlay.clone());
-    let mut database = build(&attached, open_as.cache_bytes)?;
+    let open_disk = claimed.open_disk(overlay.clone());
+    let mut database = build(&open_disk, open_as.cache_bytes)?;
     let newest = read_header(&*overlay).map(|header| slot::newest_transaction_id(&header));
     let checked = guarded(|| {
         if pages_verified && !database.check_integrity()? {
@@ -424,7 +426,7 @@ fn check(claimed: &Claimed, open_as: &OpenAs, overlay: Overlay) -> Result<Checke
         Ok((format, indexes))
     });
     drop_guarded(database);
-    attached.detach();
+    open_disk.release();
     let (format, indexes) = checked.map_err(open_failure)?;
     Ok(Checked {
         format: format?,
@@ -434,7 +436,7 @@ fn check(claimed: &Claimed, open_as: &OpenAs, overlay: Overlay) -> Result<Checke
     })
 }
 
-/// Reads the rows that an opening needs, so that a file in which one is damaged is refused unchanged.
+/// Reads the rows that an opening needs, so that a file with a damaged one is refused unchanged.
 fn read_indexes(
     database: &Database,
     format: &FormatRow,
@@ -442,15 +444,15 @@ fn read_indexes(
 ) -> Result<Keeper, Failure> {
     let hasher = IndexHasher::new(format.index_key, open_as.hash_mask);
     let no_cards = Arc::new(Cards::new(0));
-    let (snapshot, state) = Snapshot::open(database, hasher, Arc::default(), no_cards)?;
-    Keeper::load(&snapshot, state, open_as.index_memory, open_as.folding)
+    let (committed, state) = Committed::open(database, hasher, Arc::default(), no_cards)?;
+    Keeper::load(&committed, state, open_as.index_memory, open_as.folding)
 }
 
-pub(super) fn build(attached: &Arc<Attached>, cache_bytes: usize) -> Result<Database, OpenError> {
+pub(super) fn build(open_disk: &Arc<OpenDisk>, cache_bytes: usize) -> Result<Database, OpenError> {
     let built = guarded(|| {
         let mut builder = Builder::new();
         builder.set_cache_size(cache_bytes);
-        Ok(builder.create_with_backend(Backend(Arc::clone(attached))))
+        Ok(builder.create_with_backend(Backend(Arc::clone(open_disk))))
     });
     match built {
         Ok(Ok(database)) => Ok(database),
@@ -460,7 +462,7 @@ pub(super) fn build(attached: &Arc<Attached>, cache_bytes: usize) -> Result<Data
     }
 }
 
-/// Reads what the file says it is, and sees that all its tables are there.
+/// Reads what the file says it is, and checks that all its tables are there.
 fn read_format(database: &Database) -> Result<Result<FormatRow, OpenError>, Failure> {
     let transaction = database.begin_read()?;
     let mut names = transaction.list_tables()?.peekable();
@@ -474,8 +476,8 @@ fn read_format(database: &Database) -> Result<Result<FormatRow, OpenError>, Fail
         Err(TableError::Storage(error)) => return Err(error.into()),
         Err(_) => return Ok(Err(OpenError::Foreign)),
     };
-    let key = Key::Int(record::FORMAT_KEY);
-    let found = meta.get(&key, |bytes| record::decode_format(&key, bytes))?;
+    let key = Key::Int(keys::FORMAT_KEY);
+    let found = meta.get(&key, |bytes| decode_format(&key, bytes))?;
     let format = match found {
         None | Some(FormatFound::Foreign) => return Ok(Err(OpenError::Foreign)),
         Some(FormatFound::Newer(found)) => {
@@ -486,32 +488,45 @@ fn read_format(database: &Database) -> Result<Result<FormatRow, OpenError>, Fail
         }
         Some(FormatFound::Known(format)) => format,
     };
-    let is_old = format.read_format < FORMAT;
-    // What an earlier version took has the same form in this one, which only takes other texts.
-    if !(1..=CANONICAL_VERSION).contains(&format.canonical_version) || format.idn != IDN {
-        return Ok(Err(OpenError::OtherCanonicalForms {
-            found: format.canonical_version,
-            found_idn: format.idn,
-            known: CANONICAL_VERSION,
-            known_idn: IDN,
-        }));
+    if let Err(refused) = check_canonical_forms(&format) {
+        return Ok(Err(refused));
     }
-    if is_old {
-        return Ok(Ok(format));
-    }
-    for table in Table::ALL {
-        OpenTable::open(&transaction, table)?;
-    }
-    let key = Key::Int(record::STATE_KEY);
-    let state = meta.get(&key, |bytes| {
-        record::open(Table::Meta, &key, bytes, |payload| {
-            State::decode(&record::STATE_KEY, payload)
-        })
-    })?;
-    if state.is_none() {
-        return Err(Failure::Corrupt("the row of counters is missing"));
+    if format.read_format == FORMAT {
+        check_tables(&transaction, &meta)?;
     }
     Ok(Ok(format))
+}
+
+/// Checks that values in the file have the canonical forms that this build gives them (R7).
+fn check_canonical_forms(format: &FormatRow) -> Result<(), OpenError> {
+    // What an earlier version took has the same form in this one, which only takes other texts.
+    let is_known = (1..=CANONICAL_VERSION).contains(&format.canonical_version);
+    if is_known && format.idn == IDN {
+        return Ok(());
+    }
+    Err(OpenError::OtherCanonicalForms {
+        found: format.canonical_version,
+        found_idn: format.idn,
+        known: CANONICAL_VERSION,
+        known_idn: IDN,
+    })
+}
+
+/// Checks that all tables are there, and the row of counters.
+fn check_tables(transaction: &ReadTransaction, meta: &OpenTable) -> Result<(), Failure> {
+    for table in Table::ALL {
+        OpenTable::open(transaction, table)?;
+    }
+    let key = Key::Int(keys::STATE_KEY);
+    let state = meta.get(&key, |bytes| {
+        record::open(Table::Meta, &key, bytes, |payload| {
+            State::decode(&keys::STATE_KEY, payload)
+        })
+    })?;
+    match state {
+        Some(_) => Ok(()),
+        None => Err(Failure::Corrupt("the row of counters is missing")),
+    }
 }
 
 fn open_failure(failure: Failure) -> OpenError {

@@ -154,7 +154,7 @@ pub(super) enum OpenTable {
     Bytes(ReadOnlyTable<&'static [u8], &'static [u8]>),
 }
 
-/// What is said of a table whose key is not of its width, which no code path makes.
+/// The failure for a key that is not of its table's width, which no code path makes.
 const WRONG_WIDTH: Failure = Failure::Corrupt("a key of another table");
 
 impl OpenTable {

@@ -15,10 +15,11 @@ use crate::model::subscriber::SubscriberId;
 
 use super::format::format_1::{self, Table1};
 use super::format::hash::IndexHasher;
-use super::format::meta::{FormatRow, State};
-use super::format::record;
+use super::format::keys::{self, RowKey as _};
+use super::format::meta::{self, FormatRow, State};
+use super::format::record::{self, Row};
 use super::format::rows::{
-    AppPhase, AppTallyRow, CardRow, FormerIdRow, HeldTokenRow, Row, RowKey as _, SubscriberRow,
+    AppPhase, AppTallyRow, CardRow, FormerIdRow, HeldTokenRow, SubscriberRow,
 };
 use super::guard::Failure;
 use super::index::{IDENTIFIERS, identifier_hash};
@@ -27,9 +28,9 @@ use super::tables::{
 };
 use super::unique::{Entry, Index, IndexHash, IndexState, Place, bucket, layout::Layout};
 
-/// Rows that are read and written at once.
+/// Rows that are read and written together.
 const CHUNK: usize = 4_096;
-/// The most entries of an index that are sorted in memory at once.
+/// The most entries of an index that are sorted in memory at a time.
 const ENTRIES: u64 = 8 << 20;
 /// About as many entries are in a bucket.
 const BUCKET_ENTRIES: u64 = 112;
@@ -117,7 +118,7 @@ struct Upgrade<'t> {
 
 impl<'t> Upgrade<'t> {
     fn new(transaction: &'t WriteTransaction, hasher: IndexHasher) -> Result<Self, Failure> {
-        let key = Key::Int(record::STATE_KEY);
+        let key = Key::Int(keys::STATE_KEY);
         let state = read_one(transaction, Table1::Meta.names().1, &key, |bytes| {
             Table1::Meta.open(&key, bytes, format_1::state)
         })?;
@@ -151,7 +152,7 @@ impl<'t> Upgrade<'t> {
         Ok(upgrade)
     }
 
-    /// Hands the rows of a table of format 1 to `each`, some at once.
+    /// Hands the rows of a table of format 1 to `each`, a chunk at a time.
     fn each_chunk<T>(
         &mut self,
         table: Table1,
@@ -382,19 +383,19 @@ impl<'t> Upgrade<'t> {
 
     fn meta(&mut self, format: &FormatRow) -> Result<(), Failure> {
         let mut rows = Batch::default();
-        rows.add(&record::STATE_KEY, &self.state)?;
+        rows.add(&keys::STATE_KEY, &self.state)?;
         let index_state = IndexState {
             entries: self.entries,
             layout: self.layout,
             ..IndexState::default()
         };
-        rows.add(&record::INDEX_STATE_KEY, &index_state)?;
+        rows.add(&keys::INDEX_STATE_KEY, &index_state)?;
         for (number, tally) in &self.tallies {
             rows.add(number, tally)?;
         }
         rows.write(self.transaction, Table::Meta)?;
-        let key = Key::Int(record::FORMAT_KEY);
-        let format = record::encode_format(&key, &format.upgraded())?;
+        let key = Key::Int(keys::FORMAT_KEY);
+        let format = meta::encode_format(&key, &format.upgraded())?;
         write(
             self.transaction,
             Table::Meta,

@@ -16,10 +16,10 @@ pub(super) trait Job: Send {
     /// Decides the request on the draft; what a refused one changed there is rolled back.
     fn decide(&mut self, draft: &mut Draft<'_>) -> Progress;
 
-    /// Counts the answer that it will be given: what was decided, if that is `durable`, or an error.
+    /// Counts the answer that the caller will get: what was decided, if that is `durable`, or an error.
     fn count(&self, durable: bool, stats: &mut RunningStats);
 
-    /// Tells the caller what became of it: what was decided, at that number, or the error given.
+    /// Answers the caller: with what was decided, at that number, or with the error given.
     fn answer(self: Box<Self>, with: Result<SequenceNumber, Error>);
 }
 
@@ -99,7 +99,7 @@ impl<O: Operation> Job for Write<O> {
             (Err(Error::Indeterminate { .. }), Some(Err(_))) => Err(Error::NeedsReopen),
             (Err(error), _) => Err(error),
         };
-        // A caller that no longer waits does not want the answer. Sending wakes the one that does,
+        // A caller that no longer waits does not need the answer. Sending wakes a caller that waits,
         // and its waker is foreign code: a panic in it must not end the writer.
         let reply = self.reply;
         drop(catch_unwind(AssertUnwindSafe(|| drop(reply.send(answer)))));

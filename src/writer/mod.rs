@@ -1,6 +1,6 @@
 //! Group commit: one thread decides the waiting requests, commits them together, and answers.
 //!
-//! It knows the promises R46 to R49 and none of the rules: what a request does is its own matter.
+//! It knows the promises R46 to R49 and none of the rules: what a request does is up to the request.
 
 mod job;
 mod pending;
@@ -16,7 +16,7 @@ use crate::operations::connect_app;
 use crate::operations::operation::Operation;
 use crate::options::WhenFull;
 use crate::stats::{MemoryUse, RunningStats};
-use crate::storage::{Draft, Engine, Rows as _, Snapshot};
+use crate::storage::{Committed, Draft, Engine, Rows as _};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Arc, Instant, Mutex, MutexGuard, PoisonError, RwLock, oneshot};
 use crate::trace;
@@ -28,9 +28,9 @@ use self::queue::{Load, Next, Queue};
 
 /// What readers get.
 enum Phase {
-    Open(Arc<Snapshot>),
+    Open(Arc<Committed>),
     /// A commit failed. Readers keep the last durable state, until reopening is tried.
-    Failed(Option<Arc<Snapshot>>),
+    Failed(Option<Arc<Committed>>),
     Closed,
 }
 
@@ -67,20 +67,20 @@ impl Writer {
     /// Starts the writer's thread on an open file.
     pub(crate) fn start(
         engine: Engine,
-        snapshot: Snapshot,
+        committed: Committed,
         limits: &Limits,
     ) -> Result<Self, OpenError> {
-        let snapshot = Arc::new(snapshot);
+        let committed = Arc::new(committed);
         let shared = Arc::new(Shared {
             queue: Arc::new(Queue::new(limits)),
-            phase: RwLock::new(Phase::Open(Arc::clone(&snapshot))),
-            stats: Mutex::new(RunningStats::new(snapshot.counts())),
+            phase: RwLock::new(Phase::Open(Arc::clone(&committed))),
+            stats: Mutex::new(RunningStats::new(committed.counts())),
             closed_with: Mutex::new(Ok(())),
         });
         let writing = Writing {
             shared: Arc::clone(&shared),
             engine,
-            current: snapshot,
+            current: committed,
             carried: Vec::new(),
             failed: false,
             moved: false,
@@ -134,33 +134,33 @@ impl Writer {
 
     fn memory_use(&self) -> MemoryUse {
         let phase = self.shared.phase.read();
-        let snapshot = match &*phase.unwrap_or_else(PoisonError::into_inner) {
-            Phase::Open(snapshot) => Some(Arc::clone(snapshot)),
-            Phase::Failed(snapshot) => snapshot.clone(),
+        let committed = match &*phase.unwrap_or_else(PoisonError::into_inner) {
+            Phase::Open(committed) => Some(Arc::clone(committed)),
+            Phase::Failed(committed) => committed.clone(),
             Phase::Closed => None,
         };
-        snapshot.map_or_else(MemoryUse::default, |snapshot| snapshot.memory())
+        committed.map_or_else(MemoryUse::default, |committed| committed.memory())
     }
 
     /// Whether the store takes no writes until it is reopened.
     pub(crate) fn needs_reopen(&self) -> Result<bool, Error> {
         let phase = self.shared.phase.read();
         match &*phase.unwrap_or_else(PoisonError::into_inner) {
-            Phase::Open(snapshot) => Ok(snapshot.is_broken()),
+            Phase::Open(committed) => Ok(committed.is_broken()),
             Phase::Failed(_) => Ok(true),
             Phase::Closed => Err(Error::Closed),
         }
     }
 
     /// The last durable state.
-    pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>, Error> {
+    pub(crate) fn committed(&self) -> Result<Arc<Committed>, Error> {
         match &*self
             .shared
             .phase
             .read()
             .unwrap_or_else(PoisonError::into_inner)
         {
-            Phase::Open(snapshot) | Phase::Failed(Some(snapshot)) => Ok(Arc::clone(snapshot)),
+            Phase::Open(committed) | Phase::Failed(Some(committed)) => Ok(Arc::clone(committed)),
             Phase::Failed(None) => Err(Error::NeedsReopen),
             Phase::Closed => Err(Error::Closed),
         }
@@ -176,7 +176,7 @@ impl Writer {
     /// Answers everyone and closes the file. The first who closes hears how it went.
     pub(crate) fn close(&self) -> Result<(), Error> {
         self.shared.queue.close();
-        // Held while joining, so that nobody returns before the file is closed.
+        // Held while joining, so that no caller returns before the file is closed.
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread.take() {
             // A waker may run a whole task on the writer's own thread, which cannot wait for
@@ -205,7 +205,7 @@ impl Drop for Writer {
 /// A job, how far it came, and the number of the state that it was decided on or leads to.
 type Decided = (Box<dyn Job>, Progress, SequenceNumber);
 
-/// A job and what it is to be answered.
+/// A job and its answer.
 type Answered = (Box<dyn Job>, Result<SequenceNumber, Error>);
 
 /// The writer's thread.
@@ -213,7 +213,7 @@ struct Writing {
     shared: Arc<Shared>,
     engine: Engine,
     /// The last durable state.
-    current: Arc<Snapshot>,
+    current: Arc<Committed>,
     /// Jobs that go on in the next commit.
     carried: Vec<Box<dyn Job>>,
     /// A commit failed, and the file was not reopened since.
@@ -269,12 +269,12 @@ impl Writing {
             return;
         }
         match self.engine.fill_indexes(&self.current) {
-            Ok(snapshot) => {
-                self.current = Arc::new(snapshot);
+            Ok(committed) => {
+                self.current = Arc::new(committed);
                 self.shared
                     .set_phase(Phase::Open(Arc::clone(&self.current)));
             }
-            // Nobody waits for it. Look-ups go on reading what is damaged, and say so.
+            // No caller waits for it. Look-ups go on reading what is damaged, and report it.
             Err(_) => self.fill_stopped = true,
         }
     }
@@ -318,9 +318,9 @@ impl Writing {
         let requests = decided.len();
         let committed = match self.commit(draft, requests) {
             Ok(None) => None,
-            Ok(Some((snapshot, took))) => {
-                self.current = Arc::new(snapshot);
-                // Before anyone is answered, so that who was answered reads what it wrote.
+            Ok(Some((committed, took))) => {
+                self.current = Arc::new(committed);
+                // Before any caller is answered, so that a caller that was answered reads what it wrote.
                 self.shared
                     .set_phase(Phase::Open(Arc::clone(&self.current)));
                 Some(took)
@@ -352,13 +352,13 @@ impl Writing {
         &mut self,
         draft: Draft<'_>,
         requests: usize,
-    ) -> Result<Option<(Snapshot, Duration)>, StorageError> {
+    ) -> Result<Option<(Committed, Duration)>, StorageError> {
         let span = trace::commit(requests, draft.changed_rows(), draft.state.sequence);
         let began = Instant::now();
         let committed = self.engine.commit(draft, &self.current);
         let took = began.elapsed();
         committed
-            .map(|snapshot| snapshot.map(|snapshot| (snapshot, took)))
+            .map(|committed| committed.map(|committed| (committed, took)))
             .inspect_err(|cause| span.failed(cause))
     }
 
@@ -386,7 +386,7 @@ impl Writing {
         let mark = draft.mark();
         let swept = catch_unwind(AssertUnwindSafe(|| connect_app::sweep(draft, app)));
         if !matches!(swept, Ok(Ok(()))) {
-            // Nobody waits for it, and nothing of it can be seen. `verify` says what is wrong.
+            // No caller waits for it, and nothing of it can be seen. `verify` says what is wrong.
             draft.roll_back_to(mark);
             self.sweep_stopped = true;
         }
@@ -400,15 +400,15 @@ impl Writing {
 
     fn reopen(&mut self) -> Result<SequenceNumber, Error> {
         if !self.failed && !self.engine.is_broken() {
-            // Several callers may have to learn from one reopening what became of their requests. The
+            // Several callers may have to learn the outcome of their requests from one reopening. The
             // first of them reopened; by now others may have taken the numbers of what was lost.
             let current = self.current.state().sequence;
             return Ok(self.found.unwrap_or(current));
         }
         self.failed = true;
         self.shared.set_phase(Phase::Failed(None));
-        let snapshot = self.engine.reopen()?;
-        self.current = Arc::new(snapshot);
+        let committed = self.engine.reopen()?;
+        self.current = Arc::new(committed);
         self.failed = false;
         self.shared.stats().counts = self.current.counts();
         self.sweep_stopped = false;

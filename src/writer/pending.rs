@@ -91,7 +91,7 @@ impl<T> Future for Pending<T> {
         let answer = Pin::new(&mut self.answer).poll(context);
         answer.map(|answer| {
             self.taken = true;
-            // The writer answers everyone; one that ended before its time answers nobody.
+            // The writer answers every caller; one that ended before its time answers none.
             answer.unwrap_or(Err(Error::Closed))
         })
     }

@@ -14,7 +14,7 @@ use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, oneshot};
 
 use super::job::Job;
 
-/// What the writer is asked to do besides deciding jobs.
+/// What the writer is asked to do other than deciding jobs.
 pub(crate) type ReopenReply = oneshot::Sender<Result<SequenceNumber, Error>>;
 
 /// The queue.
@@ -155,7 +155,7 @@ impl Queue {
         }
     }
 
-    /// What to do next. With `wait`, waits until there is something.
+    /// The writer's next task. With `wait`, waits until there is one.
     pub(super) fn next(&self, wait: bool) -> Next {
         let mut waiting = self.lock();
         loop {

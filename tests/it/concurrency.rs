@@ -1,4 +1,4 @@
-//! Many threads on one store: what each is answered, in which order, and what becomes of pending
+//! Many threads on one store: what each is answered, in which order, and the outcome of pending
 //! writes.
 
 mod history;

@@ -96,7 +96,7 @@ fn scratch() -> tempfile::TempDir {
     }
 }
 
-/// Damaged files of one kind, and what became of them.
+/// Damaged files of one kind, and the outcome of opening them.
 struct Damaged {
     directory: tempfile::TempDir,
     cases: Cases,
@@ -196,7 +196,7 @@ fn a_file_with_a_flipped_bit_in_its_header_is_right_or_refused() {
         // and the numbers of the two commits.
         let byte = bit / 8;
         let both = byte == 9 || (168..176).contains(&byte) || (296..304).contains(&byte);
-        // Nothing is kept behind the second slot; one bit of each byte will do.
+        // Nothing is kept after the second slot; one bit of each byte will do.
         if byte >= 320 && bit % 8 != byte % 8 && !damaged.cases.every() {
             continue;
         }

@@ -7,13 +7,6 @@
 #[cfg(unix)]
 mod host;
 
-#[path = "../../examples/replay.rs"]
-#[expect(dead_code, reason = "the program around the replay is not run here")]
-mod replay;
-#[path = "../../examples/telegram_updates.rs"]
-#[expect(dead_code, reason = "its `main` is not run here")]
-mod telegram;
-
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::Cursor;
@@ -24,6 +17,8 @@ use contact_store::{
 };
 use serde_json::{Value, json};
 
+use crate::examples::replay::example as replay;
+use crate::examples::telegram_updates::example as telegram;
 use crate::support::{id, store_with};
 use replay::Arguments;
 use replay::command_line::Asked;
@@ -233,7 +228,7 @@ fn visible_digits(case: &Case) {
     assert_eq!(case.found()["phone"], digits, "{}", case.id);
 }
 
-/// R4: two numbers, or a number and what is none.
+/// R4: two numbers, or a number with something that is not a number.
 fn joined_digits(case: &Case) {
     let mark = match case.id.as_str() {
         "B024" => "a .",

@@ -63,7 +63,7 @@ fn refusal(path: &Path, options: Options) -> OpenError {
     }
 }
 
-/// What was put at a path is refused as it must be, whether or not a file may be created, and stays
+/// What was put at a path is refused as it must be, with and without leave to create a file, and stays
 /// as it is with nothing beside it.
 #[track_caller]
 fn refused(what: &str, put: impl FnOnce(&Path), is_right: impl Fn(&OpenError) -> bool) {

@@ -1,13 +1,12 @@
 //! The published JSON: what is taken, what is refused and how, what is answered (R52, R55).
 //!
-//! The tables hold one body or entry a row, with what becomes of it. Accepted entries are shown as
+//! The tables hold one body or entry a row, with its outcome. Accepted entries are shown as
 //! they are answered, refused ones as `code of place`.
 
 mod answers;
 mod contacts;
 mod garbage;
 mod lines;
-mod replay;
 mod requests;
 pub mod send;
 
@@ -59,7 +58,7 @@ fn said_form(form: &Value) -> String {
     }
 }
 
-/// One entry, added to a new store between two sound ones: what became of it, in short.
+/// One entry, added to a new store between two sound ones: its outcome, in short.
 ///
 /// What is wrong with it never touches its neighbours (R55).
 #[track_caller]

@@ -94,7 +94,7 @@ const REPLACED: &str = "replaced";
 struct Acknowledged(BTreeMap<u64, Vec<String>>);
 
 impl Acknowledged {
-    /// Takes in what a child said. What it says besides is that it is opening, or open.
+    /// Takes in what a child said. Otherwise it says that it is opening, or open.
     fn hear(&mut self, said: &[String]) {
         for line in said {
             if let Some((email, id)) = line.split_once(' ') {
@@ -148,7 +148,7 @@ impl Acknowledged {
     }
 }
 
-/// Behind the rounds of a test come more, killed at once, while too few kills came in time: the machine
+/// After the rounds of a test come more, killed immediately, while too few kills came in time: the machine
 /// may be busy.
 const MOST_ROUNDS: u64 = 200;
 
@@ -233,7 +233,7 @@ const WRITING: &str = "killed while writing";
 const OPENING: &str = "killed before it was open";
 const UNTOLD: &str = "killed between a commit and its answer";
 
-// R46: what closing had written by then or not, nothing is lost.
+// R46: nothing is lost, whatever closing had written by then.
 #[test]
 fn a_process_killed_while_closing_loses_nothing_that_it_acknowledged() {
     const ROUNDS: u64 = 12;

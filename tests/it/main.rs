@@ -25,6 +25,7 @@ mod api;
 mod backup;
 mod concurrency;
 mod damage;
+mod examples;
 mod failing_disk;
 mod field;
 mod files;
@@ -32,7 +33,6 @@ mod stats;
 // A build with `idn` refuses them: they have other canonical forms (R7).
 #[cfg(not(feature = "idn"))]
 mod golden;
-mod http;
 mod json;
 mod kill;
 mod layering;
@@ -49,6 +49,5 @@ mod rules_reports;
 mod rules_tokens;
 mod sequences;
 mod snapshots;
-mod telegram;
 #[cfg(feature = "tracing")]
 mod trace;

@@ -586,7 +586,7 @@ impl Model {
         Ok(Renamed::To(id, joined, holders))
     }
 
-    /// A subscriber that nobody holds is none.
+    /// A subscriber without a holder does not exist.
     fn set_holders(&mut self, subscriber: u64, holders: Vec<u64>) {
         let known = self.subscribers.iter_mut().find(|is| is.id == subscriber);
         known.expect("a token on a card has a subscriber").holders = holders;

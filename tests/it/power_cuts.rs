@@ -87,7 +87,7 @@ fn cut_everywhere(cases: &Cases, tale: Tale) {
             marks: marks.map(|(_, mark)| *mark).collect(),
             cut,
         };
-        let name = format!("{name}, cut behind event {at}");
+        let name = format!("{name}, cut after event {at}");
         let counts = cases.run(&name, move || point.check());
         for (what, times) in counts.unwrap_or_default() {
             cases.count(what, times);

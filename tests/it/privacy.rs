@@ -132,7 +132,7 @@ fn values(shown: &mut Shown) {
     shown.value(&Options::default());
 }
 
-/// Requests, what becomes of them, and what is waited for.
+/// Requests, their outcomes, and what is waited for.
 fn requests(shown: &mut Shown, store: &ContactStore) {
     let connect = ConnectApp::new(AppName::parse("Shop bot").unwrap())
         .id(AppId::from_u128(7))

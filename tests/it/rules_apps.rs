@@ -32,7 +32,7 @@ fn r11_connecting_again_replaces_what_is_given() {
         key C => k1
         add C : t ext=c1 => 1 created added #3.1
         clock 3000
-        // The same again changes nothing: R47 is checked behind every line.
+        // The same again changes nothing: R47 is checked after every line.
         connect C name=\"Shop bot\" key=k1 => C
         connect C name=\"Shop bot\"        => C
         key C => k1
@@ -125,7 +125,7 @@ fn r11_names_and_keys_have_their_bounds() {
 }
 
 #[test]
-fn r11_a_disconnected_app_is_unknown_at_once() {
+fn r11_a_disconnected_app_is_unknown_immediately() {
     script(
         "
         connect A name=\"First bot\" key=k => A
@@ -171,7 +171,7 @@ fn r11_a_disconnected_app_is_unknown_before_anything_is_swept() {
     store.record_reports(request).wait().unwrap();
     let rows_with_all = rows(&store);
 
-    // The disconnecting is let through, and the sweep behind it held.
+    // The disconnecting is let through, and the sweep after it held.
     let hold = disk.held();
     let before = store.snapshot().unwrap().sequence();
     let disconnected = store.disconnect_app(APP);

@@ -132,7 +132,7 @@ fn r38_subscribers_are_listed_in_pages_in_the_order_of_their_ids() {
             => #3 A:a of 2 registered 1000 sent 0 failed 0 clicked 0 last -
              | #4 A:d of 2 registered 1000 sent 0 failed 0 clicked 0 last -
         subscribers A limit=2 after=#4 =>
-        // A page goes on behind an id that is gone, of another app, or that never was.
+        // A page goes on after an id that is gone, of another app, or that never was.
         report A : a FAILED => removed from 2
         subscribers A after=#3 => #4 A:d of 2 registered 1000 sent 0 failed 0 clicked 0 last -
         subscribers A after=#2.1 =>
@@ -155,7 +155,7 @@ fn r38_pages_are_stable_while_others_write() {
     let all = store.snapshot().unwrap().subscribers(APP, None, 1_000);
     let all: Vec<SubscriberId> = all.unwrap().iter().map(|it| it.id).collect();
 
-    // Between the pages subscribers come and go, before and behind the place.
+    // Between the pages subscribers come and go, before and after the place.
     let mut listed: Vec<SubscriberId> = Vec::new();
     for round in 0.. {
         let now = store.snapshot().unwrap();
@@ -177,7 +177,7 @@ fn r38_pages_are_stable_while_others_write() {
     }
     assert!(listed.is_sorted_by(|a, b| a < b), "each once, in order");
     assert!(all.iter().all(|id| listed.contains(id)), "none left out");
-    assert_eq!(listed.len(), 105, "and those that came behind the place");
+    assert_eq!(listed.len(), 105, "and those that came after the place");
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn r39_with_a_subscriber_the_app_and_the_number_are_ignored() {
         resolve sub=#1 app=B                     => A:t1 #1 of 1
         resolve sub=#1 number=380500000002       => A:t1 #1 of 1
         resolve sub=#1 app=B number=380500000002 => A:t1 #1 of 1
-        // Also an app that is not connected, a number that is none, and one without the other.
+        // Also an app that is not connected, an invalid number, and one without the other.
         resolve sub=#1 app=C number=380500000002 => A:t1 #1 of 1
         resolve sub=#1 app=B number=12           => A:t1 #1 of 1
         resolve sub=#1 number=x                  => A:t1 #1 of 1
@@ -71,7 +71,7 @@ fn r39_an_app_and_a_number_go_together() {
         resolve app=A                      => error AppWithoutNumber
         resolve app=C                      => error AppWithoutNumber
         resolve number=380500000001        => error NumberWithoutApp
-        // R1: a blank number is none.
+        // R1: a blank number counts as not given.
         resolve app=A number=              => error AppWithoutNumber
         resolve app=A number="  "          => error AppWithoutNumber
         resolve number=                    => error NothingGiven
@@ -128,7 +128,7 @@ fn r39_a_token_that_is_gone_is_no_address() {
 }
 
 #[test]
-fn r39_a_phone_that_was_replaced_reaches_nobody() {
+fn r39_a_phone_that_was_replaced_reaches_no_contact() {
     script(
         "
         add A : t1 phone=380500000001 email=a@example.com     => 1 created added #1

@@ -272,7 +272,7 @@ fn r32_without_a_reason_the_option_decides() {
 }
 
 #[test]
-fn r33_a_report_about_nobody_is_no_error_and_counts_nowhere() {
+fn r33_a_report_about_an_unknown_subscriber_is_no_error_and_counts_nowhere() {
     script(
         "
         add A : t ext=c1 => 1 created added #1

@@ -16,7 +16,7 @@ use crate::support::{APP, OTHER_APP, assert_sound, connect, fold_always, fold_ea
 
 /// Identifiers of each kind, and tokens of each app.
 const VALUES: usize = 60;
-/// How many snapshots are kept at once.
+/// How many snapshots are kept at the same time.
 const KEPT: usize = 6;
 const STEPS: usize = 250;
 

@@ -26,7 +26,7 @@ fn of_operation(store: &ContactStore, operation: &str) -> OperationStats {
     found.next().unwrap()
 }
 
-/// Requests that were accepted and refused, and what became of the entries.
+/// Requests that were accepted and refused, and the outcomes of their entries.
 #[track_caller]
 fn assert_figures(
     store: &ContactStore,
@@ -101,7 +101,7 @@ fn upsert(store: &ContactStore) {
 }
 
 #[test]
-fn every_request_and_every_entry_is_counted_once_under_what_became_of_it() {
+fn every_request_and_every_entry_is_counted_once_under_its_outcome() {
     let (store, clock) = store_with(|options| options.ownership = Ownership::Exclusive);
     for of in stats(&store).operations {
         let accepted = if of.operation == "connectApp" { 2 } else { 0 };

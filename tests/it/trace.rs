@@ -195,7 +195,7 @@ fn a_life_in_spans() {
     assert!(!store.erase(id(99)).wait().unwrap().outcome.erased);
     assert_eq!(collector.take(), [""; 0]);
 
-    // Those who wait for one commit share the next. Each new person changes five rows: a card, its email,
+    // Callers that wait for one commit share the next. Each new person changes five rows: a card, its email,
     // a subscriber, its token, its place in the listing; the counts and counters are shared.
     disk.hold();
     let mut pending = vec![store.add_tokens(request(0))];

@@ -121,7 +121,7 @@ fn a_queued_write_that_nobody_waits_for_is_done() {
             drop(world.ask(Does::AddsTwice, WhenFull::Busy));
         }));
         world.end(met);
-        // Closing comes behind what is queued; one that goes on in another commit is answered.
+        // Closing comes after what is queued; one that goes on in another commit is answered.
         assert!(world.disk.numbers().len() >= 4);
     });
 }

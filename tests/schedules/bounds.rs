@@ -100,7 +100,7 @@ fn of_size(world: &World, when_full: WhenFull, (entries, text_bytes): (usize, us
     world.ask_of_size(Does::Adds, when_full, size)
 }
 
-/// Refused at once, with how much waits.
+/// Refused immediately, with how much waits.
 #[track_caller]
 fn assert_busy(world: &World, size: (usize, usize), requests: usize, text_bytes: usize) {
     let mut waits = of_size(world, WhenFull::Busy, size);
@@ -162,7 +162,7 @@ fn nobody_overtakes_the_lobby() {
         limits.waiting_text_bytes = 100;
         let (world, first) = held_up(&limits);
         let queued = of_size(&world, WhenFull::Wait, (1, 60));
-        // It does not fit, and the small one behind it would.
+        // It does not fit, and the small one after it would.
         let large = of_size(&world, WhenFull::Wait, (1, 60));
         let small = of_size(&world, WhenFull::Wait, (1, 1));
         assert_busy(&world, (1, 1), 1, 60);

@@ -81,7 +81,7 @@ fn r49_two_close_at_once_and_both_return_when_the_file_is_closed() {
 
 // Those in the lobby have no place, and are told that the store is closed.
 #[test]
-fn r49_whoever_still_waits_when_the_last_handle_goes_is_answered() {
+fn r49_callers_that_still_wait_when_the_last_handle_goes_are_answered() {
     explore(3_200, &[(CLOSED, 100), (ANSWERED, 100)], |met| {
         let world = World::new(&places(1));
         let disk = Arc::clone(&world.disk);
@@ -98,7 +98,7 @@ fn r49_whoever_still_waits_when_the_last_handle_goes_is_answered() {
         let answers = waiting.join().unwrap();
         assert!(disk.is_closed());
         let numbers = disk.numbers();
-        // In the order of asking, and none behind one that was closed out.
+        // In the order of asking, and none after one that was closed out.
         for (at, answer) in answers.into_iter().enumerate() {
             match answer {
                 Ok(committed) => {

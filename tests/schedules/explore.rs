@@ -33,7 +33,7 @@ impl Met {
     }
 }
 
-/// Runs a scenario under at least so many schedules, and asserts what was met in them.
+/// Runs a scenario under at least `schedules` schedules, and asserts that it met what `least` names.
 ///
 /// Half of the cases choose each step at random. The others (probabilistic concurrency testing) let
 /// the thread of the highest priority run, and lower it at three random moments: that finds what

@@ -31,7 +31,7 @@ fn reopen(world: &World) -> SequenceNumber {
     }
 }
 
-/// Goes on asking through failures. Whoever is not told what became of a request reopens, and finds
+/// Goes on asking through failures. A caller that is not told the outcome of a request reopens, and finds
 /// out by the number.
 fn through_failures(world: &World) {
     for _ in 0..2 {

@@ -5,8 +5,8 @@
 //! it: `sync` with the locks, atomics, threads and the clock of the crate `shuttle`, under which only
 //! one thread runs at a time and the scheduler says which goes on; and `storage`, a list of numbers.
 //! `memory` holds the sources of the indexes and of the kept cards in the same way. A thread that waits
-//! for ever is found at once, since then no thread can go on. What the processor itself may put in
-//! another order is not tried: here every step is seen by all threads at once.
+//! for ever is found immediately, since then no thread can go on. What the processor itself may put in
+//! another order is not tried: here every step is seen by all threads immediately.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -13,12 +13,15 @@ mod guard {
     pub(super) use super::file::Failure;
 }
 mod format {
+    pub(super) mod keys {
+        pub(in crate::memory) use super::super::file::INDEX_STATE_KEY;
+    }
     pub(super) mod record {
-        pub(in crate::memory) use super::super::file::{INDEX_STATE_KEY, open};
+        pub(in crate::memory) use super::super::file::open;
     }
-    pub(super) mod rows {
-        pub(in crate::memory) use super::super::file::Rows;
-    }
+}
+mod read {
+    pub(super) use super::file::Rows;
 }
 mod tables {
     pub(super) use super::file::{Key, Table};

@@ -53,7 +53,7 @@ fn count_shared(world: &World, met: &Cases) {
 }
 
 #[test]
-fn r48_of_those_who_share_a_commit_only_the_refused_and_the_panicking_are_refused() {
+fn r48_of_requests_that_share_a_commit_only_the_refused_and_the_panicking_are_refused() {
     explore(4_000, &[(SHARED, 300)], |met| {
         let world = World::new(&ample());
         let mut threads = callers(&world, 2, in_a_burst);

@@ -1,4 +1,4 @@
-//! A storage that is a list of numbers, on a disk that fails as it is told.
+//! A storage that is a list of numbers, on a disk that fails when a test says so.
 //!
 //! It keeps what the writer is promised of the real one: a draft is laid over a snapshot and can be
 //! rolled back, a commit is durable or not, and whether a failed one is, only reopening tells.
@@ -11,7 +11,7 @@ use crate::model::sequence::SequenceNumber;
 use crate::stats::{MemoryUse, StateCounts};
 use crate::sync::{Arc, Condvar, Mutex};
 
-/// What becomes of a commit.
+/// The outcome of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It fails, and was not durable.
@@ -36,7 +36,7 @@ struct OnDisk {
     /// What has to be swept still.
     leaving: usize,
     commits: u64,
-    /// What becomes of which commits, counted from 1. All others succeed.
+    /// Outcomes of commits, by their number counted from 1. All others succeed.
     fates: VecDeque<(u64, Fate)>,
     /// How often opening fails.
     opens_that_fail: u32,
@@ -130,7 +130,7 @@ pub(crate) trait Rows {
 }
 
 /// The numbers at one state.
-pub(crate) struct Snapshot {
+pub(crate) struct Committed {
     numbers: Vec<u64>,
     state: State,
     directory: Directory,
@@ -151,10 +151,10 @@ impl Directory {
     }
 }
 
-impl Snapshot {
+impl Committed {
     fn new(numbers: Vec<u64>, leaving: usize, broken: &Arc<AtomicBool>) -> Self {
         let sequence = SequenceNumber::new(numbers.len() as u64);
-        Snapshot {
+        Committed {
             numbers,
             state: State { sequence },
             directory: Directory(leaving),
@@ -188,15 +188,15 @@ impl Snapshot {
     }
 }
 
-impl Rows for Snapshot {
+impl Rows for Committed {
     fn state(&self) -> State {
         self.state
     }
 }
 
-/// Numbers to be added to those of a snapshot.
+/// Numbers to be added to those of a committed.
 pub(crate) struct Draft<'s> {
-    base: &'s Snapshot,
+    base: &'s Committed,
     added: Vec<u64>,
     leaving: usize,
     pub(crate) state: State,
@@ -210,7 +210,7 @@ pub(crate) struct Mark {
 }
 
 impl<'s> Draft<'s> {
-    pub(crate) fn new(base: &'s Snapshot, _entries: usize) -> Self {
+    pub(crate) fn new(base: &'s Committed, _entries: usize) -> Self {
         Draft {
             base,
             added: Vec::new(),
@@ -274,19 +274,19 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn open(disk: &Arc<Disk>) -> (Self, Snapshot) {
+    pub(crate) fn open(disk: &Arc<Disk>) -> (Self, Committed) {
         let engine = Engine {
             disk: Arc::clone(disk),
             broken: Arc::default(),
             to_fill: 2,
         };
-        let snapshot = engine.snapshot();
-        (engine, snapshot)
+        let committed = engine.committed();
+        (engine, committed)
     }
 
-    fn snapshot(&self) -> Snapshot {
+    fn committed(&self) -> Committed {
         let state = self.disk.state.lock().unwrap();
-        Snapshot::new(state.numbers.clone(), state.leaving, &self.broken)
+        Committed::new(state.numbers.clone(), state.leaving, &self.broken)
     }
 
     pub(crate) fn is_broken(&self) -> bool {
@@ -306,18 +306,18 @@ impl Engine {
         self.to_fill > 0
     }
 
-    pub(crate) fn fill_indexes(&mut self, now: &Snapshot) -> Result<Snapshot, StorageError> {
+    pub(crate) fn fill_indexes(&mut self, now: &Committed) -> Result<Committed, StorageError> {
         self.to_fill -= 1;
-        let snapshot = self.snapshot();
-        assert_eq!(snapshot.state, now.state, "filled from another state");
-        Ok(snapshot)
+        let committed = self.committed();
+        assert_eq!(committed.state, now.state, "filled from another state");
+        Ok(committed)
     }
 
     pub(crate) fn commit(
         &mut self,
         draft: Draft<'_>,
-        before: &Snapshot,
-    ) -> Result<Option<Snapshot>, StorageError> {
+        before: &Committed,
+    ) -> Result<Option<Committed>, StorageError> {
         assert_eq!(draft.base.state, before.state, "decided on another state");
         assert_eq!(draft.state.sequence.value(), draft.count());
         if draft.added.is_empty() && draft.leaving == before.directory.0 {
@@ -325,10 +325,10 @@ impl Engine {
         }
         let committed = self.disk.commit(&draft.added, draft.leaving);
         committed.inspect_err(|_| self.broken.store(true, Ordering::SeqCst))?;
-        Ok(Some(self.snapshot()))
+        Ok(Some(self.committed()))
     }
 
-    pub(crate) fn reopen(&mut self) -> Result<Snapshot, OpenError> {
+    pub(crate) fn reopen(&mut self) -> Result<Committed, OpenError> {
         let mut state = self.disk.state.lock().unwrap();
         if state.opens_that_fail > 0 {
             state.opens_that_fail -= 1;
@@ -336,7 +336,7 @@ impl Engine {
         }
         drop(state);
         self.broken = Arc::default();
-        Ok(self.snapshot())
+        Ok(self.committed())
     }
 
     pub(crate) fn close(self) -> Result<(), StorageError> {

@@ -127,7 +127,7 @@ pub fn ample() -> Limits {
     Limits::default()
 }
 
-/// A queue for so many requests.
+/// Limits with a queue for `waiting_requests` requests.
 pub fn places(waiting_requests: usize) -> Limits {
     Limits {
         waiting_requests,
@@ -241,7 +241,7 @@ impl World {
     /// number.
     pub fn read(&self) -> Result<u64, Error> {
         let acknowledged = self.acknowledged.load(Ordering::SeqCst);
-        let snapshot = self.writer.snapshot()?;
+        let snapshot = self.writer.committed()?;
         let durable = self.disk.numbers();
         if snapshot.numbers().len() < durable.len() {
             self.count(OLDER);
@@ -340,7 +340,7 @@ pub fn together(threads: Vec<Box<dyn FnOnce() + Send>>) {
     }
 }
 
-/// So many callers that do the same.
+/// `count` callers that do the same.
 pub fn callers(
     world: &Arc<World>,
     count: usize,

@@ -13,7 +13,7 @@ use crate::error::OpenError;
 
 use super::disk::FileLock;
 
-/// How a temporary name ends, behind the final name and a random number.
+/// How a temporary name ends, after the final name and a random number.
 const SUFFIX: &str = "creating";
 
 /// Opens an existing file for reading and writing.
@@ -88,7 +88,7 @@ impl Unpublished {
         })
     }
 
-    /// Gives the file its final name, unless there is such a file by now: then `AlreadyExists`.
+    /// Gives the file its final name, unless another file has it by now: then `AlreadyExists`.
     /// Once it returns, the name survives a power cut.
     pub(in crate::storage) fn publish(self) -> Result<(), OpenError> {
         // With a rename, the second of two creators would replace the store of the first.
@@ -109,7 +109,7 @@ impl Unpublished {
         Ok(())
     }
 
-    /// Whether the file still has its temporary name. Once it is locked, nobody takes that away.
+    /// Whether the file still has its temporary name. Once it is locked, no other creator removes that.
     pub(in crate::storage) fn is_there(&self) -> Result<bool, OpenError> {
         exists(&self.temporary)
     }

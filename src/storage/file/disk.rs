@@ -181,10 +181,10 @@ impl Drop for FileLock {
     }
 }
 
-/// A disk as redb sees it, until it is detached.
+/// A disk as redb sees it, until it is released.
 #[derive(Debug)]
-pub(in crate::storage) struct Attached {
-    // Detaching waits for a read that is under way, so that nothing of this opening touches the
+pub(in crate::storage) struct OpenDisk {
+    // Releasing it waits for a read that is under way, so that nothing of this opening touches the
     // file once another one may write to it. It also gives up this opening's share in the lock: a
     // snapshot that outlives the store must not keep the file locked.
     file: RwLock<Option<Shared>>,
@@ -196,14 +196,14 @@ struct Shared {
     lock: Option<Arc<FileLock>>,
 }
 
-impl Attached {
+impl OpenDisk {
     pub(in crate::storage) fn new(disk: Arc<dyn Disk>, lock: Option<Arc<FileLock>>) -> Arc<Self> {
-        Arc::new(Attached {
+        Arc::new(OpenDisk {
             file: RwLock::new(Some(Shared { disk, lock })),
         })
     }
 
-    pub(in crate::storage) fn detach(&self) {
+    pub(in crate::storage) fn release(&self) {
         *self.file.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
@@ -218,7 +218,7 @@ impl Attached {
 
 /// What is handed to redb.
 #[derive(Debug)]
-pub(in crate::storage) struct Backend(pub(in crate::storage) Arc<Attached>);
+pub(in crate::storage) struct Backend(pub(in crate::storage) Arc<OpenDisk>);
 
 impl Backend {
     fn lock(&self) -> Result<Arc<FileLock>, BackendError> {
@@ -250,7 +250,7 @@ impl StorageBackend for Backend {
     }
 
     fn close(&self) -> io::Result<()> {
-        self.0.detach();
+        self.0.release();
         Ok(())
     }
 

@@ -39,7 +39,7 @@ impl FileWatch {
     }
 
     /// Whether the file was moved, replaced or removed, as seen less than a second ago. One that is
-    /// not there is looked for each time, so that its return is seen at once.
+    /// not there is looked for each time, so that its return is seen immediately.
     pub(crate) fn is_moved(&self) -> bool {
         // A panic while the lock is held cannot leave a half-made change.
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,6 @@
 //! A disk that keeps writes back until they have to be on it, and then writes them in order.
 //!
-//! redb hands over the pages of a commit one by one, in no order, and each write that stands apart
+//! redb hands over the pages of a commit one by one, in no order, and each separate write
 //! costs the device its own time at the next sync. Sorted and joined there are fewer of them. This
 //! module does not know what a page is.
 
@@ -79,7 +79,7 @@ impl Gather {
         }
     }
 
-    /// Writes everything that waits. After an error nothing waits any more: nobody knows what is on
+    /// Writes everything that waits. After an error nothing waits any more: it is unknown what is on
     /// the disk.
     fn flush(&self) -> io::Result<()> {
         let turn = lock(&self.on_their_way);

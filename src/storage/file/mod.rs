@@ -1,4 +1,4 @@
-//! What stands between the tables and the disk. Nothing here knows what is in a page.
+//! The layers between the tables and the disk. Nothing here knows what is in a page.
 //!
 //! [`create`] makes a file, or opens one, so that it is there whole or not at all. [`disk`] says what a disk
 //! is, and hands one to redb. The others are disks over another: [`gather`] writes in order, [`witness`]

@@ -22,7 +22,7 @@ pub(in crate::storage) struct Overlay {
 #[derive(Debug)]
 struct Changed {
     len: u64,
-    /// How far `under` still shows: cutting and lengthening leaves zeroes behind.
+    /// How far `under` still shows: what was cut off and lengthened again is zeroes.
     under_len: u64,
     blocks: BTreeMap<u64, Box<[u8; BLOCK]>>,
 }

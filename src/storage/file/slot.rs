@@ -73,7 +73,7 @@ pub(in crate::storage) fn set_flags(disk: &dyn Disk, flags: u8) -> io::Result<()
     disk.write(FLAGS_AT as u64, &[flags])
 }
 
-/// Writes every byte behind the header page again and syncs, so that what was read of the newer
+/// Writes every byte after the header page again and syncs, so that what was read of the newer
 /// commit is on the disk before that commit counts. After a failed sync the system may show pages
 /// that never reached the disk and that it does not mean to write any more.
 pub(in crate::storage) fn rewrite_pages(disk: &dyn Disk) -> io::Result<()> {

@@ -1,4 +1,4 @@
-//! A disk whose reading is told to the host, while a store is opened.
+//! A disk that reports to the host how much of it was read, while a store is opened.
 //!
 //! This module does not know why the disk is read.
 
@@ -10,7 +10,7 @@ use crate::opening::{OpeningStage, Progress};
 
 use super::disk::Disk;
 
-/// After so many bytes the host is told again.
+/// Bytes after which the host is told again.
 const STEP: u64 = 4 << 20;
 
 /// A disk that tells how much of it was read.

@@ -33,7 +33,7 @@ impl Witness {
         }
     }
 
-    /// Starts anew: what is read next is believed.
+    /// Forgets all sums: what is read next is believed.
     pub(in crate::storage) fn forget(&self) {
         self.change(Vec::clear);
     }
@@ -118,7 +118,7 @@ impl Disk for Witness {
     }
 
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        // If this fails, nobody knows what is there.
+        // If this fails, it is unknown what is there.
         let first = offset.checked_div(BLOCK as u64).unwrap_or_default();
         let end = offset.saturating_add(bytes.len() as u64);
         let last = end.div_ceil(BLOCK as u64);

@@ -15,11 +15,9 @@ use crate::model::token::Token;
 
 use super::super::guard::Failure;
 use super::super::tables::Key;
+use super::codec::{CountsRecord, FieldRecord, identifiers, status_at};
 use super::meta::State;
-use super::record::{
-    CountsRecord, FieldRecord, MALFORMED, decode, ended, identifiers, open_format_1, status_at,
-    take,
-};
+use super::record::{MALFORMED, decode, ended, open_format_1, take};
 use super::rows::{AppPhase, AppTallyRow, SubscriberRow};
 
 /// A table of format 1. The numbers are in its checksums.

@@ -15,7 +15,7 @@ use super::super::unique::IndexHash;
 
 /// Makes the index keys of one store.
 ///
-/// The key comes from the operating system when the file is created, so nobody who can choose
+/// The key comes from the operating system when the file is created, so no caller that can choose
 /// identifiers can choose ones that share an index row.
 #[derive(Clone, Copy)]
 pub(crate) struct IndexHasher {

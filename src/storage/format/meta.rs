@@ -1,9 +1,18 @@
 //! Two rows of the `meta` table: what the file is, and where its counters stand.
+//!
+//! The first is encoded here and not with the other rows: whatever the format of a file is, every version
+//! must be able to read it.
+
+use bincode::{BorrowDecode, Encode};
 
 use crate::model::app::AppNumber;
 use crate::model::identifier::{CANONICAL_VERSION, ContactId};
 use crate::model::sequence::SequenceNumber;
 use crate::model::time::Timestamp;
+
+use super::super::guard::Failure;
+use super::super::tables::{Key, Table};
+use super::record::{MALFORMED, decode, encode_format_1, open_format_1};
 
 /// The format that this version writes, and the newest that it reads.
 pub(crate) const FORMAT: u32 = 2;
@@ -33,7 +42,7 @@ pub(crate) struct FormatRow {
 }
 
 impl FormatRow {
-    /// What the file is once it is upgraded to this format.
+    /// The row of the file after an upgrade to this format.
     pub(in crate::storage) fn upgraded(&self) -> Self {
         FormatRow {
             read_format: FORMAT,
@@ -43,7 +52,7 @@ impl FormatRow {
         }
     }
 
-    /// What a file created now is. `random` holds the random bits that it needs.
+    /// The row of a file created now. `random` holds the random bits that it needs.
     pub(in crate::storage) fn new(format: u32, random: [u128; 2], created_at: Timestamp) -> Self {
         let [store, index_key] = random;
         FormatRow {
@@ -59,6 +68,76 @@ impl FormatRow {
     }
 }
 
+#[derive(Encode, BorrowDecode)]
+struct FormatRecord<'a> {
+    canonical_version: u32,
+    idn: bool,
+    store: u128,
+    index_key: u128,
+    created_by: &'a str,
+    created_at: u64,
+}
+
+/// What the first row of a file says. Its record is one of format 1 in every format.
+pub(in crate::storage) enum FormatFound {
+    /// A format that this version knows.
+    Known(FormatRow),
+    /// Another program's row.
+    Foreign,
+    /// A format that this version does not know.
+    Newer(u32),
+}
+
+/// Makes the bytes of the format row.
+///
+/// Its first 24 bytes of payload (application, read format, write format) stay what they are in
+/// every format to come, so that each version can tell a newer file from a damaged one.
+pub(in crate::storage) fn encode_format(key: &Key, row: &FormatRow) -> Result<Vec<u8>, Failure> {
+    encode_format_1(Table::Meta as u64, key, |payload| {
+        payload.append(&APPLICATION);
+        payload.append(&row.read_format.to_le_bytes());
+        payload.append(&row.write_format.to_le_bytes());
+        payload.push(FormatRecord {
+            canonical_version: row.canonical_version,
+            idn: row.idn,
+            store: row.store,
+            index_key: row.index_key,
+            created_by: &row.created_by,
+            created_at: row.created_at.as_millis(),
+        })
+    })
+}
+
+/// Reads the bytes of the format row.
+pub(in crate::storage) fn decode_format(key: &Key, record: &[u8]) -> Result<FormatFound, Failure> {
+    open_format_1(Table::Meta as u64, key, record, |payload| {
+        let Some((application, rest)) = payload.split_first_chunk::<16>() else {
+            return Ok(FormatFound::Foreign);
+        };
+        if *application != APPLICATION {
+            return Ok(FormatFound::Foreign);
+        }
+        let (read_format, rest) = rest.split_first_chunk::<4>().ok_or(MALFORMED)?;
+        let (write_format, rest) = rest.split_first_chunk::<4>().ok_or(MALFORMED)?;
+        let read_format = u32::from_le_bytes(*read_format);
+        let write_format = u32::from_le_bytes(*write_format);
+        if read_format > FORMAT || write_format > FORMAT {
+            return Ok(FormatFound::Newer(read_format.max(write_format)));
+        }
+        let format: FormatRecord<'_> = decode(rest)?;
+        Ok(FormatFound::Known(FormatRow {
+            read_format,
+            write_format,
+            canonical_version: format.canonical_version,
+            idn: format.idn,
+            store: format.store,
+            index_key: format.index_key,
+            created_by: format.created_by.to_owned(),
+            created_at: Timestamp::from_millis(format.created_at),
+        }))
+    })
+}
+
 /// Where the counters stand. Rewritten with each commit that moves one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State {
@@ -67,9 +146,9 @@ pub(crate) struct State {
     /// is in use or was erased.
     pub(crate) next_contact: u64,
     pub(crate) next_app: u64,
-    /// Contacts there are.
+    /// How many contacts exist.
     pub(crate) contacts: u64,
-    /// Contacts there were.
+    /// How many contacts were erased.
     pub(crate) erased: u64,
 }
 
@@ -94,5 +173,35 @@ impl State {
     /// Whether the counter has passed `id`.
     pub(crate) fn passed(&self, id: ContactId) -> bool {
         id.value() < self.next_contact
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::keys::FORMAT_KEY;
+    use super::*;
+
+    fn format(read_format: u32, write_format: u32) -> FormatRow {
+        FormatRow {
+            read_format,
+            write_format,
+            ..FormatRow::new(FORMAT, [1, 2], Timestamp::default())
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_told_from_a_foreign_row() {
+        let key = Key::Int(FORMAT_KEY);
+        let found = |row: &FormatRow| {
+            encode_format(&key, row).and_then(|record| decode_format(&key, &record))
+        };
+        assert!(matches!(found(&format(2, 2)), Ok(FormatFound::Known(row)) if row.index_key == 2));
+        assert!(matches!(found(&format(3, 3)), Ok(FormatFound::Newer(3))));
+        assert!(matches!(found(&format(2, 4)), Ok(FormatFound::Newer(4))));
+        let foreign = encode_format_1(Table::Meta as u64, &key, |payload| {
+            payload.push("another program")
+        });
+        let foreign = foreign.and_then(|record| decode_format(&key, &record));
+        assert!(matches!(foreign, Ok(FormatFound::Foreign)));
     }
 }

@@ -1,11 +1,16 @@
-//! What is in a row, and what its bytes are.
+//! The content of rows, and their bytes.
 //!
-//! [`rows`] says what a row of each table holds and where rows can be read; [`record`] turns one into bytes,
-//! with a version and a checksum from [`hash`]. [`meta`] are the two rows that describe the file, and
-//! [`format_1`] what was different in the first format.
+//! [`rows`] says what a row of each table holds, [`keys`] what its key is. [`codec`] turns a row into a
+//! payload and back, and [`record`] puts a version and a checksum from [`hash`] around that. [`meta`] are
+//! the two rows that describe the file, and [`format_1`] what was different in the first format.
 
+pub(super) mod codec;
+#[cfg(test)]
+mod codec_tests;
 pub(super) mod format_1;
+pub(super) mod fuzzed;
 pub(super) mod hash;
+pub(super) mod keys;
 pub(super) mod meta;
 pub(super) mod record;
 pub(super) mod rows;

@@ -1,4 +1,4 @@
-//! What stands in an index for one value: part of its hash, and the id of the row that has it.
+//! An entry of an index: part of the hash of a value, and the id of the row that has the value.
 //!
 //! The hash says where to look and is never trusted: every match is verified on the row itself. This
 //! module does not know where entries are kept.

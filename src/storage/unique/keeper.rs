@@ -8,9 +8,10 @@
 use std::sync::Arc;
 
 use super::super::draft::Changes;
+use super::super::format::keys;
 use super::super::format::record;
-use super::super::format::rows::Rows;
 use super::super::guard::Failure;
+use super::super::read::Rows;
 use super::super::tables::{Key, Table};
 use super::bucket;
 use super::change::{self, IndexChange};
@@ -62,7 +63,7 @@ impl Default for Folding {
     }
 }
 
-/// A round must end before the next one is due: so many bytes are folded for each change.
+/// Bytes folded for each change. A round must end before the next one is due.
 const SLICE_BYTES_PER_CHANGE: usize = 128;
 /// As much of the log as stays beside the counters. Together they fit into a page.
 const LOG_END_BYTES: usize = 1_500;
@@ -216,7 +217,7 @@ impl Keeper {
         if step.state == self.state {
             return Ok(None);
         }
-        commit.put(&record::INDEX_STATE_KEY, &step.state)?;
+        commit.put(&keys::INDEX_STATE_KEY, &step.state)?;
         Ok(Some(step))
     }
 
@@ -236,56 +237,76 @@ impl Keeper {
 
     /// Folds the next shards, if it is time.
     fn fold(&self, rows: &impl Rows, step: &mut Step, commit: &mut Changes) -> Result<(), Failure> {
-        let state = &mut step.state;
-        if !state.layout.is_folding() {
-            let entries = state.entries.iter().copied().fold(0, u64::saturating_add);
-            let due = usize::try_from(entries / 8).unwrap_or(usize::MAX);
-            if self.unfolded_count < due.max(self.folding.after) {
-                return Ok(());
-            }
-            state.layout = state
-                .layout
-                .next_round(state.entries, self.folding.bucket_entries);
-            state.log_folding = self.state.log_next;
+        if !step.state.layout.is_folding() && !self.begin_round_if_due(&mut step.state) {
+            return Ok(());
         }
         let own = step.changes.len().saturating_mul(SLICE_BYTES_PER_CHANGE);
         let slice_bytes = self.folding.slice_bytes.max(own);
         let mut bytes = 0_usize;
         for _ in 0..self.folding.slice_places {
-            let Some(place) = state.layout.next().filter(|_| bytes < slice_bytes) else {
+            let next = step.state.layout.next();
+            let Some(place) = next.filter(|_| bytes < slice_bytes) else {
                 break;
             };
-            let (mut old, mut replaced) = (Vec::new(), Vec::new());
-            match read_buckets(rows, &state.layout, place, &mut old, |key| {
-                replaced.push(key)
-            }) {
-                Ok(()) => {}
+            let Some(written) = self.fold_place(rows, place, step, commit)? else {
                 // Requests go on, and the log grows. The stats, look-ups and `verify` say so.
-                Err(Failure::Corrupt(_)) => {
-                    step.met_damage = true;
-                    break;
-                }
-                Err(failure) => return Err(failure),
-            }
-            for key in replaced {
-                commit.remove(Table::Index, key);
-            }
-            let entries = match self.unfolded.get(place.number()) {
-                Some(unfolded) => unfolded.fold_into(old),
-                None => old,
+                step.met_damage = true;
+                break;
             };
-            for (key, entries) in state.layout.cut(place, &entries) {
-                let payload = bucket::encode(place.index(), entries);
-                bytes = bytes.saturating_add(payload.len());
-                commit.insert_bytes(Table::Index, key, &payload)?;
-            }
-            step.folded.push((place, entries));
-            state.layout = state.layout.folded_one();
+            bytes = bytes.saturating_add(written);
         }
-        if !state.layout.is_folding() {
-            state.log_folded = state.log_folding;
+        if !step.state.layout.is_folding() {
+            step.state.log_folded = step.state.log_folding;
         }
         Ok(())
+    }
+
+    /// Begins a round of folding when enough changes wait for one. Says whether it did.
+    fn begin_round_if_due(&self, state: &mut IndexState) -> bool {
+        let entries = state.entries.iter().copied().fold(0, u64::saturating_add);
+        let due = usize::try_from(entries / 8).unwrap_or(usize::MAX);
+        if self.unfolded_count < due.max(self.folding.after) {
+            return false;
+        }
+        state.layout = state
+            .layout
+            .next_round(state.entries, self.folding.bucket_entries);
+        state.log_folding = self.state.log_next;
+        true
+    }
+
+    /// Folds one place: writes its buckets anew, with the changes that they do not have yet. Gives how many
+    /// bytes they take; `None` where the buckets are damaged.
+    fn fold_place(
+        &self,
+        rows: &impl Rows,
+        place: Place,
+        step: &mut Step,
+        commit: &mut Changes,
+    ) -> Result<Option<usize>, Failure> {
+        let layout = step.state.layout;
+        let (mut old, mut replaced) = (Vec::new(), Vec::new());
+        match read_buckets(rows, &layout, place, &mut old, |key| replaced.push(key)) {
+            Ok(()) => {}
+            Err(Failure::Corrupt(_)) => return Ok(None),
+            Err(failure) => return Err(failure),
+        }
+        for key in replaced {
+            commit.remove(Table::Index, key);
+        }
+        let entries = match self.unfolded.get(place.number()) {
+            Some(unfolded) => unfolded.fold_into(old),
+            None => old,
+        };
+        let mut bytes = 0_usize;
+        for (key, entries) in layout.cut(place, &entries) {
+            let payload = bucket::encode(place.index(), entries);
+            bytes = bytes.saturating_add(payload.len());
+            commit.insert_bytes(Table::Index, key, &payload)?;
+        }
+        step.folded.push((place, entries));
+        step.state.layout = layout.folded_one();
+        Ok(Some(bytes))
     }
 
     /// Takes into memory what a commit did.
@@ -312,7 +333,7 @@ impl Keeper {
         unfolded.added.clear();
         unfolded.removed.clear();
         match self.view.shard(place) {
-            // It has them all, and none that was removed.
+            // It has all entries, and none that was removed.
             Some(shard) if shard.is_complete() && !had_removed => {}
             _ => self.put_complete(place, entries),
         }

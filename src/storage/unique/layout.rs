@@ -1,4 +1,4 @@
-//! Which buckets there are: how far the indexes are folded, and into how many buckets each shard.
+//! The layout of the buckets: how far the indexes are folded, and into how many buckets each shard.
 //!
 //! Folding goes through all shards in order, again and again. Each round writes a new generation of
 //! buckets and removes the one before, so that the rows of the table `index` are appended in order.

@@ -3,7 +3,7 @@
 //! Persisted as sorted buckets with a log of what changed since, and held in memory while the store
 //! is open. They are never trusted: an entry says where to look, and the row itself says whether it
 //! has the value. So removing a value writes no bucket, and a snapshot that meets an entry that is
-//! newer than itself finds no such row and goes on.
+//! newer than itself finds no row for it and goes on.
 //!
 //! | file | concept |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! Of shards, what one thread sees. They stand beside the source, which `tests/schedules` takes as it is
+//! Shards, as one thread sees them. These tests stand beside the source, which `tests/schedules` takes as it is
 //! to atomics that only its scheduler knows.
 
 use std::collections::BTreeSet;

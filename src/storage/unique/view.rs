@@ -1,4 +1,4 @@
-//! What a reader sees of the indexes: the shards in memory, and which buckets there are, as of one
+//! The indexes as a reader sees them: the shards in memory, and the layout of the buckets, as of one
 //! state of the store.
 //!
 //! Shards are shared with the writer, which goes on inserting into them; a shard that is copied is
@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use super::super::format::record;
-use super::super::format::rows::Rows;
 use super::super::guard::Failure;
+use super::super::read::Rows;
 use super::super::tables::{Key, Table};
 use super::bucket;
 use super::entry::{Index, IndexHash, Place, SHARDS, short};

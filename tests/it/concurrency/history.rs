@@ -73,7 +73,7 @@ pub struct History {
     pub seen: Vec<Seen>,
 }
 
-/// How many requests were indeterminate, and turned out to be in, or not.
+/// How many indeterminate requests turned out to be in, and how many to be lost.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Indeterminate {
     pub are_in: u64,
@@ -129,7 +129,7 @@ impl History {
         clock: u64,
         last: impl Fn(&Model) -> Result<(), String>,
     ) -> Replayed {
-        /// A fault of the store fits none of many orders: it is to be told in time.
+        /// A fault of the store fits none of many orders: it must be reported in time.
         const MOST_ORDERS: usize = 500;
         let mut makers = Makers::default();
         let mut first_fault = None;
@@ -219,7 +219,7 @@ struct Makers {
 }
 
 impl Makers {
-    /// Which of so many to take.
+    /// Which of `of` makers to take.
     fn take(&mut self, of: usize) -> usize {
         if of < 2 {
             return 0;

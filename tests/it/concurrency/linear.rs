@@ -198,7 +198,7 @@ impl Start {
     }
 }
 
-/// Does what one thread does: now and then two requests at once, or a look.
+/// Does what one thread does: now and then two requests together, or a look.
 fn work(random: &mut Random, choice: &Choice, store: &ContactStore, ticks: &Ticks) -> Vec<Event> {
     let mut events = Vec::new();
     while events.len() < OPERATIONS {

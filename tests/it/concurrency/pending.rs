@@ -286,7 +286,7 @@ fn dropping_a_queued_write_does_not_cancel_it() {
     assert_in(&on.store, [0, 1, 2]);
 }
 
-/// Refused at once, and not when the writer comes to it.
+/// Refused immediately, and not when the writer comes to it.
 #[track_caller]
 fn assert_busy<T: std::fmt::Debug>(mut pending: Pending<T>, requests: usize, text_bytes: usize) {
     match pending.wait_timeout(Duration::ZERO) {
@@ -320,7 +320,7 @@ fn a_full_queue_refuses_with_how_much_waits_and_takes_writes_again_later() {
 }
 
 #[test]
-fn a_queue_is_full_of_text_as_well() {
+fn a_queue_can_be_full_by_text_too() {
     let on = shuttable(|options| options.limits.waiting_text_bytes = 10);
     let (first, gate) = hold_up(&on);
     let waiting = [add(&on.store, 1), add(&on.store, 2)];

@@ -1,7 +1,7 @@
 //! Histories of eight threads that write and read as fast as they can, some on a disk that fails, or
 //! loses its power, or under a process that is killed (R46–R49).
 //!
-//! The seed of a history says what its threads ask for and what becomes of the disk, not which
+//! The seed of a history says what its threads ask for and the fate of the disk, not which
 //! thread comes first.
 
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ const THREADS: usize = 8;
 /// Requests and looks of one thread in one history.
 const OPERATIONS: usize = 100;
 
-/// What becomes of the disk.
+/// The fate of the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Sound,
@@ -191,7 +191,7 @@ impl Caller<'_> {
         goes_on
     }
 
-    /// Makes so many requests and looks, or until the store is gone.
+    /// Makes `operations` requests and looks, or fewer when the store is gone.
     fn work(&mut self, mut operations: usize) {
         let is_sound = self.stage.fate == Fate::Sound;
         while operations > 0 {
@@ -235,7 +235,7 @@ impl Caller<'_> {
 }
 
 /// Lets all threads loose on a store, until they have asked for all or the store is gone. Their
-/// first requests share one commit, the numbers of which start behind the one that is given.
+/// first requests share one commit, whose numbers start after the one given.
 fn play(seed: u64, stage: &Stage<'_>, disk: &TestDisk, operations: usize) -> (History, u64) {
     let opened = Barrier::new(THREADS + 1);
     // The writer is held up in a commit until every thread has asked for something.

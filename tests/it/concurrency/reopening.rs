@@ -22,7 +22,7 @@ fn indeterminate(pending: Pending<TokensAdded>) -> u64 {
 
 // R49. By the time that the second of them asks, others have taken the numbers of what was lost.
 #[test]
-fn r49_each_of_several_callers_learns_by_reopening_what_became_of_its_request() {
+fn r49_each_of_several_callers_learns_the_outcome_of_its_request_by_reopening() {
     let disk = TestDisk::empty();
     let store = ContactStore::open_on_disk(disk.clone(), options().0).unwrap();
     connect(&store);

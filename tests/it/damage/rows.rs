@@ -18,7 +18,7 @@ use crate::support::cases::HANG;
 use crate::support::raw::{self, Key};
 use crate::support::{APP, OTHER_APP, connect, id, options, subscriber};
 
-/// So many that their changes of the indexes fill a row of the log, which goes when they are folded.
+/// Enough that their changes of the indexes fill a row of the log, which goes when they are folded.
 const CONTACTS: u64 = 60;
 /// An id that fits into no packed entry.
 const ADOPTED: u64 = 1 << 45;

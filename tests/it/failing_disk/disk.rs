@@ -1,6 +1,6 @@
 //! A disk in memory that fails, forgets and is damaged on order.
 //!
-//! It behaves like a system's page cache over a device: what was written is readable at once, and
+//! It behaves like a system's page cache over a device: what was written is readable immediately, and
 //! survives a power cut only after a sync that succeeded. After a sync that failed the system
 //! takes the pages for clean: they are still readable, and are never written again.
 
@@ -65,7 +65,7 @@ pub enum WrittenBack {
     Header,
     AllButHeader,
     Everything,
-    /// Each page or not, by this seed.
+    /// This seed says which pages are there.
     Some(u64),
 }
 
@@ -92,7 +92,7 @@ struct State {
     bytes: Blocks,
     /// What a power cut leaves.
     durable: Blocks,
-    /// Pages written since the last sync, successful or not.
+    /// Pages written since the last sync, even a failed one.
     dirty: BTreeSet<usize>,
     calls: u64,
     calls_of: BTreeMap<Call, u64>,
@@ -233,7 +233,7 @@ impl TestDisk {
         self.lock().durable.clone()
     }
 
-    /// Changes bytes behind the back of whoever uses the disk.
+    /// Changes bytes without the user of the disk noticing.
     pub fn damage(&self, damage: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.lock();
         let mut bytes = state.bytes.to_vec();
@@ -275,7 +275,7 @@ impl TestDisk {
         self.lock().silent = true;
     }
 
-    /// Lets whoever wants to change the disk wait until [`release`](TestDisk::release).
+    /// Makes every change of the disk wait until [`release`](TestDisk::release).
     pub fn hold(&self) {
         self.lock().held = true;
     }

@@ -21,7 +21,7 @@ struct Case {
     /// Which sync fails: of opening, of the line, or of closing.
     sync: u64,
     written: WrittenBack,
-    /// Whether what was not written is gone at once.
+    /// Whether what was not written is gone immediately.
     evicted: bool,
     remedy: Remedy,
     /// How many lines are played after it.

@@ -374,7 +374,7 @@ pub fn expected() -> &'static Expected {
     })
 }
 
-/// Opens the store on a disk, with a cache that holds next to nothing if it is to be tiny.
+/// Opens the store on a disk, with a cache that holds next to nothing if `tiny_cache` is set.
 pub fn open_on(disk: &Arc<TestDisk>, tiny_cache: bool) -> Result<ContactStore, Error> {
     let disk: Arc<dyn Disk> = disk.clone();
     ContactStore::open_on_disk(disk, script_options(tiny_cache))

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{APP, Case};
-use crate::http::client::{Client, exchange};
-use crate::http::host::Host;
+use crate::examples::host::client::{Client, exchange};
+use crate::examples::host::process::Host;
 
 /// The host of the cases: with their app, a token, and the contact of it.
 fn host_of_cases() -> (Host, Client) {

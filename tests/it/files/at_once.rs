@@ -1,4 +1,4 @@
-//! Many who create and open the same file at once: one creates, and nothing acknowledged is lost
+//! Many threads create and open the same file at the same time: one creates, and nothing acknowledged is lost
 //! (R51).
 
 use std::path::Path;
@@ -17,7 +17,7 @@ fn open_or_create(path: &Path, create: Create) -> Result<(ContactStore, bool), E
     loop {
         match ContactStore::open(path, creating(create)) {
             Ok(store) => {
-                // Whoever creates it writes before letting go of it.
+                // The thread that creates it writes before it lets go.
                 let created = store.stats()?.sequence.value() == 0;
                 return Ok((store, created));
             }
@@ -81,7 +81,7 @@ fn child_that_takes_a_turn() {
 }
 
 #[test]
-fn of_two_processes_that_create_at_once_one_creates_and_both_are_heard() {
+fn of_two_processes_that_create_together_one_creates_and_both_are_heard() {
     for round in 0..20 {
         let (_directory, path) = nowhere();
         let emails = ["ann", "bob"].map(|name| format!("{name}@example.com"));
@@ -104,7 +104,7 @@ fn of_two_processes_that_create_at_once_one_creates_and_both_are_heard() {
 
 // Threads are closer together than processes, and the file knows no difference.
 #[test]
-fn of_many_threads_that_create_at_once_one_creates_and_all_are_heard() {
+fn of_many_threads_that_create_together_one_creates_and_all_are_heard() {
     const THREADS: usize = 5;
     for round in 0..20 {
         let (_directory, path) = nowhere();

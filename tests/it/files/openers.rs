@@ -99,7 +99,7 @@ fn a_second_name_of_the_file_is_no_second_store() {
 
 // R49
 #[test]
-fn a_closed_store_can_be_opened_again_whoever_still_holds_a_snapshot() {
+fn a_closed_store_can_be_opened_again_while_a_snapshot_is_still_held() {
     let (_directory, path) = nowhere();
     make_store(&path);
     let store = ContactStore::open(&path, creating(Create::Never)).unwrap();
@@ -124,7 +124,7 @@ fn a_closed_store_can_be_opened_again_whoever_still_holds_a_snapshot() {
 
 // Dropping the last handle closes the store.
 #[test]
-fn a_dropped_store_can_be_opened_again_whoever_still_holds_a_snapshot() {
+fn a_dropped_store_can_be_opened_again_while_a_snapshot_is_still_held() {
     let (_directory, path) = nowhere();
     make_store(&path);
     let store = ContactStore::open(&path, creating(Create::Never)).unwrap();

@@ -14,9 +14,9 @@ pub const GONE: AppId = AppId::from_u128(0xc);
 /// goes first.
 pub const LEFT_BEHIND: u64 = MESSAGES - 999;
 const MESSAGES: u64 = 1_100;
-/// So many tokens come and go that the log of the indexes has rows of its own.
+/// Tokens that come and go: enough that the log of the indexes has rows of its own.
 const GONE_TOKENS: usize = 200;
-/// So many commits that the indexes are folded more than once, where they are folded early.
+/// Commits: enough that the indexes are folded more than once, where they are folded early.
 const MOVES: usize = 40;
 
 fn long(what: char, bytes: usize) -> String {

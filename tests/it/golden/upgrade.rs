@@ -218,7 +218,7 @@ impl Cuts {
         for (kind, keep) in keeps.into_iter().enumerate() {
             let image = cut.image(keep);
             let turn = cut.count + kind;
-            named(&format!("behind event {}, {keep:?}", cut.count), || {
+            named(&format!("after event {}, {keep:?}", cut.count), || {
                 let sum = (image.sum(), acknowledged);
                 if !self.checked.lock().unwrap().insert(sum) {
                     return;
@@ -260,7 +260,7 @@ fn r46_an_upgrade_that_a_power_cut_ends_at_any_write_leaves_one_format_or_the_ot
         let trace = Arc::new(cuts.upgrade(&file, false));
         for cut in trace.cuts() {
             let (cuts, trace) = (Arc::clone(&cuts), Arc::clone(&trace));
-            let name = format!("{name}, cut behind event {}", cut.count);
+            let name = format!("{name}, cut after event {}", cut.count);
             let counts = cases.run(&name, move || {
                 let mut counts = Counts::new();
                 cuts.check(&cut, &trace, true, &mut counts);

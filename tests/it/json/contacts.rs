@@ -13,7 +13,7 @@ fn upsert_body(store: &contact_store::ContactStore, body: &[u8]) -> Result<Vec<V
     results(answer.map(|upserted| text(&wire::contacts_upserted(&upserted.outcome))))
 }
 
-/// One item between two sound ones, found by phone: what became of it, in short.
+/// One item between two sound ones, found by phone: its outcome, in short.
 ///
 /// What is wrong with it never touches its neighbours (R55).
 #[track_caller]

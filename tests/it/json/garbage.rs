@@ -241,7 +241,7 @@ fn everything_said(store: &ContactStore, body: &[u8]) -> String {
         Ok((identifiers, _)) => write!(said, "{identifiers:?} ").unwrap(),
         Err(refused) => error(&mut said, &refused),
     }
-    // The name of an app is shown, and may be anything; so may the id of a message behind which a page
+    // The name of an app is shown, and may be anything; so may the id of a message after which a page
     // begins.
     let refused = [
         wire::parse_connect_app(body, &limits).err(),

@@ -48,7 +48,7 @@ fn child_on_a_file_system_that_gets_full() {
     fill(&ballast, 64 * 4_096);
     let (failed, error) = write_until_it_fails(&store, 1);
     let sequence = assert_no_room(&error, ErrorKind::StorageFull);
-    // Full or not, what is there is found.
+    // What is there is found, even on a full disk.
     let found = match store.reopen() {
         Ok(found) => Some(found.value()),
         Err(Error::Open(OpenError::Io(_))) => None,

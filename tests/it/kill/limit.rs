@@ -116,14 +116,14 @@ fn child_that_writes_until_it_may_not() {
     say("closed");
 }
 
-/// What the system does to a process that writes behind the limit.
+/// What the system does to a process that writes beyond the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Signal {
     Ends,
     Ignored,
 }
 
-/// Lets a child work at a file under a limit, in which so many batches are, and checks what it left.
+/// Lets a child work at a file under a limit, with `batches` batches in it, and checks what it left.
 /// Says up to where the child came.
 #[track_caller]
 fn check(path: &Path, batches: u64, bytes: u64, signal: Signal) -> &'static str {

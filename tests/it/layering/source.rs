@@ -97,6 +97,11 @@ pub fn closing(code: &[Piece], open: usize) -> usize {
 /// with the feature `testing` alone.
 fn without_tests(code: &[Piece], text: &str) -> (Vec<Piece>, String) {
     let (mut left, mut tests, mut place) = (Vec::new(), String::new(), 0);
+    let is_testing_alone =
+        is_at(code, 0, &["#", "!", "[", "cfg", "(", "feature", "="]) && code[7].text == "testing";
+    if is_testing_alone {
+        return (left, tests);
+    }
     while place < code.len() {
         let is_test = is_at(code, place, &["#", "[", "cfg", "(", "test", ")", "]"]);
         let is_testing = is_at(code, place, &["#", "[", "cfg", "(", "feature", "="])
@@ -307,4 +312,7 @@ fn the_reader_of_sources_tells_code_from_the_rest() {
     let literals = source.code.iter().filter(|piece| piece.literal);
     let literals: Vec<&str> = literals.map(|piece| piece.text.as_str()).collect();
     assert_eq!(literals, ["redb \\\" x", "redb \"quoted\"", "testing"]);
+    let testing = "//! Words.\n#![cfg(feature = \"testing\")]\nuse a::redb;";
+    let source = Source::new("a.rs".to_owned(), testing.to_owned());
+    assert!(source.lines_with("redb").is_empty());
 }

@@ -189,7 +189,7 @@ impl Said {
     }
 }
 
-/// What becomes of a request: the number and the outcome, or why it is refused.
+/// The outcome of a request: the number and the outcome, or why it is refused.
 pub type Answer = Result<(u64, Outcome), Refused>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,7 +205,7 @@ pub enum Outcome {
     Forgotten(u64),
 }
 
-/// What becomes of one entry.
+/// The outcome of one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Added {
     pub contact: u64,
@@ -231,7 +231,7 @@ pub enum Reported {
     UnknownSubscriber,
 }
 
-/// What becomes of a token that is renamed.
+/// The outcome of renaming a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Renamed {
     /// The subscriber, the one that went into it, and who holds the token.

@@ -256,7 +256,7 @@ impl Item {
     }
 }
 
-/// What becomes of one item.
+/// The outcome of one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upserted {
     pub contact: u64,

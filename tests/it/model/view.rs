@@ -587,11 +587,11 @@ impl From<Decision> for Decided {
 /// What is asked for when a whole state is compared.
 #[derive(Clone, Debug)]
 pub struct Probes {
-    /// Contact ids, in use or not.
+    /// Contact ids, used and unused.
     pub ids: Vec<u64>,
     /// Sets of identifiers.
     pub names: Vec<Names>,
-    /// Apps, connected or not, and tokens to look for in each.
+    /// Apps, connected and unknown, and tokens to look for in each.
     pub apps: Vec<AppId>,
     pub tokens: Vec<String>,
     /// How many rows a page has.

@@ -57,7 +57,7 @@ fn r50_a_creation_that_a_power_cut_ended_is_made_again() {
         let kinds: Vec<Keep> = Keep::all(cut.count as u64, 1).collect();
         for keep in [kinds[cut.count % 4], kinds[4 + cut.count / 4 % 4]] {
             let image = cut.image(keep);
-            let name = format!("creation cut behind event {}, {keep:?}", cut.count);
+            let name = format!("creation cut after event {}, {keep:?}", cut.count);
             cases.run(&name, move || {
                 let directory = tempfile::tempdir().unwrap();
                 fs::write(directory.path().join(TEMPORARY), image.to_vec()).unwrap();

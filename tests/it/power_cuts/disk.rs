@@ -68,12 +68,12 @@ impl RecordingDisk {
         self.since(0)
     }
 
-    /// What it was told behind the first `count` events.
+    /// What it was told after the first `count` events.
     pub fn since(&self, count: usize) -> Vec<Event> {
         self.lock().events[count..].to_vec()
     }
 
-    /// What is on it now, whether it was synced or not.
+    /// What is on it now, synced or unsynced.
     pub fn bytes(&self) -> Blocks {
         self.lock().bytes.clone()
     }
@@ -88,8 +88,8 @@ impl RecordingDisk {
         self.lock().unplugged = false;
     }
 
-    /// Lets whoever wants to change the disk wait until what this gives is dropped, also by a test
-    /// that fails: whoever closes the store would wait for ever.
+    /// Makes every change of the disk wait until what this gives is dropped, also by a test
+    /// that fails: closing the store would otherwise wait for ever.
     pub fn hold(&self) -> Held<'_> {
         self.lock().held = true;
         Held(self)
@@ -122,7 +122,7 @@ impl RecordingDisk {
     }
 }
 
-/// A disk that holds up whoever wants to change it.
+/// A disk whose changes have to wait.
 pub struct Held<'d>(&'d RecordingDisk);
 
 impl Drop for Held<'_> {

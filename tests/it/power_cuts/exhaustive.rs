@@ -177,7 +177,7 @@ pub fn each_image(
             keeps.push(Keep::Sectors(cut.count as u64));
         }
         for keep in keeps {
-            let name = format!("behind event {}, {keep:?}", cut.count);
+            let name = format!("after event {}, {keep:?}", cut.count);
             check(&name, &cut.image(keep), allowed.clone(), &images);
         }
     }

@@ -14,7 +14,7 @@ const ADDS: usize = 300;
 /// The header, and a page of each of: the leaf and the root of the contacts, the same of the
 /// subscribers, the counters, the pages that became free, and the roots of our tables and of redb's.
 const USUAL: usize = 9;
-/// Besides these, a row of the log of the indexes, and for a leaf that is full another one.
+/// In addition, a row of the log of the indexes, and for a leaf that is full another one.
 const MOST: usize = USUAL + 3;
 
 fn entry(n: u64) -> TokenEntry {

@@ -2,7 +2,7 @@
 //!
 //! What is assumed of a disk. A write that was not synced may be there or not, whichever came first;
 //! also in part, down to single sectors, and the last one down to single bytes. Changes of the
-//! length come to be in their order, and before them nothing is written behind the end that there
+//! length come to be in their order, and before them nothing is written beyond the end that there
 //! was: the length is the file system's, which keeps a journal. A sector that was being changed may
 //! hold garbage; but not the first one of the file, which holds the header: redb relies on that a
 //! write that is cut off leaves each byte of it old or new. Nor one that was written again as it was.
@@ -31,9 +31,9 @@ pub enum Keep {
     Everything,
     OnlyTheHeader,
     AllButTheHeader,
-    /// Each write or not, by this seed.
+    /// This seed says which writes are there.
     Some(u64),
-    /// Each sector or not.
+    /// This seed says which sectors are there.
     Sectors(u64),
     /// The last write up to one of its bytes, all before it.
     Torn(u64),
@@ -57,7 +57,7 @@ impl Keep {
     }
 }
 
-/// A cut behind the first `count` events.
+/// A cut after the first `count` events.
 pub struct Cut {
     pub count: usize,
     synced: Blocks,
@@ -67,7 +67,7 @@ pub struct Cut {
 }
 
 impl Trace {
-    /// A cut behind each of the events, and one before them.
+    /// A cut after each of the events, and one before them.
     pub fn cuts(&self) -> impl Iterator<Item = Cut> {
         let mut synced = self.before.clone();
         let mut synced_events = 0;

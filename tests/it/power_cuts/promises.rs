@@ -39,7 +39,7 @@ impl Promises {
         self.most.push((at, number));
     }
 
-    /// What may be found after a cut behind the first `count` events; `None` while the store was
+    /// What may be found after a cut after the first `count` events; `None` while the store was
     /// made.
     pub fn at(&self, count: usize) -> Option<RangeInclusive<u64>> {
         let last = |notes: &[(usize, u64)]| {

@@ -197,7 +197,7 @@ impl Images {
                     reopen: turn.is_multiple_of(16),
                     cut_again: if turn.is_multiple_of(32) { deeper } else { 0 },
                 };
-                let name = format!("in recovery, behind event {}, {keep:?}", cut.count);
+                let name = format!("in recovery, after event {}, {keep:?}", cut.count);
                 let (image, allowed) = (cut.image(keep), allowed.clone());
                 if named(&name, || self.check(&image, allowed, also, counts)) {
                     count(counts, IN_RECOVERY);
@@ -271,7 +271,7 @@ fn cut_first_write(
         let allowed = trace.promises.at(cut.count).unwrap();
         let by_turns: Vec<Keep> = Keep::all(cut.count as u64, 1).collect();
         for keep in [Keep::AllButTheHeader, by_turns[cut.count % by_turns.len()]] {
-            let name = format!("first write, behind event {}, {keep:?}", cut.count);
+            let name = format!("first write, after event {}, {keep:?}", cut.count);
             let (image, allowed) = (cut.image(keep), allowed.clone());
             if named(&name, || {
                 images.check(&image, allowed, Also::default(), counts)

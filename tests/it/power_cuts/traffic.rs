@@ -47,7 +47,7 @@ pub struct Played {
     pub marks: Vec<(Range<usize>, &'static str)>,
 }
 
-/// What became of a request, and at which counts of events it was made and answered.
+/// The outcome of a request, and at which counts of events it was made and answered.
 struct Asked {
     made: usize,
     answered: usize,
@@ -61,7 +61,7 @@ fn ask(
     request: &Request,
     queued: impl FnOnce(),
 ) -> Asked {
-    /// The writer wakes whoever waits before it goes on: the count is exact.
+    /// The writer wakes the waiting caller before it goes on: the count is exact.
     struct Noting {
         disk: Arc<RecordingDisk>,
         answered: AtomicUsize,
@@ -257,7 +257,7 @@ impl Play {
         self.mark(from, mark);
     }
 
-    /// From behind the event at `from` to the last, something of interest happened.
+    /// From after the event at `from` to the last, something of interest happened.
     fn mark(&mut self, from: usize, what: &'static str) {
         self.marks.push((from + 1..self.disk.count() + 1, what));
     }

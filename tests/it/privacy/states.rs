@@ -300,8 +300,8 @@ pub fn damaged_rows(shown: &mut Shown) {
     shown.error(&add_to(&store, "second").unwrap_err());
 }
 
-/// Damages every row with a canary in such a way that the canary is still there to be shown: the
-/// letter behind each changes, and the phone becomes another that ends the same.
+/// Damages every row with a canary so that the canary is still there to be shown: the
+/// letter after each changes, and the phone becomes another that ends the same.
 fn damaged(mut bytes: Vec<u8>) -> Vec<u8> {
     let places = |bytes: &[u8], canary: &[u8]| -> Vec<usize> {
         let all = 0..bytes.len() - canary.len();

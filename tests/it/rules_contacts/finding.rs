@@ -71,7 +71,7 @@ fn r41_an_external_id_in_the_item_goes_first() {
         // One that names nobody leaves it to what dedupeOn names.
         upsert phone : ext=c2 phone=380500000002           => 2 by phone updated
         card 2                                             => 2 ext=c2 phone=380500000002 created 1000 []
-        // One that is null is none.
+        // One that is null counts as not given.
         upsert phone : ext=null phone=380500000002         => 2 by phone updated
         card 2                                             => 2 phone=380500000002 created 1000 []
     ",
@@ -79,7 +79,7 @@ fn r41_an_external_id_in_the_item_goes_first() {
 }
 
 #[test]
-fn r41_under_phone_then_email_the_phone_finds_if_it_names_anybody() {
+fn r41_under_phone_then_email_the_phone_finds_if_it_names_a_contact() {
     script(
         "
         upsert email : phone=380500000001 email=a@example.com          => 1 created
@@ -96,7 +96,7 @@ fn r41_under_phone_then_email_the_phone_finds_if_it_names_anybody() {
         find email=b@example.com                                       => none
         // Neither names anybody.
         upsert phoneThenEmail : phone=380500000004 email=d@example.com => 3 created
-        // A phone that is null is none.
+        // A phone that is null counts as not given.
         upsert phoneThenEmail : phone=null email=d@example.com         => 3 by email updated
         card 3                                                         => 3 email=d@example.com created 1000 []
     ",

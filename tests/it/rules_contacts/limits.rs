@@ -46,7 +46,7 @@ fn over<T: std::fmt::Debug>(outcome: Result<T, EntryError>, limit: Limit, actual
 }
 
 #[test]
-fn r43_what_a_card_holds_is_bounded_and_what_makes_room_is_not_refused() {
+fn r43_the_content_of_a_card_is_bounded_and_an_item_that_shrinks_it_is_not_refused() {
     let (store, _) = store_with(|options| {
         options.limits.custom_fields_per_contact = 2;
         options.limits.card_text_bytes = 5_000;

@@ -79,7 +79,7 @@ fn r42_a_contact_id_is_never_replaced() {
         upsert phone : phone=380500000002                          => 2 created
         upsert phone : id=2 phone=380500000001                     => refused Conflict id 2
         upsert externalCustomerId : id=2 ext=c1                    => refused Conflict id 2
-        // One that names nobody is refused as well, whatever else would become of it.
+        // One that names nobody is refused as well, whatever its outcome would be otherwise.
         upsert phone : id=9 phone=380500000001                     => refused Conflict id 1
         upsert phone unknown=reject : id=9 phone=380500000001      => refused Conflict id 1
         upsert contactId : id=9 ext=c1                             => refused Conflict id 1

@@ -205,7 +205,7 @@ fn entries_per_request_are_limited() {
 fn the_text_of_a_request_is_limited() {
     let (store, _) = store_with(|options| options.limits.request_text_bytes = 20);
     let limit = Limit::RequestTextBytes;
-    // As it was given: blank and invalid text is text too, a contact id is none.
+    // As it was given: blank and invalid text is text too; a contact id is not.
     let entries = |email: &str| {
         let first = TokenEntry::new("token")
             .contact_id(1)
@@ -494,7 +494,7 @@ fn one_commit_takes_4096_entries_or_4_mib_of_text_and_at_least_one_request() {
     const MIB: usize = 1 << 20;
     let (disk, store) = watched(|options| options.limits.entries_per_request = 10_000);
     let number = || store.snapshot().unwrap().sequence().value();
-    // Requests of so many entries and so much text wait at once; so many of them are in each commit.
+    // Requests that wait together, as entries and bytes of text of each; then how many share each commit.
     let check = |requests: &[(usize, usize)], commits: &[u64]| {
         let hold = disk.held();
         let round = disk.syncs().to_string();

@@ -14,7 +14,7 @@ fn r19_the_counter_starts_at_1_and_passes_over_ids_in_use() {
     script(
         "
         add A : a ext=c1 => 1 created added #1
-        // Adopting the very next id, and some behind it, in any order.
+        // Adopting the very next id, and some after it, in any order.
         add A : b id=2 | c id=4 | d id=3 | e id=6 => 2 created added #2 | 4 created added #3
              | 3 created added #4 | 6 created added #5
         explain ext=c2   => ext:-; cascade creates 5 with ext; top creates 5 with ext
@@ -137,7 +137,7 @@ fn assign_behind(ids: u64) -> (u64, u64) {
 #[test]
 fn r19_passing_over_imported_ids_costs_the_same_however_many_there_are() {
     let [few, many] = [10_000, 100_000].map(assign_behind);
-    assert_eq!(few.1, many.1, "rows besides those of the contacts");
+    assert_eq!(few.1, many.1, "rows other than those of the contacts");
     // Trees that hold ten times as much may be a level deeper, no more.
     assert!(many.0 < 2 * few.0, "{} and {} pages read", few.0, many.0);
     assert!(many.0 < 1_000, "{} pages read", many.0);

@@ -99,7 +99,7 @@ fn r17_top_priority_creates_with_what_no_contact_has() {
         // The one that is tried may be an id, which is then adopted.
         add A : f id=9 ext=c5 phone=380500000009 => 9 created added #6 skipped=ext
         card 9 => 9 phone=380500000009 created 1000 via A [A:f#6@1000]
-        // Those who had the values have them still.
+        // The contacts that had the values still have them.
         card 1 => 1 phone=380500000001 created 1000 via A [A:a#1@1000]
         card 2 => 2 email=e2@example.com created 1000 via A [A:b#2@1000]
         find ext=c5 => 5 by ext

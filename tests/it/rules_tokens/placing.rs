@@ -71,7 +71,7 @@ fn r22_an_exclusive_token_moves_to_the_contact_found_now() {
         card 1 => 1 phone=380500000001 created 1000 via A [A:x#2@1000]
         card 2 => 2 phone=380500000002 created 2000 via A [A:t#1@2000]
         subscriber #1 => #1 A:t of 2 registered 2000 sent 1 failed 0 clicked 0 last SENT@900
-        // Back again: behind what the card holds by now.
+        // Back again: after what the card holds by now.
         clock 3000
         add A : t phone=380500000001 => 1 by phone moved from 2 #1
         card 1 => 1 phone=380500000001 created 1000 via A [A:x#2@1000 A:t#1@3000]
@@ -109,7 +109,7 @@ fn r24_repeating_a_request_changes_nothing_but_the_time_of_registering() {
     script(
         "
         add A : t1 phone=380500000001 | t2 ext=c2 => 1 created added #1 | 2 created added #2
-        // At the same time not even that: no number is taken (R47, asserted behind every line).
+        // At the same time not even that: no number is taken (R47, asserted after every line).
         add A : t1 phone=380500000001 | t2 ext=c2 => 1 by phone held #1 | 2 by ext held #2
         clock 2000
         add A : t1 phone=380500000001 | t2 ext=c2 => 1 by phone held #1 | 2 by ext held #2
@@ -141,7 +141,7 @@ fn r24_repeating_undoes_a_failed_and_an_erasing_in_between() {
 }
 
 #[test]
-fn r25_the_outcome_says_all_that_became_of_the_entry() {
+fn r25_the_outcome_says_everything_about_the_entry() {
     // Each answer below is every field of the outcome; the options that applied are checked for
     // every line of every script.
     script(

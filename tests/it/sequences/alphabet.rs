@@ -75,7 +75,7 @@ pub fn tokens() -> Vec<Request> {
         unknown_contact_id: Some(UnknownContactId::Reject),
         ..add(&[("t-1", given().contact_id(7).phone(PHONE))])
     };
-    // Older than the first request of a sequence, and taking the token from whoever has it.
+    // Older than the first request of a sequence, and taking the token from its holders.
     let taking = Add {
         at: Some(FIRST_AT - 500),
         ownership: Some(Ownership::Exclusive),

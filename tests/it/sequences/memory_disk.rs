@@ -1,4 +1,4 @@
-//! A disk in memory that can be copied at any moment, and that can be made to hold up whoever syncs
+//! A disk in memory that can be copied at any moment, and that can be made to hold up each sync
 //! it.
 
 use std::fmt;
@@ -56,7 +56,7 @@ impl MemoryDisk {
         Ok(())
     }
 
-    /// Holds up whoever syncs the disk from now on.
+    /// Holds up every sync of the disk from now on.
     pub fn shut(self: &Arc<Self>) -> Gate {
         let mut state = self.gate.lock().unwrap();
         state.shut = true;
@@ -71,7 +71,7 @@ impl MemoryDisk {
     }
 }
 
-/// A disk that is shut. It opens when this is dropped, also by a failing test: whoever closes the
+/// A disk that is shut. It opens when this is dropped, also by a failing test: closing the
 /// store would otherwise wait for ever.
 pub struct Gate(Arc<MemoryDisk>);
 

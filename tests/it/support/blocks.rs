@@ -74,7 +74,7 @@ impl Blocks {
         Ok(())
     }
 
-    /// Writes bytes from `at`; what lies behind the end is not written.
+    /// Writes bytes from `at`; what lies beyond the end is not written.
     pub fn write_within(&mut self, at: usize, written: &[u8]) {
         let there = self.len.saturating_sub(at).min(written.len());
         for (block, within, from, count) in parts(at, there) {
@@ -110,7 +110,7 @@ impl Blocks {
         }
     }
 
-    /// The bytes of block `number`; those behind the end are zeroes.
+    /// The bytes of block `number`; those beyond the end are zeroes.
     pub fn block(&self, number: usize) -> &[u8; BLOCK] {
         &self.blocks[number].bytes
     }

@@ -1,5 +1,5 @@
 //! This test binary as a process of its own: it runs one test function, which finds its task in an
-//! environment variable and returns at once without it. What the child says to the test that started
+//! environment variable and returns immediately without it. What the child says to the test that started
 //! it are lines with a mark, among those of the test harness.
 
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -19,7 +19,7 @@ pub fn task() -> Option<String> {
     std::env::var(TASK).ok()
 }
 
-/// Says a line to the test that started this process. It is written at once and whole.
+/// Says a line to the test that started this process. It is written immediately and whole.
 pub fn say(line: &str) {
     // The harness may have left its own line open.
     let line = format!("\n{MARK}{line}\n");

@@ -2,31 +2,34 @@
 //!
 //! A line is `request => answer`; a line that begins with `|` or `=>` goes on with the one before;
 //! `//` begins a comment. What the requests and answers look like is in [`Stage::answer`] and in the
-//! functions named `show`. Apps are called by a letter: `A` and `B` are connected when a script
+//! module `show`. Apps are called by a letter: `A` and `B` are connected when a script
 //! begins, the clock stands at 1,000.
 //!
 //! Each script runs three times: in memory; in memory with all values sharing index rows, which are
 //! folded with every commit; and on a file that is closed and opened again after every line, with no
 //! memory for the indexes. Besides the answers, every line of every
 //! script is a test of R47 (a request takes the next number exactly when it changed what can be
-//! seen), of R46 (what is seen is the same after reopening), of "nothing is written" behind every
+//! seen), of R46 (what is seen is the same after reopening), of "nothing is written" after every
 //! error, and of the soundness of the whole store.
 
-mod contacts;
+mod show;
+mod words;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use contact_store::{
-    AccessKey, AddTokens, App, AppId, AppName, BatchMode, Card, Committed, ConnectApp, ContactId,
-    ContactStore, Decision, EntryError, Error, FailedWithoutReason, Found, GivenIdentifiers,
-    IdentifierKind, InvalidIdentifier, KindSet, LimitExceeded, ManualClock, MatchPolicy, MessageId,
-    MessageTally, Options, OptionsInForce, Ownership, Phone, RecordReports, RemoveToken,
-    RenameToken, Report, ReportOutcome, SequenceNumber, Snapshot, Status, Subscriber, SubscriberId,
-    Timestamp, Token, TokenAdded, TokenEntry, TokenPlace, TokenRenamed, UnknownContactId,
+    AccessKey, AddTokens, AppName, BatchMode, Committed, ConnectApp, ContactId, ContactStore,
+    Error, FailedWithoutReason, Found, InvalidIdentifier, ManualClock, MessageId, Options,
+    OptionsInForce, Ownership, RecordReports, RemoveToken, RenameToken, ReportOutcome,
+    SequenceNumber, Snapshot, UnknownContactId,
 };
 
 use super::at;
+use show::*;
+use words::*;
+
+pub use words::app;
 
 /// Runs a script on stores with the default options.
 #[track_caller]
@@ -51,13 +54,6 @@ pub fn script_with(set: impl Fn(&mut Options), text: &str) {
     Stage::new("in memory, with shared index rows", &shared_rows, None).play(text);
     let directory = tempfile::tempdir().unwrap();
     Stage::new("on a file", &buckets, Some(directory)).play(text);
-}
-
-/// The app with this letter.
-pub fn app(letter: &str) -> AppId {
-    let letter = u8::try_from(letter.parse::<char>().unwrap()).unwrap();
-    assert!(letter.is_ascii_uppercase(), "an app is called by a letter");
-    AppId::from_u128(u128::from(letter - b'A') + 0xa)
 }
 
 struct Stage {
@@ -170,12 +166,12 @@ impl Stage {
             "report" => self.report(words),
             // upsert phone unknown=reject : phone=1234567 email=null | ext=c1 first=Ann city:=Kyiv
             "upsert" => {
-                let written = self.store.upsert(contacts::upsert(words)).wait();
+                let written = self.store.upsert(upsert(words)).wait();
                 if let Ok(Committed { outcome, .. }) = &written {
                     let accepted = outcome.iter().flatten();
                     self.met.extend(accepted.map(|upserted| upserted.contact));
                 }
-                Answer::written(written, |outcome| join(outcome, contacts::show_upserted))
+                Answer::written(written, |outcome| join(outcome, show_upserted))
             }
             // erase 1
             "erase" => {
@@ -425,8 +421,8 @@ fn read(now: &Snapshot, verb: &str, mut words: Words) -> Result<String, Error> {
         }
         // resolve sub=#1 app=A number=1234567
         "resolve" => {
-            let recipient = contacts::recipient(words).parse()?;
-            contacts::show_addresses(&now.resolve(&recipient)?)
+            let recipient = recipient(words).parse()?;
+            show_addresses(&now.resolve(&recipient)?)
         }
         // apps
         "apps" => {
@@ -484,431 +480,4 @@ fn open(directory: Option<&tempfile::TempDir>, options: &Options) -> ContactStor
         }
     }
     .unwrap()
-}
-
-// Reading a script.
-
-/// The lines of a script: number, request, answer.
-fn lines(text: &str) -> Vec<(usize, String, String)> {
-    let mut whole: Vec<(usize, String)> = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with("//") {
-            continue;
-        }
-        if line.starts_with('|') || line.starts_with("=>") {
-            let last = whole.last_mut().expect("a line to go on with");
-            last.1.push(' ');
-            last.1.push_str(line);
-        } else {
-            whole.push((index + 1, line.to_owned()));
-        }
-    }
-    let one_space = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    whole
-        .into_iter()
-        .map(|(number, line)| match line.split_once("=>") {
-            Some((request, answer)) => (number, request.trim().to_owned(), one_space(answer)),
-            None => (number, line, String::new()),
-        })
-        .collect()
-}
-
-struct Words(std::collections::VecDeque<String>);
-
-impl Words {
-    /// The words of a request. Between quotation marks everything is part of the word.
-    fn of(request: &str) -> Self {
-        let mut words = std::collections::VecDeque::new();
-        let (mut word, mut quoted, mut begun) = (String::new(), false, false);
-        for c in request.chars() {
-            match c {
-                '"' => (quoted, begun) = (!quoted, true),
-                ' ' if !quoted => {
-                    if begun {
-                        words.push_back(std::mem::take(&mut word));
-                    }
-                    begun = false;
-                }
-                _ => {
-                    word.push(c);
-                    begun = true;
-                }
-            }
-        }
-        assert!(!quoted, "a quotation mark without its other: {request}");
-        if begun {
-            words.push_back(word);
-        }
-        Words(words)
-    }
-
-    fn next(&mut self) -> Option<String> {
-        self.0.pop_front()
-    }
-
-    #[track_caller]
-    fn must(&mut self) -> String {
-        self.next().expect("another word")
-    }
-
-    #[track_caller]
-    fn number(&mut self) -> u64 {
-        self.must().parse().unwrap()
-    }
-
-    /// The words before and behind the `:`.
-    fn halves(self) -> [Vec<String>; 2] {
-        let words = Vec::from(self.0);
-        let colon = words.iter().position(|word| word == ":").expect("a :");
-        [words[..colon].to_vec(), words[colon + 1..].to_vec()]
-    }
-
-    fn named(self) -> impl Iterator<Item = (String, String)> {
-        self.0.into_iter().map(|word| {
-            let (name, value) = word.split_once('=').expect("name=value");
-            (name.to_owned(), value.to_owned())
-        })
-    }
-}
-
-fn split(entries: Vec<String>) -> impl Iterator<Item = Vec<String>> {
-    let mut split: Vec<Vec<String>> = Vec::new();
-    for word in entries {
-        match (word.as_str(), split.last_mut()) {
-            ("|", _) => split.push(Vec::new()),
-            (_, Some(entry)) => entry.push(word),
-            (_, None) => split.push(vec![word]),
-        }
-    }
-    split.into_iter()
-}
-
-/// `token1 phone=1234567`; `-` is no token.
-fn token_entry(words: Vec<String>) -> TokenEntry {
-    let mut words = words.into_iter();
-    let token = words.next().unwrap();
-    let entry = if token == "-" {
-        TokenEntry::without_token()
-    } else {
-        TokenEntry::new(token)
-    };
-    let (_, given) = given(Words(words.collect()));
-    entry.identifiers(given)
-}
-
-/// `token1 SENT`, `#1 FAILED reason=403 msg=m1 at=900`; with neither token nor id, about nobody.
-fn delivery_report(words: Vec<String>) -> Report {
-    let status = words
-        .iter()
-        .find_map(|word| Status::parse(word).ok())
-        .unwrap();
-    let mut report = Report::new(status);
-    for word in words.iter().filter(|word| *word != status.as_str()) {
-        report = match word.split_once('=') {
-            Some(("reason", reason)) => report.reason(reason),
-            Some(("msg", message)) => report.message(message),
-            Some(("at", at)) => report.at(millis(at)),
-            Some(_) => panic!("{word}?"),
-            None if word.starts_with('#') => report.subscriber(subscriber_id(word)),
-            None => report.token(word),
-        };
-    }
-    report
-}
-
-/// A subscriber id as [`show_subscriber_id`] gives it.
-#[track_caller]
-fn subscriber_id(word: &str) -> SubscriberId {
-    let id = word.strip_prefix('#').expect("an id begins with #");
-    let (app, number) = id.split_once('.').unwrap_or(("1", id));
-    let [app, number] = [app, number].map(|number| number.parse::<u64>().unwrap());
-    SubscriberId::new(app << 40 | number)
-}
-
-fn given(words: Words) -> (MatchPolicy, GivenIdentifiers) {
-    let (mut by, mut given) = (MatchPolicy::Cascade, GivenIdentifiers::new());
-    for (word, value) in words.named() {
-        given = match word.as_str() {
-            "policy" => {
-                by = policy(&value);
-                given
-            }
-            "id" => given.contact_id(value.parse::<i128>().unwrap()),
-            "ext" => given.external_customer_id(value),
-            "phone" => given.phone(value),
-            "email" => given.email(value),
-            _ => panic!("{word}?"),
-        };
-    }
-    (by, given)
-}
-
-fn policy(word: &str) -> MatchPolicy {
-    match word {
-        "cascade" => MatchPolicy::Cascade,
-        "top" => MatchPolicy::TopPriority,
-        _ => panic!("{word}?"),
-    }
-}
-
-#[track_caller]
-fn value<'w>(word: &'w str, name: &str) -> &'w str {
-    word.strip_prefix(name)
-        .and_then(|rest| rest.strip_prefix('='))
-        .unwrap_or_else(|| panic!("{word} is not {name}=…"))
-}
-
-fn contact(word: &str) -> ContactId {
-    ContactId::parse(word).unwrap()
-}
-
-fn token(word: &str) -> Token {
-    Token::parse(word).unwrap()
-}
-
-fn millis(word: &str) -> Timestamp {
-    Timestamp::from_millis(word.parse().unwrap())
-}
-
-// Showing answers: every field of every one.
-
-fn join<T>(outcomes: &[Result<T, EntryError>], show: impl Fn(&T) -> String) -> String {
-    let shown: Vec<String> = outcomes
-        .iter()
-        .map(|outcome| match outcome {
-            Ok(outcome) => show(outcome),
-            Err(error) => format!("refused {}", show_entry_error(error)),
-        })
-        .collect();
-    shown.join(" | ")
-}
-
-/// `#1` for the first subscriber id of the first app that was connected, `#2.1` for that of the second.
-fn show_subscriber_id(id: SubscriberId) -> String {
-    let (app, number) = (id.value() >> 40, id.value() & ((1 << 40) - 1));
-    match app {
-        1 => format!("#{number}"),
-        _ => format!("#{app}.{number}"),
-    }
-}
-
-/// `1 created added #1 skipped=email`, `1 by phone moved from 2 #1`.
-fn show_added(added: &TokenAdded) -> String {
-    let by = match added.matched_by {
-        None => "created".to_owned(),
-        Some(kind) => format!("by {}", show_kind(kind)),
-    };
-    let place = match &added.token {
-        TokenPlace::Added => "added".to_owned(),
-        TokenPlace::AlreadyHeld => "held".to_owned(),
-        TokenPlace::Moved { from } => format!("moved from {}", show_ids(from)),
-        other => panic!("{other:?}"),
-    };
-    let subscriber = show_subscriber_id(added.subscriber);
-    let mut shown = format!("{} {by} {place} {subscriber}", added.contact);
-    for (name, kinds) in [("skipped", added.skipped), ("ignored", added.ignored)] {
-        if !kinds.is_empty() {
-            shown.push_str(&format!(" {name}={}", show_kinds(kinds)));
-        }
-    }
-    if !added.also_held_by.is_empty() {
-        shown.push_str(&format!(" also={}", show_ids(&added.also_held_by)));
-    }
-    shown
-}
-
-/// `#1 of 1,2`, `#1 and #2 of 1,2`.
-fn show_renamed(renamed: &TokenRenamed) -> String {
-    match renamed {
-        TokenRenamed::Renamed {
-            subscriber,
-            contacts,
-            ..
-        } => format!(
-            "{} of {}",
-            show_subscriber_id(*subscriber),
-            show_ids(contacts)
-        ),
-        TokenRenamed::Joined {
-            subscriber,
-            joined,
-            contacts,
-            ..
-        } => format!(
-            "{} and {} of {}",
-            show_subscriber_id(*subscriber),
-            show_subscriber_id(*joined),
-            show_ids(contacts)
-        ),
-        TokenRenamed::UnknownSubscriber => "unknown".to_owned(),
-        other => panic!("{other:?}"),
-    }
-}
-
-/// `1 phone=1234567 first="Ann" created 1000 via A [A:token1#1@1000]`.
-fn show_card(card: &Card) -> String {
-    let identifiers = &card.identifiers;
-    assert_eq!(identifiers.contact_id(), Some(card.id));
-    let mut shown = card.id.to_string();
-    if let Some(id) = identifiers.external_customer_id() {
-        shown.push_str(&format!(" ext={}", id.as_str()));
-    }
-    if let Some(phone) = identifiers.phone().map(Phone::digits) {
-        shown.push_str(&format!(" phone={phone}"));
-    }
-    if let Some(email) = identifiers.email() {
-        shown.push_str(&format!(" email={}", email.as_str()));
-    }
-    shown.push_str(&contacts::show_fields(card));
-    shown.push_str(&format!(" created {}", card.created_at.as_millis()));
-    if let Some(app) = card.created_through {
-        shown.push_str(&format!(" via {}", show_app_id(app)));
-    }
-    let tokens: Vec<String> = card
-        .tokens
-        .iter()
-        .map(|held| {
-            let (app, token) = (show_app_id(held.app), held.token.as_str());
-            let at = held.added_at.as_millis();
-            format!("{app}:{token}{}@{at}", show_subscriber_id(held.subscriber))
-        })
-        .collect();
-    format!("{shown} [{}]", tokens.join(" "))
-}
-
-/// `#1 A:token1 of 1,2 registered 1000 sent 1 failed 0 clicked 0 last SENT@1000`.
-fn show_subscriber(subscriber: &Subscriber) -> String {
-    let counts = subscriber.counts;
-    let last = subscriber
-        .last_status
-        .map_or("-".to_owned(), |(status, at)| {
-            format!("{}@{}", status.as_str(), at.as_millis())
-        });
-    format!(
-        "{} {}:{} of {} registered {} sent {} failed {} clicked {} last {last}",
-        show_subscriber_id(subscriber.id),
-        show_app_id(subscriber.app),
-        subscriber.token.as_str(),
-        show_ids(&subscriber.contacts),
-        subscriber.last_registered_at.as_millis(),
-        counts.sent,
-        counts.failed,
-        counts.clicked,
-    )
-}
-
-/// `A "First bot" since 1000 subscribers 1 contacts 1 failed 0 host 0`.
-fn show_app(app: &App) -> String {
-    format!(
-        "{} {:?} since {} subscribers {} contacts {} failed {} host {}",
-        show_app_id(app.id),
-        app.name.as_str(),
-        app.connected_at.as_millis(),
-        app.subscribers,
-        app.contacts,
-        app.removed_by_failed,
-        app.removed_by_host,
-    )
-}
-
-/// `m1 sent 1 failed 0 clicked 0 last 1000`.
-fn show_message(tally: &MessageTally) -> String {
-    format!(
-        "{} sent {} failed {} clicked {} last {}",
-        tally.id.as_str(),
-        tally.counts.sent,
-        tally.counts.failed,
-        tally.counts.clicked,
-        tally.last_at.as_millis(),
-    )
-}
-
-fn show_decision(decision: &Decision) -> String {
-    match decision {
-        Decision::Append {
-            contact,
-            matched_by,
-        } => format!("appends to {contact} by {}", show_kind(*matched_by)),
-        Decision::Create {
-            contact,
-            identifiers,
-            skipped,
-        } => {
-            let mut shown = format!("creates {contact} with {}", show_kinds(*identifiers));
-            if !skipped.is_empty() {
-                shown.push_str(&format!(" skipped={}", show_kinds(*skipped)));
-            }
-            shown
-        }
-        Decision::Refuse(error) => format!("refuses {}", show_entry_error(error)),
-        other => panic!("{other:?}"),
-    }
-}
-
-/// `phone LeadingZero`, `TokensPerContact 3 of 2`, `Conflict phone 1`; otherwise as its `Debug` is.
-fn show_entry_error(error: &EntryError) -> String {
-    match error {
-        EntryError::Field(error) => format!("{} {:?}", error.field(), error.fault()),
-        EntryError::LimitExceeded(exceeded) => show_limit(exceeded),
-        EntryError::Conflict { kind, contact } => {
-            format!("Conflict {} {contact}", show_kind(*kind))
-        }
-        other => format!("{other:?}"),
-    }
-}
-
-fn show_error(error: &Error) -> String {
-    match error {
-        Error::UnknownApp(app) => format!("error UnknownApp {}", show_app_id(*app)),
-        Error::EntryRefused { index, error } => {
-            format!("error EntryRefused {index}: {}", show_entry_error(error))
-        }
-        Error::LimitExceeded(exceeded) => format!("error {}", show_limit(exceeded)),
-        Error::Recipient(error) => format!("error {}", contacts::show_recipient_error(error)),
-        Error::Field(error) => format!("error {} {:?}", error.field(), error.fault()),
-        other => format!("error {other:?}"),
-    }
-}
-
-fn show_limit(exceeded: &LimitExceeded) -> String {
-    let LimitExceeded {
-        limit,
-        actual,
-        most,
-        ..
-    } = exceeded;
-    format!("{limit:?} {actual} of {most}")
-}
-
-fn show_app_id(app: AppId) -> String {
-    let letters: BTreeMap<AppId, char> = ('A'..='Z')
-        .map(|letter| (self::app(&letter.to_string()), letter))
-        .collect();
-    letters
-        .get(&app)
-        .map_or_else(|| app.to_string(), char::to_string)
-}
-
-fn show_ids(ids: &[ContactId]) -> String {
-    if ids.is_empty() {
-        return "-".to_owned();
-    }
-    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    ids.join(",")
-}
-
-fn show_kinds(kinds: KindSet) -> String {
-    let kinds: Vec<&str> = kinds.iter().map(show_kind).collect();
-    kinds.join(",")
-}
-
-fn show_kind(kind: IdentifierKind) -> &'static str {
-    match kind {
-        IdentifierKind::ContactId => "id",
-        IdentifierKind::ExternalCustomerId => "ext",
-        IdentifierKind::Phone => "phone",
-        IdentifierKind::Email => "email",
-        other => panic!("{other:?}"),
-    }
 }

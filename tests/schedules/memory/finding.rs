@@ -152,7 +152,7 @@ impl Writing {
             after: [1, 4, 1 << 14][random.gen_range(0..3)],
             slice_bytes: 0,
             slice_places: random.gen_range(1..4),
-            // With 0, so many buckets in a shard as there are values.
+            // With 0, a shard has as many buckets as there are values.
             bucket_entries: [0, 112][random.gen_range(0..2)],
         };
         let most_bytes = [0, 2_000, usize::MAX][random.gen_range(0..3)];

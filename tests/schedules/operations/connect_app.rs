@@ -1,4 +1,4 @@
-//! Sweeping, which the writer does besides what it is asked for.
+//! Sweeping, which the writer does without being asked.
 
 use crate::storage::{Draft, Failure, Leaving};
 

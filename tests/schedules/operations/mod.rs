@@ -1,4 +1,4 @@
-//! What a write is, and what the writer does besides.
+//! What a write is, and what the writer does without being asked.
 
 pub(crate) mod connect_app;
 #[path = "../../../src/operations/operation.rs"]

@@ -1,0 +1,311 @@
+//! Lines handed to the store, and their answers printed in order.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Instant;
+
+use contact_store::wire::{self, Line};
+use contact_store::{
+    AppId, AppName, ContactStore, ContactUpserted, Erased, Error, Limits, MatchPolicy,
+    MessagesForgotten, Outcomes, Pending, ReportOutcome, TokenRemoved, TokenRenamed, TokensAdded,
+    WhenFull,
+};
+use serde::Serialize;
+
+use super::lines::takes_no_more;
+use super::log::{self, Chunk, Parsed};
+use super::stop::Stop;
+use super::summary::Summary;
+
+/// Lines whose answers are not printed yet, at most.
+const MOST_UNDER_WAY: usize = 1_024;
+/// Bytes of text in these lines, at most; one line is always taken.
+const MOST_BYTES_UNDER_WAY: usize = 32 << 20;
+
+/// Replays a log into a store, and tells after each answer how far it is.
+///
+/// `input` is read on a thread of its own, which ends when the log does or when the replay has ended.
+///
+/// # Errors
+///
+/// [`Stop`]. Lines answered until then are in the store, and lines after them may be.
+pub fn replay(
+    store: &ContactStore,
+    policy: MatchPolicy,
+    limits: Limits,
+    input: impl Read + Send + 'static,
+    output: impl Write,
+    progress: impl FnMut(&Summary),
+) -> Result<Summary, Stop> {
+    let log = log::read_ahead(input, limits).map_err(Stop::Input)?;
+    let started = Instant::now();
+    let mut replay = Replay {
+        store: store.when_full(WhenFull::Wait),
+        policy,
+        output,
+        progress,
+        under_way: VecDeque::new(),
+        bytes_under_way: 0,
+        summary: Summary::default(),
+        answer: Vec::new(),
+        failed: None,
+    };
+    replay.all(&log)?;
+    replay.summary.elapsed = started.elapsed();
+    Ok(replay.summary)
+}
+
+/// A line whose answer is not printed yet.
+struct UnderWay {
+    number: u64,
+    end: u64,
+    bytes: usize,
+    write: Submitted,
+}
+
+/// A write that the store was given, or why it was given none.
+enum Submitted {
+    Refused(Error),
+    ConnectApp(Pending<AppId>, AppName),
+    DisconnectApp(Pending<()>),
+    AddTokens(Pending<TokensAdded>),
+    RecordReports(Pending<Outcomes<ReportOutcome>>),
+    Upsert(Pending<Outcomes<ContactUpserted>>),
+    RemoveToken(Pending<TokenRemoved>),
+    RenameToken(Pending<TokenRenamed>),
+    Erase(Pending<Erased>),
+    ForgetMessages(Pending<MessagesForgotten>),
+}
+
+/// A replay under way.
+struct Replay<W, P> {
+    store: ContactStore,
+    policy: MatchPolicy,
+    output: W,
+    progress: P,
+    under_way: VecDeque<UnderWay>,
+    bytes_under_way: usize,
+    summary: Summary,
+    answer: Vec<u8>,
+    /// The error after which the store takes no more.
+    failed: Option<Error>,
+}
+
+impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
+    fn all(&mut self, log: &Receiver<Chunk>) -> Result<(), Stop> {
+        let mut ended = Ok(());
+        while self.failed.is_none() {
+            let chunk = match log.try_recv() {
+                Ok(chunk) => chunk,
+                // Nothing to do but to print: of a log that is written to as it is replayed, each
+                // answer is out before the next line comes.
+                Err(TryRecvError::Empty) if !self.under_way.is_empty() => {
+                    self.finish_oldest()?;
+                    continue;
+                }
+                Err(TryRecvError::Empty) => {
+                    self.output.flush().map_err(Stop::Output)?;
+                    log.recv().unwrap_or_else(|_| reader_died())
+                }
+                Err(TryRecvError::Disconnected) => reader_died(),
+            };
+            match chunk {
+                Chunk::Lines(lines) => {
+                    for line in lines {
+                        self.take(line)?;
+                        if self.failed.is_some() {
+                            break;
+                        }
+                    }
+                }
+                Chunk::End => break,
+                Chunk::Failed(error) => {
+                    ended = Err(Stop::Input(error));
+                    break;
+                }
+            }
+        }
+        self.finish_all()?;
+        self.output.flush().map_err(Stop::Output)?;
+        match self.failed.take() {
+            Some(error) => Err(Stop::Store(error)),
+            None => ended,
+        }
+    }
+
+    /// Hands a line to the store: a write ahead of its answer, a question after all writes before it.
+    fn take(&mut self, parsed: Parsed) -> Result<(), Stop> {
+        let Parsed {
+            number,
+            end,
+            bytes,
+            line,
+        } = parsed;
+        while self.under_way.len() >= MOST_UNDER_WAY
+            || (!self.under_way.is_empty()
+                && self.bytes_under_way.saturating_add(bytes) > MOST_BYTES_UNDER_WAY)
+        {
+            self.finish_oldest()?;
+        }
+        let store = &self.store;
+        let write = match line {
+            Err(error) => Submitted::Refused(error),
+            Ok(Line::ConnectApp { request, name }) => {
+                Submitted::ConnectApp(store.connect_app(request), name)
+            }
+            Ok(Line::DisconnectApp(app)) => Submitted::DisconnectApp(store.disconnect_app(app)),
+            Ok(Line::AddTokens(request)) => Submitted::AddTokens(store.add_tokens(request)),
+            Ok(Line::RecordReports(request)) => {
+                Submitted::RecordReports(store.record_reports(request))
+            }
+            Ok(Line::Upsert(request)) => Submitted::Upsert(store.upsert(request)),
+            Ok(Line::RemoveToken(request)) => Submitted::RemoveToken(store.remove_token(request)),
+            Ok(Line::RenameToken(request)) => Submitted::RenameToken(store.rename_token(request)),
+            Ok(Line::Erase(contact)) => Submitted::Erase(store.erase(contact)),
+            Ok(Line::ForgetMessages { app, before }) => {
+                Submitted::ForgetMessages(store.forget_messages(app, before))
+            }
+            Ok(question) => {
+                self.finish_all()?;
+                if self.failed.is_some() {
+                    return Ok(());
+                }
+                self.answer.clear();
+                let answered = self.ask(&question)?;
+                return self.print(number, end, answered);
+            }
+        };
+        self.bytes_under_way = self.bytes_under_way.saturating_add(bytes);
+        self.under_way.push_back(UnderWay {
+            number,
+            end,
+            bytes,
+            write,
+        });
+        Ok(())
+    }
+
+    fn finish_all(&mut self) -> Result<(), Stop> {
+        while !self.under_way.is_empty() {
+            self.finish_oldest()?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the oldest write under way, and prints its answer.
+    fn finish_oldest(&mut self) -> Result<(), Stop> {
+        let Some(oldest) = self.under_way.pop_front() else {
+            return Ok(());
+        };
+        self.bytes_under_way = self.bytes_under_way.saturating_sub(oldest.bytes);
+        self.answer.clear();
+        let into = &mut self.answer;
+        let answered = match oldest.write {
+            Submitted::Refused(error) => Err(error),
+            Submitted::ConnectApp(pending, name) => {
+                outcome(pending).map(|id| put(into, &wire::app_connected(id, &name)))
+            }
+            Submitted::DisconnectApp(pending) => {
+                outcome(pending).map(|()| put(into, &wire::app_disconnected()))
+            }
+            Submitted::AddTokens(pending) => outcome(pending).map(|added| {
+                self.summary.count(&added.entries);
+                put(into, &wire::tokens_added(&added))
+            }),
+            Submitted::RecordReports(pending) => outcome(pending).map(|recorded| {
+                self.summary.count(&recorded);
+                put(into, &wire::reports_recorded(&recorded))
+            }),
+            Submitted::Upsert(pending) => outcome(pending).map(|upserted| {
+                self.summary.count(&upserted);
+                put(into, &wire::contacts_upserted(&upserted))
+            }),
+            Submitted::RemoveToken(pending) => {
+                outcome(pending).map(|removed| put(into, &wire::token_removed(&removed)))
+            }
+            Submitted::RenameToken(pending) => {
+                outcome(pending).map(|renamed| put(into, &wire::token_renamed(&renamed)))
+            }
+            Submitted::Erase(pending) => {
+                outcome(pending).map(|erased| put(into, &wire::erased(erased)))
+            }
+            Submitted::ForgetMessages(pending) => {
+                outcome(pending).map(|forgotten| put(into, &wire::messages_forgotten(forgotten)))
+            }
+        };
+        self.print(oldest.number, oldest.end, answered)
+    }
+
+    /// Answers a line that only reads.
+    fn ask(&mut self, question: &Line) -> Result<Answered, Stop> {
+        let into = &mut self.answer;
+        let now = match self.store.snapshot() {
+            Ok(now) => now,
+            Err(error) => return Ok(Err(error)),
+        };
+        let answered = match question {
+            Line::Find(identifiers) => now
+                .find(identifiers, self.policy)
+                .map(|found| put(into, &wire::contact_found(found.as_ref()))),
+            Line::Explain(identifiers) => now
+                .explain(identifiers)
+                .map(|explanation| put(into, &wire::explanation(&explanation))),
+            Line::Resolve(request) => now
+                .resolve(&request.recipient)
+                .map(|addresses| put(into, &wire::recipients(&addresses))),
+            Line::Contacts { app, after, limit } => match app {
+                None => now
+                    .contacts(*after, *limit)
+                    .map(|page| put(into, &wire::contacts(&page))),
+                Some(app) => now
+                    .contacts_of(*app, *after, *limit)
+                    .map(|page| put(into, &wire::contact_page(&page))),
+            },
+            Line::Apps => now.apps().map(|apps| put(into, &wire::apps(&apps))),
+            Line::Subscribers { app, after, limit } => now
+                .subscribers(*app, *after, *limit)
+                .map(|page| put(into, &wire::subscribers(&page))),
+            Line::Messages { app, after, limit } => now
+                .messages(*app, after.as_ref(), *limit)
+                .map(|page| put(into, &wire::messages(&page))),
+            Line::Verify => now.verify().map(|found| put(into, &wire::verified(&found))),
+            _ => return Err(Stop::UnknownLine),
+        };
+        Ok(answered)
+    }
+
+    fn print(&mut self, number: u64, end: u64, answered: Answered) -> Result<(), Stop> {
+        let written = answered.unwrap_or_else(|error| {
+            self.summary.refused_lines = self.summary.refused_lines.saturating_add(1);
+            let written = put(&mut self.answer, &wire::error_at_line(&error, number));
+            if takes_no_more(&error) {
+                self.failed.get_or_insert(error);
+            }
+            written
+        });
+        written.map_err(|error| Stop::Output(error.into()))?;
+        self.answer.push(b'\n');
+        self.output.write_all(&self.answer).map_err(Stop::Output)?;
+        self.summary.lines = self.summary.lines.saturating_add(1);
+        self.summary.bytes = end;
+        (self.progress)(&self.summary);
+        Ok(())
+    }
+}
+
+/// An answer put into the buffer, or the error that is the answer.
+type Answered = Result<serde_json::Result<()>, Error>;
+
+fn put(into: &mut Vec<u8>, answer: &impl Serialize) -> serde_json::Result<()> {
+    serde_json::to_writer(into, answer)
+}
+
+fn outcome<T>(pending: Pending<T>) -> Result<T, Error> {
+    pending.wait().map(|committed| committed.outcome)
+}
+
+/// The reading thread ended without a word.
+fn reader_died() -> Chunk {
+    Chunk::Failed(io::Error::other("the reading thread ended"))
+}

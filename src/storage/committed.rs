@@ -1,0 +1,325 @@
+//! The committed tables at one sequence number, opened once and shared by all readers.
+//!
+//! It pins the pages it reads, so an old one should go soon. It does not know requests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use redb::{Database, ReadableDatabase};
+
+use crate::model::app::{AppId, AppNumber};
+use crate::model::identifier::ContactId;
+use crate::stats::{MemoryUse, StateCounts};
+
+use super::cards::Cards;
+use super::draft::Changes;
+use super::format::hash::IndexHasher;
+use super::format::keys::{self, RowKey};
+use super::format::meta::State;
+use super::format::record::{self, Row as _};
+use super::format::rows::{AppPhase, AppTallyRow, CardRow};
+use super::guard::{Ended, Failure, Liveness, drop_guarded, guarded};
+use super::read::{Each, Rows};
+use super::tables::{Key, OpenTable, Table};
+use super::unique::{self, Index, IndexHash, IndexState, Memory, View};
+
+/// The tables at one sequence number.
+#[derive(Clone)]
+pub(crate) struct Committed {
+    tables: Arc<Tables>,
+    state: State,
+    /// Of all connected apps together.
+    subscribers: u64,
+    directory: Arc<Directory>,
+    indexes: Arc<View>,
+    cards: Arc<Cards>,
+    /// Counts the commits since the file was opened.
+    version: u64,
+    hasher: IndexHasher,
+    liveness: Arc<Liveness>,
+}
+
+/// The tables of one read transaction, in the order of [`Table::ALL`]. Emptied when dropped.
+struct Tables(Vec<OpenTable>);
+
+impl Tables {
+    fn open(database: &Database) -> Result<Self, Failure> {
+        guarded(|| {
+            let transaction = database.begin_read()?;
+            let tables = Table::ALL
+                .iter()
+                .map(|table| OpenTable::open(&transaction, *table));
+            Ok(Tables(tables.collect::<Result<_, _>>()?))
+        })
+    }
+}
+
+impl Drop for Tables {
+    fn drop(&mut self) {
+        drop_guarded(std::mem::take(&mut self.0));
+    }
+}
+
+/// The apps there are. Small, and needed for every token shown, so it is kept in memory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Directory {
+    /// All that ever were.
+    known: BTreeMap<AppNumber, AppId>,
+    connected: BTreeSet<AppNumber>,
+    leaving: BTreeSet<AppNumber>,
+}
+
+impl Directory {
+    /// The id of a connected app.
+    pub(crate) fn app(&self, number: AppNumber) -> Option<AppId> {
+        self.connected
+            .contains(&number)
+            .then(|| self.known_app(number))
+            .flatten()
+    }
+
+    /// The id of an app that is or was connected.
+    pub(crate) fn known_app(&self, number: AppNumber) -> Option<AppId> {
+        self.known.get(&number).copied()
+    }
+
+    fn note(&mut self, number: AppNumber, tally: &AppTallyRow) {
+        self.known.insert(number, tally.app);
+        for (phase, apps) in [
+            (AppPhase::Connected, &mut self.connected),
+            (AppPhase::Leaving, &mut self.leaving),
+        ] {
+            if tally.phase == phase {
+                apps.insert(number);
+            } else {
+                apps.remove(&number);
+            }
+        }
+    }
+
+    /// An app that was disconnected and whose rows are not all removed yet.
+    pub(crate) fn leaving(&self) -> Option<AppNumber> {
+        self.leaving.first().copied()
+    }
+}
+
+impl Committed {
+    /// Opens the tables as last committed, and gives where their indexes stand.
+    pub(super) fn open(
+        database: &Database,
+        hasher: IndexHasher,
+        liveness: Arc<Liveness>,
+        cards: Arc<Cards>,
+    ) -> Result<(Self, IndexState), Failure> {
+        let mut committed = Committed {
+            tables: Arc::new(Tables::open(database)?),
+            state: State::new(),
+            subscribers: 0,
+            directory: Arc::default(),
+            indexes: Arc::new(View::new(unique::layout::Layout::default())),
+            cards,
+            version: 0,
+            hasher,
+            liveness,
+        };
+        committed.state = committed.read_state()?;
+        let indexes: Option<IndexState> = committed.row(&keys::INDEX_STATE_KEY)?;
+        let indexes = indexes.ok_or(Failure::Corrupt("the row of the indexes is missing"))?;
+        committed.read_apps()?;
+        Ok((committed, indexes))
+    }
+
+    fn read_state(&self) -> Result<State, Failure> {
+        self.row(&keys::STATE_KEY)?
+            .ok_or(Failure::Corrupt("the row of counters is missing"))
+    }
+
+    /// Opens the tables after a commit of `changes` to what this state shows. Apps are not
+    /// read again.
+    pub(super) fn after(
+        &self,
+        database: &Database,
+        changes: &Changes,
+        indexes: Arc<View>,
+    ) -> Result<Self, Failure> {
+        let mut after = Committed {
+            tables: Arc::new(Tables::open(database)?),
+            indexes,
+            version: self.version.saturating_add(1),
+            ..self.clone()
+        };
+        after.state = after.read_state()?;
+        for (number, tally) in &changes.tallies {
+            let before: Option<AppTallyRow> = self.row(number)?;
+            let of = |tally: &AppTallyRow| match tally.phase {
+                AppPhase::Connected => tally.subscribers,
+                AppPhase::Leaving | AppPhase::Gone => 0,
+            };
+            after.subscribers = after
+                .subscribers
+                .saturating_sub(before.as_ref().map_or(0, of))
+                .saturating_add(of(tally));
+            if before.is_none_or(|before| before.phase != tally.phase) {
+                Arc::make_mut(&mut after.directory).note(*number, tally);
+            }
+        }
+        after.cards.advance(after.version, changes.contacts());
+        Ok(after)
+    }
+
+    /// The same state, with other shards in memory.
+    pub(super) fn with_indexes(&self, indexes: Arc<View>) -> Self {
+        Committed {
+            indexes,
+            ..self.clone()
+        }
+    }
+
+    fn read_apps(&mut self) -> Result<(), Failure> {
+        let mut directory = Directory::default();
+        let (first, last) = (AppNumber(0).to_key(), Key::Int(u64::MAX));
+        for (number, tally) in self.rows::<AppTallyRow>(&first, &last, usize::MAX)? {
+            directory.note(number, &tally);
+            if tally.phase == AppPhase::Connected {
+                self.subscribers = self.subscribers.saturating_add(tally.subscribers);
+            }
+        }
+        self.directory = Arc::new(directory);
+        Ok(())
+    }
+
+    pub(super) fn indexes(&self) -> &View {
+        &self.indexes
+    }
+
+    pub(super) fn shared_indexes(&self) -> Arc<View> {
+        Arc::clone(&self.indexes)
+    }
+
+    /// What is kept in memory other than pages.
+    pub(crate) fn memory(&self) -> MemoryUse {
+        let Memory { bytes, is_complete } = self.indexes.memory();
+        MemoryUse {
+            index_bytes: bytes,
+            index_is_complete: is_complete,
+            index_pending: self.indexes.unfolded as u64,
+            index_is_damaged: self.indexes.is_damaged,
+            card_bytes: self.cards.bytes(),
+        }
+    }
+
+    pub(crate) fn directory(&self) -> &Arc<Directory> {
+        &self.directory
+    }
+
+    /// How much there is, as known without reading.
+    pub(crate) fn counts(&self) -> StateCounts {
+        StateCounts {
+            sequence: self.state.sequence,
+            contacts: self.state.contacts,
+            subscribers: self.subscribers,
+            apps: self.directory.connected.len() as u64,
+        }
+    }
+
+    /// Whether only reopening helps (see [`Liveness::note`]).
+    pub(crate) fn is_broken(&self) -> bool {
+        self.liveness.is_broken()
+    }
+
+    /// Why nothing can be read any more, if so.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        self.liveness.ended()
+    }
+
+    fn table(&self, table: Table) -> Result<&OpenTable, Failure> {
+        if self.liveness.ended().is_some() {
+            return Err(Failure::Stopped);
+        }
+        self.tables.0.get(table.position()).ok_or(Failure::Stopped)
+    }
+
+    /// How many rows all tables have together.
+    pub(super) fn row_count(&self) -> Result<u64, Failure> {
+        let mut rows = 0_u64;
+        for table in Table::ALL {
+            let table = self.table(table)?;
+            rows = rows.saturating_add(self.noted(guarded(|| table.row_count()))?);
+        }
+        Ok(rows)
+    }
+
+    /// Bytes of the pages that the tables take. Reads all of them.
+    pub(crate) fn page_bytes(&self) -> Result<u64, Failure> {
+        let mut bytes = 0_u64;
+        for table in Table::ALL {
+            let table = self.table(table)?;
+            bytes = bytes.saturating_add(self.noted(guarded(|| table.page_bytes()))?);
+        }
+        Ok(bytes)
+    }
+
+    fn noted<T>(&self, read: Result<T, Failure>) -> Result<T, Failure> {
+        if let Err(failure) = &read {
+            self.liveness.note(failure);
+        }
+        read
+    }
+}
+
+impl Rows for Committed {
+    fn read<T>(
+        &self,
+        table: Table,
+        key: &Key,
+        read: impl FnOnce(&[u8]) -> Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        let table = self.table(table)?;
+        self.noted(guarded(|| table.get(key, read)))
+    }
+
+    fn walk(
+        &self,
+        table: Table,
+        (first, last): (&Key, &Key),
+        upwards: bool,
+        each: &mut Each<'_>,
+    ) -> Result<(), Failure> {
+        let table = self.table(table)?;
+        self.noted(guarded(|| table.walk(first, last, upwards, each)))
+    }
+
+    fn candidates(
+        &self,
+        index: Index,
+        hash: IndexHash,
+        each: &mut dyn FnMut(u64) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
+        self.indexes.candidates(self, index, hash, each)
+    }
+
+    fn card(&self, id: ContactId) -> Result<Option<CardRow>, Failure> {
+        if self.liveness.ended().is_some() {
+            return Err(Failure::Stopped);
+        }
+        if let Some(kept) = self.cards.get(id, self.version) {
+            return CardRow::decode(&id, kept.bytes()).map(Some);
+        }
+        let key = id.to_key();
+        self.read(Table::Contacts, &key, |bytes| {
+            record::open(Table::Contacts, &key, bytes, |payload| {
+                let card = CardRow::decode(&id, payload)?;
+                self.cards.put(id, self.version, payload);
+                Ok(card)
+            })
+        })
+    }
+
+    fn hasher(&self) -> IndexHasher {
+        self.hasher
+    }
+
+    fn state(&self) -> State {
+        self.state
+    }
+}

@@ -1,0 +1,104 @@
+//! Everything that `verify` demands of a store, beside that each row decodes: one demand a line, with
+//! what is reported where it is not met.
+//!
+//! The demands of a table stand in the order in which they are checked.
+
+use super::super::tables::Table;
+
+/// What a sound store meets.
+#[derive(Clone, Copy)]
+pub(super) struct Demand {
+    /// The table in which it is reported.
+    pub(super) table: Table,
+    /// What is wrong where it is not met.
+    pub(super) breach: &'static str,
+}
+
+/// Makes a constant of each line.
+macro_rules! demands {
+    ($($table:ident { $($name:ident: $breach:literal)* })*) => {
+        $($(pub(super) const $name: Demand = Demand { table: Table::$table, breach: $breach };)*)*
+    };
+}
+
+demands! {
+    // The state of the indexes, and their log.
+    Meta {
+        INDEX_STATE_IS_READABLE: "where the indexes stand cannot be read"
+        BUCKETS_ARE_THOSE_OF_LOOKUPS: "the buckets are not those that look-ups read"
+    }
+    IndexLog {
+        LOG_ROW_IS_IN_THE_LOG: "the row is outside of the log"
+    }
+    // Each card.
+    Contacts {
+        CARD_DOES_NOT_REPEAT_ITS_ID: "the card repeats its id"
+        IDENTIFIER_IS_IN_ITS_INDEX: "an identifier is missing in its index"
+        LOOKUP_FINDS_THE_CARD: "a look-up does not find the row"
+        IDENTIFIERS_ARE_CANONICAL: "an identifier is not in canonical form"
+        TOKEN_IS_ON_THE_CARD_ONCE: "a token is on the card twice"
+        SUBSCRIBER_NAMES_THE_CONTACT: "a token's subscriber does not name the contact"
+        CONTACT_ID_IS_TAKEN: "the id is not among those taken"
+    }
+    // Each subscriber.
+    Subscribers {
+        TOKEN_IS_IN_ITS_INDEX: "the token is missing in its index"
+        LOOKUP_FINDS_THE_SUBSCRIBER: "a look-up does not find the row"
+        TOKEN_HAS_A_HOLDER: "no contact holds the token"
+        CONTACT_HOLDS_THE_TOKEN_ONCE: "a contact holds the token twice"
+        HOLDER_HAS_THE_TOKEN_ON_ITS_CARD: "a contact that holds the token does not have it on its card"
+    }
+    // Each entry of the indexes, and their counts.
+    Index {
+        ENTRY_LEADS_TO_ITS_VALUE: "an entry leads to a row without such a value"
+        VALUE_IS_IN_ONE_ROW: "two rows have the same value"
+    }
+    Meta {
+        INDEX_ENTRIES_ARE_COUNTED: "the entries of the indexes are miscounted"
+    }
+    // Each bucket.
+    Index {
+        BUCKET_IS_WHERE_LOOKUPS_READ: "the bucket is not where look-ups read it"
+        BUCKET_IS_NOT_EMPTY: "the bucket is empty"
+    }
+    // Each app and its tally.
+    Apps {
+        APP_NUMBER_IS_OF_ONE_APP: "two apps have one number"
+        APP_IS_IN_THE_DIRECTORY: "the app is not in the directory"
+    }
+    Meta {
+        CONNECTED_AS_THE_APPS_SAY: "connected or not, the apps say otherwise"
+        TALLY_IS_OF_ITS_APP: "the tally is of another app"
+        APP_NUMBER_WAS_GIVEN_OUT: "the number was not given out yet"
+        CONTACTS_OF_APP_ARE_COUNTED: "the contacts are miscounted"
+        SUBSCRIBERS_OF_APP_ARE_COUNTED: "the subscribers are miscounted"
+        SUBSCRIBER_ID_WAS_GIVEN_OUT: "a subscriber id was not given out yet"
+        NOTHING_IS_LEFT_OF_A_GONE_APP: "the app is gone, and tokens of it are left"
+    }
+    Apps {
+        APP_HAS_A_TALLY: "the app has no tally"
+    }
+    Meta {
+        TOKENS_ARE_OF_AN_APP_WITH_A_TALLY: "tokens are of an app that has no tally"
+        CREATED_THROUGH_AN_APP_WITH_A_TALLY: "contacts were created through an app that has no tally"
+    }
+    // Each tally of a message.
+    Messages {
+        MESSAGE_IS_OF_AN_APP: "the message is of an app that there is not"
+    }
+    // Each run of taken contact ids.
+    TakenIds {
+        RUN_IS_AT_OR_ABOVE_THE_COUNTER: "the run is below the counter"
+        RUN_ENDS_AFTER_ITS_BEGINNING: "the run ends before it begins"
+        RUNS_DO_NOT_TOUCH: "the run touches the one before it"
+        TAKEN_IDS_ARE_THOSE_OF_ALL_CONTACTS: "not as many ids are taken as there are and were contacts"
+    }
+    // Each former subscriber id.
+    FormerIds {
+        FORMER_ID_LEADS_TO_A_GIVEN_ID: "the former id leads to an id that was not given out"
+    }
+    // The counters of the store.
+    Meta {
+        CONTACTS_ARE_COUNTED: "the contacts are miscounted"
+    }
+}

@@ -1,0 +1,5 @@
+//! The examples, each tested under its own name.
+
+pub mod host;
+pub mod replay;
+pub mod telegram_updates;

@@ -1,0 +1,306 @@
+//! Answers as the scripts show them: every field of every one.
+
+use std::collections::BTreeMap;
+
+use contact_store::{
+    Address, App, AppId, Card, CardChange, ContactId, ContactUpserted, Decision, EntryError, Error,
+    IdentifierKind, KindSet, LimitExceeded, MessageTally, Phone, RecipientError, Subscriber,
+    SubscriberId, TokenAdded, TokenPlace, TokenRenamed,
+};
+
+use super::words;
+
+pub(super) fn join<T>(outcomes: &[Result<T, EntryError>], show: impl Fn(&T) -> String) -> String {
+    let shown: Vec<String> = outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            Ok(outcome) => show(outcome),
+            Err(error) => format!("refused {}", show_entry_error(error)),
+        })
+        .collect();
+    shown.join(" | ")
+}
+
+/// `#1` for the first subscriber id of the first app that was connected, `#2.1` for that of the second.
+pub(super) fn show_subscriber_id(id: SubscriberId) -> String {
+    let (app, number) = (id.value() >> 40, id.value() & ((1 << 40) - 1));
+    match app {
+        1 => format!("#{number}"),
+        _ => format!("#{app}.{number}"),
+    }
+}
+
+/// `1 created added #1 skipped=email`, `1 by phone moved from 2 #1`.
+pub(super) fn show_added(added: &TokenAdded) -> String {
+    let by = match added.matched_by {
+        None => "created".to_owned(),
+        Some(kind) => format!("by {}", show_kind(kind)),
+    };
+    let place = match &added.token {
+        TokenPlace::Added => "added".to_owned(),
+        TokenPlace::AlreadyHeld => "held".to_owned(),
+        TokenPlace::Moved { from } => format!("moved from {}", show_ids(from)),
+        other => panic!("{other:?}"),
+    };
+    let subscriber = show_subscriber_id(added.subscriber);
+    let mut shown = format!("{} {by} {place} {subscriber}", added.contact);
+    for (name, kinds) in [("skipped", added.skipped), ("ignored", added.ignored)] {
+        if !kinds.is_empty() {
+            shown.push_str(&format!(" {name}={}", show_kinds(kinds)));
+        }
+    }
+    if !added.also_held_by.is_empty() {
+        shown.push_str(&format!(" also={}", show_ids(&added.also_held_by)));
+    }
+    shown
+}
+
+/// `#1 of 1,2`, `#1 and #2 of 1,2`.
+pub(super) fn show_renamed(renamed: &TokenRenamed) -> String {
+    match renamed {
+        TokenRenamed::Renamed {
+            subscriber,
+            contacts,
+            ..
+        } => format!(
+            "{} of {}",
+            show_subscriber_id(*subscriber),
+            show_ids(contacts)
+        ),
+        TokenRenamed::Joined {
+            subscriber,
+            joined,
+            contacts,
+            ..
+        } => format!(
+            "{} and {} of {}",
+            show_subscriber_id(*subscriber),
+            show_subscriber_id(*joined),
+            show_ids(contacts)
+        ),
+        TokenRenamed::UnknownSubscriber => "unknown".to_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// `1 phone=1234567 first="Ann" created 1000 via A [A:token1#1@1000]`.
+pub(super) fn show_card(card: &Card) -> String {
+    let identifiers = &card.identifiers;
+    assert_eq!(identifiers.contact_id(), Some(card.id));
+    let mut shown = card.id.to_string();
+    if let Some(id) = identifiers.external_customer_id() {
+        shown.push_str(&format!(" ext={}", id.as_str()));
+    }
+    if let Some(phone) = identifiers.phone().map(Phone::digits) {
+        shown.push_str(&format!(" phone={phone}"));
+    }
+    if let Some(email) = identifiers.email() {
+        shown.push_str(&format!(" email={}", email.as_str()));
+    }
+    shown.push_str(&show_fields(card));
+    shown.push_str(&format!(" created {}", card.created_at.as_millis()));
+    if let Some(app) = card.created_through {
+        shown.push_str(&format!(" via {}", show_app_id(app)));
+    }
+    let tokens: Vec<String> = card
+        .tokens
+        .iter()
+        .map(|held| {
+            let (app, token) = (show_app_id(held.app), held.token.as_str());
+            let at = held.added_at.as_millis();
+            format!("{app}:{token}{}@{at}", show_subscriber_id(held.subscriber))
+        })
+        .collect();
+    format!("{shown} [{}]", tokens.join(" "))
+}
+
+/// `#1 A:token1 of 1,2 registered 1000 sent 1 failed 0 clicked 0 last SENT@1000`.
+pub(super) fn show_subscriber(subscriber: &Subscriber) -> String {
+    let counts = subscriber.counts;
+    let last = subscriber
+        .last_status
+        .map_or("-".to_owned(), |(status, at)| {
+            format!("{}@{}", status.as_str(), at.as_millis())
+        });
+    format!(
+        "{} {}:{} of {} registered {} sent {} failed {} clicked {} last {last}",
+        show_subscriber_id(subscriber.id),
+        show_app_id(subscriber.app),
+        subscriber.token.as_str(),
+        show_ids(&subscriber.contacts),
+        subscriber.last_registered_at.as_millis(),
+        counts.sent,
+        counts.failed,
+        counts.clicked,
+    )
+}
+
+/// `A "First bot" since 1000 subscribers 1 contacts 1 failed 0 host 0`.
+pub(super) fn show_app(app: &App) -> String {
+    format!(
+        "{} {:?} since {} subscribers {} contacts {} failed {} host {}",
+        show_app_id(app.id),
+        app.name.as_str(),
+        app.connected_at.as_millis(),
+        app.subscribers,
+        app.contacts,
+        app.removed_by_failed,
+        app.removed_by_host,
+    )
+}
+
+/// `m1 sent 1 failed 0 clicked 0 last 1000`.
+pub(super) fn show_message(tally: &MessageTally) -> String {
+    format!(
+        "{} sent {} failed {} clicked {} last {}",
+        tally.id.as_str(),
+        tally.counts.sent,
+        tally.counts.failed,
+        tally.counts.clicked,
+        tally.last_at.as_millis(),
+    )
+}
+
+pub(super) fn show_decision(decision: &Decision) -> String {
+    match decision {
+        Decision::Append {
+            contact,
+            matched_by,
+        } => format!("appends to {contact} by {}", show_kind(*matched_by)),
+        Decision::Create {
+            contact,
+            identifiers,
+            skipped,
+        } => {
+            let mut shown = format!("creates {contact} with {}", show_kinds(*identifiers));
+            if !skipped.is_empty() {
+                shown.push_str(&format!(" skipped={}", show_kinds(*skipped)));
+            }
+            shown
+        }
+        Decision::Refuse(error) => format!("refuses {}", show_entry_error(error)),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// `phone LeadingZero`, `TokensPerContact 3 of 2`, `Conflict phone 1`; otherwise as its `Debug` is.
+pub(super) fn show_entry_error(error: &EntryError) -> String {
+    match error {
+        EntryError::Field(error) => format!("{} {:?}", error.field(), error.fault()),
+        EntryError::LimitExceeded(exceeded) => show_limit(exceeded),
+        EntryError::Conflict { kind, contact } => {
+            format!("Conflict {} {contact}", show_kind(*kind))
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+pub(super) fn show_error(error: &Error) -> String {
+    match error {
+        Error::UnknownApp(app) => format!("error UnknownApp {}", show_app_id(*app)),
+        Error::EntryRefused { index, error } => {
+            format!("error EntryRefused {index}: {}", show_entry_error(error))
+        }
+        Error::LimitExceeded(exceeded) => format!("error {}", show_limit(exceeded)),
+        Error::Recipient(error) => format!("error {}", show_recipient_error(error)),
+        Error::Field(error) => format!("error {} {:?}", error.field(), error.fault()),
+        other => format!("error {other:?}"),
+    }
+}
+
+pub(super) fn show_limit(exceeded: &LimitExceeded) -> String {
+    let LimitExceeded {
+        limit,
+        actual,
+        most,
+        ..
+    } = exceeded;
+    format!("{limit:?} {actual} of {most}")
+}
+
+pub(super) fn show_app_id(app: AppId) -> String {
+    let letters: BTreeMap<AppId, char> = ('A'..='Z')
+        .map(|letter| (words::app(&letter.to_string()), letter))
+        .collect();
+    letters
+        .get(&app)
+        .map_or_else(|| app.to_string(), char::to_string)
+}
+
+pub(super) fn show_ids(ids: &[ContactId]) -> String {
+    if ids.is_empty() {
+        return "-".to_owned();
+    }
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    ids.join(",")
+}
+
+pub(super) fn show_kinds(kinds: KindSet) -> String {
+    let kinds: Vec<&str> = kinds.iter().map(show_kind).collect();
+    kinds.join(",")
+}
+
+pub(super) fn show_kind(kind: IdentifierKind) -> &'static str {
+    match kind {
+        IdentifierKind::ContactId => "id",
+        IdentifierKind::ExternalCustomerId => "ext",
+        IdentifierKind::Phone => "phone",
+        IdentifierKind::Email => "email",
+        other => panic!("{other:?}"),
+    }
+}
+
+/// `1 created`, `1 by phone updated`.
+pub(super) fn show_upserted(upserted: &ContactUpserted) -> String {
+    let change = match upserted.card {
+        CardChange::Created => "created",
+        CardChange::Updated => "updated",
+        CardChange::Unchanged => "unchanged",
+        other => panic!("{other:?}"),
+    };
+    let by = upserted
+        .matched_by
+        .map_or(String::new(), |kind| format!(" by {}", show_kind(kind)));
+    format!("{}{by} {change}", upserted.contact)
+}
+
+/// ` first="Ann" city:="Kyiv"`.
+pub(super) fn show_fields(card: &Card) -> String {
+    let fields = &card.fields;
+    let named = [
+        ("first", &fields.first_name),
+        ("last", &fields.last_name),
+        ("lang", &fields.language_code),
+        ("zone", &fields.time_zone),
+    ];
+    let named = named
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!(" {name}={:?}", value.as_ref()?)));
+    let custom = fields.custom.iter();
+    let custom = custom.map(|(name, value)| format!(" {name}:={value:?}"));
+    named.chain(custom).collect()
+}
+
+/// `A:token1 #1 of 1`.
+pub(super) fn show_addresses(addresses: &[Address]) -> String {
+    let show = |address: &Address| {
+        let (app, token) = (show_app_id(address.app), address.token.as_str());
+        let subscriber = show_subscriber_id(address.subscriber);
+        format!("{app}:{token} {subscriber} of {}", address.contact)
+    };
+    let shown: Vec<String> = addresses.iter().map(show).collect();
+    shown.join(" | ")
+}
+
+/// `NoToken 1 A`; otherwise as its `Debug` is.
+pub(super) fn show_recipient_error(error: &RecipientError) -> String {
+    match error {
+        RecipientError::UnknownSubscriber(id) => {
+            format!("UnknownSubscriber {}", show_subscriber_id(*id))
+        }
+        RecipientError::NoToken { contact, app } => {
+            format!("NoToken {contact} {}", show_app_id(*app))
+        }
+        other => format!("{other:?}"),
+    }
+}
