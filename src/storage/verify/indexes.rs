@@ -16,7 +16,7 @@ use super::super::unique::{
     Entry, Index, IndexHash, IndexState, Place, Unfolded, bucket, layout, read_buckets, read_log,
 };
 use super::demands::*;
-use super::{Check, absent_if_corrupt, span};
+use super::{Check, absent_if_corrupt};
 
 impl Check<'_> {
     /// The state of the indexes, and what their log holds.
@@ -45,7 +45,7 @@ impl Check<'_> {
         let decode = |_: &Key, _: &[u8]| Ok(());
         self.each(
             Table::IndexLog,
-            span(Table::IndexLog),
+            Table::IndexLog.span(),
             decode,
             |check, key, ()| {
                 let number = u64::from_key(key)?;
@@ -134,7 +134,7 @@ impl Check<'_> {
     /// The places that have a bucket: few of all places, in a small store.
     fn places_with_buckets(&self) -> Result<BTreeSet<Place>, Failure> {
         const HERE: Table = Table::Index;
-        let (first, last) = span(HERE);
+        let (first, last) = HERE.span();
         let mut places = BTreeSet::new();
         let each: &mut Each<'_> = &mut |key, _| {
             let place = layout::of_key(u64::from_key(&key)?).map(|(_, place)| place);
@@ -200,7 +200,7 @@ impl Check<'_> {
             })?;
             Ok((place, entries))
         };
-        self.each(HERE, span(HERE), decode, |check, key, (place, entries)| {
+        self.each(HERE, HERE.span(), decode, |check, key, (place, entries)| {
             let key = u64::from_key(key)?;
             let is_here = |entry: &Entry| current.bucket(place, entry.short) == Some(key);
             let are_here = entries.iter().all(is_here);

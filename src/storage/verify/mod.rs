@@ -116,19 +116,6 @@ struct Check<'s> {
     found: Verified,
 }
 
-/// Every key of a table, in the type of its keys.
-fn span(table: Table) -> (Key, Key) {
-    match table {
-        Table::Apps => (Key::Wide(0), Key::Wide(u128::MAX)),
-        // A message id is at most 256 bytes of UTF-8, which has no byte 255.
-        Table::Messages => (
-            Key::Bytes(Box::default()),
-            Key::Bytes(vec![u8::MAX; 9].into()),
-        ),
-        _ => (Key::Int(0), Key::Int(u64::MAX)),
-    }
-}
-
 /// How a key is named in a problem.
 fn shown(key: &Key) -> Option<u64> {
     match key {
@@ -226,7 +213,7 @@ impl<'s> Check<'s> {
     ) -> Result<(), Failure> {
         self.each(
             R::TABLE,
-            span(R::TABLE),
+            R::TABLE.span(),
             record::decode_row::<R>,
             |check, _, (key, row)| each(check, key, row),
         )
