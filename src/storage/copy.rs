@@ -15,6 +15,7 @@ use crate::error::{CopyError, OpenError, StorageError};
 use super::committed::Committed;
 use super::file::create;
 use super::file::disk::Disk as _;
+use super::file::gather::Gather;
 use super::format::keys::{FORMAT_KEY, RowKey as _};
 use super::format::meta::decode_format;
 use super::format::record;
@@ -86,7 +87,7 @@ pub(crate) fn backup(
     }
     let file = NewFile::create(path)?;
     let disk = Arc::clone(&file.claimed().disk);
-    let open_disk = file.claimed().open_disk(disk.clone());
+    let open_disk = file.claimed().open_disk(Arc::new(Gather::new(disk.clone())));
     let database = build(&open_disk, CACHE_BYTES)?;
     let copied = copy(from, &database, goes_on);
     let closed = guarded(|| Ok(database.close()?));
