@@ -5,7 +5,7 @@
 //! cargo run --release --example replay -- --store contacts.redb --create examples/sample.jsonl
 //! ```
 //!
-//! What a line may be is told by `contact_store::wire::Line`. Lines are decided strictly in order.
+//! `contact_store::wire::Line` says what a line may be. Lines are decided strictly in order.
 //! Writes are handed to the store ahead of their answers, so that many share a commit; a line that
 //! reads waits for all writes before it.
 //!

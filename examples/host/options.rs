@@ -1,4 +1,4 @@
-//! What the host is told when it is started. It does not know what the values are for.
+//! The command line of the host. It does not know what the values are for.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;

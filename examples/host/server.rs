@@ -110,7 +110,7 @@ async fn connection(
         .half_close(true);
     let serving = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
     let mut serving = pin!(serving);
-    // What ends a connection is the client's doing, and it is told where it can be.
+    // What ends a connection is the client's doing, and it is reported where it can be.
     tokio::select! {
         _ = serving.as_mut() => return,
         // The other end is dropped.

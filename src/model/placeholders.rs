@@ -29,12 +29,11 @@ use crate::model::token::Token;
 /// ```
 /// # use contact_store::*;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let mut options = Options::default();
-/// options.placeholders = Placeholders::default()
+/// let placeholders = Placeholders::default()
 ///     .word("test user")
 ///     .phone(Phone::parse("+380 00 000 00 00")?)
 ///     .email(Email::parse("noreply@example.com")?);
-/// let store = ContactStore::open_in_memory(options)?;
+/// let store = ContactStore::open_in_memory(Options::default().placeholders(placeholders))?;
 /// let nobody = ContactUpdate::new().email("NoReply@example.com");
 /// let outcomes = store.upsert(Upsert::new(DedupeOn::Email).contact(nobody)).wait()?.outcome;
 /// let refused = outcomes.into_iter().next().ok_or("no outcome")?;

@@ -68,8 +68,8 @@ impl StatusCounts {
 ///
 /// ```
 /// # use contact_store::{GonePhrases, Options};
-/// let mut options = Options::default();
-/// options.gone_phrases = GonePhrases::default().phrase("NotRegistered").phrase("410");
+/// let phrases = GonePhrases::default().phrase("NotRegistered").phrase("410");
+/// let options = Options::default().gone_phrases(phrases);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GonePhrases(

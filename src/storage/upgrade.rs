@@ -404,7 +404,7 @@ impl<'t> Upgrade<'t> {
     }
 }
 
-/// Whether a pass of so many sorts the entries of a place. The places of each are in order after
+/// Whether pass `pass` of `passes` sorts the entries of a place. The places of a pass come in order after
 /// those of the one before.
 fn in_pass(place: Place, pass: u64, passes: u64) -> bool {
     const SHARDS: u64 = super::unique::entry::SHARDS as u64;

@@ -41,7 +41,7 @@ struct Told {
     left: usize,
 }
 
-/// Keeps what it is told.
+/// Keeps the spans and events that it gets.
 #[derive(Default)]
 struct Collector {
     /// A span has its place, from 1, as its id.

@@ -1,4 +1,4 @@
-//! What a write does when the queue is full, as the writer is told.
+//! What a write does when the queue is full.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WhenFull {

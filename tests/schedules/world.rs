@@ -57,7 +57,7 @@ pub struct Asks {
     steps: u64,
 }
 
-/// What a first step adds, so that it is told from a request's own number.
+/// What a first step adds, so that it can be told apart from a request's own number.
 const FIRST_STEP: u64 = 1 << 32;
 
 impl Operation for Asks {

@@ -1,4 +1,4 @@
-//! A disk in memory that keeps what it is told, in order.
+//! A disk in memory that records its calls, in order.
 //!
 //! It knows nothing of what is lost in a power cut, nor of what the bytes mean.
 

@@ -1,4 +1,4 @@
-//! What is done to a store while its disk keeps what it is told, and the model of each of its states.
+//! The traffic of a store while its disk records every call, and the model of each of its states.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

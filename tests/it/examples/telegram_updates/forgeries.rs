@@ -385,7 +385,7 @@ fn a_migration_renames_no_token_of_a_person_and_gives_nobody_one() {
     }
 }
 
-// What is wrong is told in a fixed order, so that an answer says as much as is known for sure.
+// What is wrong is reported in a fixed order, so that an answer says as much as is known for sure.
 #[test]
 fn the_first_reason_is_the_one_told() {
     let everything = || {
