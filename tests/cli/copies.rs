@@ -2,8 +2,19 @@
 
 use std::fs;
 use std::path::Path;
+#[cfg(unix)]
+use std::process::Stdio;
+#[cfg(unix)]
+use std::thread;
+#[cfg(unix)]
+use std::time::{Duration, Instant};
 
+use contact_store::CopyError;
+#[cfg(unix)]
+use contact_store::{AddTokens, AppName, ConnectApp, ContactStore, TokenEntry};
 use redb::{Database, ReadableTable as _, TableDefinition};
+#[cfg(unix)]
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::reading::READING;
 use crate::support::{Folder, Ran, ran, snapshot, tool};
@@ -75,8 +86,9 @@ fn r66_a_file_that_is_there_is_never_replaced() {
         for to in [&there, &folder.store] {
             let said = copy(command, &folder.store, to, false).failed(3);
             let expected = format!(
-                "{} was not made: there is a file already where the copy should be",
-                to.display()
+                "{} was not made: {}",
+                to.display(),
+                CopyError::AlreadyExists
             );
             assert_eq!(said, expected, "{command}");
         }
@@ -152,18 +164,9 @@ fn problems_are_shown_and_a_store_that_has_some_is_not_restored() {
     assert_eq!(folder.contents().len(), 1);
 }
 
-/// Ctrl-C while rows are copied: the temporary file has appeared, and the copy has not.
+/// Adds so many rows that copying and verifying them takes a while.
 #[cfg(unix)]
-#[test]
-fn r66_a_signal_stops_a_copy_and_nothing_is_left() {
-    use std::process::Stdio;
-    use std::time::{Duration, Instant};
-
-    use contact_store::{AddTokens, AppName, ConnectApp, TokenEntry};
-    use rustix::process::{Pid, Signal, kill_process};
-
-    let folder = Folder::empty();
-    let store = folder.create();
+fn add_many(store: &ContactStore) {
     let connect = ConnectApp::new(AppName::parse("Bot").unwrap());
     let app = store.connect_app(connect).wait().unwrap().outcome;
     let numbers: Vec<u32> = (0..60_000).collect();
@@ -177,38 +180,40 @@ fn r66_a_signal_stops_a_copy_and_nothing_is_left() {
             .wait();
         added.unwrap().outcome.entries.all().unwrap();
     }
+}
+
+/// Ctrl-C or `kill` while rows are copied, when the temporary file is there, and while a restored store
+/// is verified, when it has its name.
+#[cfg(unix)]
+#[test]
+fn r66_a_signal_stops_a_copy_and_nothing_is_left() {
+    let folder = Folder::empty();
+    let store = folder.create();
+    add_many(&store);
     store.close().unwrap();
     let before = folder.contents();
-
-    for (command, signal) in [
-        ("backup", Signal::INT),
-        ("restore", Signal::INT),
-        ("backup", Signal::TERM),
-    ] {
-        let to = folder.path("copy.redb");
-        let mut stopped = false;
+    let copy = folder.path("copy.redb");
+    let copying = || fs::read_dir(folder.directory.path()).unwrap().count() > 1;
+    let verifying = || copy.exists();
+    let stops = |command, signal, begun: &dyn Fn() -> bool| {
         // A copy that was done before the signal came is tried again.
         for _ in 0..20 {
-            let mut child = tool();
-            child.arg(command).arg(&folder.store).arg(&to);
-            let child = child
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap();
-            let pid = Pid::from_child(&child);
+            let mut tool = tool();
+            tool.arg(command).arg(&folder.store).arg(&copy);
+            let child = tool.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+            let child = child.unwrap();
             let since = Instant::now();
-            while fs::read_dir(folder.directory.path()).unwrap().count() < 2 {
+            while !begun() {
                 assert!(
                     since.elapsed() < Duration::from_secs(60),
-                    "no copy is begun"
+                    "nothing is begun"
                 );
-                std::thread::sleep(Duration::from_micros(200));
+                thread::sleep(Duration::from_micros(200));
             }
-            kill_process(pid, signal).unwrap();
+            kill_process(Pid::from_child(&child), signal).unwrap();
             let output = child.wait_with_output().unwrap();
             if output.status.code() == Some(0) {
-                fs::remove_file(&to).unwrap();
+                fs::remove_file(&copy).unwrap();
                 continue;
             }
             assert_eq!(output.status.code(), Some(4), "{output:?}");
@@ -218,9 +223,12 @@ fn r66_a_signal_stops_a_copy_and_nothing_is_left() {
             );
             assert_eq!(output.stdout, b"");
             assert!(folder.contents() == before, "{command} left something");
-            stopped = true;
-            break;
+            return;
         }
-        assert!(stopped, "{command} was never stopped in time");
-    }
+        panic!("{command} was never stopped in time");
+    };
+    stops("backup", Signal::INT, &copying);
+    stops("backup", Signal::TERM, &copying);
+    stops("restore", Signal::INT, &copying);
+    stops("restore", Signal::INT, &verifying);
 }

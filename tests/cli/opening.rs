@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use contact_store::OpenError;
+
 use crate::reading::READING;
 use crate::support::{Folder, ran, tool};
 
@@ -29,9 +31,10 @@ fn refused(folder: &Folder, says: &str) {
 #[test]
 fn a_missing_file_is_not_created() {
     let folder = Folder::empty();
-    refused(&folder, "there is no file");
+    let says = OpenError::NotFound.to_string();
+    refused(&folder, &says);
     let said = folder.run(&["upgrade"]).failed(3);
-    assert!(said.ends_with("there is no file"), "{said}");
+    assert!(said.ends_with(&says), "{said}");
     assert_eq!(folder.contents(), []);
 }
 
@@ -39,12 +42,12 @@ fn a_missing_file_is_not_created() {
 fn a_foreign_an_empty_file_and_a_folder_are_refused() {
     let folder = Folder::empty();
     fs::write(&folder.store, "ann@example.com\n".repeat(1_000)).unwrap();
-    refused(&folder, "the file is not a contact store");
+    refused(&folder, &OpenError::Foreign.to_string());
     fs::write(&folder.store, "").unwrap();
-    refused(&folder, "the file is empty");
+    refused(&folder, &OpenError::Empty.to_string());
     fs::remove_file(&folder.store).unwrap();
     fs::create_dir(&folder.store).unwrap();
-    refused(&folder, "the path does not name a regular file");
+    refused(&folder, &OpenError::NotAFile.to_string());
 }
 
 #[test]

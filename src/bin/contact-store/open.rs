@@ -40,7 +40,10 @@ fn with_bars(path: &Path, options: Options, stop: Option<Stop>) -> Result<Contac
             std::process::exit(stopped.status().into());
         }
         match opening.stage {
-            OpeningStage::Upgrading => upgrading.at(opening.done, opening.of),
+            OpeningStage::Upgrading => {
+                verifying.end();
+                upgrading.at(opening.done, opening.of);
+            }
             _ => verifying.at(opening.done, opening.of),
         }
     });

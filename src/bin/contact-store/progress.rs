@@ -15,7 +15,7 @@ const AFTER: Duration = Duration::from_secs(1);
 pub(crate) struct Progress {
     bar: ProgressBar,
     since: Instant,
-    /// Whether the bar is, or may be, drawn: not without a terminal.
+    /// Whether the bar is to be drawn and is not yet: never without a terminal.
     waits: AtomicBool,
 }
 
@@ -77,7 +77,9 @@ impl Progress {
     /// Takes the bar off the terminal.
     pub(crate) fn end(&self) {
         self.waits.store(false, Ordering::Relaxed);
-        self.bar.finish_and_clear();
+        if !self.bar.is_finished() {
+            self.bar.finish_and_clear();
+        }
     }
 }
 
