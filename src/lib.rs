@@ -154,6 +154,8 @@
 //!
 //! # Features
 //!
+//! - `cli` (off): the command-line tool `contact-store`, and the crates that it needs. The library is
+//!   the same with it.
 //! - `idn` (off): non-ASCII email domains go through IDNA (strict) instead of being refused. A file
 //!   made with this feature opens only in builds with it, and a file made without it only in builds
 //!   without it ([R7](crate::rulebook#r7)).

@@ -164,13 +164,30 @@ pub fn app_disconnected() -> impl Serialize {
 #[must_use]
 pub fn apps(apps: &[App]) -> impl Serialize {
     Apps {
-        apps: List::of(apps, |app| AppForm {
-            app_uuid: Shown(app.id),
-            name: app.name.as_str(),
-            subscribers: app.subscribers,
-            contacts: app.contacts,
-        }),
+        apps: List::of(apps, AppForm::from),
     }
+}
+
+/// One app, as it stands among those of [`apps`] ([R37](crate::rulebook#r37)), for a
+/// listing of one object a line.
+///
+/// ```
+/// # use contact_store::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let store = ContactStore::open_in_memory(Options::default())?;
+/// # let bot = AppId::parse("6f1c3f6e-5a54-4d2b-9d0c-0a1b2c3d4e5f")?;
+/// # store.connect_app(ConnectApp::new(AppName::parse("Shop")?).id(bot)).wait()?;
+/// let bot = store.snapshot()?.app(bot)?.ok_or("not connected")?;
+/// assert_eq!(
+///     serde_json::to_string(&wire::app(&bot))?,
+///     r#"{"appUuid":"6f1c3f6e-5a54-4d2b-9d0c-0a1b2c3d4e5f","name":"Shop","subscribers":0,"contacts":0}"#,
+/// );
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub fn app(app: &App) -> impl Serialize {
+    AppForm::from(app)
 }
 
 /// `{"subscribers": [{"subscriberId", "token", "contactIds", "lastRegisteredAt", "lastStatus",
@@ -182,16 +199,56 @@ pub fn subscribers(page: &[Subscriber]) -> impl Serialize {
     }
 }
 
+/// One subscriber, as it stands among those of [`subscribers`] ([R38](crate::rulebook#r38)),
+/// for a listing of one object a line.
+///
+/// ```
+/// # use contact_store::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let store = ContactStore::open_in_memory(Options::default())?;
+/// # let bot = store.connect_app(ConnectApp::new(AppName::parse("Bot")?)).wait()?.outcome;
+/// # store.add_tokens(AddTokens::new(bot).entry(TokenEntry::new("100200300").email("ann@example.com"))).wait()?;
+/// for subscriber in store.snapshot()?.iter_subscribers(bot) {
+///     let line = serde_json::to_string(&wire::subscriber(&subscriber?))?;
+///     assert!(line.starts_with(r#"{"subscriberId":"1099511627777","token":"100200300","contactIds":[1],"#));
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub fn subscriber(subscriber: &Subscriber) -> impl Serialize {
+    SubscriberForm::from(subscriber)
+}
+
 /// `{"messages": [{"messageId", "counts", "lastAt"}, ...]}` ([R30](crate::rulebook#r30)).
 #[must_use]
 pub fn messages(page: &[MessageTally]) -> impl Serialize {
     Messages {
-        messages: List::of(page, |tally| MessageForm {
-            message_id: tally.id.as_str(),
-            counts: Counts::from(&tally.counts),
-            last_at: tally.last_at.as_millis(),
-        }),
+        messages: List::of(page, MessageForm::from),
     }
+}
+
+/// The tally of one message, as it stands among those of [`messages`] ([R30](crate::rulebook#r30)), for a
+/// listing of one object a line.
+///
+/// ```
+/// # use contact_store::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let store = ContactStore::open_in_memory(Options::default())?;
+/// # let bot = store.connect_app(ConnectApp::new(AppName::parse("Bot")?)).wait()?.outcome;
+/// # store.add_tokens(AddTokens::new(bot).entry(TokenEntry::new("100200300").email("ann@example.com"))).wait()?;
+/// # let sent = Report::new(Status::Sent).token("100200300").message("spring");
+/// # store.record_reports(RecordReports::new(bot).report(sent)).wait()?;
+/// for tally in store.snapshot()?.iter_messages(bot) {
+///     let line = serde_json::to_string(&wire::message(&tally?))?;
+///     assert!(line.starts_with(r#"{"messageId":"spring","counts":{"sent":1,"failed":0,"clicked":0},"#));
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub fn message(tally: &MessageTally) -> impl Serialize {
+    MessageForm::from(tally)
 }
 
 /// `{"forgotten": n}`: the number of message tallies removed.
@@ -596,6 +653,17 @@ struct AppForm<'a> {
     contacts: u64,
 }
 
+impl<'a> From<&'a App> for AppForm<'a> {
+    fn from(app: &'a App) -> Self {
+        AppForm {
+            app_uuid: Shown(app.id),
+            name: app.name.as_str(),
+            subscribers: app.subscribers,
+            contacts: app.contacts,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Subscribers<L> {
     subscribers: L,
@@ -659,6 +727,16 @@ struct MessageForm<'a> {
     message_id: &'a str,
     counts: Counts,
     last_at: u64,
+}
+
+impl<'a> From<&'a MessageTally> for MessageForm<'a> {
+    fn from(tally: &'a MessageTally) -> Self {
+        MessageForm {
+            message_id: tally.id.as_str(),
+            counts: Counts::from(&tally.counts),
+            last_at: tally.last_at.as_millis(),
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -99,10 +99,10 @@ mod request;
 mod send;
 
 pub use answer::{
-    app_connected, app_disconnected, apps, card, contact_found, contact_page, contact_upserted,
-    contacts, contacts_upserted, erased, explanation, messages, messages_forgotten, recipients,
-    report_recorded, reports_recorded, subscribers, token_added, token_removed, token_renamed,
-    tokens_added, verified,
+    app, app_connected, app_disconnected, apps, card, contact_found, contact_page,
+    contact_upserted, contacts, contacts_upserted, erased, explanation, message, messages,
+    messages_forgotten, recipients, report_recorded, reports_recorded, subscriber, subscribers,
+    token_added, token_removed, token_renamed, tokens_added, verified,
 };
 pub use card::parse_card;
 pub use contacts::parse_upsert;

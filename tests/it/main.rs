@@ -24,6 +24,8 @@ mod support;
 mod api;
 mod backup;
 mod concurrency;
+#[cfg(target_os = "linux")]
+mod crates;
 mod damage;
 mod examples;
 mod failing_disk;

@@ -1,0 +1,236 @@
+//! What the tool takes on its command line.
+//!
+//! Values that may be of a person are taken as texts: what clap says of a value that it cannot read
+//! would show it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use contact_store::{ContactId, GivenIdentifiers, Identifiers};
+
+use crate::failure::Failure;
+use crate::wrong::what_is_wrong;
+
+/// Looks into a contact store, copies, restores and upgrades it.
+///
+/// A store is opened for reading only, and never created: its file stays as it is, byte for byte. Only
+/// `upgrade` writes to it.
+///
+/// What is found goes to standard output, as text or with --json as one JSON object a line; it holds
+/// personal data, because that is what was asked for. Errors go to standard error, and hold none.
+///
+/// The exit status is 0; 1 when nothing was found, or verifying found problems; 2 when the arguments are
+/// wrong; 3 when the store cannot be opened, read or written; 4 when a backup or a restore was stopped
+/// half-way, which leaves nothing behind.
+#[derive(Debug, Parser)]
+#[command(name = "contact-store", version)]
+pub(crate) struct Arguments {
+    /// Print one JSON object a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What is to be done. `STORE` is the file of a store.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the card of the contact that has one identifier
+    Get {
+        /// The file of the store
+        store: PathBuf,
+        #[command(flatten)]
+        by: Given,
+    },
+    /// Show the contact that several identifiers name, and which of them decided
+    Find {
+        /// The file of the store
+        store: PathBuf,
+        #[command(flatten)]
+        by: Given,
+        /// How contacts are matched: cascade or topPriority
+        #[arg(long, value_name = "POLICY", default_value = "cascade")]
+        policy: String,
+    },
+    /// Show which contact each identifier names, and what adding a token would do
+    Explain {
+        /// The file of the store
+        store: PathBuf,
+        #[command(flatten)]
+        by: Given,
+    },
+    /// List the contacts, in the order of their ids
+    Contacts {
+        /// The file of the store
+        store: PathBuf,
+        /// Begin after this contact id
+        #[arg(long, value_name = "ID")]
+        after: Option<String>,
+        /// List no more than this many
+        #[arg(long, value_name = "N")]
+        limit: Option<String>,
+    },
+    /// List the connected apps, with their counts
+    Apps {
+        /// The file of the store
+        store: PathBuf,
+    },
+    /// List the subscribers of an app, in the order of their ids
+    Subscribers {
+        /// The file of the store
+        store: PathBuf,
+        /// The id of the app, a UUID
+        app: String,
+        /// Only say how many there are
+        #[arg(long)]
+        count: bool,
+    },
+    /// List the messages of an app, with how many reports of each status named them
+    Messages {
+        /// The file of the store
+        store: PathBuf,
+        /// The id of the app, a UUID
+        app: String,
+    },
+    /// Show how much the store holds, and how much of its file is in use
+    Stats {
+        /// The file of the store
+        store: PathBuf,
+    },
+    /// Verify every page of the file, and every row against every other
+    Verify {
+        /// The file of the store
+        store: PathBuf,
+    },
+    /// Write the store into a new file without free pages; never replaces one
+    Backup {
+        /// The file of the store
+        store: PathBuf,
+        /// The file to make
+        out: PathBuf,
+    },
+    /// Bring a backup to a new place, and verify what was written; never replaces a file
+    Restore {
+        /// The backup
+        from: PathBuf,
+        /// The file to make
+        store: PathBuf,
+    },
+    /// Upgrade a store of an older format, in one commit; have a copy of the file before
+    Upgrade {
+        /// The file of the store
+        store: PathBuf,
+    },
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// Identifiers as they are given. Blank ones count as not given (R1).
+#[derive(Args)]
+pub(crate) struct Given {
+    /// A contact id
+    #[arg(long, value_name = "ID")]
+    contact_id: Option<String>,
+    /// An external customer id, byte for byte
+    #[arg(long, value_name = "ID")]
+    external_customer_id: Option<String>,
+    /// A phone in international form
+    #[arg(long, value_name = "PHONE")]
+    phone: Option<String>,
+    /// An email
+    #[arg(long, value_name = "EMAIL")]
+    email: Option<String>,
+}
+
+impl Given {
+    /// The identifiers in canonical form, at least one.
+    pub(crate) fn parse(&self) -> Result<Identifiers, Failure> {
+        let mut given = GivenIdentifiers::new();
+        if let Some(id) = self
+            .contact_id
+            .as_deref()
+            .filter(|id| !id.trim().is_empty())
+        {
+            given = given.contact_id(ContactId::parse(id)?);
+        }
+        if let Some(id) = &self.external_customer_id {
+            given = given.external_customer_id(id);
+        }
+        if let Some(phone) = &self.phone {
+            given = given.phone(phone);
+        }
+        if let Some(email) = &self.email {
+            given = given.email(email);
+        }
+        let identifiers = given.parse()?;
+        if identifiers.is_empty() {
+            return Err(Failure::usage(format!(
+                "at least one of {} is required",
+                FLAGS
+            )));
+        }
+        Ok(identifiers)
+    }
+
+    /// The only identifier, in canonical form.
+    pub(crate) fn parse_one(&self) -> Result<Identifiers, Failure> {
+        let identifiers = self.parse()?;
+        match identifiers.kinds().iter().count() {
+            1 => Ok(identifiers),
+            given => Err(Failure::usage(format!(
+                "one of {} is taken, {given} are given",
+                FLAGS
+            ))),
+        }
+    }
+}
+
+// Whoever prints the arguments prints what they are about.
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Given").finish_non_exhaustive()
+    }
+}
+
+const FLAGS: &str = "--contact-id, --external-customer-id, --phone, --email";
+
+/// What the command line asks for.
+pub(crate) enum Asked {
+    /// To run, with these arguments.
+    Run(Arguments),
+    /// This text: the help, or the version.
+    Text(String),
+}
+
+/// Reads the command line, with the program's own name first.
+pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Asked, Failure> {
+    match Arguments::try_parse_from(words) {
+        Ok(arguments) => Ok(Asked::Run(arguments)),
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                Ok(Asked::Text(error.render().to_string()))
+            }
+            _ => Err(Failure::usage(what_is_wrong(&error))),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Arguments;
+
+    #[test]
+    fn the_arguments_are_put_together_as_clap_wants_them() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,87 @@
+//! Commands that copy a store into a new file: `backup` and `restore`.
+
+use std::fs;
+use std::path::Path;
+
+use contact_store::{Backup, ContactStore, OpenError};
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::open::{open, open_unless_stopped};
+use crate::progress::Progress;
+use crate::show::Output;
+use crate::stop::Stop;
+use crate::store::{sound, verify_rows};
+
+/// Writes a store into a new file.
+pub(crate) fn backup(path: &Path, out: &Path, output: &mut Output) -> Result<(), Failure> {
+    let stop = Stop::on_signals()?;
+    let made = copy(&open_unless_stopped(path, &stop)?, out, &stop)?;
+    show("backup made", &made, output)
+}
+
+/// Brings a backup to a new place, and verifies it there. What cannot be verified is removed.
+pub(crate) fn restore(from: &Path, to: &Path, output: &mut Output) -> Result<(), Failure> {
+    let stop = Stop::on_signals()?;
+    let made = copy(&open_unless_stopped(from, &stop)?, to, &stop)?;
+    // It stays open, so that no host writes to it, until it is verified or removed.
+    let (_held, verified) = match open(to) {
+        // A host was quicker: the file is its own now.
+        Err(
+            failure @ Failure::Open {
+                error: OpenError::AlreadyOpen,
+                ..
+            },
+        ) => return Err(failure),
+        Err(failure) => (None, Err(failure)),
+        Ok(restored) => {
+            let verified = verify(to, &restored, &stop);
+            (Some(restored), verified)
+        }
+    };
+    if let Err(failure) = verified {
+        return Err(match fs::remove_file(to) {
+            Ok(()) => failure,
+            Err(error) => Failure::NotRemoved {
+                path: to.to_owned(),
+                error,
+            },
+        });
+    }
+    show("restored and verified", &made, output)
+}
+
+fn verify(path: &Path, store: &ContactStore, stop: &Stop) -> Result<(), Failure> {
+    sound(path, &verify_rows(&store.snapshot()?, stop)?)
+}
+
+fn copy(store: &ContactStore, to: &Path, stop: &Stop) -> Result<Backup, Failure> {
+    let progress = Progress::in_rows("copying");
+    let copied = store.snapshot()?.backup(to, |copied| {
+        progress.at(copied.rows, copied.of);
+        stop.goes_on()
+    });
+    copied.map_err(|error| Failure::copying(to, error))
+}
+
+#[derive(Serialize)]
+struct Copied {
+    sequence: u64,
+    rows: u64,
+    bytes: u64,
+}
+
+fn show(what: &str, made: &Backup, output: &mut Output) -> Result<(), Failure> {
+    let (sequence, rows, bytes) = (made.sequence.value(), made.rows, made.bytes);
+    match output.json {
+        true => output.object(&Copied {
+            sequence,
+            rows,
+            bytes,
+        })?,
+        false => output.line(&format!(
+            "{what}: sequence number {sequence}, {rows} rows, {bytes} bytes"
+        ))?,
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! The command-line tool: looks into a store, copies, restores and upgrades it.
+//!
+//! It is built on the library as a host is, with the feature `cli`. No module of the library knows it.
+
+mod about;
+mod apps;
+mod args;
+mod contacts;
+mod copies;
+mod failure;
+mod open;
+mod panics;
+mod progress;
+mod show;
+mod stop;
+mod store;
+mod wrong;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use args::{Arguments, Asked, Command};
+use failure::Failure;
+use show::Output;
+
+fn main() -> ExitCode {
+    let arguments = match args::read(std::env::args_os()) {
+        Ok(Asked::Run(arguments)) => arguments,
+        Ok(Asked::Text(text)) => {
+            return match io::stdout().write_all(text.as_bytes()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => Failure::from(error).end(),
+            };
+        }
+        Err(failure) => return failure.end(),
+    };
+    let mut output = Output::new(arguments.json);
+    let ran = panics::caught(|| run(&arguments, &mut output));
+    // What was found before a failure is shown all the same.
+    let flushed = output.flush().map_err(Failure::from);
+    match ran.and(flushed) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.end(),
+    }
+}
+
+fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
+    match &arguments.command {
+        Command::Get { store, by } => contacts::get(store, by, output),
+        Command::Find { store, by, policy } => contacts::find(store, by, policy, output),
+        Command::Explain { store, by } => contacts::explain(store, by, output),
+        Command::Contacts {
+            store,
+            after,
+            limit,
+        } => contacts::list(store, after.as_deref(), limit.as_deref(), output),
+        Command::Apps { store } => apps::list(store, output),
+        Command::Subscribers { store, app, count } => apps::subscribers(store, app, *count, output),
+        Command::Messages { store, app } => apps::messages(store, app, output),
+        Command::Stats { store } => store::stats(store, output),
+        Command::Verify { store } => store::verify(store, output),
+        Command::Backup { store, out } => copies::backup(store, out, output),
+        Command::Restore { from, store } => copies::restore(from, store, output),
+        Command::Upgrade { store } => store::upgrade(store, output),
+        Command::Completions { shell } => about::completions(*shell, output),
+        Command::Man => about::man(output),
+    }
+}
