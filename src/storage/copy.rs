@@ -87,7 +87,9 @@ pub(crate) fn backup(
     }
     let file = NewFile::create(path)?;
     let disk = Arc::clone(&file.claimed().disk);
-    let open_disk = file.claimed().open_disk(Arc::new(Gather::new(disk.clone())));
+    let open_disk = file
+        .claimed()
+        .open_disk(Arc::new(Gather::new(disk.clone())));
     let database = build(&open_disk, CACHE_BYTES)?;
     let copied = copy(from, &database, goes_on);
     let closed = guarded(|| Ok(database.close()?));
