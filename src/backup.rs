@@ -37,8 +37,8 @@ impl Snapshot {
     /// Writes this state to a new store file at `to` ([R66](crate::rulebook#r66)). To restore it,
     /// open that file.
     ///
-    /// The file holds everything of one sequence number, has no free pages, and is readable by its
-    /// owner alone. It is made under a temporary name beside `to`, and gets its name once it is
+    /// The file holds everything of one sequence number and nothing that was erased, and is readable by
+    /// its owner alone. Its end is room to grow, which takes no space on most file systems. It is made under a temporary name beside `to`, and gets its name once it is
     /// complete and on the disk. An existing file is never replaced. Files that an earlier,
     /// interrupted backup to the same path left are removed.
     ///

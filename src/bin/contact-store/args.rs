@@ -105,7 +105,7 @@ pub(crate) enum Command {
         /// The file of the store
         store: PathBuf,
     },
-    /// Write the store into a new file without free pages; never replaces one
+    /// Write the store into a new file, without what was erased; never replaces one
     Backup {
         /// The file of the store
         store: PathBuf,
