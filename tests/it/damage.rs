@@ -407,7 +407,10 @@ fn nothing_here_depends_on_the_profile() {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                directories.push(path);
+                // The tool sees no byte of a file but through the library.
+                if !path.ends_with("bin") {
+                    directories.push(path);
+                }
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap();
