@@ -23,8 +23,8 @@ use super::file::disk::{Backend, Disk, FileDisk, FileLock, OpenDisk};
 use super::file::file_watch::FileWatch;
 use super::file::gather::Gather;
 use super::file::overlay::Overlay;
+use super::file::read_progress::ReadProgress;
 use super::file::slot;
-use super::file::told::Told;
 use super::file::witness::Witness;
 use super::format::hash::IndexHasher;
 use super::format::keys::{self, RowKey as _};
@@ -274,7 +274,7 @@ pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened
     claimed.disk.forget();
     let header = read_header(&*claimed.disk)?;
     let disk: Arc<dyn Disk> = match &open_as.progress {
-        Some(progress) => Arc::new(Told::new(claimed.disk.clone(), progress.clone())?),
+        Some(progress) => Arc::new(ReadProgress::new(claimed.disk.clone(), progress.clone())?),
         None => claimed.disk.clone(),
     };
     let checked = check(claimed, open_as, Overlay::new(disk)?)?;

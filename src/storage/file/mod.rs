@@ -2,7 +2,7 @@
 //!
 //! [`create`] makes a file, or opens one, so that it is there whole or not at all. [`disk`] says what a disk
 //! is, and hands one to redb. The others are disks over another: [`gather`] writes in order, [`witness`]
-//! notices what changed by itself, [`overlay`] keeps all writes in memory, [`told`] tells how much was
+//! notices what changed by itself, [`overlay`] keeps all writes in memory, [`read_progress`] tells how much was
 //! read. [`slot`] finds the newer of redb's commits, and [`file_watch`] whether the file is still at its path.
 
 pub(super) mod create;
@@ -10,6 +10,6 @@ pub(super) mod disk;
 pub(super) mod file_watch;
 pub(super) mod gather;
 pub(super) mod overlay;
+pub(super) mod read_progress;
 pub(super) mod slot;
-pub(super) mod told;
 pub(super) mod witness;

@@ -15,18 +15,18 @@ const STEP: u64 = 4 << 20;
 
 /// A disk that tells how much of it was read.
 #[derive(Debug)]
-pub(in crate::storage) struct Told {
+pub(in crate::storage) struct ReadProgress {
     under: Arc<dyn Disk>,
     progress: Progress,
     of: u64,
     read: AtomicU64,
 }
 
-impl Told {
+impl ReadProgress {
     pub(in crate::storage) fn new(under: Arc<dyn Disk>, progress: Progress) -> io::Result<Self> {
         let of = under.len()?;
         progress.tell(OpeningStage::Verifying, 0, of);
-        Ok(Told {
+        Ok(ReadProgress {
             under,
             progress,
             of,
@@ -35,7 +35,7 @@ impl Told {
     }
 }
 
-impl Disk for Told {
+impl Disk for ReadProgress {
     fn len(&self) -> io::Result<u64> {
         self.under.len()
     }
