@@ -241,22 +241,24 @@ impl Committed {
 
     /// How many rows all tables have together.
     pub(super) fn row_count(&self) -> Result<u64, Failure> {
-        let mut rows = 0_u64;
-        for table in Table::ALL {
-            let table = self.table(table)?;
-            rows = rows.saturating_add(self.noted(guarded(|| table.row_count()))?);
-        }
-        Ok(rows)
+        self.of_all_tables(OpenTable::row_count)
     }
 
     /// Bytes of the pages that the tables take. Reads all of them.
     pub(crate) fn page_bytes(&self) -> Result<u64, Failure> {
-        let mut bytes = 0_u64;
+        self.of_all_tables(OpenTable::page_bytes)
+    }
+
+    fn of_all_tables(
+        &self,
+        of: impl Fn(&OpenTable) -> Result<u64, Failure>,
+    ) -> Result<u64, Failure> {
+        let mut sum = 0_u64;
         for table in Table::ALL {
             let table = self.table(table)?;
-            bytes = bytes.saturating_add(self.noted(guarded(|| table.page_bytes()))?);
+            sum = sum.saturating_add(self.noted(guarded(|| of(table)))?);
         }
-        Ok(bytes)
+        Ok(sum)
     }
 
     fn noted<T>(&self, read: Result<T, Failure>) -> Result<T, Failure> {

@@ -4,7 +4,6 @@
 //! does not know what the copy is for.
 
 use std::io;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use redb::{Database, WriteTransaction};
 
 use crate::error::{CopyError, OpenError, StorageError};
 
+use super::batch::Batch;
 use super::committed::Committed;
 use super::file::create;
 use super::file::disk::Disk as _;
@@ -22,7 +22,7 @@ use super::format::record;
 use super::guard::{Failure, drop_guarded, guarded};
 use super::open::{NewFile, build};
 use super::read::Rows as _;
-use super::tables::{Key, Table, Write, write};
+use super::tables::{Key, Table};
 
 /// Bytes of rows that are read before they are written.
 const PART_BYTES: usize = 1 << 20;
@@ -135,12 +135,12 @@ fn copy_tables(
 ) -> Result<u64, NotCopied> {
     let mut rows = 0_u64;
     for table in Table::ALL {
-        let mut part = Part::default();
+        let mut batch = Batch::default();
         loop {
-            let is_last = part.read_on(from, table).map_err(NotCopied::Reading)?;
+            let is_last = read_on(from, table, &mut batch).map_err(NotCopied::Reading)?;
             // An empty table is written too: it is there, as in every file.
-            guarded(|| write(to, table, part.writes())).map_err(writing)?;
-            rows = rows.saturating_add(part.rows.len() as u64);
+            guarded(|| batch.write(to, table)).map_err(writing)?;
+            rows = rows.saturating_add(batch.rows() as u64);
             if !goes_on(rows, of) {
                 return Err(CopyError::Cancelled.into());
             }
@@ -161,43 +161,24 @@ fn check(table: Table, key: &Key, bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
-/// Rows of one table that are copied together.
-#[derive(Default)]
-struct Part {
-    rows: Vec<(Key, Range<usize>)>,
-    bytes: Vec<u8>,
-}
-
-impl Part {
-    /// Reads the rows after the last one read, and says whether they are the last of the table.
-    fn read_on(&mut self, from: &Committed, table: Table) -> Result<bool, Failure> {
-        let (first, last) = table.span();
-        let after = self.rows.pop().map(|(key, _)| key);
-        self.rows.clear();
-        self.bytes.clear();
-        let first = after.as_ref().unwrap_or(&first);
-        let mut is_last = true;
-        from.walk(table, (first, &last), true, &mut |key, bytes| {
-            if after.as_ref() == Some(&key) {
-                return Ok(true);
-            }
-            if self.bytes.len() >= PART_BYTES {
-                is_last = false;
-                return Ok(false);
-            }
-            check(table, &key, bytes)?;
-            let start = self.bytes.len();
-            self.bytes.extend_from_slice(bytes);
-            self.rows.push((key, start..self.bytes.len()));
-            Ok(true)
-        })?;
-        Ok(is_last)
-    }
-
-    fn writes(&self) -> impl Iterator<Item = (&Key, Write<'_>)> {
-        self.rows.iter().map(|(key, at)| {
-            let bytes = self.bytes.get(at.clone()).unwrap_or_default();
-            (key, Write::Insert(bytes))
-        })
-    }
+/// Reads the rows after those that are in the batch, in their place, and says whether they are the last
+/// of the table.
+fn read_on(from: &Committed, table: Table, batch: &mut Batch) -> Result<bool, Failure> {
+    let (first, last) = table.span();
+    let after = batch.clear();
+    let first = after.as_ref().unwrap_or(&first);
+    let mut is_last = true;
+    from.walk(table, (first, &last), true, &mut |key, bytes| {
+        if after.as_ref() == Some(&key) {
+            return Ok(true);
+        }
+        if batch.bytes() >= PART_BYTES {
+            is_last = false;
+            return Ok(false);
+        }
+        check(table, &key, bytes)?;
+        batch.add_record(key, bytes);
+        Ok(true)
+    })?;
+    Ok(is_last)
 }

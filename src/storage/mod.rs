@@ -21,6 +21,7 @@
 //! | [`file`](mod@file) | what stands between the tables and the disk |
 //! | [`guard`] | the border to redb: its errors and panics |
 
+mod batch;
 mod cards;
 #[cfg(test)]
 mod cards_tests;

@@ -19,7 +19,7 @@ use crate::opening::{OpeningStage, Progress};
 use super::cards::Cards;
 use super::committed::Committed;
 use super::file::create::{self, Unpublished};
-use super::file::disk::{Backend, Disk, FileDisk, FileLock, OpenDisk};
+use super::file::disk::{Backend, Disk, FileDisk, FileLock, OpenDisk, Share};
 use super::file::file_watch::FileWatch;
 use super::file::gather::Gather;
 use super::file::overlay::Overlay;
@@ -78,11 +78,8 @@ pub(crate) struct OpenAs {
 /// A disk that this store alone has open.
 pub(super) struct Claimed {
     pub(super) disk: Arc<Witness>,
-    /// What redb locks by.
     pub(super) lock: Option<Arc<FileLock>>,
-    /// The lock of a file that is only read. redb, which works on an overlay, needs none.
-    #[expect(dead_code, reason = "it is held")]
-    to_read: Option<FileLock>,
+    share: Share,
     /// See [`create::wider_mode`].
     pub(super) wider_mode: Option<u32>,
     /// Watches the path of the file (R69).
@@ -92,7 +89,12 @@ pub(super) struct Claimed {
 impl Claimed {
     /// A disk for one opening by redb.
     pub(super) fn open_disk(&self, disk: Arc<dyn Disk>) -> Arc<OpenDisk> {
-        OpenDisk::new(disk, self.lock.clone())
+        let lock = match self.share {
+            Share::Alone => self.lock.clone(),
+            // redb works on an overlay, and would lock the file for itself.
+            Share::ToRead => None,
+        };
+        OpenDisk::new(disk, lock)
     }
 }
 
@@ -115,7 +117,7 @@ pub(super) fn claim(place: &Location, open_as: &OpenAs) -> Result<Claimed, OpenE
             let claimed = Claimed {
                 disk: Arc::new(Witness::new(Arc::clone(disk))),
                 lock: None,
-                to_read: None,
+                share: Share::Alone,
                 wider_mode: None,
                 watch: None,
             };
@@ -143,9 +145,9 @@ pub(super) fn claim(place: &Location, open_as: &OpenAs) -> Result<Claimed, OpenE
                 return Err(OpenError::AlreadyExists);
             }
             if open_as.read_only {
-                claim_to_read(path, &create::open_to_read(path)?)
+                claim_file(path, &create::open_to_read(path)?, Share::ToRead)
             } else {
-                claim_file(path, &create::open_existing(path)?)
+                claim_file(path, &create::open_existing(path)?, Share::Alone)
             }
         }
     }
@@ -167,7 +169,7 @@ impl NewFile {
         create::remove_left_overs(path);
         for _ in 0..ATTEMPTS {
             let unpublished = Unpublished::create(path)?;
-            match claim_file(path, &unpublished.file) {
+            match claim_file(path, &unpublished.file, Share::Alone) {
                 Ok(claimed) if unpublished.is_there()? => {
                     return Ok(NewFile {
                         unpublished,
@@ -195,33 +197,16 @@ impl NewFile {
 
 /// Locks a file that is at `path`, or will be. Nothing of it is read before: it may be what another
 /// process is just writing.
-fn claim_file(path: &Path, file: &File) -> Result<Claimed, OpenError> {
-    let wider_mode = create::wider_mode(file)?;
-    let lock = Arc::new(FileLock::new(file)?);
-    if !lock.try_take_all()? {
-        return Err(OpenError::AlreadyOpen);
-    }
-    let lock = Some(lock);
-    Ok(Claimed {
-        disk: Arc::new(Witness::new(Arc::new(FileDisk::new(file.try_clone()?)?))),
-        lock,
-        to_read: None,
-        wider_mode,
-        watch: FileWatch::new(path, file),
-    })
-}
-
-/// Shares a file with others that only read it.
-fn claim_to_read(path: &Path, file: &File) -> Result<Claimed, OpenError> {
+fn claim_file(path: &Path, file: &File, share: Share) -> Result<Claimed, OpenError> {
     let wider_mode = create::wider_mode(file)?;
     let lock = FileLock::new(file)?;
-    if !lock.try_share_all()? {
+    if !lock.try_take_all(share)? {
         return Err(OpenError::AlreadyOpen);
     }
     Ok(Claimed {
         disk: Arc::new(Witness::new(Arc::new(FileDisk::new(file.try_clone()?)?))),
-        lock: None,
-        to_read: Some(lock),
+        lock: Some(Arc::new(lock)),
+        share,
         wider_mode,
         watch: FileWatch::new(path, file),
     })

@@ -13,6 +13,7 @@ use redb::{Database, WriteTransaction};
 use crate::model::app::{AppId, AppNumber};
 use crate::model::subscriber::SubscriberId;
 
+use super::batch::Batch;
 use super::format::format_1::{self, Table1};
 use super::format::hash::IndexHasher;
 use super::format::keys::{self, RowKey as _};
@@ -34,37 +35,6 @@ const CHUNK: usize = 4_096;
 const ENTRIES: u64 = 8 << 20;
 /// About as many entries are in a bucket.
 const BUCKET_ENTRIES: u64 = 112;
-
-/// Rows of one table that are written together, in the order of their keys.
-#[derive(Default)]
-struct Batch {
-    rows: Vec<(Key, std::ops::Range<usize>)>,
-    bytes: Vec<u8>,
-}
-
-impl Batch {
-    fn add<R: Row>(&mut self, key: &R::Key, row: &R) -> Result<(), Failure> {
-        let key = key.to_key();
-        let at = record::encode(&mut self.bytes, &key, row)?;
-        self.rows.push((key, at));
-        Ok(())
-    }
-
-    fn add_bytes(&mut self, table: Table, key: Key, payload: &[u8]) -> Result<(), Failure> {
-        let at = record::encode_bytes(&mut self.bytes, table, &key, payload)?;
-        self.rows.push((key, at));
-        Ok(())
-    }
-
-    fn write(mut self, transaction: &WriteTransaction, table: Table) -> Result<(), Failure> {
-        self.rows.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let rows = self.rows.iter().map(|(key, at)| {
-            let bytes = self.bytes.get(at.clone()).unwrap_or_default();
-            (key, Write::Insert(bytes))
-        });
-        write(transaction, table, rows)
-    }
-}
 
 /// Upgrades a checked file. `format` is what it says of itself; `progress` is told how many of how
 /// many rows are done.
@@ -280,7 +250,7 @@ impl<'t> Upgrade<'t> {
             self.each_chunk(from, decode, |upgrade, chunk| {
                 let mut rows = Batch::default();
                 for (key, payload) in chunk {
-                    rows.add_bytes(to, key, &payload)?;
+                    rows.add_payload(to, key, &payload)?;
                 }
                 rows.write(upgrade.transaction, to)
             })?;
@@ -375,7 +345,7 @@ impl<'t> Upgrade<'t> {
             let entries: Vec<Entry> = of_place.iter().map(|(_, entry)| *entry).collect();
             for (key, entries) in self.layout.cut(*place, &entries) {
                 let payload = bucket::encode(place.index(), entries);
-                rows.add_bytes(Table::Index, Key::Int(key), &payload)?;
+                rows.add_payload(Table::Index, Key::Int(key), &payload)?;
             }
         }
         rows.write(self.transaction, Table::Index)

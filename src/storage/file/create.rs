@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::OpenError;
 
-use super::disk::FileLock;
+use super::disk::{FileLock, Share};
 
 /// How a temporary name ends, after the final name and a random number.
 const SUFFIX: &str = "creating";
@@ -144,7 +144,7 @@ pub(in crate::storage) fn remove_left_overs(path: &Path) {
         };
         // One that is being made right now is locked by its maker. The lock is held while the file is
         // removed: its maker may be about to take it.
-        if lock.try_take_all().unwrap_or(false) {
+        if lock.try_take_all(Share::Alone).unwrap_or(false) {
             drop(fs::remove_file(entry.path()));
         }
     }

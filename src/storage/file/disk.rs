@@ -111,6 +111,15 @@ disk_of_backend!(MemoryDisk);
 
 type Range = (Bound<u64>, Bound<u64>);
 
+/// Who may have a file open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::storage) enum Share {
+    /// This opening alone.
+    Alone,
+    /// This one, and others that only read it.
+    ToRead,
+}
+
 /// The lock on the file, taken once and held until the last user of the file is gone.
 ///
 /// redb locks and unlocks at each of its openings. This keeps what it took, so that there is no
@@ -149,20 +158,14 @@ impl FileLock {
         Ok(taken)
     }
 
-    /// Shares the whole file with others that only read it.
-    pub(in crate::storage) fn try_share_all(&self) -> io::Result<bool> {
-        let all = (Bound::Unbounded, Bound::Unbounded);
-        match self.take(all, |backend| backend.try_lock_shared_range(all.0, all.1)) {
-            Ok(taken) => Ok(taken),
-            Err(BackendError::Io(error)) => Err(error),
-            Err(_) => Ok(true),
-        }
-    }
-
     /// Takes the lock on the whole file, as an opening would.
-    pub(in crate::storage) fn try_take_all(&self) -> io::Result<bool> {
+    pub(in crate::storage) fn try_take_all(&self, share: Share) -> io::Result<bool> {
         let all = (Bound::Unbounded, Bound::Unbounded);
-        match self.take(all, |backend| backend.try_lock_range(all.0, all.1)) {
+        let taken = self.take(all, |backend| match share {
+            Share::Alone => backend.try_lock_range(all.0, all.1),
+            Share::ToRead => backend.try_lock_shared_range(all.0, all.1),
+        });
+        match taken {
             Ok(taken) => Ok(taken),
             Err(BackendError::Io(error)) => Err(error),
             Err(_) => Ok(true),
