@@ -3,9 +3,9 @@
 //! This module does not know what a store file looks like.
 
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 
+use crate::callback::Callback;
 use crate::error::Error;
 use crate::model::sequence::SequenceNumber;
 use crate::snapshot::Snapshot;
@@ -80,21 +80,11 @@ impl Snapshot {
         to: impl AsRef<Path>,
         mut progress: impl FnMut(CopyProgress) -> ControlFlow<()>,
     ) -> Result<Backup, Error> {
-        let mut panicked = None;
+        let mut callback = Callback::default();
         let copied = storage::backup(self.tables(), to.as_ref(), &mut |rows, of| {
-            // A panic must not unwind through an open file of the storage engine.
-            let told = catch_unwind(AssertUnwindSafe(|| progress(CopyProgress { rows, of })));
-            match told {
-                Ok(goes_on) => goes_on.is_continue(),
-                Err(panic) => {
-                    panicked = Some(panic);
-                    false
-                }
-            }
+            callback.goes_on(|| progress(CopyProgress { rows, of }))
         });
-        if let Some(panic) = panicked {
-            resume_unwind(panic);
-        }
+        callback.end();
         match copied {
             Ok(copied) => Ok(Backup {
                 sequence: self.sequence(),

@@ -178,6 +178,7 @@ struct Readme;
 
 mod advice;
 mod backup;
+mod callback;
 mod error;
 mod keep_open;
 pub mod limits;

@@ -4,9 +4,9 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
+use crate::callback::Callback;
 use crate::error::{Error, StorageError};
 use crate::limits::{Limit, LimitExceeded, PAGE_CARDS_LOOKED_AT, PAGE_ROWS};
 use crate::model::app::{AccessKey, App, AppId, AppNumber};
@@ -550,7 +550,7 @@ impl Snapshot {
         mut visit: impl FnMut(SubscriberRef<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let number = self.connected(app)?.number;
-        let mut panicked = None;
+        let mut callback = Callback::default();
         let read = storage::visit_subscribers_after(
             &*self.tables,
             number,
@@ -565,19 +565,10 @@ impl Snapshot {
                     last_status: subscriber.last_status,
                     counts: subscriber.counts,
                 };
-                // Further down, the panic would be mistaken for a panic of the storage engine.
-                match catch_unwind(AssertUnwindSafe(|| visit(subscriber))) {
-                    Ok(goes_on) => goes_on.is_continue(),
-                    Err(panic) => {
-                        panicked = Some(panic);
-                        false
-                    }
-                }
+                callback.goes_on(|| visit(subscriber))
             },
         );
-        if let Some(panic) = panicked {
-            resume_unwind(panic);
-        }
+        callback.end();
         self.reading(read)
     }
 

@@ -136,6 +136,7 @@ const LAYERS: [&[&str]; 6] = [
     // Values and what is wrong with them. `error` turns failures of storage into its own.
     &[
         "advice",
+        "callback",
         "error",
         "stats",
         "limits",
