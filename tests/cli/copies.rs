@@ -164,7 +164,7 @@ fn problems_are_shown_and_a_store_that_has_some_is_not_restored() {
     assert_eq!(folder.contents().len(), 1);
 }
 
-/// Adds so many rows that copying and verifying them takes a while.
+/// Adds enough rows that copying and verifying them takes a while.
 #[cfg(unix)]
 fn add_many(store: &ContactStore) {
     let connect = ConnectApp::new(AppName::parse("Bot").unwrap());

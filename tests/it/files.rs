@@ -15,7 +15,7 @@ use contact_store::{ContactStore, Create, Error, OpenError, Options, TokenEntry}
 use redb::{Database, TableDefinition};
 use tempfile::TempDir;
 
-use crate::support::{add, assert_sound, connect, options};
+use crate::support::{add, assert_sound, connect, names_in, options};
 
 const NAME: &str = "contacts.redb";
 
@@ -40,16 +40,6 @@ fn make_store(path: &Path) {
     store.close().unwrap();
 }
 
-/// The names in a directory, in order.
-fn names(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).unwrap();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
-}
-
 /// The error of an opening that must be refused, and must not hang.
 #[track_caller]
 fn refusal(path: &Path, options: Options) -> OpenError {
@@ -69,7 +59,7 @@ fn refusal(path: &Path, options: Options) -> OpenError {
 fn refused(what: &str, put: impl FnOnce(&Path), is_right: impl Fn(&OpenError) -> bool) {
     let (directory, path) = nowhere();
     put(&path);
-    let before = (names(directory.path()), state(&path));
+    let before = (names_in(directory.path()), state(&path));
     for create in [Create::IfMissing, Create::Never] {
         let error = refusal(&path, creating(create));
         assert!(is_right(&error), "{what}: {error:?}");
@@ -79,7 +69,7 @@ fn refused(what: &str, put: impl FnOnce(&Path), is_right: impl Fn(&OpenError) ->
         matches!(error, OpenError::AlreadyExists),
         "{what}: {error:?}"
     );
-    let after = (names(directory.path()), state(&path));
+    let after = (names_in(directory.path()), state(&path));
     assert!(after == before, "{what}: changed by opening");
 }
 
@@ -244,7 +234,7 @@ fn a_symbolic_link_is_refused_wherever_it_leads() {
         refused(what, |path| symlink(to, path).unwrap(), is_link);
     }
     assert!(state(&store) == before);
-    assert_eq!(names(elsewhere.path()), [NAME]);
+    assert_eq!(names_in(elsewhere.path()), [NAME]);
 }
 
 // A symbolic link on the way to the file is the host's own choice.
@@ -285,7 +275,7 @@ fn without_its_directory_a_store_is_neither_opened_nor_created() {
     }
     let error = refusal(&path, creating(Create::Never));
     assert!(matches!(error, OpenError::NotFound), "{error:?}");
-    assert_eq!(names(directory.path()), [""; 0]);
+    assert_eq!(names_in(directory.path()), [""; 0]);
 }
 
 #[test]
@@ -293,7 +283,7 @@ fn create_says_whether_there_must_be_a_file() {
     let (directory, path) = nowhere();
     let error = refusal(&path, creating(Create::Never));
     assert!(matches!(error, OpenError::NotFound), "{error:?}");
-    assert_eq!(names(directory.path()), [""; 0]);
+    assert_eq!(names_in(directory.path()), [""; 0]);
 
     make_store(&path);
     let before = state(&path);

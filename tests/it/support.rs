@@ -9,7 +9,9 @@ pub mod raw;
 pub mod script;
 pub mod watched_disk;
 
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 
 use contact_store::{
@@ -46,6 +48,16 @@ pub fn at(millis: u64) -> Timestamp {
 /// A clock that a test moves.
 pub fn clock_at(millis: u64) -> Arc<ManualClock> {
     Arc::new(ManualClock::at(at(millis)))
+}
+
+/// The names in a directory, in order.
+pub fn names_in(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
 }
 
 /// Options with a clock at 1,000.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use contact_store::{ContactStore, Create, Error, GivenIdentifiers, OpenError, TokenEntry};
 
-use super::{NAME, creating, names, nowhere};
+use super::{NAME, creating, nowhere};
 use crate::support::process::{Process, command, hear, say, task};
-use crate::support::{add, assert_sound, connect, find};
+use crate::support::{add, assert_sound, connect, find, names_in};
 
 /// Opens the store, however often another one has it, and tells whether this opening created it.
 fn open_or_create(path: &Path, create: Create) -> Result<(ContactStore, bool), Error> {
@@ -52,7 +52,7 @@ fn assert_holds(path: &Path, emails: &[String]) {
     assert_eq!(store.stats().unwrap().contacts, emails.len() as u64);
     assert_sound(&store);
     store.close().unwrap();
-    assert_eq!(names(path.parent().unwrap()), [NAME]);
+    assert_eq!(names_in(path.parent().unwrap()), [NAME]);
 }
 
 fn create_in(round: usize) -> Create {

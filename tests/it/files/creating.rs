@@ -10,9 +10,9 @@ use std::process::Command;
 
 use contact_store::{ContactStore, Create, Error, OpenError};
 
-use super::{NAME, creating, make_store, names, nowhere, state};
-use crate::support::connect;
+use super::{NAME, creating, make_store, nowhere, state};
 use crate::support::process::{Process, arguments, command, command_after, run, say, task};
+use crate::support::{connect, names_in};
 
 const CHILD: &str = "files::creating::child_that_opens_or_creates";
 /// What a process is sent that writes over its limit for files.
@@ -40,7 +40,7 @@ fn mode(path: &Path) -> u32 {
 /// The one file in the directory, with a temporary name for the store.
 #[track_caller]
 fn the_left_over(directory: &Path) -> std::path::PathBuf {
-    let names = names(directory);
+    let names = names_in(directory);
     let [name] = &names[..] else {
         panic!("{names:?}");
     };
@@ -70,7 +70,7 @@ fn a_store_is_its_owners_alone_whatever_the_umask() {
         let said = run(command_after(&set, CHILD, path.to_str().unwrap()));
         assert_eq!(said, ["done"]);
         assert_eq!(mode(&path), 0o600, "umask {umask}");
-        assert_eq!(names(directory.path()), [NAME]);
+        assert_eq!(names_in(directory.path()), [NAME]);
     }
 }
 
@@ -82,7 +82,7 @@ fn the_temporary_file_too_is_its_owners_alone_and_the_next_creation_removes_it()
     let left_over = the_left_over(directory.path());
     assert_eq!(mode(&left_over), 0o600);
     make_store(&path);
-    assert_eq!(names(directory.path()), [NAME]);
+    assert_eq!(names_in(directory.path()), [NAME]);
 }
 
 // R50: what is there after a cut is nothing or a store, never half of one.
@@ -109,7 +109,7 @@ fn a_creation_that_fails_leaves_nothing() {
     let set = "trap '' XFSZ; ulimit -f 8";
     let said = run(command_after(set, CHILD, path.to_str().unwrap()));
     assert_eq!(said, ["FileTooLarge"]);
-    assert_eq!(names(directory.path()), [""; 0]);
+    assert_eq!(names_in(directory.path()), [""; 0]);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_path_without_a_directory_is_in_the_working_directory() {
         let mut child = command(CHILD, NAME);
         child.current_dir(directory.path());
         assert_eq!(run(child), ["done"]);
-        assert_eq!(names(directory.path()), [NAME]);
+        assert_eq!(names_in(directory.path()), [NAME]);
     }
     let store = ContactStore::open(&path, creating(Create::Never)).unwrap();
     assert_eq!(store.snapshot().unwrap().apps().unwrap().len(), 2);
@@ -170,18 +170,18 @@ fn only_left_overs_that_nobody_holds_are_removed() {
     expected.push("target".to_owned());
     expected.extend(similar);
     expected.sort();
-    assert_eq!(names(directory.path()), expected);
+    assert_eq!(names_in(directory.path()), expected);
     assert_eq!(fs::read(at("target")).unwrap(), b"whole");
 
     // The creator died, but only a creation cleans up.
     drop(live);
     let store = ContactStore::open(&path, creating(Create::IfMissing)).unwrap();
     store.close().unwrap();
-    assert_eq!(names(directory.path()), expected);
+    assert_eq!(names_in(directory.path()), expected);
     fs::remove_file(&path).unwrap();
     make_store(&path);
     expected.retain(|name| *name != held);
-    assert_eq!(names(directory.path()), expected);
+    assert_eq!(names_in(directory.path()), expected);
 }
 
 /// Runs the child as somebody who is not the superuser, to whom permissions say nothing.
@@ -218,14 +218,14 @@ fn what_the_user_may_not_write_to_is_refused_and_left() {
     let said = run_as_a_user(directory.path(), &path);
     assert_eq!(said, ["PermissionDenied"]);
     assert!(state(&path) == before);
-    assert_eq!(names(directory.path()), [NAME]);
+    assert_eq!(names_in(directory.path()), [NAME]);
 
     // A directory in which nothing may be created.
     let (directory, path) = nowhere();
     fs::set_permissions(directory.path(), Permissions::from_mode(0o500)).unwrap();
     let said = run_as_a_user(directory.path(), &path);
     assert_eq!(said, ["PermissionDenied"]);
-    assert_eq!(names(directory.path()), [""; 0]);
+    assert_eq!(names_in(directory.path()), [""; 0]);
 }
 
 /// What is done in a directory: names that appear in it and go, and each time that the directory

@@ -7,9 +7,9 @@ use contact_store::{
     ContactStore, Create, Error, GivenIdentifiers, MatchPolicy, OpenError, Snapshot, TokenEntry,
 };
 
-use super::{creating, make_store, names, nowhere, refusal};
+use super::{creating, make_store, nowhere, refusal};
 use crate::support::process::{command, run, say, task};
-use crate::support::{add, assert_sound, id};
+use crate::support::{add, assert_sound, id, names_in};
 
 /// Tells whether this process can open the store that is its task.
 #[test]
@@ -66,7 +66,7 @@ fn a_second_opener_is_refused_in_any_process_and_disturbs_nothing() {
     add(&store, TokenEntry::new("101").email("bob@example.com"));
     assert_open_elsewhere(&path);
     assert_sound(&store);
-    assert_eq!(names(directory.path()), [super::NAME]);
+    assert_eq!(names_in(directory.path()), [super::NAME]);
     store.close().unwrap();
     another_process_says(&path, "opened");
 }

@@ -9,7 +9,7 @@ use contact_store::{ContactStore, Options};
 use super::image::{Keep, Trace};
 use super::traffic::Play;
 use crate::support::cases::{CASES, Cases};
-use crate::support::{assert_sound, connect};
+use crate::support::{assert_sound, connect, names_in};
 
 const NAME: &str = "contacts.redb";
 const TEMPORARY: &str = ".contacts.redb.0123456789abcdef.creating";
@@ -41,12 +41,6 @@ fn open_and_write(directory: &Path) {
     store.close().unwrap();
 }
 
-fn names(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).unwrap();
-    let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();
-    entries.map(|entry| name(entry.unwrap())).collect()
-}
-
 #[test]
 fn r50_a_creation_that_a_power_cut_ended_is_made_again() {
     let cases = Cases::new();
@@ -62,7 +56,7 @@ fn r50_a_creation_that_a_power_cut_ended_is_made_again() {
                 let directory = tempfile::tempdir().unwrap();
                 fs::write(directory.path().join(TEMPORARY), image.to_vec()).unwrap();
                 open_and_write(directory.path());
-                assert_eq!(names(directory.path()), [NAME]);
+                assert_eq!(names_in(directory.path()), [NAME]);
             });
         }
     }

@@ -7,19 +7,10 @@ use std::path::Path;
 
 use contact_store::{ContactStore, Error, OpenError};
 
-use crate::support::{connect, options};
+use crate::support::{connect, names_in, options};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
-}
-
-fn names(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).unwrap();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
 }
 
 #[test]
@@ -29,11 +20,11 @@ fn r53_the_file_is_its_owners_alone_and_nothing_is_beside_it() {
     let store = ContactStore::open(&path, options().0).unwrap();
     connect(&store);
     assert_eq!(mode(&path), 0o600);
-    assert_eq!(names(directory.path()), ["contacts.redb"]);
+    assert_eq!(names_in(directory.path()), ["contacts.redb"]);
     assert_eq!(store.stats().unwrap().wider_mode, None);
     store.close().unwrap();
     assert_eq!(mode(&path), 0o600);
-    assert_eq!(names(directory.path()), ["contacts.redb"]);
+    assert_eq!(names_in(directory.path()), ["contacts.redb"]);
 }
 
 #[test]
@@ -73,7 +64,7 @@ fn r53_a_symbolic_link_is_refused() {
     }
     assert_eq!(fs::read(&path).unwrap(), bytes);
     assert_eq!(
-        names(directory.path()),
+        names_in(directory.path()),
         ["contacts.redb", "dangling", "link"]
     );
 }
