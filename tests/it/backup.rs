@@ -1,30 +1,24 @@
 //! Backups of open stores (R66).
 
 use std::fs;
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use contact_store::{
-    AddTokens, ContactStore, CopyError, CopyProgress, Create, Error, Options, StorageError,
-    TokenEntry,
+    AddTokens, ContactStore, ContactUpdate, CopyError, CopyProgress, Create, DedupeOn, Error,
+    Options, StorageError, TokenEntry, Upsert,
 };
 
 use crate::failing_disk::disk::TestDisk;
+use crate::support::cases::tell;
 use crate::support::everything::Everything;
-use crate::support::{APP, add, assert_sound, connect, id, options, store};
+use crate::support::process::{command_on_mount, run, say, task};
+use crate::support::{APP, add, assert_sound, connect, id, names_in, options, store};
 
 const ALWAYS: fn(CopyProgress) -> ControlFlow<()> = |_| ControlFlow::Continue(());
-
-fn names_in(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).unwrap();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
-}
 
 fn restore(path: &Path) -> ContactStore {
     ContactStore::open(path, options().0.create(Create::Never)).unwrap()
@@ -335,4 +329,75 @@ fn r66_a_backup_has_no_free_pages() {
     );
     assert!(made.bytes < old / 4, "{} of {old}", made.bytes);
     assert!(made.bytes < 2 * fresh, "{} against {fresh}", made.bytes);
+}
+
+#[test]
+fn r44_r66_a_backup_holds_no_text_of_what_was_erased() {
+    const ERASED: [&str; 4] = [
+        "crm-of-somebody-erased",
+        "somebody.erased@example.com",
+        "token-of-somebody-erased",
+        "Firstname-Erased",
+    ];
+    let [external, email, token, name] = ERASED;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("contacts.redb");
+    let store = ContactStore::open(&path, options().0).unwrap();
+    connect(&store);
+    let entry = TokenEntry::new(token).external_customer_id(external);
+    let contact = add(&store, entry.email(email)).contact;
+    let update = ContactUpdate::new().email(email).first_name(name);
+    let updated = store.upsert(Upsert::new(DedupeOn::Email).contact(update));
+    updated.wait().unwrap().outcome.into_single().unwrap();
+    assert!(store.erase(contact).wait().unwrap().outcome.erased);
+    let to = directory.path().join("backup.redb");
+    store.snapshot().unwrap().backup(&to, ALWAYS).unwrap();
+    let holds = |file: &Path, text: &str| {
+        let bytes = fs::read(file).unwrap();
+        bytes
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    };
+    for text in ERASED {
+        // So that what is looked for would be found.
+        assert!(holds(&path, text), "{text} is not in the free pages either");
+        assert!(!holds(&to, text), "{text} is in the backup");
+    }
+}
+
+const CHILD: &str = "backup::child_on_a_small_file_system";
+
+/// Backs up a store to the directory of its task, which has no room for it.
+#[test]
+fn child_on_a_small_file_system() {
+    let Some(directory) = task() else { return };
+    let directory = Path::new(&directory);
+    let (store, _) = store();
+    some_people(&store, 0, 20_000);
+    let now = store.snapshot().unwrap();
+    let refused = now.backup(directory.join("backup.redb"), ALWAYS);
+    match refused {
+        Err(Error::Copy(CopyError::Storage(StorageError::Io(error)))) => {
+            assert_eq!(error.kind(), ErrorKind::StorageFull);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(names_in(directory), Vec::<String>::new());
+    // It was the copy that failed, and not the store.
+    some_people(&store, 20_000, 20_100);
+    assert_sound(&store);
+    say("nothing is left");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn r66_a_backup_that_finds_no_room_leaves_nothing_and_the_store_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    let mount = format!("mount -t tmpfs -o size=2m contact-store '{path}'");
+    let Some(child) = command_on_mount(&mount, CHILD, path) else {
+        tell("backup: skipped, this user may not mount a file system");
+        return;
+    };
+    assert_eq!(run(child), ["nothing is left"]);
 }
