@@ -37,10 +37,13 @@ impl Snapshot {
     /// Writes this state to a new store file at `to` ([R66](crate::rulebook#r66)). To restore it,
     /// open that file.
     ///
-    /// The file holds everything of one sequence number and nothing that was erased, and is readable by
-    /// its owner alone. Its end is room to grow, which takes no space on most file systems. It is made under a temporary name beside `to`, and gets its name once it is
-    /// complete and on the disk. An existing file is never replaced. Files that an earlier,
-    /// interrupted backup to the same path left are removed.
+    /// The file holds everything of one sequence number, and is readable by its owner alone. It holds no
+    /// text of what was erased; keyed hashes of it may be in the indexes until these are folded. Its end
+    /// is room to grow, which takes no space on most file systems.
+    ///
+    /// The file is made under a temporary name beside `to`, and gets its name once it is complete and on
+    /// the disk. An existing file is never replaced. Files that an earlier, interrupted backup to the
+    /// same path left are removed.
     ///
     /// Writes to the store go on meanwhile and are not held up. The snapshot keeps old pages from
     /// being reused, so the file of a busy store grows while it is copied.
