@@ -1,6 +1,7 @@
 //! What is printed: tables and lines for people, JSON for programs.
 
 use std::io::{self, BufWriter, Stdout, Write as _};
+use std::time::{Duration, UNIX_EPOCH};
 
 use contact_store::Timestamp;
 use serde::Serialize;
@@ -139,44 +140,14 @@ pub(crate) fn visible(text: &str) -> String {
     shown
 }
 
-/// A time as `2026-01-31T12:00:00.000Z`; one that no calendar here has, as its milliseconds.
+/// A time as `2026-01-31T12:00:00.000Z`; one after the year 9999 as its milliseconds.
 pub(crate) fn time(time: Timestamp) -> String {
+    const YEAR_10_000: u64 = 253_402_300_800_000;
     let millis = time.as_millis();
-    calendar(millis).unwrap_or_else(|| millis.to_string())
-}
-
-/// By the civil calendar, in UTC: years are counted from March, so that a leap day is the last of its
-/// year.
-fn calendar(millis: u64) -> Option<String> {
-    let (seconds, milli) = (millis.checked_div(1_000)?, millis.checked_rem(1_000)?);
-    let (days, second) = (seconds.checked_div(86_400)?, seconds.checked_rem(86_400)?);
-    // Since 0000-03-01, which begins an era of 400 years.
-    let days = days.checked_add(719_468)?;
-    let (era, day) = (days.checked_div(146_097)?, days.checked_rem(146_097)?);
-    let leap_days = (day.checked_div(1_460)?)
-        .checked_add(day.checked_div(146_096)?)?
-        .checked_sub(day.checked_div(36_524)?)?;
-    let year = day.checked_sub(leap_days)?.checked_div(365)?;
-    let before = (year.checked_mul(365)?)
-        .checked_add(year.checked_div(4)?)?
-        .checked_sub(year.checked_div(100)?)?;
-    let day = day.checked_sub(before)?;
-    let month = day.checked_mul(5)?.checked_add(2)?.checked_div(153)?;
-    let first = month.checked_mul(153)?.checked_add(2)?.checked_div(5)?;
-    let day = day.checked_sub(first)?.checked_add(1)?;
-    let (month, later) = match month {
-        0..=9 => (month.checked_add(3)?, 0),
-        _ => (month.checked_sub(9)?, 1),
-    };
-    let year = era
-        .checked_mul(400)?
-        .checked_add(year)?
-        .checked_add(later)?;
-    let (hour, second) = (second.checked_div(3_600)?, second.checked_rem(3_600)?);
-    let (minute, second) = (second.checked_div(60)?, second.checked_rem(60)?);
-    (year <= 9_999).then(|| {
-        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
-    })
+    match UNIX_EPOCH.checked_add(Duration::from_millis(millis)) {
+        Some(time) if millis < YEAR_10_000 => humantime::format_rfc3339_millis(time).to_string(),
+        _ => millis.to_string(),
+    }
 }
 
 #[cfg(test)]
