@@ -69,7 +69,10 @@ fn copying(error: &CopyError) -> Advice {
     match error {
         CopyError::AlreadyExists | CopyError::NotAFile => Advice::MendTheCall,
         // A fault of the copy, not of the store: usually a full disk.
-        CopyError::Cancelled | CopyError::Random | CopyError::Storage(_) => Advice::TryAgain,
+        CopyError::AlreadyRunning
+        | CopyError::Cancelled
+        | CopyError::Random
+        | CopyError::Storage(_) => Advice::TryAgain,
     }
 }
 

@@ -94,8 +94,8 @@ impl Snapshot {
                 rows: copied.rows,
                 bytes: copied.bytes,
             }),
-            Err(NotCopied::Writing(error)) => Err(error.into()),
             Err(NotCopied::Reading(failure)) => self.reading(Err(failure)),
+            Err(error) => Err(error.into()),
         }
     }
 }

@@ -138,7 +138,8 @@ pub enum Error {
     /// opening takes longer.
     #[error("the file was not closed cleanly, but everything acknowledged is in it")]
     CloseIncomplete(#[source] StorageError),
-    /// The store was not copied. It is unchanged, and nothing is left of the copy.
+    /// The store was not copied. It is unchanged, and nothing is left of the copy; but see
+    /// [`vacuum`](crate::ContactStore::vacuum).
     #[error(transparent)]
     Copy(#[from] CopyError),
     /// The store could not be opened. The file is unchanged.
@@ -325,8 +326,8 @@ pub enum StorageError {
     Panicked,
 }
 
-/// Why a copy of a store could not be made ([R66](crate::rulebook#r66)). Whatever was written of it
-/// was removed.
+/// Why a copy of a store could not be made ([R66](crate::rulebook#r66),
+/// [R67](crate::rulebook#r67)). Whatever was written of it was removed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CopyError {
@@ -336,6 +337,9 @@ pub enum CopyError {
     /// The path of the copy does not end in a name.
     #[error("the path of the copy does not name a file")]
     NotAFile,
+    /// Another vacuum of the store is under way.
+    #[error("another vacuum of the store is under way")]
+    AlreadyRunning,
     /// The caller's function cancelled the copy.
     #[error("the copy was cancelled")]
     Cancelled,

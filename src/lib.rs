@@ -201,6 +201,7 @@ mod sync;
 #[doc(hidden)]
 pub mod testing;
 mod trace;
+mod vacuum;
 pub mod wire;
 mod writer;
 
@@ -254,4 +255,5 @@ pub use stats::{Histogram, OperationStats, Space, Stats};
 pub use storage::Disk;
 pub use storage::{Problem, Verified};
 pub use store::ContactStore;
+pub use vacuum::Vacuumed;
 pub use writer::Pending;

@@ -4,9 +4,9 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use crate::error::{Error, OpenError, StorageError};
+use crate::error::{Error, OpenError};
 use crate::limits::LimitExceeded;
 use crate::model::app::AppId;
 use crate::model::identifier::ContactId;
@@ -27,7 +27,9 @@ use crate::options::{Check, Create, Options, WhenFull};
 use crate::pinned::Pinned;
 use crate::snapshot::Snapshot;
 use crate::stats::{Space, Stats};
-use crate::storage::{Disk, Engine, FileWatch, Location, MemoryDisk, OpenAs};
+#[cfg(feature = "testing")]
+use crate::storage::Disk;
+use crate::storage::{Engine, Location, MemoryDisk, OpenAs};
 use crate::writer::{Pending, Writer};
 
 /// An open contact store.
@@ -74,11 +76,7 @@ struct Inner {
     options: Options,
     /// The options that `Snapshot::explain` follows.
     explained_by: Arc<ExplainedBy>,
-    /// Weak: a handle of a closed store must not keep the file, and with it the lock.
-    disk: Weak<dyn Disk>,
-    wider_mode: Option<u32>,
     pinned: Pinned,
-    watch: Option<Arc<FileWatch>>,
 }
 
 impl ContactStore {
@@ -135,9 +133,6 @@ impl ContactStore {
             random: options.random(),
         };
         let (engine, snapshot) = Engine::open(place, open_as)?;
-        let disk = engine.disk();
-        let wider_mode = engine.wider_mode();
-        let watch = engine.watch();
         let writer = Writer::start(engine, snapshot, &options.limits)?;
         let explained_by = ExplainedBy {
             unknown_contact_id: options.unknown_contact_id,
@@ -148,10 +143,7 @@ impl ContactStore {
             writer,
             options,
             explained_by: Arc::new(explained_by),
-            disk,
-            wider_mode,
             pinned: Pinned::new(),
-            watch,
         };
         Ok(ContactStore {
             inner: Arc::new(inner),
@@ -358,14 +350,14 @@ impl ContactStore {
         let inner = &self.inner;
         let load = inner.writer.load();
         let (stats, needs_reopen, memory) = inner.writer.stats()?;
-        let disk = inner.disk.upgrade().ok_or(Error::Closed)?;
+        let file = inner.writer.file();
         let commit_latency = stats.commit_latency();
         Ok(Stats {
             sequence: stats.counts.sequence,
             contacts: stats.counts.contacts,
             subscribers: stats.counts.subscribers,
             apps: stats.counts.apps,
-            file_bytes: disk.len().map_err(StorageError::from)?,
+            file_bytes: file.len()?,
             cache_bytes: inner.options.cache_bytes,
             index_bytes: memory.index_bytes,
             index_is_complete: memory.index_is_complete,
@@ -375,9 +367,9 @@ impl ContactStore {
             version: env!("CARGO_PKG_VERSION"),
             oldest_snapshot: inner.pinned.oldest(stats.counts.sequence),
             last_failure: stats.last_failure(),
-            wider_mode: inner.wider_mode,
+            wider_mode: file.wider_mode(),
             needs_reopen,
-            file_moved: inner.watch.as_ref().is_some_and(|watch| watch.is_moved()),
+            file_moved: file.is_moved(),
             waiting_requests: load.requests,
             waiting_text_bytes: load.text_bytes,
             waiting_for_place: load.lobby,
@@ -410,13 +402,20 @@ impl ContactStore {
     /// [`Error::Storage`] when the length of the file cannot be read; otherwise as for every read.
     pub fn space(&self) -> Result<Space, Error> {
         let used_bytes = self.snapshot()?.used_bytes()?;
-        let disk = self.inner.disk.upgrade().ok_or(Error::Closed)?;
-        let file_bytes = disk.len().map_err(StorageError::from)?;
+        let file_bytes = self.inner.writer.file().len()?;
         Ok(Space {
             file_bytes,
             used_bytes: used_bytes.min(file_bytes),
             free_bytes: file_bytes.saturating_sub(used_bytes),
         })
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.inner.options.read_only
+    }
+
+    pub(crate) fn writer(&self) -> &Writer {
+        &self.inner.writer
     }
 
     /// Whether the store refuses writes until it is reopened (R49).
@@ -436,7 +435,7 @@ impl ContactStore {
     }
 
     fn submit<O: Operation>(&self, operation: O) -> Pending<O::Outcome> {
-        if self.inner.options.read_only {
+        if self.is_read_only() {
             return self.inner.writer.refuse::<O>(Error::ReadOnly);
         }
         self.inner.writer.submit(operation, self.when_full)

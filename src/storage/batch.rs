@@ -55,6 +55,11 @@ impl Batch {
         self.bytes.len()
     }
 
+    /// The key of the row that was added last.
+    pub(super) fn last(&self) -> Option<&Key> {
+        self.rows.last().map(|(key, _)| key)
+    }
+
     /// Removes all rows, and gives the key of the last one.
     pub(super) fn clear(&mut self) -> Option<Key> {
         let last = self.rows.pop().map(|(key, _)| key);

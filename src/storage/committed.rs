@@ -175,6 +175,30 @@ impl Committed {
         }
     }
 
+    /// The same state, read from a copy of the file.
+    pub(super) fn in_copy(
+        &self,
+        database: &Database,
+        liveness: Arc<Liveness>,
+    ) -> Result<Self, Failure> {
+        let copy = Committed {
+            tables: Arc::new(Tables::open(database)?),
+            liveness,
+            ..self.clone()
+        };
+        let index_state = |committed: &Committed| -> Result<Option<IndexState>, Failure> {
+            committed.row(&keys::INDEX_STATE_KEY)
+        };
+        let is_the_same = copy.read_state()? == self.state
+            && copy.row_count()? == self.row_count()?
+            && index_state(&copy)? == index_state(self)?;
+        if is_the_same {
+            Ok(copy)
+        } else {
+            Err(Failure::Corrupt("a copy that is not what was copied"))
+        }
+    }
+
     fn read_apps(&mut self) -> Result<(), Failure> {
         let mut directory = Directory::default();
         let (first, last) = (AppNumber(0).to_key(), Key::Int(u64::MAX));

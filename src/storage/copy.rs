@@ -1,7 +1,9 @@
-//! One state written into a file of its own, without the free pages of the file that it comes from.
+//! The rows of a store written into a file of their own, without the free pages of the one that they
+//! come from.
 //!
-//! Rows go over in the order of their keys, a bounded part at a time, in one transaction. This module
-//! does not know what the copy is for.
+//! Rows go over in the order of their keys, a bounded part at a time, in one transaction. Where the
+//! store goes on changing, what was copied before it changed is copied again. This module does not know
+//! what the copy is for.
 
 use std::io;
 use std::path::Path;
@@ -9,7 +11,7 @@ use std::sync::Arc;
 
 use redb::{Database, WriteTransaction};
 
-use crate::error::{CopyError, OpenError, StorageError};
+use crate::error::{CopyError, Error, OpenError, StorageError};
 
 use super::batch::Batch;
 use super::committed::Committed;
@@ -20,9 +22,10 @@ use super::format::keys::{FORMAT_KEY, RowKey as _};
 use super::format::meta::decode_format;
 use super::format::record;
 use super::guard::{Failure, drop_guarded, guarded};
-use super::open::{NewFile, build};
+use super::draft::ChangedKeys;
+use super::open::{Claimed, NewFile, build};
 use super::read::Rows as _;
-use super::tables::{Key, Table};
+use super::tables::{Key, Table, Write, write};
 
 /// Bytes of rows that are read before they are written.
 const PART_BYTES: usize = 1 << 20;
@@ -37,13 +40,25 @@ pub(crate) struct Copied {
     pub(crate) bytes: u64,
 }
 
-/// Why a state was not copied.
+/// Why a store was not copied.
 #[derive(Debug)]
 pub(crate) enum NotCopied {
     /// It could not be read.
     Reading(Failure),
+    /// It is not there to be copied any more.
+    Gone(Error),
     /// The copy could not be written, or was not wanted any more.
     Writing(CopyError),
+}
+
+impl From<NotCopied> for Error {
+    fn from(not_copied: NotCopied) -> Self {
+        match not_copied {
+            NotCopied::Reading(failure) => failure.into(),
+            NotCopied::Gone(error) => error,
+            NotCopied::Writing(error) => error.into(),
+        }
+    }
 }
 
 impl From<CopyError> for NotCopied {
@@ -71,7 +86,7 @@ impl From<io::Error> for NotCopied {
     }
 }
 
-fn writing(failure: Failure) -> NotCopied {
+pub(super) fn writing(failure: Failure) -> NotCopied {
     NotCopied::Writing(CopyError::Storage(failure.into()))
 }
 
@@ -86,39 +101,54 @@ pub(crate) fn backup(
         return Err(CopyError::AlreadyExists.into());
     }
     let file = NewFile::create(path)?;
-    let disk = Arc::clone(&file.claimed().disk);
-    let open_disk = file
-        .claimed()
-        .open_disk(Arc::new(Gather::new(disk.clone())));
-    let database = build(&open_disk, CACHE_BYTES)?;
-    let copied = copy(from, &database, goes_on);
-    let closed = guarded(|| Ok(database.close()?));
-    open_disk.release();
-    let rows = copied?;
-    closed.map_err(writing)?;
-    disk.sync_data()?;
-    let bytes = disk.len()?;
+    let of = from.row_count().map_err(NotCopied::Reading)?;
+    let rows = in_one_commit(file.claimed(), |transaction| {
+        let mut copying = Copying::new(transaction);
+        while !copying.is_done() {
+            copying.copy_part(from)?;
+            if !goes_on(copying.rows, of) {
+                return Err(CopyError::Cancelled.into());
+            }
+        }
+        Ok(copying.rows)
+    })?;
+    let bytes = file.claimed().disk.len()?;
     file.publish()?;
     Ok(Copied { rows, bytes })
 }
 
-/// Writes all rows of a state into an empty database, in one commit. Gives how many there are.
-fn copy(
-    from: &Committed,
+/// Opens a file that is being made, writes to it in one commit, and closes it, durably.
+pub(super) fn in_one_commit<T>(
+    claimed: &Claimed,
+    work: impl FnOnce(&WriteTransaction) -> Result<T, NotCopied>,
+) -> Result<T, NotCopied> {
+    let disk = Arc::clone(&claimed.disk);
+    let open_disk = claimed.open_disk(Arc::new(Gather::new(disk.clone())));
+    let database = build(&open_disk, CACHE_BYTES)?;
+    let done = commit(&database, work);
+    let closed = guarded(|| Ok(database.close()?));
+    open_disk.release();
+    let done = done?;
+    closed.map_err(writing)?;
+    disk.sync_data()?;
+    Ok(done)
+}
+
+/// Writes to a file that is being made, in one commit.
+pub(super) fn commit<T>(
     to: &Database,
-    goes_on: &mut dyn FnMut(u64, u64) -> bool,
-) -> Result<u64, NotCopied> {
-    let of = from.row_count().map_err(NotCopied::Reading)?;
+    work: impl FnOnce(&WriteTransaction) -> Result<T, NotCopied>,
+) -> Result<T, NotCopied> {
     let transaction = guarded(|| {
         let mut transaction = to.begin_write()?;
         transaction.set_two_phase_commit(true);
         Ok(transaction)
     });
     let transaction = transaction.map_err(writing)?;
-    match copy_tables(from, &transaction, of, goes_on) {
-        Ok(rows) => {
+    match work(&transaction) {
+        Ok(done) => {
             guarded(|| Ok(transaction.commit()?)).map_err(writing)?;
-            Ok(rows)
+            Ok(done)
         }
         Err(error) => {
             drop_guarded(transaction);
@@ -127,29 +157,91 @@ fn copy(
     }
 }
 
-fn copy_tables(
-    from: &Committed,
-    to: &WriteTransaction,
-    of: u64,
-    goes_on: &mut dyn FnMut(u64, u64) -> bool,
-) -> Result<u64, NotCopied> {
-    let mut rows = 0_u64;
-    for table in Table::ALL {
-        let mut batch = Batch::default();
-        loop {
-            let is_last = read_on(from, table, &mut batch).map_err(NotCopied::Reading)?;
-            // An empty table is written too: it is there, as in every file.
-            guarded(|| batch.write(to, table)).map_err(writing)?;
-            rows = rows.saturating_add(batch.rows() as u64);
-            if !goes_on(rows, of) {
-                return Err(CopyError::Cancelled.into());
-            }
-            if is_last {
-                break;
-            }
+/// How far the rows of a store are copied.
+pub(super) struct Copying<'t> {
+    to: &'t WriteTransaction,
+    /// The table that is being copied; `None` when all are.
+    table: Option<Table>,
+    /// Ends with the last row that is copied.
+    batch: Batch,
+    pub(super) rows: u64,
+}
+
+impl<'t> Copying<'t> {
+    pub(super) fn new(to: &'t WriteTransaction) -> Self {
+        Copying {
+            to,
+            table: Table::ALL.first().copied(),
+            batch: Batch::default(),
+            rows: 0,
         }
     }
-    Ok(rows)
+
+    pub(super) fn is_done(&self) -> bool {
+        self.table.is_none()
+    }
+
+    /// Copies the next part of the rows as this state has them.
+    pub(super) fn copy_part(&mut self, from: &Committed) -> Result<(), NotCopied> {
+        let Some(table) = self.table else {
+            return Ok(());
+        };
+        let is_last = read_on(from, table, &mut self.batch).map_err(NotCopied::Reading)?;
+        // An empty table is written too: it is there, as in every file.
+        guarded(|| self.batch.write(self.to, table)).map_err(writing)?;
+        self.rows = self.rows.saturating_add(self.batch.rows() as u64);
+        if is_last {
+            let next = table.position().saturating_add(1);
+            self.table = Table::ALL.get(next).copied();
+            self.batch = Batch::default();
+        }
+        Ok(())
+    }
+
+    /// Copies rows again that changed, as this state has them, where they were copied already.
+    pub(super) fn copy_again(
+        &self,
+        from: &Committed,
+        mut changed: ChangedKeys,
+    ) -> Result<(), NotCopied> {
+        if let Some(table) = self.table {
+            changed.forget_after(table, self.batch.last());
+        }
+        copy_changed(from, &changed, self.to)
+    }
+}
+
+/// Copies these rows as this state has them, or removes them.
+pub(super) fn copy_changed(
+    from: &Committed,
+    changed: &ChangedKeys,
+    to: &WriteTransaction,
+) -> Result<(), NotCopied> {
+    for table in Table::ALL {
+        let mut keys = changed.of(table).peekable();
+        while keys.peek().is_some() {
+            let mut rows = Vec::new();
+            let mut bytes = 0_usize;
+            for key in keys.by_ref() {
+                let row = from.read(table, key, |bytes| {
+                    check(table, key, bytes)?;
+                    Ok(bytes.to_vec())
+                });
+                let row = row.map_err(NotCopied::Reading)?;
+                bytes = bytes.saturating_add(row.as_ref().map_or(0, Vec::len));
+                rows.push((key, row));
+                if bytes >= PART_BYTES {
+                    break;
+                }
+            }
+            let rows = rows.iter().map(|(key, row)| match row {
+                Some(row) => (*key, Write::Put(row)),
+                None => (*key, Write::Remove),
+            });
+            guarded(|| write(to, table, rows)).map_err(writing)?;
+        }
+    }
+    Ok(())
 }
 
 /// A damaged row does not go into a copy.

@@ -5,7 +5,7 @@
 //! know how or when it reaches the file.
 
 use std::collections::hash_map::Entry as MapEntry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::ops::{Bound, Range};
 
@@ -361,6 +361,39 @@ impl Changes {
     /// Removes a row that no request asked to be removed.
     pub(super) fn remove(&mut self, table: Table, key: u64) {
         self.rows.put(table, Key::Int(key), Change::Remove);
+    }
+}
+
+/// The keys of rows that were changed by one commit or several.
+#[derive(Default)]
+pub(crate) struct ChangedKeys(BTreeMap<Table, BTreeSet<Key>>);
+
+impl ChangedKeys {
+    /// Adds those of a commit.
+    pub(crate) fn add(&mut self, changes: &Changes) {
+        for table in Table::ALL {
+            let keys = changes.of(table).map(|(key, _)| key.clone());
+            self.0.entry(table).or_default().extend(keys);
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.values().map(BTreeSet::len).sum()
+    }
+
+    /// Those of one table, in order.
+    pub(super) fn of(&self, table: Table) -> impl Iterator<Item = &Key> {
+        self.0.get(&table).into_iter().flatten()
+    }
+
+    /// Forgets those that come after this one, and all of the table when there is none.
+    pub(super) fn forget_after(&mut self, table: Table, last: Option<&Key>) {
+        self.0
+            .retain(|other, _| other.position() <= table.position());
+        if let Some(keys) = self.0.get_mut(&table) {
+            keys.retain(|key| last.is_some_and(|last| key <= last));
+        }
     }
 }
 

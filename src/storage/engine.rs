@@ -2,22 +2,24 @@
 //!
 //! Only the writer holds an engine. It does not know requests.
 
+use std::io;
 use std::sync::{Arc, Weak};
 
 use redb::Database;
 
-use crate::error::{OpenError, StorageError};
+use crate::error::{Error, OpenError, StorageError};
 use crate::trace::{self, Span};
 
 use super::cards::Cards;
 use super::committed::Committed;
-use super::draft::{Changes, Draft};
-use super::file::disk::{Disk, OpenDisk};
-use super::file::file_watch::FileWatch;
+use super::copy::{NotCopied, writing};
+use super::draft::{ChangedKeys, Changes, Draft};
+use super::file::disk::{Disk as _, OpenDisk};
 use super::format::hash::IndexHasher;
 use super::guard::{Ended, Failure, Liveness, drop_guarded, guarded};
 use super::open::{self, Claimed, Location, OpenAs, Opened};
 use super::read::Rows as _;
+use super::successor::{StoreFile, Successor};
 use super::tables::{Table, write};
 use super::unique::Keeper;
 
@@ -27,6 +29,10 @@ pub(crate) struct Engine {
     open: Option<Open>,
     claimed: Claimed,
     open_as: OpenAs,
+    /// Openings of files that were vacuumed, for snapshots that were taken before.
+    former: Vec<Weak<Liveness>>,
+    /// A power cut may still bring back the file that was vacuumed.
+    name_is_not_durable: bool,
 }
 
 /// One opening of the file.
@@ -47,6 +53,29 @@ impl Open {
     }
 }
 
+/// The file of an opening that no more is written to: snapshots still read from it.
+struct Former {
+    database: Option<Database>,
+    open_disk: Arc<OpenDisk>,
+}
+
+impl Drop for Former {
+    fn drop(&mut self) {
+        // First, so that nothing is written to a file that has no name any more.
+        self.open_disk.release();
+        drop_guarded(self.database.take());
+    }
+}
+
+/// A file that was replaced by a copy.
+pub(crate) struct Replaced {
+    /// The state as it was, in the new file.
+    pub(crate) committed: Committed,
+    /// An error says that a power cut may bring the old file back. Then the store must be reopened
+    /// before anything is written.
+    pub(crate) named: Result<(), StorageError>,
+}
+
 impl Engine {
     /// Opens or creates the store at `place`.
     pub(crate) fn open(place: &Location, open_as: OpenAs) -> Result<(Self, Committed), OpenError> {
@@ -57,26 +86,17 @@ impl Engine {
                 open: Some(open),
                 claimed,
                 open_as,
+                former: Vec::new(),
+                name_is_not_durable: false,
             };
             Ok((engine, committed))
         });
         opened.inspect_err(|error| span.failed(error))
     }
 
-    /// The file's permission bits at opening, when others than its owner had any.
-    pub(crate) fn wider_mode(&self) -> Option<u32> {
-        self.claimed.wider_mode
-    }
-
-    /// The disk, for a caller that wants to know its length.
-    pub(crate) fn disk(&self) -> Weak<dyn Disk> {
-        let disk: Weak<_> = Arc::downgrade(&self.claimed.disk);
-        disk
-    }
-
-    /// What watches the path of the file (R69). A store that is in no file has none.
-    pub(crate) fn watch(&self) -> Option<Arc<FileWatch>> {
-        self.claimed.watch.clone()
+    /// The file, for those who do not write to it.
+    pub(crate) fn file(&self) -> StoreFile {
+        StoreFile::of(&self.claimed)
     }
 
     /// Whether the file is no longer at its path (R69).
@@ -98,13 +118,13 @@ impl Engine {
     }
 
     /// Writes and commits what `draft` changed, durably, and gives the state committed after
-    /// it; `None` when it changed nothing. After an error it is not known whether the commit took
+    /// it and what was changed; `None` when that is nothing. After an error it is not known whether the commit took
     /// place, and the file must be reopened.
     pub(crate) fn commit(
         &mut self,
         draft: Draft<'_>,
         before: &Committed,
-    ) -> Result<Option<Committed>, StorageError> {
+    ) -> Result<Option<(Committed, Changes)>, StorageError> {
         let Some(open) = &mut self.open else {
             return Err(StorageError::Stopped);
         };
@@ -125,7 +145,7 @@ impl Engine {
                 "the counters read are not those just written",
             ));
         }
-        Ok(Some(committed))
+        Ok(Some((committed, changes)))
     }
 
     /// Whether look-ups become faster by [`fill_indexes`](Self::fill_indexes).
@@ -144,22 +164,93 @@ impl Engine {
         Ok(now.with_indexes(open.indexes.view()))
     }
 
+    /// Copies the last changes into a successor, and puts it in the place of the file. The indexes and
+    /// cards in memory stay. After an error nothing has changed, and the successor is gone.
+    pub(crate) fn replace(
+        &mut self,
+        successor: Successor,
+        now: &Committed,
+        changed: &ChangedKeys,
+    ) -> Result<Replaced, NotCopied> {
+        let mut complete = successor.complete(now, changed, self.open_as.cache_bytes)?;
+        let liveness = Arc::<Liveness>::default();
+        let checked = match now.in_copy(&complete.database, Arc::clone(&liveness)) {
+            Err(failure) => Err(writing(failure)),
+            Ok(_) if self.is_broken() => Err(Error::NeedsReopen.into()),
+            Ok(_) if self.claimed.is_moved_now() => Err(Error::FileMoved.into()),
+            Ok(committed) => Ok(committed),
+        };
+        let placed = checked.and_then(|committed| {
+            complete.take_place()?;
+            Ok(committed)
+        });
+        let (committed, open) = match (placed, self.open.take()) {
+            (Ok(committed), Some(open)) => (committed, open),
+            (placed, open) => {
+                self.open = open;
+                complete.discard();
+                return Err(placed.err().unwrap_or_else(|| Error::NeedsReopen.into()));
+            }
+        };
+        self.former.retain(|former| former.strong_count() > 0);
+        self.former.push(Arc::downgrade(&open.liveness));
+        open.liveness.keep(Box::new(Former {
+            database: Some(open.database),
+            open_disk: open.open_disk,
+        }));
+        self.claimed = complete.claimed;
+        self.open = Some(Open {
+            database: complete.database,
+            open_disk: complete.open_disk,
+            liveness: Arc::clone(&liveness),
+            indexes: open.indexes,
+        });
+        let named = self.claimed.sync_name();
+        self.name_is_not_durable = named.is_err();
+        let named = named.map_err(|error| {
+            let failure = Failure::Io(error);
+            liveness.note(&failure);
+            failure.into()
+        });
+        Ok(Replaced { committed, named })
+    }
+
+    fn end_former(&mut self, why: Ended) {
+        for former in self.former.drain(..) {
+            if let Some(former) = former.upgrade() {
+                former.end(why);
+            }
+        }
+    }
+
     /// Opens the file again after a failure. On an error, this can be tried again.
     pub(crate) fn reopen(&mut self) -> Result<Committed, OpenError> {
+        self.end_former(Ended::Reopened);
         if let Some(open) = self.open.take() {
             // The failure is known already; what counts now is what the file holds.
             drop(open.end(Ended::Reopened));
         }
         let span = trace::reopen();
-        let opened = open_now(&self.claimed, &self.open_as, &span);
+        let opened = self.sync_name().map_err(OpenError::from);
+        let opened = opened.and_then(|()| open_now(&self.claimed, &self.open_as, &span));
         let (open, committed) = opened.inspect_err(|error| span.failed(error))?;
         self.open = Some(open);
         Ok(committed)
     }
 
+    /// Makes it durable that a copy has the file's name, if it is not yet.
+    fn sync_name(&mut self) -> io::Result<()> {
+        if self.name_is_not_durable {
+            self.claimed.sync_name()?;
+            self.name_is_not_durable = false;
+        }
+        Ok(())
+    }
+
     /// Closes the file and gives up its lock. An error says that the file is not marked as closed
     /// cleanly.
     pub(crate) fn close(mut self) -> Result<(), StorageError> {
+        self.end_former(Ended::Closed);
         // Not open: an attempt to reopen it failed.
         let open = self.open.take().ok_or(StorageError::Stopped)?;
         open.end(Ended::Closed)?;
@@ -175,6 +266,7 @@ impl Engine {
 // A writer that ends without closing must not drop a database while a panic unwinds.
 impl Drop for Engine {
     fn drop(&mut self) {
+        self.end_former(Ended::Closed);
         if let Some(open) = self.open.take() {
             drop(open.end(Ended::Closed));
         }

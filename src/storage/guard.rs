@@ -4,7 +4,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use crate::error::{Error, StorageError};
@@ -130,10 +130,11 @@ pub(crate) enum Ended {
 
 /// Whether one opening of the file is still the present one, and whether it still works. Shared by
 /// everything that reads through that opening.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Liveness {
     ended: AtomicU8,
     broken: AtomicBool,
+    kept: Mutex<Option<Box<dyn Send>>>,
 }
 
 impl Liveness {
@@ -145,6 +146,17 @@ impl Liveness {
         // A reopened store that is closed later stays "reopened" for its old snapshots, unless it
         // is closed: that is final.
         self.ended.fetch_max(why, Ordering::AcqRel);
+        drop_guarded(self.kept().take());
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Box<dyn Send>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what reading through this opening needs, until the opening is ended or its last reader is
+    /// gone.
+    pub(super) fn keep(&self, needed: Box<dyn Send>) {
+        *self.kept() = Some(needed);
     }
 
     pub(crate) fn ended(&self) -> Option<Ended> {

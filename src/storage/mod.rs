@@ -8,10 +8,10 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`engine`] | opens, commits, reopens and closes |
+//! | [`engine`] | opens, commits, reopens, replaces by a copy and closes |
 //! | [`open`], [`upgrade`], [`verify`](mod@verify) | look at a whole file |
 //! | [`index`], [`contact_ids`] | write a card or subscriber with all that follows from it; assign and adopt contact ids |
-//! | [`copy`] | writes a whole file anew |
+//! | [`copy`], [`successor`] | write a whole file anew; one that takes the place of the old one |
 //! | [`lookup`] | finds and lists rows |
 //! | [`draft`], [`committed`] | changes laid over the committed state; that state |
 //! | [`read`](mod@read) | reads typed rows of either |
@@ -37,6 +37,7 @@ mod index;
 mod lookup;
 mod open;
 mod read;
+mod successor;
 mod tables;
 mod unique;
 mod upgrade;
@@ -44,14 +45,11 @@ mod verify;
 
 pub(crate) use self::committed::Committed;
 pub(crate) use self::copy::{NotCopied, backup};
-pub(crate) use self::draft::Draft;
-pub(crate) use self::engine::Engine;
-#[cfg(not(feature = "testing"))]
-pub(crate) use self::file::disk::Disk;
+pub(crate) use self::draft::{ChangedKeys, Changes, Draft};
+pub(crate) use self::engine::{Engine, Replaced};
 #[cfg(feature = "testing")]
 pub use self::file::disk::Disk;
 pub(crate) use self::file::disk::MemoryDisk;
-pub(crate) use self::file::file_watch::FileWatch;
 #[cfg(feature = "testing")]
 pub use self::format::fuzzed::decode_records;
 pub(crate) use self::format::keys::MessageKey;
@@ -67,6 +65,7 @@ pub(crate) use self::lookup::{
 };
 pub(crate) use self::open::{Location, OpenAs};
 pub(crate) use self::read::Rows;
+pub(crate) use self::successor::{Source, StoreFile, Successor};
 pub(crate) use self::unique::Folding;
 pub(crate) use self::verify::verify;
 pub use self::verify::{Problem, Verified};

@@ -80,6 +80,8 @@ pub(super) struct Claimed {
     pub(super) disk: Arc<Witness>,
     pub(super) lock: Option<Arc<FileLock>>,
     share: Share,
+    /// Where the file is, absolute: a process may change its directory. `None` of a disk in no file.
+    pub(super) path: Option<PathBuf>,
     /// See [`create::wider_mode`].
     pub(super) wider_mode: Option<u32>,
     /// Watches the path of the file (R69).
@@ -95,6 +97,32 @@ impl Claimed {
             Share::ToRead => None,
         };
         OpenDisk::new(disk, lock)
+    }
+
+    /// What is on a disk in no file.
+    pub(super) fn of_disk(disk: Arc<dyn Disk>) -> Self {
+        Claimed {
+            disk: Arc::new(Witness::new(disk)),
+            lock: None,
+            share: Share::Alone,
+            path: None,
+            wider_mode: None,
+            watch: None,
+        }
+    }
+
+    /// Whether the file is not at its path at this moment (R69).
+    pub(super) fn is_moved_now(&self) -> bool {
+        let watch = self.watch.as_ref();
+        watch.is_some_and(|watch| watch.is_moved_now())
+    }
+
+    /// Makes it survive a power cut that the file is at its path.
+    pub(super) fn sync_name(&self) -> io::Result<()> {
+        match &self.path {
+            Some(path) => create::sync_directory_of(path),
+            None => self.disk.sync_place(),
+        }
     }
 }
 
@@ -114,13 +142,7 @@ pub(super) struct Opened {
 pub(super) fn claim(place: &Location, open_as: &OpenAs) -> Result<Claimed, OpenError> {
     match place {
         Location::Disk(disk) => {
-            let claimed = Claimed {
-                disk: Arc::new(Witness::new(Arc::clone(disk))),
-                lock: None,
-                share: Share::Alone,
-                wider_mode: None,
-                watch: None,
-            };
+            let claimed = Claimed::of_disk(Arc::clone(disk));
             if open_as.may_create && disk.len()? == 0 {
                 initialize(&claimed, open_as)?;
             } else if open_as.must_create {
@@ -144,13 +166,32 @@ pub(super) fn claim(place: &Location, open_as: &OpenAs) -> Result<Claimed, OpenE
             } else if open_as.must_create {
                 return Err(OpenError::AlreadyExists);
             }
-            if open_as.read_only {
-                claim_file(path, &create::open_to_read(path)?, Share::ToRead)
-            } else {
-                claim_file(path, &create::open_existing(path)?, Share::Alone)
-            }
+            claim_existing(path, open_as.read_only)
         }
     }
+}
+
+/// Claims the file at `path`.
+fn claim_existing(path: &Path, read_only: bool) -> Result<Claimed, OpenError> {
+    /// Each attempt that fails takes another vacuum, which put another file in place between opening the
+    /// one that was there and locking it.
+    const ATTEMPTS: usize = 100;
+    for _ in 0..ATTEMPTS {
+        let claimed = if read_only {
+            claim_file(path, &create::open_to_read(path)?, Share::ToRead)?
+        } else {
+            claim_file(path, &create::open_existing(path)?, Share::Alone)?
+        };
+        if claimed.is_moved_now() {
+            continue;
+        }
+        if !read_only {
+            // Of vacuums that were cut off: what they hold is personal data.
+            create::remove_left_overs(path);
+        }
+        return Ok(claimed);
+    }
+    Err(OpenError::AlreadyOpen)
 }
 
 /// A file that is made under a temporary name beside its final one, locked from the first moment on.
@@ -193,11 +234,17 @@ impl NewFile {
         self.unpublished.publish()?;
         Ok(self.claimed)
     }
+
+    /// The file that is still to get its name, and the disk that is in it.
+    pub(super) fn into_parts(self) -> (Unpublished, Claimed) {
+        (self.unpublished, self.claimed)
+    }
 }
 
 /// Locks a file that is at `path`, or will be. Nothing of it is read before: it may be what another
 /// process is just writing.
 fn claim_file(path: &Path, file: &File, share: Share) -> Result<Claimed, OpenError> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let wider_mode = create::wider_mode(file)?;
     let lock = FileLock::new(file)?;
     if !lock.try_take_all(share)? {
@@ -208,7 +255,8 @@ fn claim_file(path: &Path, file: &File, share: Share) -> Result<Claimed, OpenErr
         lock: Some(Arc::new(lock)),
         share,
         wider_mode,
-        watch: FileWatch::new(path, file),
+        watch: FileWatch::new(&path, file),
+        path: Some(path),
     })
 }
 

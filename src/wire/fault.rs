@@ -113,6 +113,7 @@ fn copy_code(error: &CopyError) -> &'static str {
     match error {
         CopyError::AlreadyExists => "copyAlreadyExists",
         CopyError::NotAFile => "copyNotAFile",
+        CopyError::AlreadyRunning => "copyAlreadyRunning",
         CopyError::Cancelled => "copyCancelled",
         CopyError::Random => "noRandomBytes",
         CopyError::Storage(_) => "copyFailed",

@@ -85,7 +85,7 @@
 //! | `readOnly` | request | a write to a store that is open for reading only ([R68](crate::rulebook#r68)) |
 //! | `needsReopen`, `closed`, `snapshotExpired`, `answerTaken`, `closeIncomplete` | request | the store's state |
 //! | `io`, `corrupt`, `storageStopped`, `storagePanicked` | request | reading failed |
-//! | `copyAlreadyExists`, `copyNotAFile`, `copyCancelled`, `copyFailed` | backup | the copy could not be made ([R66](crate::rulebook#r66)) |
+//! | `copyAlreadyExists`, `copyNotAFile`, `copyAlreadyRunning`, `copyCancelled`, `copyFailed` | backup, vacuum | the copy could not be made ([R66](crate::rulebook#r66), [R67](crate::rulebook#r67)) |
 //! | `notFound`, `alreadyExists`, `alreadyOpen`, `symbolicLink`, `notAFile`, `emptyFile`, `halfCreated`, `foreignFile`, `oldFormat`, `newerFormat`, `otherCanonicalForms`, `damaged`, `limitTooHigh`, `limitZero`, `noThread`, `noRandomBytes` | opening | the store cannot be opened ([R50](crate::rulebook#r50), [R51](crate::rulebook#r51)) |
 
 mod answer;

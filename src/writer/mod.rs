@@ -2,6 +2,7 @@
 //!
 //! It knows the promises R46 to R49 and none of the rules: what a request does is up to the request.
 
+mod following;
 mod job;
 mod pending;
 mod queue;
@@ -9,22 +10,23 @@ mod queue;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::error::{Error, OpenError, StorageError};
+use crate::error::{CopyError, Error, OpenError, StorageError};
 use crate::limits::Limits;
 use crate::model::sequence::SequenceNumber;
 use crate::operations::connect_app;
 use crate::operations::operation::Operation;
 use crate::options::WhenFull;
 use crate::stats::{MemoryUse, RunningStats};
-use crate::storage::{Committed, Draft, Engine, Rows as _};
+use crate::storage::{Changes, Committed, Draft, Engine, Replaced, Rows as _, StoreFile};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Arc, Instant, Mutex, MutexGuard, PoisonError, RwLock, oneshot};
 use crate::trace;
 
 pub use self::pending::Pending;
 
+use self::following::{Followed, Replacement};
 use self::job::{Job, Progress, Write};
-use self::queue::{Load, Next, Queue};
+use self::queue::{Load, Next, Queue, Task};
 
 /// What readers get.
 enum Phase {
@@ -38,6 +40,8 @@ enum Phase {
 struct Shared {
     queue: Arc<Queue>,
     phase: RwLock<Phase>,
+    file: RwLock<StoreFile>,
+    followed: Followed,
     stats: Mutex<RunningStats>,
     closed_with: Mutex<Result<(), StorageError>>,
 }
@@ -54,6 +58,16 @@ impl Shared {
         drop(current);
         // An old snapshot is dropped without the lock, for which readers wait.
         drop(before);
+    }
+
+    /// The last durable state, unless the store needs reopening.
+    fn open_state(&self) -> Result<Arc<Committed>, Error> {
+        let phase = self.phase.read();
+        match &*phase.unwrap_or_else(PoisonError::into_inner) {
+            Phase::Open(committed) if !committed.is_broken() => Ok(Arc::clone(committed)),
+            Phase::Open(_) | Phase::Failed(_) => Err(Error::NeedsReopen),
+            Phase::Closed => Err(Error::Closed),
+        }
     }
 }
 
@@ -74,6 +88,8 @@ impl Writer {
         let shared = Arc::new(Shared {
             queue: Arc::new(Queue::new(limits)),
             phase: RwLock::new(Phase::Open(Arc::clone(&committed))),
+            file: RwLock::new(engine.file()),
+            followed: Followed::default(),
             stats: Mutex::new(RunningStats::new(committed.counts())),
             closed_with: Mutex::new(Ok(())),
         });
@@ -152,6 +168,12 @@ impl Writer {
         }
     }
 
+    /// The file as it is now.
+    pub(crate) fn file(&self) -> StoreFile {
+        let file = self.shared.file.read();
+        file.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The last durable state.
     pub(crate) fn committed(&self) -> Result<Arc<Committed>, Error> {
         match &*self
@@ -169,7 +191,7 @@ impl Writer {
     /// Reopens the file after a failed commit.
     pub(crate) fn reopen(&self) -> Result<SequenceNumber, Error> {
         let (reply, answer) = oneshot::channel();
-        self.shared.queue.ask_reopen(reply)?;
+        self.shared.queue.ask(Task::Reopen(reply))?;
         pending::wait_for(answer)
     }
 
@@ -252,7 +274,8 @@ impl Writing {
             let idle = self.carried.is_empty() && !self.has_to_sweep() && !self.has_to_fill();
             match self.shared.queue.next(idle) {
                 Next::Jobs(jobs) => self.serve_group(jobs),
-                Next::Reopen(reply) => drop(reply.send(self.reopen())),
+                Next::Task(Task::Reopen(reply)) => drop(reply.send(self.reopen())),
+                Next::Task(Task::Replace(replacement)) => self.replace(*replacement),
                 Next::End => return,
             }
             self.fill();
@@ -287,6 +310,34 @@ impl Writing {
             && self.current.directory().leaving().is_some()
     }
 
+    /// Puts a copy in the place of the file.
+    fn replace(&mut self, replacement: Replacement) {
+        let Replacement {
+            successor,
+            follower,
+            reply,
+        } = replacement;
+        let changed = self.shared.followed.take(follower);
+        let changed = changed.ok_or(Error::NeedsReopen);
+        let replaced = changed.and_then(|changed| {
+            let replaced = self.engine.replace(successor, &self.current, &changed);
+            Ok(replaced?)
+        });
+        let replaced = replaced.and_then(|Replaced { committed, named }| {
+            self.current = Arc::new(committed);
+            let mut file = self.shared.file.write();
+            **file.as_mut().unwrap_or_else(|error| error.get_mut()) = self.engine.file();
+            drop(file);
+            self.shared
+                .set_phase(Phase::Open(Arc::clone(&self.current)));
+            named.map_err(|cause| {
+                self.fail();
+                CopyError::Storage(cause).into()
+            })
+        });
+        drop(reply.send(replaced));
+    }
+
     /// Decides jobs together, commits what they change, and answers them.
     fn serve_group(&mut self, jobs: Vec<Box<dyn Job>>) {
         if !self.failed && self.engine.is_broken() {
@@ -318,11 +369,12 @@ impl Writing {
         let requests = decided.len();
         let committed = match self.commit(draft, requests) {
             Ok(None) => None,
-            Ok(Some((committed, took))) => {
+            Ok(Some((committed, changes, took))) => {
                 self.current = Arc::new(committed);
                 // Before any caller is answered, so that a caller that was answered reads what it wrote.
                 self.shared
                     .set_phase(Phase::Open(Arc::clone(&self.current)));
+                self.shared.followed.note(&changes);
                 Some(took)
             }
             Err(cause) => {
@@ -352,13 +404,13 @@ impl Writing {
         &mut self,
         draft: Draft<'_>,
         requests: usize,
-    ) -> Result<Option<(Committed, Duration)>, StorageError> {
+    ) -> Result<Option<(Committed, Changes, Duration)>, StorageError> {
         let span = trace::commit(requests, draft.changed_rows(), draft.state.sequence);
         let began = Instant::now();
         let committed = self.engine.commit(draft, &self.current);
         let took = began.elapsed();
         committed
-            .map(|committed| committed.map(|committed| (committed, took)))
+            .map(|committed| committed.map(|(committed, changes)| (committed, changes, took)))
             .inspect_err(|cause| span.failed(cause))
     }
 
@@ -394,6 +446,7 @@ impl Writing {
 
     fn fail(&mut self) {
         self.failed = true;
+        self.shared.followed.lose();
         self.shared
             .set_phase(Phase::Failed(Some(Arc::clone(&self.current))));
     }
@@ -405,7 +458,7 @@ impl Writing {
             let current = self.current.state().sequence;
             return Ok(self.found.unwrap_or(current));
         }
-        self.failed = true;
+        self.fail();
         self.shared.set_phase(Phase::Failed(None));
         let committed = self.engine.reopen()?;
         self.current = Arc::new(committed);

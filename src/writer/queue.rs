@@ -12,10 +12,26 @@ use crate::operations::operation::Size;
 use crate::options::WhenFull;
 use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError, oneshot};
 
+use super::following::Replacement;
 use super::job::Job;
 
 /// What the writer is asked to do other than deciding jobs.
-pub(crate) type ReopenReply = oneshot::Sender<Result<SequenceNumber, Error>>;
+pub(super) enum Task {
+    /// Reopen the file.
+    Reopen(oneshot::Sender<Result<SequenceNumber, Error>>),
+    /// Put a copy in the place of the file.
+    Replace(Box<Replacement>),
+}
+
+impl Task {
+    fn refuse(self, error: Error) {
+        // Who asked may have stopped waiting.
+        match self {
+            Task::Reopen(reply) => drop(reply.send(Err(error))),
+            Task::Replace(replacement) => drop(replacement.reply.send(Err(error))),
+        }
+    }
+}
 
 /// The queue.
 pub(crate) struct Queue {
@@ -32,7 +48,7 @@ struct Waiting {
     /// By ticket, that is, in the order of arrival.
     lobby: BTreeMap<u64, Box<dyn Job>>,
     next_ticket: u64,
-    reopen: VecDeque<ReopenReply>,
+    tasks: VecDeque<Task>,
     closed: bool,
 }
 
@@ -49,8 +65,8 @@ pub(crate) struct Load {
 pub(super) enum Next {
     /// Decide these. There may be none, when the writer did not want to wait.
     Jobs(Vec<Box<dyn Job>>),
-    /// Reopen the file.
-    Reopen(ReopenReply),
+    /// Do this first.
+    Task(Task),
     /// Everything is answered and nothing more will come.
     End,
 }
@@ -114,13 +130,13 @@ impl Queue {
         drop(withdrawn);
     }
 
-    /// Asks the writer to reopen the file.
-    pub(super) fn ask_reopen(&self, reply: ReopenReply) -> Result<(), Error> {
+    /// Asks the writer to do something before it decides more jobs.
+    pub(super) fn ask(&self, task: Task) -> Result<(), Error> {
         let mut waiting = self.lock();
         if waiting.closed {
             return Err(Error::Closed);
         }
-        waiting.reopen.push_back(reply);
+        waiting.tasks.push_back(task);
         drop(waiting);
         self.wake.notify_one();
         Ok(())
@@ -144,14 +160,14 @@ impl Queue {
         self.close();
         let mut waiting = self.lock();
         let jobs = std::mem::take(&mut waiting.jobs);
-        let reopen = std::mem::take(&mut waiting.reopen);
+        let tasks = std::mem::take(&mut waiting.tasks);
         waiting.text_bytes = 0;
         drop(waiting);
         for job in jobs {
             job.answer(Err(Error::Closed));
         }
-        for reply in reopen {
-            drop(reply.send(Err(Error::Closed)));
+        for task in tasks {
+            task.refuse(Error::Closed);
         }
     }
 
@@ -159,8 +175,8 @@ impl Queue {
     pub(super) fn next(&self, wait: bool) -> Next {
         let mut waiting = self.lock();
         loop {
-            if let Some(reply) = waiting.reopen.pop_front() {
-                return Next::Reopen(reply);
+            if let Some(task) = waiting.tasks.pop_front() {
+                return Next::Task(task);
             }
             if !waiting.jobs.is_empty() {
                 let jobs = waiting.pop_group();

@@ -109,6 +109,20 @@ impl Unpublished {
         Ok(())
     }
 
+    /// Gives the file its final name, and takes that from the file that has it. That survives a power cut
+    /// once [`sync_directory_of`] returns.
+    pub(in crate::storage) fn replace(self) -> io::Result<()> {
+        fs::rename(&self.temporary, &self.path)
+    }
+
+    /// Gives the file the owner, the group and the permission bits of the one at its final name, so that
+    /// whoever could open that one can open this one in its place.
+    pub(in crate::storage) fn take_access_from_the_other(&self) -> io::Result<()> {
+        let other = fs::symlink_metadata(&self.path)?;
+        take_owner(&self.file, &other)?;
+        self.file.set_permissions(other.permissions())
+    }
+
     /// Whether the file still has its temporary name. Once it is locked, no other creator removes that.
     pub(in crate::storage) fn is_there(&self) -> Result<bool, OpenError> {
         exists(&self.temporary)
@@ -208,13 +222,32 @@ pub(in crate::storage) fn wider_mode(_: &File) -> io::Result<Option<u32>> {
     Ok(None)
 }
 
+/// Only what differs is set: to set one's own is refused on some file systems.
 #[cfg(unix)]
-fn sync_directory_of(path: &Path) -> io::Result<()> {
+fn take_owner(file: &File, other: &fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let own = file.metadata()?;
+    let owner = (own.uid() != other.uid()).then(|| other.uid());
+    let group = (own.gid() != other.gid()).then(|| other.gid());
+    match (owner, group) {
+        (None, None) => Ok(()),
+        (owner, group) => fchown(file, owner, group),
+    }
+}
+
+#[cfg(not(unix))]
+fn take_owner(_: &File, _: &fs::Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+/// Makes the names in the directory of `path` survive a power cut.
+#[cfg(unix)]
+pub(in crate::storage) fn sync_directory_of(path: &Path) -> io::Result<()> {
     File::open(directory_of(path))?.sync_all()
 }
 
 #[cfg(not(unix))]
-fn sync_directory_of(_: &Path) -> io::Result<()> {
+pub(in crate::storage) fn sync_directory_of(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -61,6 +61,34 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     ///
     /// When the system refuses. What was written since the last success may then be lost.
     fn sync_data(&self) -> io::Result<()>;
+
+    /// Makes an empty disk beside it, for a copy that is to take its place.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses, or there is no such thing for this disk.
+    fn beside(&self) -> io::Result<Arc<dyn Disk>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Takes the place of the disk that it was made beside: whoever opens that one the next time finds
+    /// this. Until [`sync_place`](Disk::sync_place), a power cut may undo it.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses. Nothing has changed then.
+    fn take_place(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Makes it survive a power cut that this disk took the place of another.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses. It is then unknown which of the two is found after a power cut.
+    fn sync_place(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// An open file.
@@ -81,7 +109,7 @@ pub(crate) struct MemoryDisk(InMemoryBackend);
 
 // Both are redb's own, which take care of what differs between systems.
 macro_rules! disk_of_backend {
-    ($disk:ty) => {
+    ($disk:ty $(, $more:item)*) => {
         impl Disk for $disk {
             fn len(&self) -> io::Result<u64> {
                 self.0.len()
@@ -102,12 +130,22 @@ macro_rules! disk_of_backend {
             fn sync_data(&self) -> io::Result<()> {
                 self.0.sync_data()
             }
+
+            $($more)*
         }
     };
 }
 
 disk_of_backend!(FileDisk);
-disk_of_backend!(MemoryDisk);
+disk_of_backend!(
+    MemoryDisk,
+    fn beside(&self) -> io::Result<Arc<dyn Disk>> {
+        Ok(Arc::new(MemoryDisk::default()))
+    },
+    fn take_place(&self) -> io::Result<()> {
+        Ok(())
+    }
+);
 
 type Range = (Bound<u64>, Bound<u64>);
 

@@ -14,7 +14,6 @@ const GOOD_FOR: Duration = Duration::from_secs(1);
 
 /// Watches the path of an open file.
 pub(crate) struct FileWatch {
-    /// Absolute: a process may change its directory.
     path: PathBuf,
     file: FileId,
     seen: Mutex<Seen>,
@@ -26,10 +25,11 @@ struct Seen {
 }
 
 impl FileWatch {
-    /// Watches for `file`, just opened or made at `path`. `None` where files have no numbers.
+    /// Watches for `file`, just opened or made at `path`, which is absolute. `None` where files have no
+    /// numbers.
     pub(in crate::storage) fn new(path: &Path, file: &File) -> Option<Arc<Self>> {
         Some(Arc::new(FileWatch {
-            path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+            path: path.to_owned(),
             file: FileId::of(file)?,
             seen: Mutex::new(Seen {
                 at: Instant::now(),
@@ -44,10 +44,15 @@ impl FileWatch {
         // A panic while the lock is held cannot leave a half-made change.
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.moved || seen.at.elapsed() >= GOOD_FOR {
-            seen.moved = !self.file.is_at(&self.path);
+            seen.moved = self.is_moved_now();
             seen.at = Instant::now();
         }
         seen.moved
+    }
+
+    /// The same, as it is at this moment.
+    pub(in crate::storage) fn is_moved_now(&self) -> bool {
+        !self.file.is_at(&self.path)
     }
 }
 

@@ -143,6 +143,18 @@ impl Disk for Witness {
     fn sync_data(&self) -> io::Result<()> {
         self.disk.sync_data()
     }
+
+    fn beside(&self) -> io::Result<Arc<dyn Disk>> {
+        self.disk.beside()
+    }
+
+    fn take_place(&self) -> io::Result<()> {
+        self.disk.take_place()
+    }
+
+    fn sync_place(&self) -> io::Result<()> {
+        self.disk.sync_place()
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,205 @@
+//! A copy of an open store that takes its place.
+//!
+//! It is made beside the store while that goes on changing, follows the changes, and in the end needs
+//! only the last of them before it can be put under the name of the store. This module does not know how
+//! the store is told.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+
+use redb::Database;
+
+use crate::error::{CopyError, Error, StorageError};
+
+use super::committed::Committed;
+use super::copy::{Copying, NotCopied, commit, copy_changed, in_one_commit};
+use super::draft::ChangedKeys;
+use super::file::create::Unpublished;
+use super::file::disk::{Disk, OpenDisk};
+use super::file::file_watch::FileWatch;
+use super::file::gather::Gather;
+use super::guard::drop_guarded;
+use super::open::{Claimed, NewFile, build};
+
+/// The file of an open store as others than the writer see it. After a vacuum it is another.
+#[derive(Clone)]
+pub(crate) struct StoreFile {
+    /// Weak: a handle of a closed store must not keep the file, and with it the lock.
+    disk: Weak<dyn Disk>,
+    path: Option<PathBuf>,
+    watch: Option<Arc<FileWatch>>,
+    wider_mode: Option<u32>,
+}
+
+impl StoreFile {
+    pub(super) fn of(claimed: &Claimed) -> Self {
+        let disk: Weak<_> = Arc::downgrade(&claimed.disk);
+        StoreFile {
+            disk,
+            path: claimed.path.clone(),
+            watch: claimed.watch.clone(),
+            wider_mode: claimed.wider_mode,
+        }
+    }
+
+    /// Its length in bytes.
+    pub(crate) fn len(&self) -> Result<u64, Error> {
+        let disk = self.disk.upgrade().ok_or(Error::Closed)?;
+        Ok(disk.len().map_err(StorageError::from)?)
+    }
+
+    /// Whether it is no longer at its path (R69).
+    pub(crate) fn is_moved(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.is_moved())
+    }
+
+    /// Its permission bits at opening, when others than its owner had any.
+    pub(crate) fn wider_mode(&self) -> Option<u32> {
+        self.wider_mode
+    }
+}
+
+/// A store that goes on changing while it is copied.
+pub(crate) trait Source {
+    /// The present state.
+    fn state(&self) -> Result<Arc<Committed>, Error>;
+
+    /// The keys of rows that changed since this was called last. The state has these changes when it is
+    /// asked for after this.
+    fn changed(&self) -> Result<ChangedKeys, Error>;
+}
+
+impl From<Error> for NotCopied {
+    fn from(error: Error) -> Self {
+        NotCopied::Gone(error)
+    }
+}
+
+/// A copy that is being made. Unless it takes the place of the store, it is removed.
+pub(crate) struct Successor {
+    /// `None` of a disk in no file.
+    unpublished: Option<Unpublished>,
+    claimed: Claimed,
+}
+
+/// A successor that is complete and open.
+pub(super) struct Complete {
+    unpublished: Option<Unpublished>,
+    pub(super) claimed: Claimed,
+    pub(super) database: Database,
+    pub(super) open_disk: Arc<OpenDisk>,
+}
+
+impl Complete {
+    /// Closes it and removes it.
+    pub(super) fn discard(self) {
+        drop_guarded(self.database);
+        self.open_disk.release();
+    }
+
+    /// Puts it in the place of the store. [`Claimed::sync_name`] makes that survive a power cut. On an
+    /// error nothing has changed, and the successor is to be discarded.
+    pub(super) fn take_place(&mut self) -> io::Result<()> {
+        match self.unpublished.take() {
+            Some(unpublished) => unpublished.replace(),
+            None => self.claimed.disk.take_place(),
+        }
+    }
+}
+
+impl Successor {
+    /// Begins an empty one beside a store.
+    pub(crate) fn beside(file: &StoreFile) -> Result<Self, NotCopied> {
+        let Some(path) = &file.path else {
+            let disk = file.disk.upgrade().ok_or(Error::Closed)?;
+            return Ok(Successor {
+                unpublished: None,
+                claimed: Claimed::of_disk(disk.beside()?),
+            });
+        };
+        let (unpublished, claimed) = NewFile::create(path)?.into_parts();
+        unpublished.take_access_from_the_other()?;
+        Ok(Successor {
+            unpublished: Some(unpublished),
+            claimed,
+        })
+    }
+
+    /// Copies all rows, and those again that change meanwhile, until next to none do. `goes_on` is told
+    /// how many rows of about how many are copied, and answers whether to go on.
+    pub(crate) fn copy(
+        &self,
+        from: &impl Source,
+        goes_on: &mut dyn FnMut(u64, u64) -> bool,
+    ) -> Result<(), NotCopied> {
+        /// Each round takes less time than the one before, and so has fewer changes, unless changes
+        /// come faster than they can be copied.
+        const ROUNDS: usize = 10;
+        /// These take the writer about as long as a commit of its own.
+        const FEW: usize = 1_000;
+        /// Parts after which the system is made to write: the sync at the end would otherwise take long
+        /// and leave much to copy again.
+        const PARTS_BETWEEN_SYNCS: usize = 32;
+        in_one_commit(&self.claimed, |transaction| {
+            let mut copying = Copying::new(transaction);
+            for part in 1_usize.. {
+                copying.copy_part(&*from.state()?)?;
+                let changed = from.changed()?;
+                let state = from.state()?;
+                copying.copy_again(&state, changed)?;
+                let of = state.row_count().map_err(NotCopied::Reading)?;
+                if !goes_on(copying.rows, of.max(copying.rows)) {
+                    return Err(CopyError::Cancelled.into());
+                }
+                if copying.is_done() {
+                    break;
+                }
+                if part.is_multiple_of(PARTS_BETWEEN_SYNCS) {
+                    self.claimed.disk.sync_data()?;
+                }
+            }
+            Ok(())
+        })?;
+        for _ in 0..ROUNDS {
+            let changed = from.changed()?;
+            let are_few = changed.len() <= FEW;
+            let state = from.state()?;
+            in_one_commit(&self.claimed, |transaction| {
+                copy_changed(&state, &changed, transaction)
+            })?;
+            if are_few {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies the last changes, and stays open.
+    pub(super) fn complete(
+        self,
+        state: &Committed,
+        changed: &ChangedKeys,
+        cache_bytes: usize,
+    ) -> Result<Complete, NotCopied> {
+        let gather = Gather::new(self.claimed.disk.clone());
+        let open_disk = self.claimed.open_disk(Arc::new(gather));
+        let database = build(&open_disk, cache_bytes)?;
+        let complete = Complete {
+            unpublished: self.unpublished,
+            claimed: self.claimed,
+            database,
+            open_disk,
+        };
+        let copied = commit(&complete.database, |transaction| {
+            copy_changed(state, changed, transaction)
+        });
+        match copied {
+            Ok(()) => Ok(complete),
+            Err(error) => {
+                complete.discard();
+                Err(error)
+            }
+        }
+    }
+}
