@@ -3,9 +3,11 @@
 //! Only this module reads the clock (R54). What an operation does is in the module of its name.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::backup::CopyProgress;
 use crate::error::{Error, OpenError};
 use crate::limits::LimitExceeded;
 use crate::model::app::AppId;
@@ -30,6 +32,7 @@ use crate::stats::{Space, Stats};
 #[cfg(feature = "testing")]
 use crate::storage::Disk;
 use crate::storage::{Engine, Location, MemoryDisk, OpenAs};
+use crate::vacuum::{Vacuumed, vacuum};
 use crate::writer::{Pending, Writer};
 
 /// An open contact store.
@@ -317,6 +320,57 @@ impl ContactStore {
         self.inner.writer.reopen()
     }
 
+    /// Writes the file of the store anew, without free pages ([R67](crate::rulebook#r67)).
+    ///
+    /// The new file is made beside the old one under a temporary name, while reads and writes go on. It
+    /// takes over what changes meanwhile. Then writes wait, about as long as for one commit, until it has
+    /// the last changes, is on the disk, and has the name of the store. At every moment there is a
+    /// complete file under that name. Temporary files that an interrupted vacuum left are removed by the
+    /// next one, and by the next opening of the store.
+    ///
+    /// The new file has no text of what was erased, and no more than a few hundred keyed hashes of it. It
+    /// has the owner, group and permission bits of the old one. Other names of the old
+    /// file, if there are hard links to it, keep the old content.
+    ///
+    /// Snapshots that were taken before read on from the old file. The space of that file is free when
+    /// the last of them is dropped. Until then the disk has to have room for both. What was in free
+    /// space of a disk, the system may leave there until it is used again.
+    ///
+    /// `progress` is called about once a megabyte. It cancels the vacuum by returning
+    /// [`ControlFlow::Break`].
+    ///
+    /// ```
+    /// # use contact_store::*;
+    /// # use std::ops::ControlFlow;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("contacts.redb");
+    /// let store = ContactStore::open(&path, Options::default())?;
+    /// let done = store.vacuum(|_| ControlFlow::Continue(()))?;
+    /// println!("{} bytes, {} before", done.bytes_after, done.bytes_before);
+    /// # assert_eq!(std::fs::metadata(&path)?.len(), done.bytes_after);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Copy`] when `progress` cancels, when another vacuum of the store is under way, or when the
+    /// new file cannot be written; [`Error::ReadOnly`]; [`Error::FileMoved`]; [`Error::NeedsReopen`] when
+    /// a commit or read fails meanwhile; [`Error::Storage`] when the store cannot be read;
+    /// [`Error::Closed`]. After an error the old file is in its place, and nothing is left of the new
+    /// one. There is one exception: when the system cannot make the new name durable, the new file is in
+    /// place, and the store [needs reopening](Self::reopen) before it takes writes.
+    pub fn vacuum(
+        &self,
+        progress: impl FnMut(CopyProgress) -> ControlFlow<()>,
+    ) -> Result<Vacuumed, Error> {
+        if self.inner.options.read_only {
+            return Err(Error::ReadOnly);
+        }
+        vacuum(&self.inner.writer, progress)
+    }
+
     /// Finishes the queued requests, answers every caller, and closes the file.
     ///
     /// From then on every clone and snapshot fails with [`Error::Closed`]. Closing a closed store
@@ -410,14 +464,6 @@ impl ContactStore {
         })
     }
 
-    pub(crate) fn is_read_only(&self) -> bool {
-        self.inner.options.read_only
-    }
-
-    pub(crate) fn writer(&self) -> &Writer {
-        &self.inner.writer
-    }
-
     /// Whether the store refuses writes until it is reopened (R49).
     pub(crate) fn needs_reopen(&self) -> Result<bool, Error> {
         self.inner.writer.needs_reopen()
@@ -435,7 +481,7 @@ impl ContactStore {
     }
 
     fn submit<O: Operation>(&self, operation: O) -> Pending<O::Outcome> {
-        if self.is_read_only() {
+        if self.inner.options.read_only {
             return self.inner.writer.refuse::<O>(Error::ReadOnly);
         }
         self.inner.writer.submit(operation, self.when_full)

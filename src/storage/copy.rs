@@ -15,6 +15,7 @@ use crate::error::{CopyError, Error, OpenError, StorageError};
 
 use super::batch::Batch;
 use super::committed::Committed;
+use super::draft::ChangedKeys;
 use super::file::create;
 use super::file::disk::Disk as _;
 use super::file::gather::Gather;
@@ -22,7 +23,6 @@ use super::format::keys::{FORMAT_KEY, RowKey as _};
 use super::format::meta::decode_format;
 use super::format::record;
 use super::guard::{Failure, drop_guarded, guarded};
-use super::draft::ChangedKeys;
 use super::open::{Claimed, NewFile, build};
 use super::read::Rows as _;
 use super::tables::{Key, Table, Write, write};

@@ -312,6 +312,19 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
+    /// None, on top of a state.
+    pub(super) fn none(state: State) -> Self {
+        Changes {
+            rows: ChangedRows {
+                tables: std::array::from_fn(|_| BTreeMap::new()),
+                bytes: Vec::new(),
+            },
+            index: Vec::new(),
+            tallies: BTreeMap::new(),
+            state,
+        }
+    }
+
     /// The changes of one table, in key order.
     pub(super) fn of(&self, table: Table) -> impl Iterator<Item = (&Key, Write<'_>)> {
         let changes = self.rows.of(table).into_iter().flatten();

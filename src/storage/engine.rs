@@ -71,6 +71,8 @@ impl Drop for Former {
 pub(crate) struct Replaced {
     /// The state as it was, in the new file.
     pub(crate) committed: Committed,
+    /// The length of the new file in bytes.
+    pub(crate) bytes: u64,
     /// An error says that a power cut may bring the old file back. Then the store must be reopened
     /// before anything is written.
     pub(crate) named: Result<(), StorageError>,
@@ -128,10 +130,18 @@ impl Engine {
         let Some(open) = &mut self.open else {
             return Err(StorageError::Stopped);
         };
-        let Some(mut changes) = draft.finish()? else {
+        let changes = draft.finish()?;
+        let folds_only = changes.is_none();
+        if folds_only && !open.indexes.is_asked_to_fold() {
             return Ok(None);
-        };
+        }
+        let mut changes = changes.unwrap_or_else(|| Changes::none(before.state()));
         let step = open.indexes.plan(before, &mut changes)?;
+        if folds_only && step.is_none() {
+            // A damaged bucket is in the way.
+            open.indexes.stop_folding();
+            return Ok(None);
+        }
         guarded(|| commit(&open.database, &changes))?;
         // Memory has the new entries before any reader can see the state that they belong to.
         let indexes = step.map(|step| {
@@ -146,6 +156,20 @@ impl Engine {
             ));
         }
         Ok(Some((committed, changes)))
+    }
+
+    /// From now on each commit folds the indexes, also one that changes nothing else, until they have no
+    /// entry that was removed before.
+    pub(crate) fn ask_to_fold_indexes(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.indexes.ask_to_fold();
+        }
+    }
+
+    /// Whether commits are still needed for that.
+    pub(crate) fn has_to_fold_indexes(&self) -> bool {
+        let open = self.open.as_ref();
+        open.is_some_and(|open| open.indexes.is_asked_to_fold())
     }
 
     /// Whether look-ups become faster by [`fill_indexes`](Self::fill_indexes).
@@ -181,11 +205,12 @@ impl Engine {
             Ok(committed) => Ok(committed),
         };
         let placed = checked.and_then(|committed| {
+            let bytes = complete.claimed.disk.len()?;
             complete.take_place()?;
-            Ok(committed)
+            Ok((committed, bytes))
         });
-        let (committed, open) = match (placed, self.open.take()) {
-            (Ok(committed), Some(open)) => (committed, open),
+        let ((committed, bytes), open) = match (placed, self.open.take()) {
+            (Ok(placed), Some(open)) => (placed, open),
             (placed, open) => {
                 self.open = open;
                 complete.discard();
@@ -212,7 +237,11 @@ impl Engine {
             liveness.note(&failure);
             failure.into()
         });
-        Ok(Replaced { committed, named })
+        Ok(Replaced {
+            committed,
+            bytes,
+            named,
+        })
     }
 
     fn end_former(&mut self, why: Ended) {

@@ -164,6 +164,10 @@ impl Successor {
         for _ in 0..ROUNDS {
             let changed = from.changed()?;
             let are_few = changed.len() <= FEW;
+            // A commit makes the file longer, if only for the pages that it does not need any more.
+            if changed.len() == 0 {
+                break;
+            }
             let state = from.state()?;
             in_one_commit(&self.claimed, |transaction| {
                 copy_changed(&state, &changed, transaction)
@@ -191,9 +195,12 @@ impl Successor {
             database,
             open_disk,
         };
-        let copied = commit(&complete.database, |transaction| {
-            copy_changed(state, changed, transaction)
-        });
+        let copied = match changed.len() {
+            0 => Ok(()),
+            _ => commit(&complete.database, |transaction| {
+                copy_changed(state, changed, transaction)
+            }),
+        };
         match copied {
             Ok(()) => Ok(complete),
             Err(error) => {

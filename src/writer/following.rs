@@ -80,7 +80,7 @@ pub(crate) struct Following<'w> {
 pub(super) struct Replacement {
     pub(super) successor: Successor,
     pub(super) follower: u64,
-    pub(super) reply: oneshot::Sender<Result<(), Error>>,
+    pub(super) reply: oneshot::Sender<Result<u64, Error>>,
 }
 
 impl Writer {
@@ -95,8 +95,9 @@ impl Writer {
 }
 
 impl Following<'_> {
-    /// Lets the writer copy the last changes, and put the copy in the place of the file.
-    pub(crate) fn replace(self, successor: Successor) -> Result<(), Error> {
+    /// Lets the writer copy the last changes, and put the copy in the place of the file. Gives the length
+    /// of the new file.
+    pub(crate) fn replace(self, successor: Successor) -> Result<u64, Error> {
         let (reply, answer) = oneshot::channel();
         let replacement = Replacement {
             successor,

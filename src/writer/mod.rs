@@ -103,6 +103,7 @@ impl Writer {
             found: None,
             sweep_stopped: false,
             fill_stopped: false,
+            wait_for_folding: Vec::new(),
         };
         let thread = thread::Builder::new()
             .name("contact-store-writer".to_owned())
@@ -188,6 +189,13 @@ impl Writer {
         }
     }
 
+    /// Folds the indexes, so that they have no entry that was removed before. Others write meanwhile.
+    pub(crate) fn fold_indexes(&self) -> Result<(), Error> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.queue.ask(Task::Fold(reply))?;
+        pending::wait_for(answer)
+    }
+
     /// Reopens the file after a failed commit.
     pub(crate) fn reopen(&self) -> Result<SequenceNumber, Error> {
         let (reply, answer) = oneshot::channel();
@@ -248,6 +256,7 @@ struct Writing {
     sweep_stopped: bool,
     /// The same of taking the indexes into memory.
     fill_stopped: bool,
+    wait_for_folding: Vec<oneshot::Sender<Result<(), Error>>>,
 }
 
 impl Writing {
@@ -271,14 +280,42 @@ impl Writing {
 
     fn serve(&mut self) {
         loop {
-            let idle = self.carried.is_empty() && !self.has_to_sweep() && !self.has_to_fill();
+            let idle = self.carried.is_empty()
+                && !self.has_to_sweep()
+                && !self.has_to_fill()
+                && !self.has_to_fold();
             match self.shared.queue.next(idle) {
                 Next::Jobs(jobs) => self.serve_group(jobs),
                 Next::Task(Task::Reopen(reply)) => drop(reply.send(self.reopen())),
+                Next::Task(Task::Fold(reply)) => {
+                    self.engine.ask_to_fold_indexes();
+                    self.wait_for_folding.push(reply);
+                }
                 Next::Task(Task::Replace(replacement)) => self.replace(*replacement),
                 Next::End => return,
             }
             self.fill();
+            self.answer_folding();
+        }
+    }
+
+    fn has_to_fold(&self) -> bool {
+        !self.failed && !self.moved && self.engine.has_to_fold_indexes()
+    }
+
+    /// Answers those who wait for the indexes to be folded, once they are or cannot be.
+    fn answer_folding(&mut self) {
+        if self.has_to_fold() {
+            return;
+        }
+        for reply in self.wait_for_folding.drain(..) {
+            let answer = match (self.failed, self.moved) {
+                (true, _) => Err(Error::NeedsReopen),
+                (_, true) => Err(Error::FileMoved),
+                _ => Ok(()),
+            };
+            // Who asked may have stopped waiting.
+            drop(reply.send(answer));
         }
     }
 
@@ -323,14 +360,19 @@ impl Writing {
             let replaced = self.engine.replace(successor, &self.current, &changed);
             Ok(replaced?)
         });
-        let replaced = replaced.and_then(|Replaced { committed, named }| {
+        let replaced = replaced.and_then(|replaced| {
+            let Replaced {
+                committed,
+                bytes,
+                named,
+            } = replaced;
             self.current = Arc::new(committed);
             let mut file = self.shared.file.write();
             **file.as_mut().unwrap_or_else(|error| error.get_mut()) = self.engine.file();
             drop(file);
             self.shared
                 .set_phase(Phase::Open(Arc::clone(&self.current)));
-            named.map_err(|cause| {
+            named.map(|()| bytes).map_err(|cause| {
                 self.fail();
                 CopyError::Storage(cause).into()
             })

@@ -19,6 +19,8 @@ use super::job::Job;
 pub(super) enum Task {
     /// Reopen the file.
     Reopen(oneshot::Sender<Result<SequenceNumber, Error>>),
+    /// Fold the indexes, a part with each commit.
+    Fold(oneshot::Sender<Result<(), Error>>),
     /// Put a copy in the place of the file.
     Replace(Box<Replacement>),
 }
@@ -28,6 +30,7 @@ impl Task {
         // Who asked may have stopped waiting.
         match self {
             Task::Reopen(reply) => drop(reply.send(Err(error))),
+            Task::Fold(reply) => drop(reply.send(Err(error))),
             Task::Replace(replacement) => drop(replacement.reply.send(Err(error))),
         }
     }

@@ -10,6 +10,7 @@ mod failed_sync;
 pub mod play;
 pub mod script;
 mod silent_disk;
+mod vacuum;
 
 use std::sync::Arc;
 use std::time::Duration;

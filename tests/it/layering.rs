@@ -156,6 +156,7 @@ const LAYERS: [&[&str]; 6] = [
         "serialized",
         "store",
         "testing",
+        "vacuum",
         "wire",
     ],
 ];

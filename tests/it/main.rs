@@ -53,3 +53,4 @@ mod sequences;
 mod snapshots;
 #[cfg(feature = "tracing")]
 mod trace;
+mod vacuum;

@@ -12,6 +12,7 @@ pub mod promises;
 pub mod recovery;
 mod tales;
 mod traffic;
+mod vacuum;
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;

@@ -256,6 +256,8 @@ fn answers(shown: &mut Shown, store: &ContactStore) {
         ControlFlow::Continue(())
     });
     shown.value(&backup.unwrap());
+    let vacuumed = store.vacuum(|_| std::ops::ControlFlow::Continue(()));
+    shown.value(&vacuumed.unwrap());
 }
 
 /// Every error there is.

@@ -60,4 +60,5 @@ mod awaiting;
 mod bounds;
 mod closing;
 mod failing;
+mod replacing;
 mod sharing;

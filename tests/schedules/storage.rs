@@ -3,10 +3,11 @@
 //! It keeps what the writer is promised of the real one: a draft is laid over a snapshot and can be
 //! rolled back, a commit is durable or not, and whether a failed one is, only reopening tells.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::error::{OpenError, StorageError};
+use crate::error::{Error, OpenError, StorageError};
 use crate::model::sequence::SequenceNumber;
 use crate::stats::{MemoryUse, StateCounts};
 use crate::sync::{Arc, Condvar, Mutex};
@@ -265,6 +266,58 @@ impl From<Failure> for StorageError {
     }
 }
 
+/// The places of the numbers that a commit added.
+pub(crate) struct Changes(Range<usize>);
+
+#[derive(Default)]
+pub(crate) struct ChangedKeys(BTreeSet<usize>);
+
+impl ChangedKeys {
+    pub(crate) fn add(&mut self, changes: &Changes) {
+        self.0.extend(changes.0.clone());
+    }
+}
+
+pub(crate) trait Source {
+    fn state(&self) -> Result<Arc<Committed>, Error>;
+    fn changed(&self) -> Result<ChangedKeys, Error>;
+}
+
+/// The numbers of a copy, by their places.
+pub(crate) struct Successor(BTreeMap<usize, u64>);
+
+impl Successor {
+    /// Copies as the real one does: the changes are asked for before the state that has them.
+    pub(crate) fn copy(from: &impl Source, rounds: usize) -> Result<Self, Error> {
+        let numbers = from.state()?.numbers.clone();
+        let mut copy = Successor(numbers.into_iter().enumerate().collect());
+        for _ in 0..rounds {
+            let changed = from.changed()?;
+            copy.copy_changed(&*from.state()?, &changed);
+        }
+        Ok(copy)
+    }
+
+    /// A row that the state does not have is removed.
+    fn copy_changed(&mut self, from: &Committed, changed: &ChangedKeys) {
+        for place in &changed.0 {
+            match from.numbers.get(*place) {
+                Some(number) => drop(self.0.insert(*place, *number)),
+                None => drop(self.0.remove(place)),
+            }
+        }
+    }
+}
+
+pub(crate) struct Replaced {
+    pub(crate) committed: Committed,
+    pub(crate) bytes: u64,
+    pub(crate) named: Result<(), StorageError>,
+}
+
+#[derive(Clone)]
+pub(crate) struct StoreFile;
+
 /// The open file.
 pub(crate) struct Engine {
     disk: Arc<Disk>,
@@ -306,6 +359,12 @@ impl Engine {
         self.to_fill > 0
     }
 
+    pub(crate) fn ask_to_fold_indexes(&mut self) {}
+
+    pub(crate) fn has_to_fold_indexes(&self) -> bool {
+        false
+    }
+
     pub(crate) fn fill_indexes(&mut self, now: &Committed) -> Result<Committed, StorageError> {
         self.to_fill -= 1;
         let committed = self.committed();
@@ -317,7 +376,7 @@ impl Engine {
         &mut self,
         draft: Draft<'_>,
         before: &Committed,
-    ) -> Result<Option<Committed>, StorageError> {
+    ) -> Result<Option<(Committed, Changes)>, StorageError> {
         assert_eq!(draft.base.state, before.state, "decided on another state");
         assert_eq!(draft.state.sequence.value(), draft.count());
         if draft.added.is_empty() && draft.leaving == before.directory.0 {
@@ -325,7 +384,34 @@ impl Engine {
         }
         let committed = self.disk.commit(&draft.added, draft.leaving);
         committed.inspect_err(|_| self.broken.store(true, Ordering::SeqCst))?;
-        Ok(Some(self.committed()))
+        let first = before.numbers.len();
+        let changes = Changes(first..first + draft.added.len());
+        Ok(Some((self.committed(), changes)))
+    }
+
+    pub(crate) fn file(&self) -> StoreFile {
+        StoreFile
+    }
+
+    /// What the successor has is what is on the disk from now on.
+    pub(crate) fn replace(
+        &mut self,
+        mut successor: Successor,
+        now: &Committed,
+        changed: &ChangedKeys,
+    ) -> Result<Replaced, Error> {
+        if self.is_broken() {
+            return Err(Error::NeedsReopen);
+        }
+        successor.copy_changed(now, changed);
+        let mut state = self.disk.state.lock().unwrap();
+        state.numbers = successor.0.into_values().collect();
+        drop(state);
+        Ok(Replaced {
+            committed: self.committed(),
+            bytes: 0,
+            named: Ok(()),
+        })
     }
 
     pub(crate) fn reopen(&mut self) -> Result<Committed, OpenError> {

@@ -140,6 +140,8 @@ pub(crate) struct Keeper {
     /// The next place to be filled from its buckets; `None` when all are, or memory is used up.
     to_fill: Option<Place>,
     folding: Folding,
+    /// The rows of the log before this one are to be folded and removed, due or not.
+    asked_to_fold: Option<u64>,
 }
 
 impl Keeper {
@@ -161,6 +163,7 @@ impl Keeper {
                 .then(|| Place::new(0))
                 .flatten(),
             folding,
+            asked_to_fold: None,
         };
         read_log(rows, &state, |change| {
             if let Some(unfolded) = keeper.unfolded.get_mut(change.place.number()) {
@@ -265,7 +268,8 @@ impl Keeper {
     fn begin_round_if_due(&self, state: &mut IndexState) -> bool {
         let entries = state.entries.iter().copied().fold(0, u64::saturating_add);
         let due = usize::try_from(entries / 8).unwrap_or(usize::MAX);
-        if self.unfolded_count < due.max(self.folding.after) {
+        let is_asked = self.asked_to_fold.is_some_and(|to| state.log_folded < to);
+        if !is_asked && self.unfolded_count < due.max(self.folding.after) {
             return false;
         }
         state.layout = state
@@ -314,12 +318,32 @@ impl Keeper {
         self.state = step.state;
         self.view.layout = self.state.layout;
         self.view.is_damaged |= step.met_damage;
+        let is_done = |to| self.state.log_first >= to;
+        if step.met_damage || self.asked_to_fold.is_some_and(is_done) {
+            self.asked_to_fold = None;
+        }
         for (place, entries) in step.folded {
             self.folded(place, &entries);
         }
         for change in &step.changes {
             self.apply_change(change);
         }
+    }
+
+    /// From now on each commit folds, until all rows that the log has now are folded and removed.
+    pub(crate) fn ask_to_fold(&mut self) {
+        let is_needed = self.state.log_first < self.state.log_next;
+        self.asked_to_fold = is_needed.then_some(self.state.log_next);
+    }
+
+    /// Whether commits are still needed for what was asked.
+    pub(crate) fn is_asked_to_fold(&self) -> bool {
+        self.asked_to_fold.is_some()
+    }
+
+    /// Gives up what was asked.
+    pub(crate) fn stop_folding(&mut self) {
+        self.asked_to_fold = None;
     }
 
     /// What a shard becomes when its changes are in buckets.

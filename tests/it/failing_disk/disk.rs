@@ -145,6 +145,21 @@ impl Failing {
 pub struct TestDisk {
     state: Mutex<State>,
     moved: Condvar,
+    /// How the next disk that is made beside it fails.
+    beside: Mutex<Beside>,
+    /// The disk that was made beside it last.
+    made: Mutex<Option<Arc<TestDisk>>>,
+    /// How it fails itself to take the place of another.
+    placing: Mutex<Beside>,
+}
+
+/// How a disk fails that is made beside another.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside {
+    pub fault: Option<(Option<Call>, Fault)>,
+    pub fails_to_take_place: bool,
+    /// So often it fails to make its place durable.
+    pub failing_place_syncs: u32,
 }
 
 impl fmt::Debug for TestDisk {
@@ -191,6 +206,16 @@ impl TestDisk {
             calls: 0,
             begun: false,
         });
+    }
+
+    /// The next disk that is made beside it fails like this.
+    pub fn fail_beside(&self, beside: Beside) {
+        *self.beside.lock().unwrap() = beside;
+    }
+
+    /// The disk that was made beside it last.
+    pub fn made_beside(&self) -> Option<Arc<TestDisk>> {
+        self.made.lock().unwrap().clone()
     }
 
     /// From now on, no call fails.
@@ -447,6 +472,35 @@ impl Disk for TestDisk {
             return state.says(fault);
         }
         dirty.into_iter().for_each(|page| state.write_back(page));
+        Ok(())
+    }
+
+    fn beside(&self) -> io::Result<Arc<dyn Disk>> {
+        let placing = *self.beside.lock().unwrap();
+        let made = TestDisk::empty();
+        match placing.fault {
+            Some((Some(of), fault)) => made.fail_calls(of, fault),
+            Some((None, fault)) => made.fail(fault),
+            None => {}
+        }
+        *made.placing.lock().unwrap() = placing;
+        *self.made.lock().unwrap() = Some(made.clone());
+        Ok(made)
+    }
+
+    fn take_place(&self) -> io::Result<()> {
+        if self.placing.lock().unwrap().fails_to_take_place {
+            return Err(io::Error::from_raw_os_error(EIO));
+        }
+        Ok(())
+    }
+
+    fn sync_place(&self) -> io::Result<()> {
+        let mut placing = self.placing.lock().unwrap();
+        if placing.failing_place_syncs > 0 {
+            placing.failing_place_syncs -= 1;
+            return Err(io::Error::from_raw_os_error(EIO));
+        }
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use contact_store::Disk;
@@ -44,6 +45,22 @@ struct State {
 pub struct RecordingDisk {
     state: Mutex<State>,
     moved: Condvar,
+    /// The disk that was made beside it last.
+    made: Mutex<Option<Arc<RecordingDisk>>>,
+    /// How often the disk was told something that it was made beside, counted by that one.
+    other: Option<Arc<AtomicUsize>>,
+    count: Arc<AtomicUsize>,
+    /// When it took the place of the other one, and when that was durable.
+    placed: Mutex<Vec<Placed>>,
+}
+
+/// Counts of events at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Placed {
+    /// Of the disk that is replaced.
+    pub old: usize,
+    /// Of the one that takes its place.
+    pub new: usize,
 }
 
 impl RecordingDisk {
@@ -118,7 +135,28 @@ impl RecordingDisk {
         }
         event.apply(&mut state.bytes);
         state.events.push(event);
+        self.count.store(state.events.len(), Ordering::SeqCst);
         Ok(())
+    }
+
+    fn note_placed(&self) -> io::Result<()> {
+        let old = self
+            .other
+            .as_ref()
+            .map_or(0, |other| other.load(Ordering::SeqCst));
+        let new = self.count();
+        self.placed.lock().unwrap().push(Placed { old, new });
+        Ok(())
+    }
+
+    /// The disk that was made beside it last.
+    pub fn made_beside(&self) -> Arc<RecordingDisk> {
+        self.made.lock().unwrap().clone().expect("a disk beside it")
+    }
+
+    /// When it took the place of the other one, and when that was durable.
+    pub fn placed(&self) -> Vec<Placed> {
+        self.placed.lock().unwrap().clone()
     }
 }
 
@@ -165,5 +203,22 @@ impl Disk for RecordingDisk {
 
     fn sync_data(&self) -> io::Result<()> {
         self.tell(Event::Sync)
+    }
+
+    fn beside(&self) -> io::Result<Arc<dyn Disk>> {
+        let made = Arc::new(RecordingDisk {
+            other: Some(Arc::clone(&self.count)),
+            ..RecordingDisk::default()
+        });
+        *self.made.lock().unwrap() = Some(made.clone());
+        Ok(made)
+    }
+
+    fn take_place(&self) -> io::Result<()> {
+        self.note_placed()
+    }
+
+    fn sync_place(&self) -> io::Result<()> {
+        self.note_placed()
     }
 }
