@@ -256,7 +256,10 @@ fn answers(shown: &mut Shown, store: &ContactStore) {
         ControlFlow::Continue(())
     });
     shown.value(&backup.unwrap());
-    let vacuumed = store.vacuum(|_| std::ops::ControlFlow::Continue(()));
+    let vacuumed = store.vacuum(|_| {
+        shown.error(&store.vacuum(|_| ControlFlow::Continue(())).unwrap_err());
+        ControlFlow::Continue(())
+    });
     shown.value(&vacuumed.unwrap());
 }
 
