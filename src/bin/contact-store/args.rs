@@ -14,17 +14,17 @@ use contact_store::{ContactId, GivenIdentifiers, Identifiers};
 use crate::failure::Failure;
 use crate::wrong::what_is_wrong;
 
-/// Looks into a contact store, copies, restores and upgrades it.
+/// Looks into a contact store, copies, restores, vacuums and upgrades it.
 ///
 /// A store is opened for reading only, and never created: its file stays as it is, byte for byte. Only
-/// `upgrade` writes to it.
+/// `vacuum` and `upgrade` write to it.
 ///
 /// What is found goes to standard output, as text or with --json as one JSON object a line; it holds
 /// personal data, because that is what was asked for. Errors go to standard error, and hold none.
 ///
 /// The exit status is 0; 1 when nothing was found, or verifying found problems; 2 when the arguments are
-/// wrong; 3 when the store cannot be opened, read or written; 4 when a backup or a restore was stopped
-/// half-way, which leaves nothing behind.
+/// wrong; 3 when the store cannot be opened, read or written; 4 when a backup, a restore or a vacuum was
+/// stopped half-way, which leaves nothing behind.
 #[derive(Debug, Parser)]
 #[command(name = "contact-store", version)]
 pub(crate) struct Arguments {
@@ -117,6 +117,11 @@ pub(crate) enum Command {
         /// The backup
         from: PathBuf,
         /// The file to make
+        store: PathBuf,
+    },
+    /// Write the file of a store anew without free pages, so that nothing of what was erased is in it
+    Vacuum {
+        /// The file of the store
         store: PathBuf,
     },
     /// Upgrade a store of an older format, in one commit; have a copy of the file before

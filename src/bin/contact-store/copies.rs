@@ -1,13 +1,14 @@
-//! Commands that copy a store into a new file: `backup` and `restore`.
+//! Commands that copy a store into a new file: `backup`, `restore` and `vacuum`.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 
-use contact_store::{Backup, ContactStore, OpenError};
+use contact_store::{Backup, ContactStore, CopyProgress, OpenError, Vacuumed};
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::open::{open, open_unless_stopped};
+use crate::open::{open, open_to_write, open_unless_stopped};
 use crate::progress::Progress;
 use crate::show::Output;
 use crate::stop::Stop;
@@ -51,16 +52,52 @@ pub(crate) fn restore(from: &Path, to: &Path, output: &mut Output) -> Result<(),
     show("restored and verified", &made, output)
 }
 
+/// Writes the file of a store anew, without free pages.
+pub(crate) fn vacuum(path: &Path, output: &mut Output) -> Result<(), Failure> {
+    let stop = Stop::on_signals()?;
+    let store = open_to_write(path, &stop)?;
+    let done = store.vacuum(shown(&stop));
+    let done = done.map_err(|error| Failure::vacuuming(path, error))?;
+    store.close()?;
+    let Vacuumed {
+        bytes_before,
+        bytes_after,
+        ..
+    } = done;
+    match output.json {
+        true => output.object(&Shrunk {
+            bytes_before,
+            bytes_after,
+        })?,
+        false => output.line(&format!(
+            "vacuumed: {bytes_after} bytes, {bytes_before} before"
+        ))?,
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shrunk {
+    bytes_before: u64,
+    bytes_after: u64,
+}
+
+/// Shows the progress of a copy, until it is told to stop.
+fn shown(stop: &Stop) -> impl FnMut(CopyProgress) -> ControlFlow<()> {
+    let progress = Progress::in_rows("copying");
+    move |copied| {
+        progress.at(copied.rows, copied.of);
+        stop.goes_on()
+    }
+}
+
 fn verify(path: &Path, store: &ContactStore, stop: &Stop) -> Result<(), Failure> {
     sound(path, &verify_rows(&store.snapshot()?, stop)?)
 }
 
 fn copy(store: &ContactStore, to: &Path, stop: &Stop) -> Result<Backup, Failure> {
-    let progress = Progress::in_rows("copying");
-    let copied = store.snapshot()?.backup(to, |copied| {
-        progress.at(copied.rows, copied.of);
-        stop.goes_on()
-    });
+    let copied = store.snapshot()?.backup(to, shown(stop));
     copied.map_err(|error| Failure::copying(to, error))
 }
 

@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     Open { path: PathBuf, error: OpenError },
     /// A copy was not made.
     Copy { to: PathBuf, error: CopyError },
+    /// A store was not vacuumed.
+    Vacuum { path: PathBuf, error: CopyError },
     /// The library says so.
     Store(Error),
     /// What was found cannot be printed.
@@ -68,6 +70,18 @@ impl Failure {
         }
     }
 
+    /// What vacuuming the store at `path` failed with.
+    pub(crate) fn vacuuming(path: &Path, error: Error) -> Self {
+        match error {
+            Error::Copy(CopyError::Cancelled) => Failure::Stopped,
+            Error::Copy(error) => Failure::Vacuum {
+                path: path.to_owned(),
+                error,
+            },
+            error => Failure::Store(error),
+        }
+    }
+
     /// Says what it is to the person at the terminal, and how the program ends.
     pub(crate) fn end(&self) -> ExitCode {
         if let Failure::Output(error) = self
@@ -93,6 +107,7 @@ impl Failure {
             Failure::Usage(_) => 2,
             Failure::Open { .. }
             | Failure::Copy { .. }
+            | Failure::Vacuum { .. }
             | Failure::Store(_)
             | Failure::Output(_)
             | Failure::Signals(_)
@@ -146,6 +161,10 @@ impl fmt::Display for Failure {
             }
             Failure::Copy { to, error } => {
                 write!(f, "{} was not made: ", to.display())?;
+                with_causes(error, f)
+            }
+            Failure::Vacuum { path, error } => {
+                write!(f, "the store {} was not vacuumed: ", path.display())?;
                 with_causes(error, f)
             }
             Failure::Store(error) => with_causes(error, f),

@@ -61,6 +61,7 @@ fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
         Command::Verify { store } => store::verify(store, output),
         Command::Backup { store, out } => copies::backup(store, out, output),
         Command::Restore { from, store } => copies::restore(from, store, output),
+        Command::Vacuum { store } => copies::vacuum(store, output),
         Command::Upgrade { store } => store::upgrade(store, output),
         Command::Completions { shell } => about::completions(*shell, output),
         Command::Man => about::man(output),

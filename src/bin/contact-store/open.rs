@@ -28,6 +28,14 @@ pub(crate) fn open_to_upgrade(path: &Path) -> Result<ContactStore, Failure> {
     with_bars(path, options, None).map_err(|error| Failure::opening(path, error))
 }
 
+/// Opens a store for a command that writes to it and is told to stop by a [`Stop`].
+pub(crate) fn open_to_write(path: &Path, stop: &Stop) -> Result<ContactStore, Failure> {
+    let options = Options::default().create(Create::Never);
+    let opened = with_bars(path, options, Some(stop.clone()));
+    stop.check()?;
+    opened.map_err(|error| Failure::opening(path, error))
+}
+
 fn with_bars(path: &Path, options: Options, stop: Option<Stop>) -> Result<ContactStore, Error> {
     let verifying = Arc::new(Progress::in_bytes("verifying pages"));
     let upgrading = Arc::new(Progress::in_rows("upgrading"));
