@@ -166,30 +166,31 @@ pub(super) fn claim(place: &Location, open_as: &OpenAs) -> Result<Claimed, OpenE
             } else if open_as.must_create {
                 return Err(OpenError::AlreadyExists);
             }
-            claim_existing(path, open_as.read_only)
+            if open_as.read_only {
+                return claim_existing(path, Share::ToRead, || create::open_to_read(path));
+            }
+            let claimed = claim_existing(path, Share::Alone, || create::open_existing(path))?;
+            // Of vacuums that were cut off: what they hold is personal data.
+            create::remove_left_overs(path);
+            Ok(claimed)
         }
     }
 }
 
-/// Claims the file at `path`.
-fn claim_existing(path: &Path, read_only: bool) -> Result<Claimed, OpenError> {
+/// Claims the file at `path`, which `open` opens.
+fn claim_existing(
+    path: &Path,
+    share: Share,
+    mut open: impl FnMut() -> Result<File, OpenError>,
+) -> Result<Claimed, OpenError> {
     /// Each attempt that fails takes another vacuum, which put another file in place between opening the
     /// one that was there and locking it.
     const ATTEMPTS: usize = 100;
     for _ in 0..ATTEMPTS {
-        let claimed = if read_only {
-            claim_file(path, &create::open_to_read(path)?, Share::ToRead)?
-        } else {
-            claim_file(path, &create::open_existing(path)?, Share::Alone)?
-        };
-        if claimed.is_moved_now() {
-            continue;
+        let claimed = claim_file(path, &open()?, share)?;
+        if !claimed.is_moved_now() {
+            return Ok(claimed);
         }
-        if !read_only {
-            // Of vacuums that were cut off: what they hold is personal data.
-            create::remove_left_overs(path);
-        }
-        return Ok(claimed);
     }
     Err(OpenError::AlreadyOpen)
 }
@@ -574,5 +575,37 @@ fn open_failure(failure: Failure) -> OpenError {
         Failure::Corrupt(what) => OpenError::Damaged(what),
         Failure::Stopped => OpenError::Damaged("a state that the storage engine refuses"),
         Failure::Panicked => OpenError::Damaged("pages that do not fit together"),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// What is written to a file without a name is lost.
+    #[test]
+    fn r51_r67_a_file_that_is_replaced_between_opening_and_locking_it_is_not_taken_for_the_store()
+    -> io::Result<()> {
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join("contacts.redb");
+        let next = directory.path().join("next");
+        fs::write(&path, "old")?;
+        let mut opened = 0;
+        let claimed = claim_existing(&path, Share::Alone, || {
+            opened += 1;
+            let file = create::open_existing(&path)?;
+            if opened <= 3 {
+                fs::write(&next, format!("new {opened}"))?;
+                fs::rename(&next, &path)?;
+            }
+            Ok(file)
+        });
+        let claimed = claimed.map_err(io::Error::other)?;
+        let mut bytes = [0; 5];
+        claimed.disk.read(0, &mut bytes)?;
+        assert_eq!((opened, &bytes), (4, b"new 3"));
+        Ok(())
     }
 }
