@@ -62,6 +62,7 @@
 //! | wait for a write, or await it | [`Pending`] |
 //! | find, explain, list, verify | [`Snapshot`] |
 //! | back up an open store; open a file for reading only | [`Snapshot::backup`]; [`Options::read_only`] |
+//! | make its file short, without what was erased | [`ContactStore::vacuum`] |
 //! | export every contact | [`Snapshot::iter_contacts`], [`wire::card`] |
 //! | test a host with a clock | [`ManualClock`], [`ContactStore::open_in_memory`] |
 //! | bring identifiers to canonical form | [`GivenIdentifiers::parse`], [`Phone`], [`Email`] |
