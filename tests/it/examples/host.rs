@@ -5,6 +5,7 @@
 #![cfg(unix)]
 
 mod at_once;
+mod backups;
 pub mod client;
 mod command_line;
 mod connections;
