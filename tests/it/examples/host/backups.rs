@@ -239,7 +239,7 @@ fn first_of_two(address: SocketAddr, meanwhile: impl FnOnce()) -> Answer {
     let (send, answers) = mpsc::channel();
     for _ in 0..2 {
         let send = send.clone();
-        thread::spawn(move || send.send(Client::of(address).post(BACKUP, "{}")));
+        thread::spawn(move || drop(send.send(Client::of(address).post(BACKUP, "{}"))));
     }
     let second: Answer = answers.recv().unwrap();
     second.is_error(409, "backupUnderWay", "another backup is under way");
