@@ -12,6 +12,7 @@
 )]
 
 mod about;
+mod compare_policies;
 mod copies;
 mod opening;
 mod reading;
