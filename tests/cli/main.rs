@@ -14,6 +14,7 @@
 mod about;
 mod compare_policies;
 mod copies;
+mod deploy;
 mod opening;
 mod reading;
 mod support;

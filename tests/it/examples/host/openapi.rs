@@ -14,7 +14,12 @@ const TEXT: &str = include_str!("../../../../examples/host/openapi.yaml");
 
 /// The description, as JSON.
 fn description() -> Value {
-    let mut documents = YamlLoader::load_from_str(TEXT).unwrap();
+    yaml(TEXT)
+}
+
+/// A YAML document, as JSON.
+pub fn yaml(text: &str) -> Value {
+    let mut documents = YamlLoader::load_from_str(text).unwrap();
     assert_eq!(documents.len(), 1);
     json(documents.remove(0))
 }
