@@ -2,7 +2,7 @@
 
 use crate::support::{ran, tool};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "get",
     "find",
     "explain",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 15] = [
     "verify",
     "backup",
     "restore",
+    "vacuum",
     "upgrade",
     "compare-policies",
     "completions",

@@ -1,4 +1,5 @@
-//! The command-line tool: looks into a store, copies, restores and upgrades it, and compares the policies.
+//! The command-line tool: looks into a store, copies, restores, vacuums and upgrades it, and
+//! compares the policies.
 //!
 //! It is built on the library as a host is, with the feature `cli`. No module of the library knows it.
 
