@@ -135,7 +135,10 @@ fn writers_under(store: &ContactStore, name: &str, contacts: u64, mut work: impl
         let rounds: Vec<[f64; 2]> = (0..ROUNDS)
             .map(|_| {
                 let under = rate(&mut work);
-                [under, rate(&mut || thread::sleep(Duration::from_millis(500)))]
+                [
+                    under,
+                    rate(&mut || thread::sleep(Duration::from_millis(500))),
+                ]
             })
             .collect();
         done.store(true, Ordering::Relaxed);

@@ -9,6 +9,8 @@
 
 #[path = "host/answer.rs"]
 mod answer;
+#[path = "host/backups.rs"]
+mod backups;
 #[path = "host/batch.rs"]
 mod batch;
 #[path = "host/body.rs"]
@@ -55,8 +57,10 @@ mod stream;
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, Write};
+use std::fs;
+use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -117,6 +121,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let options = arguments.options.options();
     let mut settings = Settings::new(guard, options.limits);
     settings.policy = options.policy;
+    settings.backup_directory = backup_directory_of(arguments)?;
 
     // The address first: a second host on the same one then leaves the store alone.
     let cannot_listen = |error| Failure::Listen(arguments.listen, error);
@@ -170,6 +175,19 @@ fn guard_of(arguments: &Arguments) -> Result<Guard, Failure> {
     }
 }
 
+/// Where backups go. Refuses what is no directory now, not when the first backup is due.
+fn backup_directory_of(arguments: &Arguments) -> Result<Option<PathBuf>, Failure> {
+    let Some(path) = &arguments.backup_directory else {
+        return Ok(None);
+    };
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Ok(Some(path.clone())),
+        Ok(_) => Err(ErrorKind::NotADirectory),
+        Err(error) => Err(error.kind()),
+    }
+    .map_err(|kind| Failure::BackupDirectory(path.clone(), kind))
+}
+
 fn serve(listener: TcpListener, service: Service) -> Result<(), Failure> {
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
@@ -199,6 +217,8 @@ enum Failure {
     Key(CannotUseKey),
     /// The address cannot be listened on.
     Listen(SocketAddr, io::Error),
+    /// Backups cannot go to this directory.
+    BackupDirectory(PathBuf, ErrorKind),
     /// The store cannot be opened.
     Open(CannotOpen),
     /// The store was not closed cleanly.
@@ -218,6 +238,11 @@ impl fmt::Display for Failure {
             Failure::Listen(address, error) => {
                 write!(f, "{address} cannot be listened on ({})", error.kind())
             }
+            Failure::BackupDirectory(path, kind) => write!(
+                f,
+                "the backup directory {} cannot be used ({kind})",
+                path.display()
+            ),
             Failure::Open(error) => write!(f, "{error}"),
             Failure::Close(error) => write!(f, "{}", WithCauses(error)),
             Failure::System(error) => write!(f, "the system refused something ({})", error.kind()),

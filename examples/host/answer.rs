@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use contact_store::{Error, Limit, RecipientError, wire};
+use contact_store::{CopyError, Error, Limit, RecipientError, wire};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -116,6 +116,16 @@ impl Refusal {
         StatusCode::NOT_FOUND,
         "unknownContact",
         "there is no such contact",
+    );
+    pub(crate) const BACKUPS_OFF: Self = Self::own(
+        StatusCode::NOT_FOUND,
+        "backupsOff",
+        "the host was started without a directory for backups",
+    );
+    pub(crate) const BACKUP_UNDER_WAY: Self = Self::own(
+        StatusCode::CONFLICT,
+        "backupUnderWay",
+        "another backup is under way",
     );
     pub(crate) const SLOW_BODY: Self = Self::with_header(
         StatusCode::REQUEST_TIMEOUT,
@@ -243,7 +253,9 @@ fn status_of(error: &Error) -> StatusCode {
         ) => StatusCode::BAD_REQUEST,
         // The others of recipients are of those that are not there.
         Error::UnknownApp(_) | Error::Recipient(_) => StatusCode::NOT_FOUND,
+        Error::Copy(CopyError::AlreadyExists) => StatusCode::CONFLICT,
         Error::Busy { .. }
+        | Error::Copy(CopyError::Cancelled | CopyError::Random | CopyError::Storage(_))
         | Error::NeedsReopen
         | Error::FileMoved
         | Error::Indeterminate { .. }

@@ -36,6 +36,10 @@ pub(crate) struct Arguments {
     /// address is listened on
     #[arg(long, value_name = "PATH")]
     pub(crate) api_key_file: Option<OsString>,
+    /// A directory for the backups that POST /v1/admin/backup makes, best on another disk. Without it
+    /// none are made
+    #[arg(long, value_name = "PATH")]
+    pub(crate) backup_directory: Option<PathBuf>,
     /// How the log on standard error is written
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = format())]
     pub(crate) log: Format,

@@ -62,6 +62,7 @@ pub(crate) fn table() -> Vec<Route> {
         get("/v1/contacts/{contactId}", contact),
         delete("/v1/contacts/{contactId}", erase),
         post("/v1/recipients/resolve", resolve),
+        post("/v1/admin/backup", backup),
         get("/openapi.yaml", openapi),
         // A probe may add what it likes.
         get(HEALTH, health).with_query(),
@@ -381,6 +382,12 @@ async fn resolve(State(service): State<Service>, body: JsonBody) -> Answer {
         .await
 }
 
+/// Its body is `{}`: a page in a browser could send a request without one, but no JSON (see `guard`).
+async fn backup(State(service): State<Service>, body: JsonBody) -> Answer {
+    body.read(wire::parse_no_members).await?;
+    Ok(Json::short(&service.backup().await?))
+}
+
 async fn health(State(service): State<Service>) -> Answer {
     service.check_health().await?;
     Ok(Json::short(&Health { status: "ok" }))
@@ -396,7 +403,7 @@ async fn metrics_text(State(service): State<Service>) -> Result<impl IntoRespons
     let stats = service.ask(|store| Ok(store.stats()?)).await?;
     Ok((
         [(CONTENT_TYPE, metrics::CONTENT_TYPE)],
-        metrics::text(&stats),
+        metrics::text(&stats, service.backups().stats()),
     ))
 }
 

@@ -48,7 +48,7 @@ pub(crate) async fn serve(listener: TcpListener, service: Service, stop: &mut im
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
     let answer_time = service.settings().answer_time;
-    let routes = routes(service);
+    let routes = routes(service.clone());
     loop {
         tokio::select! {
             () = stop.asked() => break,
@@ -61,6 +61,8 @@ pub(crate) async fn serve(listener: TcpListener, service: Service, stop: &mut im
             Some(_) = connections.join_next() => {}
         }
     }
+    // Its client is answered that it was cancelled.
+    service.backups().cancel();
     drop((listener, stopping));
     let all = async { while connections.join_next().await.is_some() {} };
     tokio::select! {

@@ -2,6 +2,7 @@
 //!
 //! Every error of the store comes through here, so that none goes by unnoticed.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use contact_store::{ContactStore, Error, KeepOpen, Limits, MatchPolicy, Pending,
 use tokio::task::spawn_blocking;
 
 use super::answer::Refusal;
+use super::backups::{Backups, Made};
 use super::guard::Guard;
 use super::health::{self, FilePath};
 use super::memory_budget::MemoryBudget;
@@ -27,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) answer_time: Duration,
     /// Bytes of answers that are held at the same time, until their clients have taken them.
     pub(crate) answer_bytes: usize,
+    /// Where backups go; without it none are made.
+    pub(crate) backup_directory: Option<PathBuf>,
 }
 
 impl Settings {
@@ -39,6 +43,7 @@ impl Settings {
             body_bytes: 64 << 20,
             answer_time: Duration::from_secs(30),
             answer_bytes: 256 << 20,
+            backup_directory: None,
         }
     }
 }
@@ -53,6 +58,7 @@ struct Inner {
     file_path: FilePath,
     bodies: MemoryBudget,
     answers: MemoryBudget,
+    backups: Arc<Backups>,
 }
 
 impl Service {
@@ -62,6 +68,7 @@ impl Service {
             file_path: FilePath::default(),
             bodies: MemoryBudget::new(settings.body_bytes),
             answers: MemoryBudget::new(settings.answer_bytes),
+            backups: Arc::new(Backups::new(settings.backup_directory.clone())),
             settings,
         }))
     }
@@ -80,6 +87,16 @@ impl Service {
 
     pub(crate) fn answers(&self) -> &MemoryBudget {
         &self.0.answers
+    }
+
+    pub(crate) fn backups(&self) -> &Backups {
+        &self.0.backups
+    }
+
+    /// Makes a backup, on a thread that may wait. A client that goes away does not cancel it.
+    pub(crate) async fn backup(&self) -> Result<Made, Refusal> {
+        let begun = self.0.backups.begin()?;
+        self.ask(move |store| Ok(begun.make(store)?)).await
     }
 
     /// Refuses when the store takes no writes.

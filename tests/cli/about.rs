@@ -2,7 +2,7 @@
 
 use crate::support::{ran, tool};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "get",
     "find",
     "explain",
@@ -14,7 +14,9 @@ const COMMANDS: [&str; 14] = [
     "verify",
     "backup",
     "restore",
+    "vacuum",
     "upgrade",
+    "compare-policies",
     "completions",
     "man",
 ];
@@ -33,6 +35,8 @@ fn help_the_manual_and_completions_name_every_command() {
         texts.push(printed(&["completions", shell]));
     }
     for text in texts {
+        // As a manual page writes a hyphen.
+        let text = text.replace("\\-", "-");
         for command in COMMANDS {
             assert!(text.contains(command), "no {command} in {text}");
         }

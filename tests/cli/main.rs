@@ -12,7 +12,9 @@
 )]
 
 mod about;
+mod compare_policies;
 mod copies;
+mod deploy;
 mod opening;
 mod reading;
 mod support;

@@ -37,7 +37,7 @@ fn r67_a_copy_has_all_that_was_acknowledged_when_it_takes_the_place_of_the_file(
             }
         });
         for _ in 0..2 {
-            threads.push(and(&world, |world| replace(&world).unwrap()));
+            threads.push(and(&world, |world| replace(world).unwrap()));
         }
         together(threads);
         world.end(met);
@@ -62,7 +62,7 @@ fn r49_r67_a_copy_that_was_followed_through_a_failed_commit_takes_no_place() {
                 }
             }
         });
-        threads.push(and(&world, |world| match replace(&world) {
+        threads.push(and(&world, |world| match replace(world) {
             Ok(()) => {}
             Err(Error::NeedsReopen) => world.count(LOST),
             Err(other) => panic!("{other:?}"),

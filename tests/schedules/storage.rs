@@ -309,6 +309,14 @@ impl Successor {
     }
 }
 
+pub(crate) struct NotCopied(Error);
+
+impl From<NotCopied> for Error {
+    fn from(NotCopied(error): NotCopied) -> Self {
+        error
+    }
+}
+
 pub(crate) struct Replaced {
     pub(crate) committed: Committed,
     pub(crate) bytes: u64,
@@ -399,9 +407,9 @@ impl Engine {
         mut successor: Successor,
         now: &Committed,
         changed: &ChangedKeys,
-    ) -> Result<Replaced, Error> {
+    ) -> Result<Replaced, NotCopied> {
         if self.is_broken() {
-            return Err(Error::NeedsReopen);
+            return Err(NotCopied(Error::NeedsReopen));
         }
         successor.copy_changed(now, changed);
         let mut state = self.disk.state.lock().unwrap();

@@ -37,6 +37,9 @@ fn render_command(command: &Command, page: &mut Vec<u8>) -> Result<(), Failure> 
     let man = Man::new(command.clone());
     man.render_name_section(page)?;
     man.render_synopsis_section(page)?;
+    if command.get_long_about().is_some() {
+        man.render_description_section(page)?;
+    }
     man.render_options_section(page)?;
     Ok(())
 }

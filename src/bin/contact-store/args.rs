@@ -14,7 +14,7 @@ use contact_store::{ContactId, GivenIdentifiers, Identifiers};
 use crate::failure::Failure;
 use crate::wrong::what_is_wrong;
 
-/// Looks into a contact store, copies, restores, vacuums and upgrades it.
+/// Looks into a contact store, copies, restores, vacuums and upgrades it, and compares the two policies.
 ///
 /// A store is opened for reading only, and never created: its file stays as it is, byte for byte. Only
 /// `vacuum` and `upgrade` write to it.
@@ -22,9 +22,10 @@ use crate::wrong::what_is_wrong;
 /// What is found goes to standard output, as text or with --json as one JSON object a line; it holds
 /// personal data, because that is what was asked for. Errors go to standard error, and hold none.
 ///
-/// The exit status is 0; 1 when nothing was found, or verifying found problems; 2 when the arguments are
-/// wrong; 3 when the store cannot be opened, read or written; 4 when a backup, a restore or a vacuum was
-/// stopped half-way, which leaves nothing behind.
+/// The exit status is 0; 1 when nothing was found, verifying found problems, or comparing found
+/// differences; 2 when the arguments are wrong; 3 when the store or the log cannot be opened, read or
+/// written; 4 when a backup, a restore, a vacuum or a comparison was stopped half-way, which leaves
+/// nothing behind.
 #[derive(Debug, Parser)]
 #[command(name = "contact-store", version)]
 pub(crate) struct Arguments {
@@ -129,6 +130,30 @@ pub(crate) enum Command {
         /// The file of the store
         store: PathBuf,
     },
+    /// Show what the two policies decide differently on a log of what a host receives
+    ///
+    /// The log is one of JSON lines, as the example `replay` reads it. It is replayed into two stores, one
+    /// under each policy, in a temporary directory (TMPDIR) that is removed at the end. Both take contact
+    /// ids, subscriber ids and times in the log as they stand.
+    ///
+    /// Compared are the entries of `tokens`, `statuses` and `contacts`, and the lines that find, resolve,
+    /// erase, remove a token or rename one. An entry is decided differently
+    ///
+    /// - when one policy refuses it and the other does not, or both do for different reasons;
+    /// - when one creates a contact and the other does not;
+    /// - when both create a contact, but not with the same identifiers;
+    /// - when it concerns other contacts: the token goes to another card, another contact is found;
+    /// - when the outcome is another in kind, such as recorded and unknown.
+    ///
+    /// An id that is shifted is no difference. Two contacts are the same when one entry created both. If
+    /// each was created under one policy alone, they are the same after the first entry that concerns
+    /// both. By which identifier a contact was found, whether it held the token already, and how a card
+    /// changed are not compared.
+    ///
+    /// Each difference is printed with its line, counted from 1, and the index of its entry, counted from
+    /// 0. Contact ids are those of each policy's own store. Sums follow.
+    #[command(verbatim_doc_comment)]
+    ComparePolicies(Compared),
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -136,6 +161,25 @@ pub(crate) enum Command {
     },
     /// Print the manual page
     Man,
+}
+
+/// What is compared, and how.
+#[derive(Args, Debug)]
+pub(crate) struct Compared {
+    /// The log; - is standard input
+    pub(crate) log: OsString,
+    /// Begin with the contents of this store, not with empty ones
+    #[arg(long, value_name = "STORE")]
+    pub(crate) from: Option<PathBuf>,
+    /// What happens to a token that another contact holds: shared or exclusive
+    #[arg(long, value_name = "WHICH", default_value = "shared")]
+    pub(crate) ownership: String,
+    /// What an invalid identifier does to its entry: refuse or ignore
+    #[arg(long, value_name = "WHICH", default_value = "refuse")]
+    pub(crate) invalid_identifier: String,
+    /// What happens to a contact id that names no contact: adopt or reject
+    #[arg(long, value_name = "WHICH", default_value = "adopt")]
+    pub(crate) unknown_contact_id: String,
 }
 
 /// Identifiers as they are given. Blank ones count as not given (R1).

@@ -18,10 +18,16 @@ pub(crate) enum Failure {
     NotFound(String),
     /// Verifying found this.
     Problems(String),
+    /// Comparing found differences, which are printed.
+    Different,
     /// The arguments are wrong.
     Usage(String),
     /// A store cannot be opened.
     Open { path: PathBuf, error: OpenError },
+    /// A log cannot be read.
+    Log { path: PathBuf, error: io::Error },
+    /// There is no temporary directory, or it cannot be removed.
+    Temporary(io::Error),
     /// A copy was not made.
     Copy { to: PathBuf, error: CopyError },
     /// A store was not vacuumed.
@@ -32,7 +38,7 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// Signals cannot be waited for.
     Signals(io::Error),
-    /// There is no thread for verifying.
+    /// There is no thread for verifying or reading.
     Thread(io::Error),
     /// A copy that was made and not verified cannot be removed.
     NotRemoved { path: PathBuf, error: io::Error },
@@ -90,7 +96,9 @@ impl Failure {
             // Whoever reads has enough.
             return ExitCode::SUCCESS;
         }
-        self.say();
+        if !matches!(self, Failure::Different) {
+            self.say();
+        }
         ExitCode::from(self.status())
     }
 
@@ -102,10 +110,12 @@ impl Failure {
     /// The exit status.
     pub(crate) fn status(&self) -> u8 {
         match self {
-            Failure::NotFound(_) | Failure::Problems(_) => 1,
+            Failure::NotFound(_) | Failure::Problems(_) | Failure::Different => 1,
             Failure::Store(Error::UnknownApp(_)) => 1,
             Failure::Usage(_) => 2,
             Failure::Open { .. }
+            | Failure::Log { .. }
+            | Failure::Temporary(_)
             | Failure::Copy { .. }
             | Failure::Vacuum { .. }
             | Failure::Store(_)
@@ -141,6 +151,20 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::NotFound(what) | Failure::Problems(what) => f.write_str(what),
+            Failure::Different => f.write_str("the policies decide differently"),
+            Failure::Log { path, error } => {
+                write!(
+                    f,
+                    "the log {} cannot be read ({})",
+                    path.display(),
+                    error.kind()
+                )
+            }
+            Failure::Temporary(error) => write!(
+                f,
+                "the temporary directory cannot be made, or not be removed ({})",
+                error.kind()
+            ),
             Failure::Usage(what) => {
                 write!(f, "{what}\ncontact-store --help says what there is")
             }
@@ -170,7 +194,7 @@ impl fmt::Display for Failure {
             Failure::Store(error) => with_causes(error, f),
             Failure::Output(error) => write!(f, "the output cannot be written ({})", error.kind()),
             Failure::Signals(error) => write!(f, "signals cannot be taken ({})", error.kind()),
-            Failure::Thread(error) => write!(f, "no thread for verifying ({})", error.kind()),
+            Failure::Thread(error) => write!(f, "no thread can be started ({})", error.kind()),
             Failure::NotRemoved { path, error } => write!(
                 f,
                 "{} is not verified, do not use it; it cannot be removed ({})",

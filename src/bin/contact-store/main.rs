@@ -1,10 +1,12 @@
-//! The command-line tool: looks into a store, copies, restores and upgrades it.
+//! The command-line tool: looks into a store, copies, restores, vacuums and upgrades it, and
+//! compares the policies.
 //!
 //! It is built on the library as a host is, with the feature `cli`. No module of the library knows it.
 
 mod about;
 mod apps;
 mod args;
+mod compare_policies;
 mod contacts;
 mod copies;
 mod failure;
@@ -63,6 +65,7 @@ fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
         Command::Restore { from, store } => copies::restore(from, store, output),
         Command::Vacuum { store } => copies::vacuum(store, output),
         Command::Upgrade { store } => store::upgrade(store, output),
+        Command::ComparePolicies(asked) => compare_policies::compare_policies(asked, output),
         Command::Completions { shell } => about::completions(*shell, output),
         Command::Man => about::man(output),
     }

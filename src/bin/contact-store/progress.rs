@@ -68,6 +68,11 @@ impl Progress {
         self.bar.tick();
     }
 
+    /// Prints lines, on a terminal above the bar.
+    pub(crate) fn beside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+
     fn show_in_time(&self) {
         if self.since.elapsed() >= AFTER && self.waits.swap(false, Ordering::Relaxed) {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());

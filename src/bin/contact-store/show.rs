@@ -1,6 +1,6 @@
 //! What is printed: tables and lines for people, JSON for programs.
 
-use std::io::{self, BufWriter, Stdout, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write as _};
 use std::time::{Duration, UNIX_EPOCH};
 
 use contact_store::Timestamp;
@@ -43,6 +43,14 @@ impl Output {
     /// Bytes as they are.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.to.write_all(bytes)
+    }
+
+    /// Brings what is printed to a terminal, where a person waits for it.
+    pub(crate) fn flush_to_terminal(&mut self) -> io::Result<()> {
+        match self.to.get_ref().is_terminal() {
+            true => self.to.flush(),
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {

@@ -5,6 +5,7 @@
 #![cfg(unix)]
 
 mod at_once;
+mod backups;
 pub mod client;
 mod command_line;
 mod connections;
@@ -13,8 +14,8 @@ mod endpoints;
 mod failing;
 mod large;
 mod log;
-mod metrics;
-mod openapi;
+pub mod metrics;
+pub mod openapi;
 pub mod process;
 mod published_guides;
 mod readme;
@@ -22,7 +23,7 @@ mod refusals;
 
 #[path = "../../../examples/host.rs"]
 #[expect(dead_code, reason = "its `main` is not run here")]
-mod example;
+pub mod example;
 
 use crate::support::process::task;
 

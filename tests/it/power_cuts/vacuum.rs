@@ -59,7 +59,7 @@ fn cut_a_vacuum(cases: &Cases, seed: u64) {
     let mut options = Options::default();
     options.testing.random = Some([1, 2]);
     options.clock = clock_at(1_000);
-    options.cache_bytes = if seed % 2 == 0 { 0 } else { 1 << 20 };
+    options.cache_bytes = if seed.is_multiple_of(2) { 0 } else { 1 << 20 };
     fold_early(&mut options);
     let old = RecordingDisk::with(Blocks::default());
     let store = ContactStore::open_on_disk(old.clone(), options.clone()).unwrap();

@@ -22,7 +22,7 @@ use super::process::{Host, command};
 /// The host ends by itself: its exit status, and the first line that it says on standard error, which in
 /// the log has a time before it.
 #[track_caller]
-fn ends(arguments: &[&str]) -> (i32, String) {
+pub fn ends(arguments: &[&str]) -> (i32, String) {
     let ended = command(arguments).stdin(Stdio::null()).output().unwrap();
     let said = String::from_utf8(ended.stderr).unwrap();
     assert!(!said.contains("sesame"), "{said}");
@@ -213,6 +213,7 @@ fn what_there_is_is_all_in_the_help() {
         "create",
         "listen",
         "api-key-file",
+        "backup-directory",
         "log",
         "quiet",
         "config",

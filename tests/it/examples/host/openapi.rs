@@ -14,7 +14,12 @@ const TEXT: &str = include_str!("../../../../examples/host/openapi.yaml");
 
 /// The description, as JSON.
 fn description() -> Value {
-    let mut documents = YamlLoader::load_from_str(TEXT).unwrap();
+    yaml(TEXT)
+}
+
+/// A YAML document, as JSON.
+pub fn yaml(text: &str) -> Value {
+    let mut documents = YamlLoader::load_from_str(text).unwrap();
     assert_eq!(documents.len(), 1);
     json(documents.remove(0))
 }
@@ -122,7 +127,7 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), St
                 }
             }
             "minimum" => {
-                if value.as_number().is_some() && value.as_u64().is_none_or(|it| it < number()) {
+                if value.as_f64().is_some_and(|it| it < number() as f64) {
                     return wrong("minimum");
                 }
             }
@@ -200,6 +205,7 @@ fn is_of_type(value: &Value, name: &str) -> bool {
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
         "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
         "null" => value.is_null(),
         other => panic!("type {other}"),
     }
@@ -333,7 +339,7 @@ fn refer(root: &Value, value: &Value, referred: &mut BTreeSet<String>) {
 }
 
 /// What is asked, in this order, on a host with `APP` connected.
-const ASKED: [(&str, &str); 64] = [
+const ASKED: [(&str, &str); 66] = [
     (
         "POST /v1/apps",
         r#"{"name": "Shop bot", "appUuid": "b0000000-0000-0000-0000-00000000000b", "key": "open sesame"}"#,
@@ -477,6 +483,8 @@ const ASKED: [(&str, &str); 64] = [
     ("DELETE /v1/contacts/7", ""),
     ("DELETE /v1/contacts/7", ""),
     ("POST /v1/contacts/explain", r#"{"contactId": 7}"#),
+    ("POST /v1/admin/backup", "{}"),
+    ("POST /v1/admin/backup", r#"{"name": "contacts.redb"}"#),
     ("DELETE /v1/apps/{APP}", ""),
     ("DELETE /v1/apps/{NONE}", ""),
     ("GET /healthz", ""),
@@ -546,7 +554,8 @@ fn asked_and_answered(root: &Value, client: &Client, what: &str, body: &str) -> 
 #[test]
 fn real_requests_and_answers_of_each_endpoint_are_of_its_schemas() {
     let root = description();
-    let host = Host::start();
+    let backups = tempfile::tempdir().unwrap();
+    let host = Host::start_with(&["--backup-directory", backups.path().to_str().unwrap()]);
     let client = host.client();
     client.connect_app();
     let mut seen = BTreeSet::new();
