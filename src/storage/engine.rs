@@ -19,7 +19,8 @@ use super::format::hash::IndexHasher;
 use super::guard::{Ended, Failure, Liveness, drop_guarded, guarded};
 use super::open::{self, Claimed, Location, OpenAs, Opened};
 use super::read::Rows as _;
-use super::successor::{StoreFile, Successor};
+use super::store_file::StoreFile;
+use super::successor::Successor;
 use super::tables::{Table, write};
 use super::unique::Keeper;
 

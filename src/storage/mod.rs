@@ -12,6 +12,7 @@
 //! | [`open`], [`upgrade`], [`verify`](mod@verify) | look at a whole file |
 //! | [`index`], [`contact_ids`] | write a card or subscriber with all that follows from it; assign and adopt contact ids |
 //! | [`copy`], [`successor`] | write a whole file anew; one that takes the place of the old one |
+//! | [`store_file`] | the file as others than the writer see it |
 //! | [`lookup`] | finds and lists rows |
 //! | [`draft`], [`committed`] | changes laid over the committed state; that state |
 //! | [`read`](mod@read) | reads typed rows of either |
@@ -37,6 +38,7 @@ mod index;
 mod lookup;
 mod open;
 mod read;
+mod store_file;
 mod successor;
 mod tables;
 mod unique;
@@ -65,7 +67,8 @@ pub(crate) use self::lookup::{
 };
 pub(crate) use self::open::{Location, OpenAs};
 pub(crate) use self::read::Rows;
-pub(crate) use self::successor::{Source, StoreFile, Successor};
+pub(crate) use self::store_file::StoreFile;
+pub(crate) use self::successor::{Source, Successor};
 pub(crate) use self::unique::Folding;
 pub(crate) use self::verify::verify;
 pub use self::verify::{Problem, Verified};

@@ -5,60 +5,21 @@
 //! the store is told.
 
 use std::io;
-use std::path::PathBuf;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use redb::Database;
 
-use crate::error::{CopyError, Error, StorageError};
+use crate::error::{CopyError, Error};
 
 use super::committed::Committed;
 use super::copy::{Copying, NotCopied, commit, copy_changed, in_one_commit};
 use super::draft::ChangedKeys;
 use super::file::create::Unpublished;
-use super::file::disk::{Disk, OpenDisk};
-use super::file::file_watch::FileWatch;
+use super::file::disk::{Disk as _, OpenDisk};
 use super::file::gather::Gather;
 use super::guard::drop_guarded;
 use super::open::{Claimed, NewFile, build};
-
-/// The file of an open store as others than the writer see it. After a vacuum it is another.
-#[derive(Clone)]
-pub(crate) struct StoreFile {
-    /// Weak: a handle of a closed store must not keep the file, and with it the lock.
-    disk: Weak<dyn Disk>,
-    path: Option<PathBuf>,
-    watch: Option<Arc<FileWatch>>,
-    wider_mode: Option<u32>,
-}
-
-impl StoreFile {
-    pub(super) fn of(claimed: &Claimed) -> Self {
-        let disk: Weak<_> = Arc::downgrade(&claimed.disk);
-        StoreFile {
-            disk,
-            path: claimed.path.clone(),
-            watch: claimed.watch.clone(),
-            wider_mode: claimed.wider_mode,
-        }
-    }
-
-    /// Its length in bytes.
-    pub(crate) fn len(&self) -> Result<u64, Error> {
-        let disk = self.disk.upgrade().ok_or(Error::Closed)?;
-        Ok(disk.len().map_err(StorageError::from)?)
-    }
-
-    /// Whether it is no longer at its path (R69).
-    pub(crate) fn is_moved(&self) -> bool {
-        self.watch.as_ref().is_some_and(|watch| watch.is_moved())
-    }
-
-    /// Its permission bits at opening, when others than its owner had any.
-    pub(crate) fn wider_mode(&self) -> Option<u32> {
-        self.wider_mode
-    }
-}
+use super::store_file::StoreFile;
 
 /// A store that goes on changing while it is copied.
 pub(crate) trait Source {
@@ -111,11 +72,10 @@ impl Complete {
 impl Successor {
     /// Begins an empty one beside a store.
     pub(crate) fn beside(file: &StoreFile) -> Result<Self, NotCopied> {
-        let Some(path) = &file.path else {
-            let disk = file.disk.upgrade().ok_or(Error::Closed)?;
+        let Some(path) = file.path() else {
             return Ok(Successor {
                 unpublished: None,
-                claimed: Claimed::of_disk(disk.beside()?),
+                claimed: Claimed::of_disk(file.disk()?.beside()?),
             });
         };
         let (unpublished, claimed) = NewFile::create(path)?.into_parts();
