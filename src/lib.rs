@@ -165,6 +165,8 @@
 //!   never for personal data. The JSON of that is in [`wire`].
 //! - `tracing` (off): spans for opening, reopening, commits and verifying, without personal data
 //!   ([R52](crate::rulebook#r52)).
+//! - `transfer` (off): the module `transfer`, which exports and imports whole stores and contacts
+//!   ([R70](crate::rulebook#r70)).
 
 #[doc = include_str!("rules.md")]
 pub mod rulebook {}
@@ -202,6 +204,8 @@ mod sync;
 #[doc(hidden)]
 pub mod testing;
 mod trace;
+#[cfg(feature = "transfer")]
+pub mod transfer;
 mod vacuum;
 pub mod wire;
 mod writer;

@@ -1,0 +1,171 @@
+//! Why an export or import ended early, and why a row was refused.
+//!
+//! No text of a source is passed on (R52).
+
+use std::io;
+use std::sync::Arc;
+
+use crate::error::{EntryError, Error};
+use crate::wire;
+
+/// Why an export or an import ended early.
+///
+/// **Was anything written?** After an error of an import, everything up to the last progress is in
+/// the store, and perhaps up to two batches more. The import can go on from the restart point of that
+/// progress.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransferError {
+    /// Reading the source failed.
+    #[error("reading the source failed ({})", .0.kind())]
+    Reading(#[source] Arc<io::Error>),
+    /// Writing the export failed. What was written of it is not complete.
+    #[error("writing the export failed ({})", .0.kind())]
+    Writing(#[source] Arc<io::Error>),
+    /// The source does not begin as an export of a contact store. Nothing was written.
+    #[error("the source does not begin as an export of a contact store")]
+    NotAnExport,
+    /// A newer version of this crate wrote the source. Nothing was written.
+    #[error("the source has version {found}, the newest known is {known}")]
+    NewerVersion {
+        /// The version of the source.
+        found: u64,
+        /// The newest version that this version of the crate knows.
+        known: u64,
+    },
+    /// The source ends before its last line: it was cut off.
+    #[error("the source is cut off after line {lines}: its last line is missing")]
+    CutOff {
+        /// The lines that there are.
+        lines: u64,
+    },
+    /// The last line of the source says that it has another number of lines.
+    #[error("the source has {found} lines before the last, which says {expected}")]
+    LineCount {
+        /// The lines before the last.
+        found: u64,
+        /// What the last line says.
+        expected: u64,
+    },
+    /// The source goes on after its last line.
+    #[error("the source goes on in line {line}, after its last line")]
+    AfterEnd {
+        /// The line, counted from 1.
+        line: u64,
+    },
+    /// The store is not empty, and there is no restart point. Nothing was written.
+    #[error("the store is not empty")]
+    NotEmpty,
+    /// The restart point is of another source, or of a source that changed since. Nothing was
+    /// written.
+    #[error("the restart point is of another source")]
+    OtherSource,
+    /// The store is not the one that the interrupted import left: it was written to since, or it is
+    /// another one. Nothing was written.
+    #[error("the store is not as the interrupted import left it")]
+    StoreChanged,
+    /// The caller's function cancelled it.
+    #[error("cancelled")]
+    Cancelled,
+    /// Reading or writing the store failed.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+/// Why a row was refused. Nothing of it was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RowError {
+    /// The row is not of the form that it must have, or a rule refuses it.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// The row has too many bytes.
+    #[error("the row has over {most} bytes")]
+    TooLong {
+        /// The most bytes that it may have.
+        most: u64,
+    },
+}
+
+impl RowError {
+    /// Returns the reason as a stable code: one of those of
+    /// [`wire::entry_code`](crate::wire::entry_code), or one of these.
+    ///
+    /// | code | means |
+    /// | --- | --- |
+    /// | `rowTooLong` | the row has too many bytes |
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            RowError::Entry(error) => wire::entry_code(error),
+            RowError::TooLong { .. } => "rowTooLong",
+        }
+    }
+}
+
+/// Every code that a row may be refused with.
+const REASONS: &[&str] = &[
+    "wrongType",
+    "missingMember",
+    "repeatedMember",
+    "unknownMember",
+    "notOneOf",
+    "secondsNotMilliseconds",
+    "loneSurrogate",
+    "blank",
+    "tooLong",
+    "forbiddenCharacter",
+    "placeholder",
+    "contactIdOutOfRange",
+    "notADigit",
+    "misplacedPlus",
+    "digitCount",
+    "leadingZero",
+    "ambiguousZero",
+    "ambiguousMark",
+    "noAtSign",
+    "localPartLength",
+    "localPartWhiteSpace",
+    "notOneAddress",
+    "domainLength",
+    "domainLabel",
+    "nonAsciiDomain",
+    "idna",
+    "noIdentifier",
+    "unknownContactId",
+    "contactIdErased",
+    "oneOfTokenAndSubscriber",
+    "nothingToFindBy",
+    "contactNotFound",
+    "contactExists",
+    "conflict",
+    "limitExceeded",
+    "contactIdsExhausted",
+    "rowTooLong",
+];
+
+/// The code that a text is.
+pub(super) fn reason(text: &str) -> Option<&'static str> {
+    REASONS.iter().find(|code| **code == text).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_of_an_entry_is_a_reason() {
+        let table = include_str!("../wire/mod.rs").lines();
+        let rows = table.filter_map(|line| line.strip_prefix("//! | `")?.split_once(" | "));
+        let mut seen = 0;
+        for (codes, rest) in
+            rows.filter(|(_, rest)| rest.starts_with("request, entry") || rest.starts_with("entry"))
+        {
+            for code in codes.split(", ").map(|code| code.trim_matches('`')) {
+                assert_eq!(reason(code), Some(code), "{rest}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 30, "{seen}");
+    }
+}
