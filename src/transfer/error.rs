@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::error::{EntryError, Error};
+use crate::operations::take_over::{Misfit, Refusal};
 use crate::wire;
 
 /// Why an export or an import ended early.
@@ -79,12 +80,24 @@ pub enum RowError {
     /// The row is not of the form that it must have, or a rule refuses it.
     #[error(transparent)]
     Entry(#[from] EntryError),
+    /// The row does not fit the store that it is imported into.
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
     /// The row has too many bytes.
     #[error("the row has over {most} bytes")]
     TooLong {
         /// The most bytes that it may have.
         most: u64,
     },
+}
+
+impl From<Refusal> for RowError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Entry(error) => RowError::Entry(error),
+            Refusal::Misfit(misfit) => RowError::Misfit(misfit),
+        }
+    }
 }
 
 impl RowError {
@@ -94,10 +107,26 @@ impl RowError {
     /// | code | means |
     /// | --- | --- |
     /// | `rowTooLong` | the row has too many bytes |
+    /// | `unknownApp` | it names an app that is not connected |
+    /// | `unknownSubscriber` | no contact in the store holds the token of the subscriber |
+    /// | `differs` | the store has such a row with other values |
+    /// | `tokenConflict` | the token belongs to another subscriber, or the subscriber to another token |
+    /// | `tokenRepeated` | the card has a token twice |
+    /// | `notGivenOut` | a number is beyond the last that was given out |
+    /// | `outOfOrder` | rows of a later kind came before |
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
             RowError::Entry(error) => wire::entry_code(error),
+            RowError::Misfit(misfit) => match misfit {
+                Misfit::UnknownApp { .. } => "unknownApp",
+                Misfit::UnknownSubscriber(_) => "unknownSubscriber",
+                Misfit::Differs => "differs",
+                Misfit::TokenConflict(_) => "tokenConflict",
+                Misfit::TokenRepeated(_) => "tokenRepeated",
+                Misfit::NotGivenOut { .. } => "notGivenOut",
+                Misfit::OutOfOrder => "outOfOrder",
+            },
             RowError::TooLong { .. } => "rowTooLong",
         }
     }
@@ -142,6 +171,13 @@ const REASONS: &[&str] = &[
     "limitExceeded",
     "contactIdsExhausted",
     "rowTooLong",
+    "unknownApp",
+    "unknownSubscriber",
+    "differs",
+    "tokenConflict",
+    "tokenRepeated",
+    "notGivenOut",
+    "outOfOrder",
 ];
 
 /// The code that a text is.

@@ -7,9 +7,12 @@
 mod error;
 mod exported;
 mod imported;
+mod ndjson;
 mod restart;
 
 pub use self::error::{RowError, TransferError};
 pub use self::exported::{ExportProgress, Exported};
 pub use self::imported::{ImportProgress, Imported, Rejected};
+pub use self::ndjson::{ExportOptions, ImportOptions, export_ndjson, import_ndjson};
 pub use self::restart::{NotARestartPoint, RestartPoint};
+pub use crate::operations::take_over::Misfit;

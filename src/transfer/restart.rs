@@ -21,6 +21,11 @@ pub struct RestartPoint {
     pub(super) bytes: u64,
     /// Lines of the source that are done with.
     pub(super) lines: u64,
+    /// How far the order of the source has come.
+    pub(super) section: u64,
+    /// The most rows in a batch, which must be the same when the import goes on: a batch may be in the
+    /// store already, wholly or not at all.
+    pub(super) batch_rows: u64,
     /// Of the bytes that are done with.
     pub(super) fingerprint: Fingerprint,
     /// The number of the store's state with all of that in it.
@@ -78,6 +83,8 @@ impl fmt::Display for RestartPoint {
             form,
             bytes,
             lines,
+            section,
+            batch_rows,
             fingerprint,
             sequence,
             imported,
@@ -85,7 +92,7 @@ impl fmt::Display for RestartPoint {
         let (form, fingerprint) = (form.as_str(), fingerprint.0);
         write!(
             f,
-            "{NAME} {VERSION} {form} {bytes} {lines} {fingerprint:016x} {sequence}"
+            "{NAME} {VERSION} {form} {bytes} {lines} {section} {batch_rows} {fingerprint:016x} {sequence}"
         )?;
         let Imported {
             rows,
@@ -130,6 +137,7 @@ fn read(text: &str) -> Option<RestartPoint> {
     };
     let mut number = || word()?.parse::<u64>().ok();
     let (bytes, lines) = (number()?, number()?);
+    let (section, batch_rows) = (number()?, number()?);
     let fingerprint = u64::from_str_radix(word()?, 16).ok()?;
     let mut number = || word()?.parse::<u64>().ok();
     let sequence = SequenceNumber::new(number()?);
@@ -149,6 +157,8 @@ fn read(text: &str) -> Option<RestartPoint> {
         form,
         bytes,
         lines,
+        section,
+        batch_rows,
         fingerprint: Fingerprint(fingerprint),
         sequence,
         imported,

@@ -92,6 +92,8 @@ mod answer;
 mod card;
 mod contacts;
 mod endpoint;
+#[cfg(feature = "transfer")]
+pub(crate) mod exported;
 mod fault;
 mod json;
 mod line;
