@@ -134,6 +134,9 @@ impl RowError {
 
 /// Every code that a row may be refused with.
 const REASONS: &[&str] = &[
+    "syntax",
+    "notUtf8",
+    "byteOrderMark",
     "wrongType",
     "missingMember",
     "repeatedMember",

@@ -34,8 +34,8 @@ impl ExportOptions {
     }
 }
 
-/// Writes everything that a snapshot shows as NDJSON, in the [form](super#ndjson) that
-/// [`import_ndjson`](super::import_ndjson) reads ([R70](crate::rulebook#r70)).
+/// Writes everything that a snapshot shows as NDJSON, in the [form](crate::transfer#ndjson) that
+/// [`import_ndjson`](crate::transfer::import_ndjson) reads ([R70](crate::rulebook#r70)).
 ///
 /// The text is personal data. Of an app that was disconnected it holds the id alone.
 ///

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::error::EntryError;
 use crate::limits::{COMMIT_TEXT_BYTES, Limits};
 use crate::operations::take_over::{Before, ExportedRow, Misfit, PartTaken, TakeOver, TakenOver};
+use crate::storage::Rows as _;
 use crate::store::ContactStore;
 use crate::wire::exported::{self, FirstLine, Line};
 use crate::writer::Pending;
@@ -62,7 +63,7 @@ impl ImportOptions {
     }
 }
 
-/// Imports NDJSON that [`export_ndjson`](super::export_ndjson) wrote into an empty store
+/// Imports NDJSON that [`export_ndjson`](crate::transfer::export_ndjson) wrote into an empty store
 /// ([R70](crate::rulebook#r70)).
 ///
 /// The store then holds the same cards, ids, tokens and states as the one that was exported. The
@@ -70,7 +71,7 @@ impl ImportOptions {
 /// complete.
 ///
 /// **A bad row** is refused alone, and the rest goes on: `rejects` is called with its line, the reason
-/// and its bytes. A row is refused when it is not of its [form](super#ndjson), when a rule or a limit
+/// and its bytes. A row is refused when it is not of its [form](crate::transfer#ndjson), when a rule or a limit
 /// of this store refuses it, and when it names what is not there, as after other rows were refused.
 ///
 /// **An interrupted import** goes on from a restart point. `progress` is called with one before the
@@ -288,6 +289,10 @@ where
             batch.rows.push(ExportedRow::Start(start));
             batch.has_start = true;
             return Ok(());
+        }
+        let state = self.store.snapshot()?.tables().state();
+        if (state.next_contact, state.next_app) != (start.next_contact, start.next_app) {
+            return Err(TransferError::StoreChanged);
         }
         while self.lines.position.bytes < self.point.bytes {
             text.clear();

@@ -65,7 +65,7 @@ const CONTACT_1: &str = "\"contactId\":1,";
 fn r55_r70_rows_that_are_not_in_their_form() {
     for (from, to, reason, error) in [
         ("{", "", "syntax", "not JSON at line 1, column 10"),
-        ("}}", "}", "syntax", "not JSON at line 1, column 273"),
+        ("}}", "}", "syntax", "not JSON at line 1, column 285"),
         (
             "\"contact\"",
             "\"contactt\"",
