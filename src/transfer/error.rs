@@ -5,6 +5,7 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::advice::Advice;
 use crate::error::{EntryError, Error};
 use crate::operations::take_over::{Misfit, Refusal};
 use crate::wire;
@@ -71,6 +72,28 @@ pub enum TransferError {
     /// Reading or writing the store failed.
     #[error(transparent)]
     Store(#[from] Error),
+}
+
+impl TransferError {
+    /// Returns what a caller can do about the error. To try an import again is to go on from its last
+    /// restart point.
+    #[must_use]
+    pub fn advice(&self) -> Advice {
+        match self {
+            TransferError::Reading(_) | TransferError::Writing(_) | TransferError::Cancelled => {
+                Advice::TryAgain
+            }
+            TransferError::NotAnExport
+            | TransferError::NewerVersion { .. }
+            | TransferError::CutOff { .. }
+            | TransferError::LineCount { .. }
+            | TransferError::AfterEnd { .. }
+            | TransferError::NotEmpty
+            | TransferError::OtherSource
+            | TransferError::StoreChanged => Advice::MendTheCall,
+            TransferError::Store(error) => error.advice(),
+        }
+    }
 }
 
 /// Why a row was refused. Nothing of it was written.
@@ -202,9 +225,22 @@ mod tests {
         {
             for code in codes.split(", ").map(|code| code.trim_matches('`')) {
                 assert_eq!(reason(code), Some(code), "{rest}");
-                seen += 1;
+                seen = i32::saturating_add(seen, 1);
             }
         }
         assert!(seen > 30, "{seen}");
+    }
+
+    #[test]
+    fn an_error_of_the_store_keeps_its_advice() {
+        let rows = [
+            (TransferError::Cancelled, Advice::TryAgain),
+            (TransferError::NotEmpty, Advice::MendTheCall),
+            (TransferError::Store(Error::NeedsReopen), Advice::Reopen),
+            (TransferError::Store(Error::Closed), Advice::Stop),
+        ];
+        for (error, advice) in rows {
+            assert_eq!(error.advice(), advice, "{error}");
+        }
     }
 }

@@ -628,7 +628,9 @@ fn every_operation_is_in_each_of_the_places_that_the_guide_names() {
         .collect();
     assert!(places.len() > 5, "{places:?}");
     let store = ContactStore::open_in_memory(Options::default()).unwrap();
-    for stats in store.stats().unwrap().operations {
+    let operations = store.stats().unwrap().operations;
+    // The parts of an import are no requests that a host passes on.
+    for stats in operations.iter().filter(|of| of.operation != "import") {
         let camel = stats.operation;
         let snake: String = camel
             .chars()

@@ -84,13 +84,13 @@ struct Failing;
 
 impl Read for Failing {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        Err(io::Error::other(WORD))
+        Err(io::ErrorKind::TimedOut.into())
     }
 }
 
 impl Write for Failing {
     fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        Err(io::Error::other(WORD))
+        Err(io::ErrorKind::TimedOut.into())
     }
 
     fn flush(&mut self) -> io::Result<()> {

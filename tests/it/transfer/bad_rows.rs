@@ -88,7 +88,7 @@ fn r55_r70_rows_that_are_not_in_their_form() {
             "{\"contact\":",
             "[",
             "syntax",
-            "not JSON at line 1, column 275",
+            "not JSON at line 1, column 276",
         ),
         (
             "\"createdAt\":1000",
@@ -142,7 +142,7 @@ fn r55_r70_rows_that_are_not_in_their_form() {
             "\"tokens\":[",
             "\"tokens\":{\"a\":[",
             "syntax",
-            "not JSON at line 1, column 274",
+            "not JSON at line 1, column 291",
         ),
         (
             "{\"subscriberId\":\"1099511627777\"",
