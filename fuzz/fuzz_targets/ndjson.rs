@@ -7,9 +7,7 @@
 
 use std::ops::ControlFlow;
 
-use contact_store::transfer::{
-    ExportOptions, ImportOptions, export_ndjson, import_ndjson,
-};
+use contact_store::transfer::{ExportOptions, ImportOptions, export_ndjson, import_ndjson};
 use contact_store::{ContactStore, Options};
 use libfuzzer_sys::fuzz_target;
 
@@ -57,6 +55,9 @@ fuzz_target!(|bytes: &[u8]| {
     import(&first, &source);
     let mut text = Vec::new();
     let now = first.snapshot().unwrap();
-    export_ndjson(&now, &mut text, ExportOptions::default(), |_| ControlFlow::Continue(())).unwrap();
+    export_ndjson(&now, &mut text, ExportOptions::default(), |_| {
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     assert_eq!(import(&store(), &text), Some(0));
 });
