@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use contact_store::transfer::{ExportOptions, export_ndjson};
 use contact_store::{
-    AddTokens, AppName, ConnectApp, ContactStore, Create, EntryError, ManualClock, NotSingle,
-    Options, SubscriberId, TokenEntry,
+    AddTokens, AppName, ConnectApp, ContactStore, EntryError, ManualClock, NotSingle, Options,
+    SubscriberId, TokenEntry,
 };
 use proptest::collection::vec;
 use proptest::prelude::any;
@@ -14,7 +14,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::model::{Choices, Request, Settings};
 use crate::support::everything::Everything;
-use crate::support::{APP, add, assert_sound, at, clock_at, connect, id, options};
+use crate::support::{APP, add, assert_sound, at, clock_at, connect, id};
 
 use super::sample::{CONTACTS, FORMER_APP, sample};
 use super::{assert_same, empty, empty_with, export, import, text_of};
@@ -163,7 +163,8 @@ fn r27_r70_ids_of_format_1_lead_to_their_subscribers_after_an_import() {
     let path = directory.path().join("old.redb");
     let old = crate::golden::pages::golden("format_1/closed.pages");
     std::fs::write(&path, old).unwrap();
-    let options = options().0.create(Create::Never).upgrade(true);
+    let options = crate::support::options().0;
+    let options = options.create(contact_store::Create::Never).upgrade(true);
     let store = ContactStore::open(&path, options).unwrap();
     let restored = empty();
     let told = import(&restored, text_of(&store).as_bytes());
