@@ -1,14 +1,17 @@
 //! An import that was interrupted goes on, and doubles nothing.
 
+use std::fs;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use contact_store::transfer::{
     ImportOptions, NotARestartPoint, RestartPoint, TransferError, import_ndjson,
 };
-use contact_store::{ContactStore, ContactUpdate, DedupeOn, TokenEntry, Upsert};
+use contact_store::{ContactStore, ContactUpdate, Create, DedupeOn, TokenEntry, Upsert};
 
-use crate::support::{add, assert_sound, id};
+use crate::support::process::{Process, command, say, task};
+use crate::support::{add, assert_sound, id, options};
 
 use super::sample::sample;
 use super::{Told, assert_same, empty, import, import_until, text_of};
@@ -250,4 +253,58 @@ fn r70_others_may_write_while_an_import_runs_and_break_no_rule() {
     assert_sound(&busy);
     let added = add(&busy, TokenEntry::new("t").phone("380500000006"));
     assert_eq!(added.contact, id(10));
+}
+
+/// Imports the text beside a store that it makes, and says each restart point.
+#[test]
+fn child_that_imports() {
+    let Some(directory) = task() else { return };
+    let directory = Path::new(&directory);
+    let text = fs::read(directory.join("export.ndjson")).unwrap();
+    let store = ContactStore::open(directory.join("contacts.redb"), options().0).unwrap();
+    let imported = import_ndjson(
+        &store,
+        text.as_slice(),
+        batches(2),
+        |_| ControlFlow::Continue(()),
+        |progress| {
+            say(&progress.restart.to_string());
+            ControlFlow::Continue(())
+        },
+    );
+    assert_eq!(imported.unwrap().refused_rows(), 0);
+    say("complete");
+}
+
+#[test]
+fn r46_r70_a_killed_import_goes_on_from_the_point_that_was_kept() {
+    let store = sample();
+    let text = text_of(&store);
+    let mut seen = 0;
+    for heard in 1.. {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("export.ndjson"), &text).unwrap();
+        let child = Process::start(command(
+            "transfer::interrupted::child_that_imports",
+            directory.path().to_str().unwrap(),
+        ));
+        let mut point = String::new();
+        for _ in 0..heard {
+            point = child.next_line();
+        }
+        if point == "complete" {
+            break;
+        }
+        // Some batches more may be in the file than were told of.
+        child.kill();
+        let path = directory.path().join("contacts.redb");
+        let restored = ContactStore::open(path, options().0.create(Create::Never)).unwrap();
+        assert_sound(&restored);
+        let told = go_on(&restored, &text, point.parse().unwrap());
+        assert_eq!(told.reasons(), []);
+        told.complete();
+        assert_same(&store, &restored);
+        seen += 1;
+    }
+    assert!(seen > 8, "{seen}");
 }
