@@ -10,6 +10,8 @@ use crate::error::{EntryError, Error};
 use crate::operations::take_over::{Misfit, Refusal};
 use crate::wire;
 
+use super::csv::{CsvError, HeaderError};
+
 /// Why an export or an import ended early.
 ///
 /// **Was anything written?** After an error of an import, everything up to the last progress is in
@@ -55,6 +57,9 @@ pub enum TransferError {
         /// The line, counted from 1.
         line: u64,
     },
+    /// The header of a CSV source cannot be used. Nothing was written.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
     /// The store is not empty, and there is no restart point. Nothing was written.
     #[error("the store is not empty")]
     NotEmpty,
@@ -112,6 +117,9 @@ pub enum RowError {
         /// The most bytes that it may have.
         most: u64,
     },
+    /// The row is not CSV that can be taken.
+    #[error(transparent)]
+    Csv(#[from] CsvError),
 }
 
 impl From<Refusal> for RowError {
@@ -137,6 +145,12 @@ impl RowError {
     /// | `tokenRepeated` | the card has a token twice |
     /// | `notGivenOut` | a number is beyond the last that was given out |
     /// | `outOfOrder` | rows of a later kind came before |
+    /// | `notText` | CSV: the row is not text in the encoding of the source |
+    /// | `unclosedQuote` | CSV: a quoted cell does not end |
+    /// | `cellCount` | CSV: the row has more or fewer cells than the header |
+    /// | `scientificNotation` | CSV: a spreadsheet has shortened a number |
+    /// | `leadingApostrophe` | CSV: an apostrophe stands before a number |
+    /// | `missingZero` | CSV: a phone is neither international nor begins with a zero |
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
@@ -151,6 +165,7 @@ impl RowError {
                 Misfit::OutOfOrder => "outOfOrder",
             },
             RowError::TooLong { .. } => "rowTooLong",
+            RowError::Csv(error) => error.reason(),
         }
     }
 }
@@ -204,6 +219,12 @@ const REASONS: &[&str] = &[
     "tokenRepeated",
     "notGivenOut",
     "outOfOrder",
+    "notText",
+    "unclosedQuote",
+    "cellCount",
+    "scientificNotation",
+    "leadingApostrophe",
+    "missingZero",
 ];
 
 /// The code that a text is.

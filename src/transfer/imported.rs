@@ -20,6 +20,8 @@ pub struct Imported {
     pub unchanged: u64,
     /// The number of refused rows by reason. See [`RowError::reason`].
     pub refused: BTreeMap<&'static str, u64>,
+    /// Values of CSV rows that were not taken, because their field had one already: a second email, say.
+    pub more_values: u64,
 }
 
 impl Imported {
@@ -49,6 +51,8 @@ pub struct Rejected<'a> {
     pub error: &'a RowError,
     /// Its bytes as they were read, without the end of the line: personal data.
     pub row: &'a [u8],
+    /// The header of a CSV source, in the same form. Empty for NDJSON.
+    pub header: &'a [u8],
 }
 
 // Personal data (R52).

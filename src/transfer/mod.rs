@@ -38,12 +38,17 @@
 //! mixed. A byte order mark before the first byte is skipped. A line is at most as long as a card within
 //! the limits of the store can be, and some 64 KiB more.
 
+mod csv;
 mod error;
 mod exported;
 mod imported;
 mod ndjson;
 mod restart;
 
+pub use self::csv::{
+    COLUMNS, CsvError, CsvField, CsvImported, CsvOptionError, CsvOptions, EmptyCell, HeaderError,
+    ROW_BYTES, export_csv, import_csv,
+};
 pub use self::error::{RowError, TransferError};
 pub use self::exported::{ExportProgress, Exported};
 pub use self::imported::{ImportProgress, Imported, Rejected};

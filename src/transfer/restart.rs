@@ -17,7 +17,7 @@ use super::imported::Imported;
 pub struct RestartPoint {
     /// What kind of text the source is.
     pub(super) form: Form,
-    /// Bytes of the source that are done with.
+    /// Bytes of the source that are done with. Of CSV, bytes of its text in UTF-8.
     pub(super) bytes: u64,
     /// Lines of the source that are done with.
     pub(super) lines: u64,
@@ -30,6 +30,8 @@ pub struct RestartPoint {
     pub(super) fingerprint: Fingerprint,
     /// The number of the store's state with all of that in it.
     pub(super) sequence: SequenceNumber,
+    /// The contacts that the store then has, if nothing else writes to it.
+    pub(super) contacts: u64,
     pub(super) imported: Imported,
 }
 
@@ -70,7 +72,7 @@ impl RestartPoint {
         &self.imported
     }
 
-    /// Returns the bytes of the source that are done with.
+    /// Returns the bytes of the source that are done with. Of CSV, the bytes of its text in UTF-8.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -87,12 +89,13 @@ impl fmt::Display for RestartPoint {
             batch_rows,
             fingerprint,
             sequence,
+            contacts,
             imported,
         } = self;
         let (form, fingerprint) = (form.as_str(), fingerprint.0);
         write!(
             f,
-            "{NAME} {VERSION} {form} {bytes} {lines} {section} {batch_rows} {fingerprint:016x} {sequence}"
+            "{NAME} {VERSION} {form} {bytes} {lines} {section} {batch_rows} {fingerprint:016x} {sequence} {contacts}"
         )?;
         let Imported {
             rows,
@@ -100,8 +103,9 @@ impl fmt::Display for RestartPoint {
             updated,
             unchanged,
             refused,
+            more_values,
         } = imported;
-        write!(f, " {rows} {created} {updated} {unchanged}")?;
+        write!(f, " {rows} {created} {updated} {unchanged} {more_values}")?;
         for (reason, count) in refused {
             write!(f, " {reason}={count}")?;
         }
@@ -140,12 +144,13 @@ fn read(text: &str) -> Option<RestartPoint> {
     let (section, batch_rows) = (number()?, number()?);
     let fingerprint = u64::from_str_radix(word()?, 16).ok()?;
     let mut number = || word()?.parse::<u64>().ok();
-    let sequence = SequenceNumber::new(number()?);
+    let (sequence, contacts) = (SequenceNumber::new(number()?), number()?);
     let mut imported = Imported {
         rows: number()?,
         created: number()?,
         updated: number()?,
         unchanged: number()?,
+        more_values: number()?,
         ..Imported::default()
     };
     for refused in words {
@@ -161,6 +166,7 @@ fn read(text: &str) -> Option<RestartPoint> {
         batch_rows,
         fingerprint: Fingerprint(fingerprint),
         sequence,
+        contacts,
         imported,
     })
 }

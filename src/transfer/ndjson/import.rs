@@ -139,6 +139,7 @@ pub fn import_ndjson(
         batch_rows: options.batch_rows,
         fingerprint: Default::default(),
         sequence,
+        contacts: 0,
         imported: Imported::default(),
     };
     let is_continued = options.restart.is_some();
@@ -492,6 +493,7 @@ where
             reason,
             error,
             row,
+            header: &[],
         };
         go_on((self.rejects)(rejected))
     }
