@@ -1,6 +1,7 @@
-//! Export and import of whole stores (R70).
+//! Export and import of whole stores and of contacts (R70).
 
 mod bad_rows;
+mod csv;
 mod ends;
 mod interrupted;
 mod round_trip;

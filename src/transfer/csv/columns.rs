@@ -98,9 +98,9 @@ impl Columns {
         self.count
     }
 
-    /// How much a delimiter makes of the header: known columns, and columns.
-    pub(super) fn worth(&self) -> (usize, usize) {
-        (self.count.saturating_sub(self.ignored.len()), self.count)
+    /// The number of columns that are for a field.
+    pub(super) fn known(&self) -> usize {
+        self.count.saturating_sub(self.ignored.len())
     }
 
     /// How contacts are found, by the options or else by the columns that there are.

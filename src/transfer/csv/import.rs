@@ -56,15 +56,15 @@ pub struct CsvImported {
 ///
 /// `progress` is told after each batch, once everything up to there is durable and its refused rows are
 /// given to `rejects`. A host that keeps its [`RestartPoint`] can go on from there after a kill
-/// ([`CsvOptions::go_on_from`]). Batches that were committed after the last point that was kept, at most
+/// ([`CsvOptions::restart`]). Batches that were committed after the last point that was kept, at most
 /// two, are then done again: this changes nothing, except where rows of such a batch move an identifier
 /// from one contact to another and back, or find the same contact by identifiers of two kinds of which
 /// one is replaced. Their refused rows are given to `rejects` again, and their updated rows may count
 /// as unchanged.
 ///
 /// Both functions cancel the import by returning [`ControlFlow::Break`]. Batches that are under way are
-/// still waited for, and `progress` is told of them. After a `Break` of `rejects` it is not: those rows
-/// are given again when the import goes on.
+/// waited for, and `progress` is told of them, as after an error of reading. After a `Break` of
+/// `rejects` and an error of the store it is not: those batches are done again when the import goes on.
 ///
 /// ```
 /// use contact_store::transfer::{CsvOptions, import_csv};
@@ -135,18 +135,18 @@ pub fn import_csv(
     let limits = store.options().limits;
     let most_rows = limits.entries_per_request;
     let most_rows = options
-        .rows_per_batch
-        .unwrap_or(most_rows)
-        .clamp(1, most_rows);
-    let mut goes_on = true;
-    while goes_on && !import.cancelled {
+        .batch_rows
+        .map_or(most_rows, |rows| (rows as usize).clamp(1, most_rows));
+    let mut goes_on = Ok(true);
+    while matches!(goes_on, Ok(true)) && !import.cancelled {
         let mut batch = Batch::default();
-        goes_on = batch.fill(&mut records, &columns, &options, most_rows, &limits)?;
-        if !batch.is_empty() {
+        goes_on = batch.fill(&mut records, &columns, &options, most_rows, &limits);
+        if goes_on.is_ok() && !batch.is_empty() {
             import.write(batch, &mut done)?;
         }
     }
     import.end(&mut done)?;
+    goes_on?;
     Ok(CsvImported {
         imported: done.imported,
         columns: columns.count(),
@@ -164,23 +164,25 @@ fn header(
     }
     let delimiters = options.delimiter.map_or(&b",;\t"[..], |_| &[]);
     let delimiters = options.delimiter.iter().chain(delimiters);
-    let mut best: Option<((usize, usize), u8)> = None;
-    let mut refused = None;
+    type Tried = ((usize, usize), u8, Result<Columns, HeaderError>);
+    let mut best: Option<Tried> = None;
     for delimiter in delimiters.copied() {
-        match columns(records, delimiter, options)? {
-            Ok(columns) => {
-                let worth = columns.worth();
-                if best.is_none_or(|(best, _)| worth > best) {
-                    best = Some((worth, delimiter));
-                }
-            }
-            Err(error) => refused = refused.or(Some(error)),
+        let columns = columns(records, delimiter, options)?;
+        let known = columns.as_ref().map_or(0, Columns::known);
+        let count = match &columns {
+            // What is said when no delimiter gives a known column.
+            Err(HeaderError::UnclosedQuote) => usize::MAX,
+            _ => records.row().count,
+        };
+        let worth = (known, count);
+        if best.as_ref().is_none_or(|(most, ..)| worth > *most) {
+            best = Some((worth, delimiter, columns));
         }
     }
-    match best {
-        Some((_, delimiter)) => Ok(columns(records, delimiter, options)??),
-        None => Err(refused.unwrap_or(HeaderError::Missing).into()),
-    }
+    let (_, delimiter, columns) = best.ok_or(HeaderError::Missing)?;
+    // The rows after it are read by the last delimiter that was tried.
+    records.again(delimiter).map_err(reading)?;
+    Ok(columns?)
 }
 
 /// The columns of the header by one delimiter.
@@ -328,8 +330,9 @@ impl Batch {
         let most_text = limits.request_text_bytes;
         let enough = most_text.min(limits.waiting_text_bytes).min(BATCH_BYTES);
         loop {
+            let end = End::of(records);
             let Some(unreadable) = records.next().map_err(reading)? else {
-                self.end = End::of(records);
+                self.end = end;
                 return Ok(false);
             };
             let row = records.row();
@@ -415,7 +418,7 @@ struct Import<'f> {
 }
 
 impl Import<'_> {
-    /// Begins to write a batch, when there is room for it.
+    /// Begins to write a batch, once there is room for it.
     fn write(&mut self, mut batch: Batch, done: &mut Done) -> Result<(), TransferError> {
         while self.under_way.len() >= IN_FLIGHT && !self.cancelled {
             self.settle(done)?;
@@ -444,11 +447,29 @@ impl Import<'_> {
         }
     }
 
-    /// Waits for the oldest batch, and tells what it did.
+    /// Waits for the oldest batch, and tells what it did. After an error nothing is under way any more,
+    /// so that the store does not change after the import has ended.
     fn settle(&mut self, done: &mut Done) -> Result<(), TransferError> {
         let Some((batch, pending)) = self.under_way.pop_front() else {
             return Ok(());
         };
+        let told = self.tell(batch, pending, done);
+        if told.is_err() {
+            let under_way = self.under_way.drain(..);
+            for request in under_way.flat_map(|(_, requests)| requests) {
+                // What it did is told when the import goes on.
+                drop(request.wait());
+            }
+        }
+        told
+    }
+
+    fn tell(
+        &mut self,
+        batch: Batch,
+        pending: Vec<Request>,
+        done: &mut Done,
+    ) -> Result<(), TransferError> {
         let (mut outcomes, requests) = (Vec::new(), pending.len() as u64);
         for request in pending {
             let committed = request.wait()?;

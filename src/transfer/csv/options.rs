@@ -16,7 +16,9 @@ use super::cells::CallingCode;
 use super::error::CsvOptionError;
 
 /// The field that a column is for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// `Debug` does not show the name of a custom field: a mistyped mapping may have a value in its place.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum CsvField {
     /// The contact's id ([R2](crate::rulebook#r2)). An empty cell is as if the row did not name it.
@@ -94,6 +96,15 @@ impl CsvField {
     }
 }
 
+impl fmt::Debug for CsvField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CsvField::Custom(name) => write!(f, "Custom(<{} bytes>)", name.len()),
+            fixed => f.write_str(fixed.as_str()),
+        }
+    }
+}
+
 impl FromStr for CsvField {
     type Err = CsvOptionError;
 
@@ -160,7 +171,7 @@ pub struct CsvOptions {
     pub(super) calling_code: Option<CallingCode>,
     pub(super) encoding: Option<&'static Encoding>,
     pub(super) delimiter: Option<u8>,
-    pub(super) rows_per_batch: Option<usize>,
+    pub(super) batch_rows: Option<u32>,
     pub(super) from: Option<RestartPoint>,
 }
 
@@ -246,17 +257,18 @@ impl CsvOptions {
         Ok(self)
     }
 
-    /// Sets how many rows are written in one request. Without it, and at most, as many as a request may
-    /// have ([`Limits::entries_per_request`](crate::Limits)).
+    /// Sets the most rows in one request. Without it, and in any case, that is what a request may have
+    /// ([`Limits::entries_per_request`](crate::Limits)). 0 counts as 1.
     #[must_use]
-    pub fn rows_per_batch(mut self, rows: usize) -> Self {
-        self.rows_per_batch = Some(rows);
+    pub fn batch_rows(mut self, rows: u32) -> Self {
+        self.batch_rows = Some(rows);
         self
     }
 
-    /// Goes on where an interrupted import of the same source, with the same options, was.
+    /// Goes on with an import that was interrupted. The source must be the same, read from its beginning,
+    /// the store as the interrupted import left it, and the other options the same.
     #[must_use]
-    pub fn go_on_from(mut self, point: RestartPoint) -> Self {
+    pub fn restart(mut self, point: RestartPoint) -> Self {
         self.from = Some(point);
         self
     }
@@ -296,7 +308,7 @@ impl fmt::Debug for CsvOptions {
             .field("calling_code", &self.calling_code)
             .field("encoding", &self.encoding.map(Encoding::name))
             .field("delimiter", &self.delimiter.map(char::from))
-            .field("rows_per_batch", &self.rows_per_batch)
+            .field("batch_rows", &self.batch_rows)
             .field("from", &self.from)
             .finish()
     }
@@ -353,8 +365,9 @@ mod tests {
 
     #[test]
     fn r52_debug_shows_no_header() {
-        let options = CsvOptions::default().map("ann@example.com", CsvField::Email);
-        let shown = format!("{options:?} {options:#?}");
+        let field = CsvField::Custom("ann@example.com".to_owned());
+        let options = CsvOptions::default().map("ann@example.com", field.clone());
+        let shown = format!("{options:?} {options:#?} {field:?}");
         assert!(!shown.contains("ann"), "{shown}");
     }
 }
