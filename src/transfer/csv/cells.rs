@@ -45,6 +45,15 @@ pub(super) fn marked(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// An external customer id as it is exported: one that looks like a number that a spreadsheet has shortened
+/// is marked, too.
+pub(super) fn marked_id(id: &str) -> Cow<'_, str> {
+    match is_scientific(id, true) {
+        true => Cow::Owned(format!("'{id}")),
+        false => marked(id),
+    }
+}
+
 /// The text that an export wrote as `cell`.
 pub(super) fn unmarked(cell: &str) -> &str {
     let Some(text) = cell.strip_prefix('\'') else {
@@ -68,17 +77,21 @@ pub(super) fn values(field: Field, cell: &str) -> impl Iterator<Item = &str> {
         .filter(|part| !part.is_empty())
 }
 
-/// Refuses a number that a spreadsheet has spoilt.
+/// Refuses a number that a spreadsheet has spoilt. An external customer id is a number only where it looks
+/// like one, and is not where an export marked it.
 pub(super) fn check_number(field: Field, cell: &str) -> Result<(), CsvError> {
-    let cell = cell.trim_matches(text::is_white_space);
     let opaque = field == Field::ExternalCustomerId;
+    let cell = match opaque {
+        true => cell,
+        false => cell.trim_matches(text::is_white_space),
+    };
     if is_scientific(cell, opaque) {
         return Err(CsvError::ScientificNotation { field });
     }
-    let after = cell.strip_prefix('\'');
-    let marked =
-        after.is_some_and(|after| !opaque || after.starts_with(|c: char| c.is_ascii_digit()));
-    match marked {
+    let is_number = |after: &str| {
+        !opaque || (after.starts_with(|c: char| c.is_ascii_digit()) && !is_scientific(after, true))
+    };
+    match cell.strip_prefix('\'').is_some_and(is_number) {
         true => Err(CsvError::LeadingApostrophe { field }),
         false => Ok(()),
     }
@@ -241,7 +254,7 @@ mod tests {
         }
         let field = Field::ExternalCustomerId;
         number(field, "'0017", Some(CsvError::LeadingApostrophe { field }));
-        for cell in ["'crm", "''0017", "'-5"] {
+        for cell in ["'crm", "''0017", "'-5", " '0017", "'1.2E+05"] {
             number(field, cell, None);
         }
     }

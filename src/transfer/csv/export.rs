@@ -14,7 +14,7 @@ use crate::wire;
 
 use super::super::error::TransferError;
 use super::super::exported::{ExportProgress, Exported};
-use super::cells::marked;
+use super::cells::{marked, marked_id};
 use super::options::CsvField;
 
 /// Bytes that are written at once, after which progress is told.
@@ -117,7 +117,11 @@ fn row(card: &Card, writer: &mut Writer<impl Write>) -> io::Result<()> {
                 writer.cell(&wire::custom_fields(&fields.custom)?);
                 continue;
             }
-            CsvField::ExternalCustomerId => of.external_customer_id().map(|id| id.as_str()),
+            CsvField::ExternalCustomerId => {
+                let id = of.external_customer_id().map(|id| marked_id(id.as_str()));
+                writer.cell(&id.unwrap_or_default());
+                continue;
+            }
             CsvField::Email => of.email().map(|email| email.as_str()),
             CsvField::FirstName => fields.first_name.as_deref(),
             CsvField::LastName => fields.last_name.as_deref(),

@@ -4,8 +4,8 @@ use std::io::{self, Read};
 use std::ops::ControlFlow;
 
 use contact_store::transfer::{
-    CsvImported, CsvOptions, EmptyCell, Imported, RestartPoint, TransferError, export_csv,
-    import_csv,
+    CsvImported, CsvOptions, EmptyCell, Imported, Rejected, RestartPoint, TransferError,
+    export_csv, import_csv,
 };
 use contact_store::{ContactStore, ContactUpdate, DedupeOn, Upsert};
 
@@ -176,7 +176,7 @@ fn r70_an_import_that_goes_on_from_a_point_before_the_last_doubles_nothing() {
     for (batches, lost) in (1..=14).flat_map(|batches| [(batches, 1), (batches, 2)]) {
         let store = empty();
         let mut points = vec![None];
-        let go_on = |_| ControlFlow::Continue(());
+        let go_on = |_: Rejected<'_>| ControlFlow::Continue(());
         let cancelled = import_csv(&store, source, options(), go_on, |progress| {
             points.push(Some(progress.restart.clone()));
             match points.len() > batches {
@@ -255,7 +255,7 @@ fn r70_a_restart_point_of_another_source_options_or_store_is_refused() {
         (source.as_str(), options().calling_code("380").unwrap()),
     ] {
         let options = options.restart(point.clone());
-        let never = |_: &_| panic!("a batch is done");
+        let never = |_| panic!("a batch is done");
         let failed = import_csv(&store, source.as_bytes(), options, |_| panic!(), never);
         assert!(
             matches!(failed, Err(TransferError::OtherSource)),
@@ -264,7 +264,7 @@ fn r70_a_restart_point_of_another_source_options_or_store_is_refused() {
     }
     assert_eq!(store.snapshot().unwrap().sequence(), before);
     let options = options().restart(point.clone());
-    let never = |_: &_| panic!("a batch is done");
+    let never = |_| panic!("a batch is done");
     let failed = import_csv(&empty(), source.as_bytes(), options, |_| panic!(), never);
     assert!(
         matches!(failed, Err(TransferError::StoreChanged)),
@@ -290,7 +290,7 @@ fn r70_a_row_that_could_not_be_kept_is_given_again() {
     let source = "email\nnobody\nann@example.com\n";
     let mut seen = 0;
     for _ in 0..2 {
-        let told = |_: &_| panic!("a batch is done");
+        let told = |_| panic!("a batch is done");
         let failed = import_csv(
             &store,
             source.as_bytes(),

@@ -60,7 +60,7 @@ fn r52_an_import_shows_nothing_of_its_source() {
             ControlFlow::Continue(())
         },
         |progress| {
-            hides(progress);
+            hides(&progress);
             assert_no_canary("a restart point", &progress.restart.to_string());
             hides(
                 &progress
