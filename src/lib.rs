@@ -166,7 +166,7 @@
 //!   never for personal data. The JSON of that is in [`wire`].
 //! - `tracing` (off): spans for opening, reopening, commits and verifying, without personal data
 //!   ([R52](crate::rulebook#r52)).
-//! - `transfer` (off): the module `transfer`, which exports and imports whole stores
+//! - `transfer` (off): the module `transfer`, which exports and imports whole stores and contacts
 //!   ([R70](crate::rulebook#r70)).
 
 #[doc = include_str!("rules.md")]

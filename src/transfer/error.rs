@@ -93,6 +93,7 @@ impl TransferError {
             | TransferError::CutOff { .. }
             | TransferError::LineCount { .. }
             | TransferError::AfterEnd { .. }
+            | TransferError::Header(_)
             | TransferError::NotEmpty
             | TransferError::OtherSource
             | TransferError::StoreChanged => Advice::MendTheCall,

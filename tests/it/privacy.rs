@@ -5,6 +5,7 @@
 //! and not contact ids, which are plain numbers (R2).
 
 mod contacts;
+mod csv;
 mod refusals;
 pub mod shown;
 mod states;
@@ -98,6 +99,7 @@ fn values(shown: &mut Shown) {
     answers(shown, &store);
     contacts::values(shown);
     transfers::values(shown);
+    csv::values(shown);
 
     let (mut options, _) = options();
     shown.value(&options.limits);
@@ -277,6 +279,7 @@ fn errors(shown: &mut Shown) {
     states::files(shown);
     states::damaged_rows(shown);
     transfers::errors(shown);
+    csv::errors(shown);
 }
 
 #[test]
@@ -293,6 +296,7 @@ fn r52_no_error_in_a_request_shows_what_was_wrong() {
     refusals::entries(&mut shown);
     contacts::errors(&mut shown);
     transfers::errors(&mut shown);
+    csv::errors(&mut shown);
 }
 
 #[test]
@@ -351,6 +355,9 @@ fn r52_every_public_type_and_every_error_was_looked_at() {
         ("operations/take_over.rs", "Misfit"),
         ("transfer/error.rs", "RowError"),
         ("transfer/error.rs", "TransferError"),
+        ("transfer/csv/error.rs", "CsvError"),
+        ("transfer/csv/error.rs", "HeaderError"),
+        ("transfer/csv/error.rs", "CsvOptionError"),
     ] {
         let of = variants_of(source(path), name);
         assert!(of.len() > 2, "{name}: {of:?}");

@@ -3,6 +3,7 @@
 //! This module does not know where rows come from, and asks no store.
 
 use crate::error::{EntryError, JsonError};
+use crate::limits::CSV_COLUMNS;
 use crate::model::fault::Field;
 use crate::model::identifier::ContactId;
 use crate::model::text;
@@ -14,7 +15,7 @@ use super::super::error::RowError;
 use super::cells::{check_number, unmarked, values};
 use super::error::{CsvError, HeaderError};
 use super::options::{CsvField, CsvOptions, EmptyCell};
-use super::records::{COLUMNS, Row};
+use super::records::Row;
 
 /// What the columns of a source are for.
 pub(super) struct Columns {
@@ -40,7 +41,7 @@ pub(super) struct Item {
 impl Columns {
     /// Reads a header.
     pub(super) fn read(header: Row<'_>, options: &CsvOptions) -> Result<Self, HeaderError> {
-        if header.count > COLUMNS {
+        if header.count > CSV_COLUMNS {
             return Err(HeaderError::TooManyColumns);
         }
         let cells = header.cells().map_err(|_| HeaderError::NotText)?;

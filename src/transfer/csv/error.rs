@@ -2,10 +2,8 @@
 //!
 //! No text of a source is passed on (R52).
 
-use crate::limits::FIELD_NAME_BYTES;
+use crate::limits::{CSV_COLUMNS, CSV_ROW_BYTES, FIELD_NAME_BYTES};
 use crate::model::fault::{Field, FieldError};
-
-use super::records::{COLUMNS, ROW_BYTES};
 
 /// What is wrong with a row of CSV, before any rule of the store is asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,10 +73,10 @@ pub enum HeaderError {
     #[error("a quoted cell of the header does not end")]
     UnclosedQuote,
     /// The header has too many bytes.
-    #[error("the header has over {ROW_BYTES} bytes")]
+    #[error("the header has over {CSV_ROW_BYTES} bytes")]
     TooLong,
     /// The header has too many columns.
-    #[error("the header has over {COLUMNS} columns")]
+    #[error("the header has over {CSV_COLUMNS} columns")]
     TooManyColumns,
     /// A mapping names a header that no column has.
     #[error("no column has the header of mapping {mapping}")]

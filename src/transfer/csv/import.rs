@@ -9,7 +9,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use crate::error::{EntryError, Error};
-use crate::limits::{COMMIT_TEXT_BYTES, Limit, LimitExceeded, Limits};
+use crate::limits::{COMMIT_TEXT_BYTES, CSV_ROW_BYTES, Limit, LimitExceeded, Limits};
 use crate::model::sequence::SequenceNumber;
 use crate::operations::outcomes::Outcomes;
 use crate::operations::upsert::{CardChange, ContactUpdate, ContactUpserted, Upsert};
@@ -24,7 +24,7 @@ use super::super::restart::{Fingerprint, Form, RestartPoint};
 use super::columns::{Columns, Item};
 use super::error::{CsvError, HeaderError};
 use super::options::CsvOptions;
-use super::records::{ROW_BYTES, Records, Unreadable};
+use super::records::{Records, Unreadable};
 use super::source::Source;
 
 /// Batches that are written while the next is read.
@@ -340,7 +340,7 @@ impl Batch {
                 None => columns.item(row, &mut Vec::new(), options),
                 Some(Unreadable::UnclosedQuote) => Err(CsvError::UnclosedQuote.into()),
                 Some(Unreadable::TooLong) => Err(RowError::TooLong {
-                    most: ROW_BYTES as u64,
+                    most: CSV_ROW_BYTES as u64,
                 }),
             };
             let taken = item.and_then(|item| match item {

@@ -13,4 +13,3 @@ pub use error::{CsvError, CsvOptionError, HeaderError};
 pub use export::export_csv;
 pub use import::{CsvImported, import_csv};
 pub use options::{CsvField, CsvOptions, EmptyCell};
-pub use records::{COLUMNS, ROW_BYTES};

@@ -8,14 +8,11 @@ use std::str;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
+use crate::limits::{CSV_COLUMNS, CSV_ROW_BYTES};
+
 use super::super::restart::Fingerprint;
 use super::error::CsvError;
 use super::source::Source;
-
-/// Most bytes of one row, as UTF-8.
-pub const ROW_BYTES: usize = 16 << 20;
-/// Most columns of a source.
-pub const COLUMNS: usize = 4_096;
 
 /// Reads a source row by row.
 pub(super) struct Records<R> {
@@ -66,7 +63,7 @@ pub(super) struct Row<'r> {
 }
 
 impl<'r> Row<'r> {
-    /// The cells, as many as [`COLUMNS`].
+    /// The cells, as many as [`CSV_COLUMNS`].
     pub(super) fn cells(self) -> Result<impl Iterator<Item = &'r str>, CsvError> {
         let read = |bytes| str::from_utf8(bytes).map_err(|_| CsvError::NotText);
         read(self.bytes)?;
@@ -99,7 +96,7 @@ impl<R: Read> Records<R> {
             line: 1,
             fingerprint,
             in_long_line: false,
-            most_bytes: ROW_BYTES,
+            most_bytes: CSV_ROW_BYTES,
         }
     }
 
@@ -154,7 +151,7 @@ impl<R: Read> Records<R> {
             line: self.line,
             bytes,
             text: text.get(..*text_len).unwrap_or_default(),
-            ends: ends.get(..(*count).min(COLUMNS)).unwrap_or_default(),
+            ends: ends.get(..(*count).min(CSV_COLUMNS)).unwrap_or_default(),
             count: *count,
         }
     }
@@ -270,7 +267,7 @@ impl Cells {
     fn read(&mut self, parser: &mut Reader, input: &[u8]) -> (ReadRecordResult, usize) {
         let mut over = [0_usize; 64];
         let text = self.text.get_mut(self.text_len..).unwrap_or_default();
-        let ends = match self.count < COLUMNS {
+        let ends = match self.count < CSV_COLUMNS {
             true => self.ends.get_mut(self.count..).unwrap_or_default(),
             // Those beyond are only counted.
             false => &mut over[..],
@@ -287,7 +284,7 @@ impl Cells {
     }
 
     fn more_ends(&mut self) {
-        let twice = self.ends.len().saturating_mul(2).min(COLUMNS);
+        let twice = self.ends.len().saturating_mul(2).min(CSV_COLUMNS);
         self.ends.resize(twice, 0);
     }
 }
@@ -398,12 +395,12 @@ mod tests {
 
     #[test]
     fn cells_beyond_the_bound_are_counted_and_not_kept() {
-        let text = ",".repeat(COLUMNS + 999);
+        let text = ",".repeat(CSV_COLUMNS + 999);
         let mut records = Records::new(Source::new(text.as_bytes(), None), Fingerprint::default());
         assert!(matches!(records.next(), Ok(Some(None))));
         let row = records.row();
-        assert_eq!(row.count, COLUMNS + 1_000);
-        assert_eq!(row.cells().map(Iterator::count), Ok(COLUMNS));
+        assert_eq!(row.count, CSV_COLUMNS + 1_000);
+        assert_eq!(row.cells().map(Iterator::count), Ok(CSV_COLUMNS));
     }
 
     #[test]

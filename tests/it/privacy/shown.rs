@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::error::Error as StdError;
 use std::fmt::{Debug, Display};
 
-use contact_store::transfer::{RowError, TransferError};
+use contact_store::transfer::{CsvOptionError, RowError, TransferError};
 use contact_store::{
     Decision, EntryError, Error, Explanation, Fault, FieldError, JsonError, OpenError,
     StorageError, wire,
@@ -92,9 +92,17 @@ impl Shown {
     #[track_caller]
     pub fn transfer_error(&mut self, error: &TransferError) {
         self.variant(error);
-        if let TransferError::Store(error) = error {
-            self.error(error);
+        match error {
+            TransferError::Store(error) => self.error(error),
+            TransferError::Header(error) => self.variant(error),
+            _ => {}
         }
+    }
+
+    /// The error of an option of an import.
+    #[track_caller]
+    pub fn csv_option_error(&mut self, error: &CsvOptionError) {
+        self.variant(error);
     }
 
     /// The error of a row, and all that it holds.
@@ -105,6 +113,7 @@ impl Shown {
         match error {
             RowError::Entry(error) => self.entry_error(error),
             RowError::Misfit(misfit) => self.variant(misfit),
+            RowError::Csv(error) => self.variant(error),
             _ => {}
         }
     }

@@ -4,7 +4,6 @@ mod damage;
 mod forms;
 mod interrupted;
 mod options;
-mod private;
 mod providers;
 mod round_trip;
 

@@ -1,8 +1,7 @@
 //! Rows that are refused, each with its reason, while the others go on.
 
-use contact_store::transfer::{
-    COLUMNS, CsvError, CsvOptions, HeaderError, ROW_BYTES, TransferError,
-};
+use contact_store::limits::{CSV_COLUMNS, CSV_ROW_BYTES};
+use contact_store::transfer::{CsvError, CsvOptions, HeaderError, TransferError};
 use contact_store::{ContactUpdate, DedupeOn, Upsert};
 
 use super::{counts, empty, fails, holds, import, refused};
@@ -145,18 +144,18 @@ fn r70_rows_that_are_not_csv_of_the_header_are_refused_alone() {
 
 #[test]
 fn r70_rows_and_headers_are_bounded() {
-    let long = "x".repeat(ROW_BYTES + 1);
+    let long = "x".repeat(CSV_ROW_BYTES + 1);
     let source = format!("email,firstName\na@example.com,{long}\nb@example.com,Bob\n");
     let store = empty();
     let (_, rows) = import(&store, source.as_bytes(), CsvOptions::default());
     assert_eq!(rows.len(), 1);
     assert_eq!(
         (rows[0].0, rows[0].1, rows[0].2.len()),
-        (2, "rowTooLong", ROW_BYTES)
+        (2, "rowTooLong", CSV_ROW_BYTES)
     );
     holds(&store, &["1 b@example.com Bob"]);
 
-    let wide = format!("email{}\n", ",x".repeat(COLUMNS));
+    let wide = format!("email{}\n", ",x".repeat(CSV_COLUMNS));
     let header = |source: &[u8]| match fails(source, CsvOptions::default()) {
         TransferError::Header(error) => error,
         other => panic!("{other:?}"),

@@ -1,35 +1,19 @@
-//! R52: no text of a source is in an error, in `Debug`, or in a restart point.
+//! Imports of CSV: only a rejected row itself holds what is of a person.
 
-use std::error::Error as StdError;
-use std::fmt::Debug;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use contact_store::transfer::{
-    CsvError, CsvField, CsvOptionError, CsvOptions, HeaderError, RowError, TransferError,
-    import_csv,
+    CsvError, CsvField, CsvOptionError, CsvOptions, EmptyCell, HeaderError, RowError,
+    TransferError, import_csv,
 };
+use contact_store::{ContactStore, Field, Options};
 
-use super::empty;
-use crate::privacy::shown::{DIGITS, WORD, assert_no_canary};
+use super::shown::{DIGITS, Shown, WORD};
 
-#[track_caller]
-fn hides(value: &(impl Debug + ?Sized)) {
-    assert_no_canary("a value", &format!("{value:?} {value:#?}"));
-}
-
-#[track_caller]
-fn error_hides(error: &(dyn StdError + 'static)) {
-    let mut error = Some(error);
-    while let Some(cause) = error {
-        assert_no_canary("an error", &format!("{cause:?} {cause:#?} {cause}"));
-        error = cause.source();
-    }
-}
-
-#[test]
-fn r52_an_import_shows_nothing_of_its_source() {
+/// A source with canaries in every cell, and all that is told of it.
+pub fn values(shown: &mut Shown) {
     let source = format!(
         "{WORD};email;phone;externalCustomerId;customFields;Own\n\
          {WORD};{WORD};{DIGITS};{WORD};{{}};{WORD}\n\
@@ -44,34 +28,30 @@ fn r52_an_import_shows_nothing_of_its_source() {
          \"{WORD}\n"
     );
     let own = CsvField::Custom(WORD.to_owned());
-    hides(&own);
+    shown.value(&own);
+    shown.value(&EmptyCell::Erase);
     let options = CsvOptions::default().map("own", own);
     let options = options.calling_code("380").unwrap();
-    hides(&options);
+    shown.value(&options);
     let mut reasons = Vec::new();
+    let told = std::cell::RefCell::new(&mut *shown);
     let done = import_csv(
-        &empty(),
+        &ContactStore::open_in_memory(Options::default()).unwrap(),
         source.as_bytes(),
         options,
         |rejected| {
-            hides(&rejected);
-            error_hides(rejected.error);
+            told.borrow_mut().value(&rejected);
+            told.borrow_mut().row_error(rejected.error);
             reasons.push(rejected.reason);
             ControlFlow::Continue(())
         },
         |progress| {
-            hides(&progress);
-            assert_no_canary("a restart point", &progress.restart.to_string());
-            hides(
-                &progress
-                    .restart
-                    .to_string()
-                    .parse::<contact_store::transfer::RestartPoint>(),
-            );
+            told.borrow_mut().value(&progress);
+            told.borrow_mut().displayed(&progress.restart);
             ControlFlow::Continue(())
         },
     );
-    hides(&done.unwrap());
+    shown.value(&done.unwrap());
     assert_eq!(
         reasons,
         [
@@ -88,9 +68,8 @@ fn r52_an_import_shows_nothing_of_its_source() {
     );
 }
 
-#[test]
-fn r52_every_error_of_csv_was_looked_at() {
-    use contact_store::Field;
+/// Every error of CSV.
+pub fn errors(shown: &mut Shown) {
     let field = Field::Phone;
     let rows = [
         CsvError::NotText,
@@ -104,7 +83,7 @@ fn r52_every_error_of_csv_was_looked_at() {
         CsvError::MissingZero { field },
     ];
     for error in rows {
-        error_hides(&RowError::Csv(error));
+        shown.row_error(&RowError::Csv(error));
     }
     let headers = [
         HeaderError::Missing,
@@ -116,10 +95,10 @@ fn r52_every_error_of_csv_was_looked_at() {
         HeaderError::NothingToFindBy,
     ];
     for error in headers {
-        error_hides(&TransferError::Header(error));
+        shown.transfer_error(&TransferError::Header(error));
     }
     let failed = io::Error::other("the disk is gone");
-    error_hides(&TransferError::Reading(Arc::new(failed)));
+    shown.transfer_error(&TransferError::Reading(Arc::new(failed)));
     let options = CsvOptions::default;
     let refused = [
         CsvField::parse(WORD).unwrap_err(),
@@ -127,10 +106,10 @@ fn r52_every_error_of_csv_was_looked_at() {
         options().calling_code(DIGITS).unwrap_err(),
         options().encoding(WORD).unwrap_err(),
         options().delimiter('k').unwrap_err(),
-        contact_store::transfer::EmptyCell::parse(WORD).unwrap_err(),
+        EmptyCell::parse(WORD).unwrap_err(),
     ];
     for error in &refused {
-        error_hides(error);
+        shown.csv_option_error(error);
     }
     assert!(matches!(refused[1], CsvOptionError::CustomFieldName(_)));
 }
