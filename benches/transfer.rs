@@ -1,4 +1,4 @@
-//! Exports and imports of whole stores as NDJSON, next to a bulk load of the same people and a mere
+//! Exports and imports of whole stores as NDJSON and of contacts as CSV, next to a bulk load of the same people and a mere
 //! walk of the same rows.
 //!
 //! Prints contacts a second of each, their ratios, and what memory an export and an import take. Without
@@ -24,7 +24,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
-use contact_store::transfer::{ExportOptions, ImportOptions, export_ndjson, import_ndjson};
+use contact_store::transfer::{
+    CsvOptions, ExportOptions, ImportOptions, export_csv, export_ndjson, import_csv, import_ndjson,
+};
 use contact_store::{ContactStore, Options, Snapshot};
 
 use common::compare::median;
@@ -56,15 +58,23 @@ fn main() {
         rates(EXPORT),
         ratio(EXPORT, WALK),
     );
+    println!(
+        "CSV: import {:.0} contacts/s, ratio to the bulk load {:.2}; export {:.0}",
+        rates(IMPORT_CSV),
+        ratio(IMPORT_CSV, LOAD),
+        rates(EXPORT_CSV),
+    );
 }
 
 const LOAD: usize = 0;
 const WALK: usize = 1;
 const EXPORT: usize = 2;
 const IMPORT: usize = 3;
+const EXPORT_CSV: usize = 4;
+const IMPORT_CSV: usize = 5;
 
 /// Contacts a second of each side.
-fn round(size: u64) -> [f64; 4] {
+fn round(size: u64) -> [f64; 6] {
     let directory = directory();
     let path = |name: &str| directory.path().join(name);
     let open = |name: &str| ContactStore::open(path(name), Options::default()).unwrap();
@@ -82,6 +92,9 @@ fn round(size: u64) -> [f64; 4] {
     forget_peak();
     let export = rate(&mut || export(&now, &path("export.ndjson")));
     within("export", &store);
+    forget_peak();
+    let written = rate(&mut || write_csv(&now, &path("export.csv")));
+    within("export of CSV", &store);
     drop(now);
     store.close().unwrap();
     drop(store);
@@ -98,7 +111,14 @@ fn round(size: u64) -> [f64; 4] {
     }
     drop(now);
     restored.close().unwrap();
-    [load, walk, export, import]
+    drop(restored);
+
+    let filled = open("filled.redb");
+    forget_peak();
+    let read = rate(&mut || read_csv(&filled, &path("export.csv"), size));
+    within("import of CSV", &filled);
+    filled.close().unwrap();
+    [load, walk, export, import, written, read]
 }
 
 /// The next request is made while the one before is committed.
@@ -148,6 +168,25 @@ fn import(store: &ContactStore, from: &Path) {
         |_| ControlFlow::Continue(()),
     );
     assert_eq!(imported.unwrap().refused_rows(), 0);
+}
+
+fn write_csv(now: &Snapshot, to: &Path) {
+    let file = File::create(to).unwrap();
+    export_csv(now, &file, |_| ControlFlow::Continue(())).unwrap();
+    file.sync_all().unwrap();
+}
+
+fn read_csv(store: &ContactStore, from: &Path, size: u64) {
+    let file = File::open(from).unwrap();
+    let imported = import_csv(
+        store,
+        file,
+        CsvOptions::default(),
+        |_| ControlFlow::Continue(()),
+        |_| ControlFlow::Continue(()),
+    );
+    let imported = imported.unwrap().imported;
+    assert_eq!((imported.rows, imported.created), (size, size));
 }
 
 /// What was in memory at the peak is within the bounds.

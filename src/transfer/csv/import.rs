@@ -227,8 +227,10 @@ struct Done {
     /// Rows that created a contact in a batch that was committed after the restart point. Done again,
     /// such a row changes nothing.
     created_before: u64,
-    /// The requests that may be of those.
-    again: u64,
+    /// Rows done again that changed a contact, which such a row may have created.
+    updated_again: u64,
+    /// The batches to come that may be done again.
+    again: usize,
 }
 
 impl Done {
@@ -241,6 +243,7 @@ impl Done {
                 sequence,
                 contacts,
                 created_before: 0,
+                updated_again: 0,
                 again: 0,
             });
         };
@@ -254,7 +257,8 @@ impl Done {
             sequence,
             contacts: point.contacts,
             created_before: if known { created_before } else { 0 },
-            again,
+            updated_again: 0,
+            again: IN_FLIGHT,
         })
     }
 
@@ -271,6 +275,9 @@ impl Done {
         if card == CardChange::Created {
             self.contacts = self.contacts.saturating_add(1);
         }
+        if card == CardChange::Updated && made_before {
+            self.updated_again = self.updated_again.saturating_add(1);
+        }
         let Imported {
             rows,
             created,
@@ -285,6 +292,23 @@ impl Done {
         };
         *count = count.saturating_add(1);
         *rows = rows.saturating_add(1);
+    }
+}
+
+impl Done {
+    /// Ends a batch. After the last that may be done again, rows that created what is not accounted for
+    /// are among those that now changed something: a later row of theirs had changed it before.
+    fn end_batch(&mut self) {
+        self.again = self.again.saturating_sub(1);
+        if self.again > 0 {
+            return;
+        }
+        let created = self.created_before.min(self.updated_again);
+        (self.created_before, self.updated_again) = (0, 0);
+        self.contacts = self.contacts.saturating_add(created);
+        let of = &mut self.imported;
+        of.created = of.created.saturating_add(created);
+        of.updated = of.updated.saturating_sub(created);
     }
 }
 
@@ -470,7 +494,7 @@ impl Import<'_> {
         pending: Vec<Request>,
         done: &mut Done,
     ) -> Result<(), TransferError> {
-        let (mut outcomes, requests) = (Vec::new(), pending.len() as u64);
+        let mut outcomes = Vec::new();
         for request in pending {
             let committed = request.wait()?;
             done.sequence = committed.sequence;
@@ -503,7 +527,7 @@ impl Import<'_> {
                 return Err(TransferError::Cancelled);
             }
         }
-        done.again = done.again.saturating_sub(requests);
+        done.end_batch();
         let Imported { more_values, .. } = &mut done.imported;
         *more_values = more_values.saturating_add(batch.more_values);
         let End {
