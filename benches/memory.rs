@@ -19,11 +19,10 @@
 
 mod common;
 
-use std::fs;
-
 use contact_store::{IdentifierKind, MatchPolicy, Options};
 
 use common::people::{Person, mix};
+use common::resident::{forget_peak, resident};
 use common::{Asked, Filled};
 
 /// What the process may take besides the cache.
@@ -68,21 +67,4 @@ fn main() {
     }
     say("after as many finds at random");
     assert_eq!(over, [] as [&str; 0], "over what is allowed");
-}
-
-/// How many bytes of the process are in memory, and how many there were at most since
-/// [`forget_peak`].
-fn resident() -> Option<(u64, u64)> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let kibibytes = |name: &str| -> Option<u64> {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        line.trim().strip_suffix(" kB")?.parse().ok()
-    };
-    Some((kibibytes("VmRSS:")? << 10, kibibytes("VmHWM:")? << 10))
-}
-
-/// Has the system count the peak from now on. Where it does not, the peak is that of all steps so
-/// far, which is no less.
-fn forget_peak() {
-    drop(fs::write("/proc/self/clear_refs", "5"));
 }

@@ -64,6 +64,7 @@
 //! | back up an open store; open a file for reading only | [`Snapshot::backup`]; [`Options::read_only`] |
 //! | make its file short, without what was erased | [`ContactStore::vacuum`] |
 //! | export every contact | [`Snapshot::iter_contacts`], [`wire::card`] |
+//! | export and import a whole store | the module `transfer`, with the feature of that name |
 //! | test a host with a clock | [`ManualClock`], [`ContactStore::open_in_memory`] |
 //! | bring identifiers to canonical form | [`GivenIdentifiers::parse`], [`Phone`], [`Email`] |
 //! | speak the published JSON | [`wire`] |
@@ -165,6 +166,8 @@
 //!   never for personal data. The JSON of that is in [`wire`].
 //! - `tracing` (off): spans for opening, reopening, commits and verifying, without personal data
 //!   ([R52](crate::rulebook#r52)).
+//! - `transfer` (off): the module `transfer`, which exports and imports whole stores and contacts
+//!   ([R70](crate::rulebook#r70)).
 
 #[doc = include_str!("rules.md")]
 pub mod rulebook {}
@@ -202,6 +205,8 @@ mod sync;
 #[doc(hidden)]
 pub mod testing;
 mod trace;
+#[cfg(feature = "transfer")]
+pub mod transfer;
 mod vacuum;
 pub mod wire;
 mod writer;

@@ -29,6 +29,13 @@ pub const COMMIT_ENTRIES: usize = 4_096;
 /// A commit takes further requests until it holds this many bytes of text; it always takes one.
 pub const COMMIT_TEXT_BYTES: usize = 4 << 20;
 
+/// Longest row of CSV that is imported, in bytes of UTF-8 ([R70](crate::rulebook#r70)).
+#[cfg(feature = "transfer")]
+pub const CSV_ROW_BYTES: usize = 16 << 20;
+/// Most columns of CSV that is imported ([R70](crate::rulebook#r70)).
+#[cfg(feature = "transfer")]
+pub const CSV_COLUMNS: usize = 4_096;
+
 /// The limits that a host may set when it opens a store. Each is at least 1.
 ///
 /// They bound what is written from then on. A card that is already over a lowered limit stays as it

@@ -137,7 +137,7 @@ pub struct Histogram<T> {
 #[non_exhaustive]
 pub struct OperationStats {
     /// The kind: `addTokens`, `recordReports`, `upsert`, `removeToken`, `renameToken`, `erase`,
-    /// `connectApp`, `disconnectApp` or `forgetMessages`.
+    /// `connectApp`, `disconnectApp`, `forgetMessages` or `import`.
     pub operation: &'static str,
     /// The requests answered with an outcome. Each is counted once its change is durable.
     pub accepted: u64,
@@ -157,6 +157,7 @@ pub struct OperationStats {
     /// - `renameToken`: `renamed`, `joined` or `unknownSubscriber`;
     /// - `erase`: `erased` or `unknownContact`;
     /// - `forgetMessages`: `forgotten`, the tallies removed;
+    /// - `import`: `created`, `unchanged` or `refused`, the rows of imports of whole stores;
     /// - `connectApp`, `disconnectApp`: none.
     pub outcomes: Vec<(&'static str, u64)>,
 }
@@ -173,10 +174,11 @@ pub(crate) enum OperationKind {
     ConnectApp,
     DisconnectApp,
     ForgetMessages,
+    Import,
 }
 
 impl OperationKind {
-    const ALL: [OperationKind; 9] = [
+    const ALL: [OperationKind; 10] = [
         OperationKind::AddTokens,
         OperationKind::RecordReports,
         OperationKind::Upsert,
@@ -186,6 +188,7 @@ impl OperationKind {
         OperationKind::ConnectApp,
         OperationKind::DisconnectApp,
         OperationKind::ForgetMessages,
+        OperationKind::Import,
     ];
 
     fn name(self) -> &'static str {
@@ -199,6 +202,7 @@ impl OperationKind {
             OperationKind::ConnectApp => "connectApp",
             OperationKind::DisconnectApp => "disconnectApp",
             OperationKind::ForgetMessages => "forgetMessages",
+            OperationKind::Import => "import",
         }
     }
 
@@ -217,6 +221,7 @@ impl OperationKind {
             OperationKind::RenameToken => &[Renamed, Joined, UnknownSubscriber],
             OperationKind::Erase => &[Erased, UnknownContact],
             OperationKind::ForgetMessages => &[Forgotten],
+            OperationKind::Import => &[Created, Unchanged, Refused],
             OperationKind::ConnectApp | OperationKind::DisconnectApp => &[],
         }
     }

@@ -24,6 +24,8 @@ use crate::operations::outcomes::Outcomes;
 use crate::operations::record_reports::{RecordReports, ReportOutcome};
 use crate::operations::remove_token::{RemoveToken, TokenRemoved};
 use crate::operations::rename_token::{RenameToken, TokenRenamed};
+#[cfg(feature = "transfer")]
+use crate::operations::take_over::{PartTaken, TakeOver};
 use crate::operations::upsert::{ContactUpserted, Upsert};
 use crate::options::{Check, Create, Options, WhenFull};
 use crate::pinned::Pinned;
@@ -467,6 +469,17 @@ impl ContactStore {
     /// Whether the store refuses writes until it is reopened (R49).
     pub(crate) fn needs_reopen(&self) -> Result<bool, Error> {
         self.inner.writer.needs_reopen()
+    }
+
+    #[cfg(feature = "transfer")]
+    pub(crate) fn options(&self) -> &Options {
+        &self.inner.options
+    }
+
+    /// Queues a part of an export to take over, and waits for a place in the queue (R70).
+    #[cfg(feature = "transfer")]
+    pub(crate) fn take_over(&self, part: TakeOver) -> Pending<PartTaken> {
+        self.when_full(WhenFull::Wait).submit(part)
     }
 
     /// Queues a request that was prepared, or answers with the error that stopped it.

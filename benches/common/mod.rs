@@ -7,6 +7,7 @@ pub mod compare;
 pub mod naive;
 pub mod numbers;
 pub mod people;
+pub mod resident;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -26,4 +26,6 @@ pub(crate) mod outcomes;
 pub(crate) mod record_reports;
 pub(crate) mod remove_token;
 pub(crate) mod rename_token;
+#[cfg(feature = "transfer")]
+pub(crate) mod take_over;
 pub(crate) mod upsert;

@@ -184,7 +184,7 @@ impl ContactUpdate {
         ]
     }
 
-    fn text_bytes(&self) -> usize {
+    pub(crate) fn text_bytes(&self) -> usize {
         let named = self
             .named()
             .into_iter()

@@ -66,6 +66,47 @@ impl Draft<'_> {
     }
 }
 
+/// Contact ids as an import brings them: all that are taken come first, as those of erased contacts,
+/// and each contact then takes its own back.
+#[cfg(feature = "transfer")]
+impl Draft<'_> {
+    /// Puts the counter of a store that never had a contact. All ids below are taken.
+    pub(crate) fn start_contact_ids(&mut self, next_contact: u64) {
+        self.state.next_contact = next_contact;
+        self.state.erased = next_contact.saturating_sub(1);
+    }
+
+    /// Takes a run of ids at or above the counter. `None` when it meets or touches another one, and
+    /// whether it is new otherwise.
+    pub(crate) fn take_contact_ids(
+        &mut self,
+        first: u64,
+        last: u64,
+    ) -> Result<Option<bool>, Failure> {
+        let up_to = last.saturating_add(1).to_key();
+        match self.last_row::<TakenRow>(&0_u64.to_key(), &up_to)? {
+            Some((run, row)) if (run, row.last) == (first, last) => return Ok(Some(false)),
+            Some((_, row)) if row.last.saturating_add(1) >= first => return Ok(None),
+            _ => {}
+        }
+        self.put(&first, Some(&TakenRow { last }))?;
+        let taken = last.saturating_sub(first).saturating_add(1);
+        self.state.erased = self.state.erased.saturating_add(taken);
+        Ok(Some(true))
+    }
+
+    /// Takes an id for a contact: one that is taken already, or one to adopt.
+    pub(crate) fn take_back_contact_id(&mut self, id: ContactId) -> Result<(), Failure> {
+        if !self.state.passed(id) && run_with(self, id.value())?.is_none() {
+            return self.adopt_contact_id(id);
+        }
+        const NEVER_ERASED: Failure =
+            Failure::Corrupt("a taken id of no contact that is not counted");
+        self.state.erased = self.state.erased.checked_sub(1).ok_or(NEVER_ERASED)?;
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

@@ -260,6 +260,15 @@ impl<'s> Draft<'s> {
         self.undo.push(Undo::Tally(app, before));
     }
 
+    /// The counts of a connection of an app, if there is or was one with this number.
+    #[cfg(feature = "transfer")]
+    pub(crate) fn known_tally(&self, app: AppNumber) -> Result<Option<AppTallyRow>, Failure> {
+        match self.tallies.get(&app) {
+            Some(tally) => Ok(Some(*tally)),
+            None => self.base.row(&app),
+        }
+    }
+
     /// Adds an entry to an index.
     pub(super) fn add_to_index(&mut self, index: Index, hash: IndexHash, id: u64) {
         self.index_changes.push(IndexChange {
@@ -289,6 +298,15 @@ impl<'s> Draft<'s> {
 
     fn stage(&mut self, table: Table, key: Key, change: Change) {
         let before = self.rows.put(table, key.clone(), change);
+        // A row that comes back where one was removed is not new to the file.
+        #[cfg(feature = "transfer")]
+        if let Some(Change::Remove) = before
+            && let Some(rows) = self.rows.tables.get_mut(table.position())
+            && let Some(now) = rows.get_mut(&key)
+            && let Change::Insert(at) = now
+        {
+            *now = Change::Put(at.clone());
+        }
         // A row that is new to the file stays so when it changes again before it gets there.
         if let Some(Change::Insert(_)) = before
             && let Some(rows) = self.rows.tables.get_mut(table.position())

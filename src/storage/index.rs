@@ -12,6 +12,8 @@ use crate::model::subscriber::SubscriberId;
 use super::draft::Draft;
 use super::format::hash::IndexHasher;
 use super::format::keys::MessageKey;
+#[cfg(feature = "transfer")]
+use super::format::rows::FormerIdRow;
 use super::format::rows::{AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageRow, SubscriberRow};
 use super::guard::Failure;
 use super::read::Rows;
@@ -203,6 +205,16 @@ impl Draft<'_> {
         tally: Option<&MessageRow>,
     ) -> Result<(), Failure> {
         self.put(key, tally)
+    }
+
+    /// Notes the id that a subscriber had in a file of format 1.
+    #[cfg(feature = "transfer")]
+    pub(crate) fn write_former_id(
+        &mut self,
+        former: SubscriberId,
+        row: &FormerIdRow,
+    ) -> Result<(), Failure> {
+        self.put(&former, Some(row))
     }
 
     fn move_index_entry(

@@ -14,6 +14,7 @@
 //! | [`copy`], [`successor`] | write a whole file anew; one that takes the place of the old one |
 //! | [`store_file`] | the file as others than the writer see it |
 //! | [`lookup`] | finds and lists rows |
+//! | `whole` | goes through all rows of a table, for exports |
 //! | [`draft`], [`committed`] | changes laid over the committed state; that state |
 //! | [`read`](mod@read) | reads typed rows of either |
 //! | [`unique`], [`cards`] | the unique indexes; the cards kept in memory |
@@ -44,6 +45,8 @@ mod tables;
 mod unique;
 mod upgrade;
 mod verify;
+#[cfg(feature = "transfer")]
+mod whole;
 
 pub(crate) use self::committed::Committed;
 pub(crate) use self::copy::{NotCopied, backup};
@@ -59,6 +62,8 @@ pub(crate) use self::format::meta::FORMAT;
 pub(crate) use self::format::rows::{
     AppPhase, AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageRow, SubscriberRow,
 };
+#[cfg(feature = "transfer")]
+pub(crate) use self::format::rows::{BorrowedSubscriber, FormerIdRow};
 pub(crate) use self::guard::{Ended, Failure};
 pub(crate) use self::lookup::{
     FoundCard, apps, cards_after, cards_of_app_after, find_card, find_subscriber, messages_after,
@@ -72,3 +77,7 @@ pub(crate) use self::successor::{Source, Successor};
 pub(crate) use self::unique::Folding;
 pub(crate) use self::verify::verify;
 pub use self::verify::{Problem, Verified};
+#[cfg(feature = "transfer")]
+pub(crate) use self::whole::{
+    app_tallies, former_ids_after, taken_ids_after, visit_cards_after, visit_messages_after,
+};

@@ -316,11 +316,11 @@ pub fn verified(found: &Verified) -> impl Serialize {
 }
 
 /// A list whose elements are formed one at a time, while it is written.
-struct List<'a, T, F>(&'a [T], F);
+pub(super) struct List<'a, T, F>(&'a [T], F);
 
 impl<'a, T, F> List<'a, T, F> {
     /// The bound lets the compiler infer the type of the closure's argument.
-    fn of<S>(list: &'a [T], form: F) -> Self
+    pub(super) fn of<S>(list: &'a [T], form: F) -> Self
     where
         F: Fn(&'a T) -> S,
     {
@@ -339,7 +339,7 @@ where
 }
 
 /// A value written as the string that it displays.
-struct Shown<T>(T);
+pub(super) struct Shown<T>(pub(super) T);
 
 impl<T: fmt::Display> Serialize for Shown<T> {
     fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
@@ -362,7 +362,7 @@ impl Serialize for Kinds {
     }
 }
 
-struct ContactIds<'a>(&'a [ContactId]);
+pub(super) struct ContactIds<'a>(pub(super) &'a [ContactId]);
 
 impl<'a> ContactIds<'a> {
     fn given(ids: &'a [ContactId]) -> Option<Self> {
@@ -700,10 +700,17 @@ impl<'a> From<&'a Subscriber> for SubscriberForm<'a> {
 }
 
 #[derive(Serialize)]
-struct Counts {
+pub(super) struct Counts {
     sent: u64,
     failed: u64,
     clicked: u64,
+}
+
+#[cfg(feature = "transfer")]
+impl Counts {
+    pub(super) fn is_zero(&self) -> bool {
+        (self.sent, self.failed, self.clicked) == (0, 0, 0)
+    }
 }
 
 impl From<&StatusCounts> for Counts {

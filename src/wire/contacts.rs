@@ -2,6 +2,11 @@
 //!
 //! Values are not checked here: their own types decide what is valid.
 
+#[cfg(feature = "transfer")]
+use std::collections::BTreeMap;
+#[cfg(feature = "transfer")]
+use std::io;
+
 use crate::error::{Error, JsonError, JsonFault};
 use crate::limits::Limits;
 use crate::operations::upsert::{ContactUpdate, Upsert, ValueChange};
@@ -106,6 +111,23 @@ fn update(contact: Value<'_>, path: &str) -> Result<ContactUpdate, JsonError> {
         };
     }
     Ok(update)
+}
+
+/// Sets the custom fields that a JSON object has, as `fields` of an item.
+#[cfg(feature = "transfer")]
+pub(crate) fn set_custom_fields(
+    update: ContactUpdate,
+    json: &str,
+    path: &str,
+) -> Result<ContactUpdate, JsonError> {
+    let fields = Value::parse(json.as_bytes()).map_err(at(path))?;
+    custom(update, fields, path)
+}
+
+/// Custom fields as the JSON object that `fields` of an item is.
+#[cfg(feature = "transfer")]
+pub(crate) fn custom_fields(fields: &BTreeMap<String, String>) -> Result<String, io::Error> {
+    Ok(serde_json::to_string(fields)?)
 }
 
 fn custom(

@@ -23,8 +23,11 @@ pub(super) struct Value<'a>(&'a RawValue);
 
 /// Adds the place to a fault.
 pub(super) fn at(path: impl Into<String>) -> impl FnOnce(JsonFault) -> JsonError {
-    let path = path.into();
-    |fault| JsonError { path, fault }
+    // Only where there is a fault is the text of the path made.
+    move |fault| JsonError {
+        path: path.into(),
+        fault,
+    }
 }
 
 impl<'a> Value<'a> {

@@ -92,6 +92,8 @@ mod answer;
 mod card;
 mod contacts;
 mod endpoint;
+#[cfg(feature = "transfer")]
+pub(crate) mod exported;
 mod fault;
 mod json;
 mod line;
@@ -106,6 +108,8 @@ pub use answer::{
 };
 pub use card::parse_card;
 pub use contacts::parse_upsert;
+#[cfg(feature = "transfer")]
+pub(crate) use contacts::{custom_fields, set_custom_fields};
 pub use endpoint::{
     host_error, parse_app_id, parse_connect_app, parse_contact_id, parse_contacts_page, parse_find,
     parse_forget_messages, parse_messages_page, parse_no_members, parse_remove_token,

@@ -336,7 +336,7 @@ fn report(index: usize, value: Value<'_>) -> Result<Report, JsonError> {
     Ok(report)
 }
 
-fn status(value: Value<'_>) -> Result<Status, JsonFault> {
+pub(super) fn status(value: Value<'_>) -> Result<Status, JsonFault> {
     Status::parse(&value.text()?).map_err(|_| JsonFault::NotOneOf {
         expected: "SENT, FAILED or CLICKED",
     })

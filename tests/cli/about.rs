@@ -2,7 +2,7 @@
 
 use crate::support::{ran, tool};
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "get",
     "find",
     "explain",
@@ -15,6 +15,8 @@ const COMMANDS: [&str; 16] = [
     "backup",
     "restore",
     "vacuum",
+    "import",
+    "export",
     "upgrade",
     "compare-policies",
     "completions",

@@ -15,6 +15,8 @@ mod about;
 mod compare_policies;
 mod copies;
 mod deploy;
+mod export;
+mod import;
 mod opening;
 mod reading;
 mod support;

@@ -53,4 +53,5 @@ mod sequences;
 mod snapshots;
 #[cfg(feature = "tracing")]
 mod trace;
+mod transfer;
 mod vacuum;

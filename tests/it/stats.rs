@@ -202,6 +202,7 @@ fn the_kinds_of_operations_are_all_there_in_a_fixed_order() {
         "connectApp",
         "disconnectApp",
         "forgetMessages",
+        "import",
     ];
     assert_eq!(names, all);
 }

@@ -14,18 +14,20 @@ use contact_store::{ContactId, GivenIdentifiers, Identifiers};
 use crate::failure::Failure;
 use crate::wrong::what_is_wrong;
 
-/// Looks into a contact store, copies, restores, vacuums and upgrades it, and compares the two policies.
+/// Looks into a contact store, copies, restores, vacuums, upgrades, exports and fills it, and compares the
+/// two policies.
 ///
 /// A store is opened for reading only, and never created: its file stays as it is, byte for byte. Only
-/// `vacuum` and `upgrade` write to it.
+/// `vacuum`, `upgrade` and `import` write to it, and only `import --create` creates one.
 ///
 /// What is found goes to standard output, as text or with --json as one JSON object a line; it holds
 /// personal data, because that is what was asked for. Errors go to standard error, and hold none.
 ///
-/// The exit status is 0; 1 when nothing was found, verifying found problems, or comparing found
-/// differences; 2 when the arguments are wrong; 3 when the store or the log cannot be opened, read or
-/// written; 4 when a backup, a restore, a vacuum or a comparison was stopped half-way, which leaves
-/// nothing behind.
+/// The exit status is 0; 1 when nothing was found, verifying found problems, rows of an import are refused,
+/// or comparing found differences; 2 when the arguments are wrong; 3 when a store or another file cannot be
+/// opened, read or written; 4 when a command was stopped half-way. Of a backup, a restore, a vacuum, an
+/// export or a comparison that leaves nothing behind. An import stops between two batches, and the same
+/// command goes on from there.
 #[derive(Debug, Parser)]
 #[command(name = "contact-store", version)]
 pub(crate) struct Arguments {
@@ -125,6 +127,26 @@ pub(crate) enum Command {
         /// The file of the store
         store: PathBuf,
     },
+    /// Import contacts from CSV, or a whole store from NDJSON
+    ///
+    /// The rows of CSV create and update contacts; those of NDJSON, which is what `export` writes, go
+    /// into an empty store. A refused row is reported, and the others go on. A run that was interrupted
+    /// goes on when the same command is given again: where it was is kept beside the store, in the
+    /// hidden file .STORE.import.
+    Import(Box<Import>),
+    /// Export a whole store as NDJSON, or its contacts as CSV; never replaces a file
+    Export {
+        /// The file of the store
+        store: PathBuf,
+        /// The file to make, .ndjson or .csv; - is standard output
+        file: PathBuf,
+        /// ndjson or csv, where the file does not say
+        #[arg(long, value_name = "FORMAT")]
+        format: Option<String>,
+        /// Write the access keys of the apps, too, which are secrets (NDJSON)
+        #[arg(long)]
+        access_keys: bool,
+    },
     /// Upgrade a store of an older format, in one commit; have a copy of the file before
     Upgrade {
         /// The file of the store
@@ -180,6 +202,52 @@ pub(crate) struct Compared {
     /// What happens to a contact id that names no contact: adopt or reject
     #[arg(long, value_name = "WHICH", default_value = "adopt")]
     pub(crate) unknown_contact_id: String,
+}
+
+/// What to import, and how.
+#[derive(Args)]
+pub(crate) struct Import {
+    /// The file of the store
+    pub(crate) store: PathBuf,
+    /// The file to import, .csv or .ndjson; - is standard input
+    pub(crate) file: PathBuf,
+    /// csv or ndjson, where the file does not say
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+    /// Make the store if there is none
+    #[arg(long)]
+    pub(crate) create: bool,
+    /// Only say what would happen: import into a copy, which is removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Copy refused rows to this new file, to be mended and imported
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejects: Option<PathBuf>,
+    /// Say what a column is for, as Mobile=phone or Town=fields.town (CSV)
+    #[arg(long, value_name = "HEADER=FIELD")]
+    pub(crate) map: Vec<String>,
+    /// Find contacts by contactId, externalCustomerId, phone, email or phoneThenEmail (CSV)
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) unique: Option<String>,
+    /// What an empty cell does to a value: keep or erase; keep if not given (CSV)
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) empty: Option<String>,
+    /// The calling code of national phones, as 380 (CSV)
+    #[arg(long, value_name = "CODE")]
+    pub(crate) prefix: Option<String>,
+    /// The encoding of a file without a byte order mark, as windows-1251; UTF-8 if not given (CSV)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) encoding: Option<String>,
+    /// The character between cells, or tab; found if not given (CSV)
+    #[arg(long, value_name = "CHARACTER")]
+    pub(crate) delimiter: Option<String>,
+}
+
+// A mapping may be a value in a wrong place.
+impl std::fmt::Debug for Import {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Import").finish_non_exhaustive()
+    }
 }
 
 /// Identifiers as they are given. Blank ones count as not given (R1).

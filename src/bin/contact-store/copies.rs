@@ -4,7 +4,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use contact_store::{Backup, ContactStore, CopyProgress, OpenError, Vacuumed};
+use contact_store::{Backup, ContactStore, CopyProgress, Create, OpenError, Vacuumed};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -55,7 +55,7 @@ pub(crate) fn restore(from: &Path, to: &Path, output: &mut Output) -> Result<(),
 /// Writes the file of a store anew, without free pages.
 pub(crate) fn vacuum(path: &Path, output: &mut Output) -> Result<(), Failure> {
     let stop = Stop::on_signals()?;
-    let store = open_to_write(path, &stop)?;
+    let store = open_to_write(path, Create::Never, Some(&stop))?;
     let done = store.vacuum(shown(&stop));
     let done = done.map_err(|error| Failure::vacuuming(path, error))?;
     store.close()?;
@@ -96,7 +96,7 @@ fn verify(path: &Path, store: &ContactStore, stop: &Stop) -> Result<(), Failure>
     sound(path, &verify_rows(&store.snapshot()?, stop)?)
 }
 
-fn copy(store: &ContactStore, to: &Path, stop: &Stop) -> Result<Backup, Failure> {
+pub(crate) fn copy(store: &ContactStore, to: &Path, stop: &Stop) -> Result<Backup, Failure> {
     let copied = store.snapshot()?.backup(to, shown(stop));
     copied.map_err(|error| Failure::copying(to, error))
 }

@@ -9,6 +9,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use contact_store::transfer::TransferError;
 use contact_store::{CopyError, Error, FieldError, OpenError};
 
 /// Why a command did not do all that it was asked for.
@@ -32,6 +33,10 @@ pub(crate) enum Failure {
     Copy { to: PathBuf, error: CopyError },
     /// A store was not vacuumed.
     Vacuum { path: PathBuf, error: CopyError },
+    /// A file that is read or made besides stores.
+    File { path: PathBuf, error: io::Error },
+    /// An export or an import ended early.
+    Transfer { path: PathBuf, error: TransferError },
     /// The library says so.
     Store(Error),
     /// What was found cannot be printed.
@@ -46,6 +51,8 @@ pub(crate) enum Failure {
     Panicked(String),
     /// It was stopped, and has left nothing behind.
     Stopped,
+    /// It was stopped, and the same command goes on.
+    ImportStopped,
 }
 
 impl Failure {
@@ -88,6 +95,26 @@ impl Failure {
         }
     }
 
+    /// What a file other than a store failed with.
+    pub(crate) fn file(path: &Path, error: io::Error) -> Self {
+        Failure::File {
+            path: path.to_owned(),
+            error,
+        }
+    }
+
+    /// What an export to `path`, or an import from there, failed with.
+    pub(crate) fn transfer(path: &Path, error: TransferError) -> Self {
+        match error {
+            TransferError::Cancelled => Failure::Stopped,
+            TransferError::Store(error) => Failure::Store(error),
+            error => Failure::Transfer {
+                path: path.to_owned(),
+                error,
+            },
+        }
+    }
+
     /// Says what it is to the person at the terminal, and how the program ends.
     pub(crate) fn end(&self) -> ExitCode {
         if let Failure::Output(error) = self
@@ -118,13 +145,15 @@ impl Failure {
             | Failure::Temporary(_)
             | Failure::Copy { .. }
             | Failure::Vacuum { .. }
+            | Failure::File { .. }
+            | Failure::Transfer { .. }
             | Failure::Store(_)
             | Failure::Output(_)
             | Failure::Signals(_)
             | Failure::Thread(_)
             | Failure::Panicked(_)
             | Failure::NotRemoved { .. } => 3,
-            Failure::Stopped => 4,
+            Failure::Stopped | Failure::ImportStopped => 4,
         }
     }
 }
@@ -191,6 +220,13 @@ impl fmt::Display for Failure {
                 write!(f, "the store {} was not vacuumed: ", path.display())?;
                 with_causes(error, f)
             }
+            Failure::File { path, error } => {
+                write!(f, "{} cannot be used ({})", path.display(), error.kind())
+            }
+            Failure::Transfer { path, error } => {
+                write!(f, "{}: ", path.display())?;
+                with_causes(error, f)
+            }
             Failure::Store(error) => with_causes(error, f),
             Failure::Output(error) => write!(f, "the output cannot be written ({})", error.kind()),
             Failure::Signals(error) => write!(f, "signals cannot be taken ({})", error.kind()),
@@ -208,6 +244,9 @@ impl fmt::Display for Failure {
                 )
             }
             Failure::Stopped => f.write_str("stopped, nothing is left behind"),
+            Failure::ImportStopped => {
+                f.write_str("stopped between two batches; the same command goes on from there")
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The command-line tool: looks into a store, copies, restores, vacuums and upgrades it, and
-//! compares the policies.
+//! The command-line tool: looks into a store, copies, restores, vacuums, upgrades, exports and fills
+//! it, and compares the policies.
 //!
 //! It is built on the library as a host is, with the feature `cli`. No module of the library knows it.
 
@@ -9,11 +9,18 @@ mod args;
 mod compare_policies;
 mod contacts;
 mod copies;
+mod export;
 mod failure;
+mod form;
+mod import;
+mod new_file;
 mod open;
 mod panics;
 mod progress;
+mod rejects;
+mod restart;
 mod show;
+mod source;
 mod stop;
 mod store;
 mod wrong;
@@ -64,6 +71,13 @@ fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
         Command::Backup { store, out } => copies::backup(store, out, output),
         Command::Restore { from, store } => copies::restore(from, store, output),
         Command::Vacuum { store } => copies::vacuum(store, output),
+        Command::Import(asked) => import::import(asked, output),
+        Command::Export {
+            store,
+            file,
+            format,
+            access_keys,
+        } => export::export(store, file, format.as_deref(), *access_keys, output),
         Command::Upgrade { store } => store::upgrade(store, output),
         Command::ComparePolicies(asked) => compare_policies::compare_policies(asked, output),
         Command::Completions { shell } => about::completions(*shell, output),

@@ -28,11 +28,14 @@ pub(crate) fn open_to_upgrade(path: &Path) -> Result<ContactStore, Failure> {
     with_bars(path, options, None).map_err(|error| Failure::opening(path, error))
 }
 
-/// Opens a store for a command that writes to it and is told to stop by a [`Stop`].
-pub(crate) fn open_to_write(path: &Path, stop: &Stop) -> Result<ContactStore, Failure> {
-    let options = Options::default().create(Create::Never);
-    let opened = with_bars(path, options, Some(stop.clone()));
-    stop.check()?;
+/// Opens a store for a command that writes to it, and that may be told to stop by a [`Stop`].
+pub(crate) fn open_to_write(
+    path: &Path,
+    create: Create,
+    stop: Option<&Stop>,
+) -> Result<ContactStore, Failure> {
+    let opened = with_bars(path, Options::default().create(create), stop.cloned());
+    stop.map_or(Ok(()), Stop::check)?;
     opened.map_err(|error| Failure::opening(path, error))
 }
 

@@ -18,6 +18,8 @@ pub use email::Email;
 pub use external_customer_id::ExternalCustomerId;
 pub use given::GivenIdentifiers;
 pub use phone::Phone;
+#[cfg(feature = "transfer")]
+pub(crate) use phone::{in_ascii, is_dropped};
 pub use set::Identifiers;
 
 use crate::model::fault::{Fault, Field, FieldError};

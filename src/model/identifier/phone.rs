@@ -169,7 +169,7 @@ impl Phone {
 }
 
 /// The ASCII digit or plus that `c` stands for, or else `c`.
-fn in_ascii(c: char) -> char {
+pub(crate) fn in_ascii(c: char) -> char {
     let zero = match c {
         '\u{660}'..='\u{669}' => 0x660,
         '\u{6F0}'..='\u{6F9}' => 0x6F0,
@@ -181,7 +181,7 @@ fn in_ascii(c: char) -> char {
 }
 
 /// Whether `c` only separates digits, or came along when the number was copied.
-fn is_dropped(c: char) -> bool {
+pub(crate) fn is_dropped(c: char) -> bool {
     mark(c).is_some() || is_unseen(c)
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::error::Error as StdError;
 use std::fmt::{Debug, Display};
 
+use contact_store::transfer::{CsvOptionError, RowError, TransferError};
 use contact_store::{
     Decision, EntryError, Error, Explanation, Fault, FieldError, JsonError, OpenError,
     StorageError, wire,
@@ -83,6 +84,36 @@ impl Shown {
             Error::CloseIncomplete(cause) | Error::Storage(cause) => self.storage_error(cause),
             Error::Open(error) => self.open_error(error),
             Error::Copy(error) => self.variant(error),
+            _ => {}
+        }
+    }
+
+    /// The error of an export or an import.
+    #[track_caller]
+    pub fn transfer_error(&mut self, error: &TransferError) {
+        self.variant(error);
+        match error {
+            TransferError::Store(error) => self.error(error),
+            TransferError::Header(error) => self.variant(error),
+            _ => {}
+        }
+    }
+
+    /// The error of an option of an import.
+    #[track_caller]
+    pub fn csv_option_error(&mut self, error: &CsvOptionError) {
+        self.variant(error);
+    }
+
+    /// The error of a row, and all that it holds.
+    #[track_caller]
+    pub fn row_error(&mut self, error: &RowError) {
+        self.variant(error);
+        assert_no_canary("a reason", error.reason());
+        match error {
+            RowError::Entry(error) => self.entry_error(error),
+            RowError::Misfit(misfit) => self.variant(misfit),
+            RowError::Csv(error) => self.variant(error),
             _ => {}
         }
     }

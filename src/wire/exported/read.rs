@@ -1,0 +1,449 @@
+//! Reading the lines of an export.
+
+use crate::error::{EntryError, JsonError, JsonFault};
+use crate::limits::{Limit, LimitExceeded, Limits};
+use crate::model::app::{AccessKey, AppName, AppNumber};
+use crate::model::fault::Field;
+use crate::model::fields::{self, ContactFields};
+use crate::model::identifier::{ContactId, Email, ExternalCustomerId, Identifiers, Phone};
+use crate::model::report::{MessageId, StatusCounts};
+use crate::model::subscriber::SubscriberId;
+use crate::model::time::Timestamp;
+use crate::model::token::Token;
+use crate::operations::take_over::{ExportedApp, ExportedRow, ExportedSubscriber, Start};
+use crate::storage::{AppRow, CardRow, HeldTokenRow, MessageKey, MessageRow};
+
+use super::super::json::{Value, at, may_be_shown};
+use super::super::request::{member_path, required, status, subscriber_id, uuid};
+use super::VERSION;
+
+/// What the first line says.
+pub(crate) enum FirstLine {
+    Start(Start),
+    /// A newer version of this crate wrote it.
+    Newer(u64),
+}
+
+/// A line after the first.
+pub(crate) enum Line {
+    Row(ExportedRow),
+    /// The last line: how many lines come before it.
+    End(u64),
+}
+
+/// Reads the first line. `None` when it is no first line of an export.
+pub(crate) fn first_line(text: &[u8]) -> Option<FirstLine> {
+    let line = Value::parse(text).ok()?;
+    let [start] = line.members(&["contactStoreExport"]).ok()?;
+    // A newer version may have other members besides.
+    let entries = start?.entries().ok()?;
+    let version = entries.iter().find(|(name, _)| name == "version")?.1;
+    let version = version.count().ok()?;
+    if version > VERSION {
+        return Some(FirstLine::Newer(version));
+    }
+    let known = ["version", "sequence", "nextContactId", "nextAppNumber"];
+    let [version, sequence, next_contact, next_app] = start?.members(&known).ok()?;
+    version?.count().ok().filter(|version| *version > 0)?;
+    sequence?.count().ok()?;
+    let next = |value: Option<Value<'_>>, most: u64| {
+        let next = value?.count().ok()?;
+        (1..=most.saturating_add(1)).contains(&next).then_some(next)
+    };
+    Some(FirstLine::Start(Start {
+        next_contact: next(next_contact, ContactId::MAX)?,
+        next_app: next(next_app, AppNumber::MOST)?,
+    }))
+}
+
+const KINDS: [&str; 8] = [
+    "app",
+    "formerApp",
+    "takenContactIds",
+    "formerSubscriberId",
+    "contact",
+    "subscriber",
+    "message",
+    "end",
+];
+
+const ONE_OF: &str = "an object with one of app, formerApp, takenContactIds, formerSubscriberId, \
+                      contact, subscriber, message and end";
+
+/// Reads a line after the first.
+pub(crate) fn line(text: &[u8], limits: &Limits) -> Result<Line, EntryError> {
+    let line = Value::parse(text).map_err(at(""))?;
+    let members = line.members(&KINDS).map_err(at(""))?;
+    let mut given = members.into_iter().zip(KINDS);
+    let mut given = given
+        .by_ref()
+        .filter_map(|(value, kind)| Some((value?, kind)));
+    let not_one = || at("")(JsonFault::NotOneOf { expected: ONE_OF });
+    let (value, kind) = given.next().ok_or_else(not_one)?;
+    if given.next().is_some() {
+        return Err(not_one().into());
+    }
+    Ok(Line::Row(match kind {
+        "app" => ExportedRow::App(app(value)?),
+        "formerApp" => ExportedRow::App(former_app(value)?),
+        "takenContactIds" => ExportedRow::TakenIds(taken_ids(value)?),
+        "formerSubscriberId" => former_id(value)?,
+        "contact" => ExportedRow::Contact(Box::new(contact(value, limits)?)),
+        "subscriber" => ExportedRow::Subscriber(subscriber(value)?),
+        "message" => message(value)?,
+        _ => return end(value),
+    }))
+}
+
+/// A member that must be there.
+fn count(
+    value: Option<Value<'_>>,
+    path: &'static str,
+    member: &'static str,
+) -> Result<u64, JsonError> {
+    required(value, path, member)?
+        .count()
+        .map_err(|fault| at(member_path(path, member))(fault))
+}
+
+fn time(
+    value: Option<Value<'_>>,
+    path: &'static str,
+    member: &'static str,
+) -> Result<Timestamp, JsonError> {
+    count(value, path, member).map(Timestamp::from_millis)
+}
+
+fn text(
+    value: Option<Value<'_>>,
+    path: &'static str,
+    member: &'static str,
+) -> Result<Option<String>, JsonError> {
+    let text = value.and_then(Value::given).map(Value::text).transpose();
+    text.map_err(|fault| at(member_path(path, member))(fault))
+}
+
+fn id_of_subscriber(
+    value: Option<Value<'_>>,
+    path: &'static str,
+    member: &'static str,
+) -> Result<SubscriberId, JsonError> {
+    let id = subscriber_id(required(value, path, member)?);
+    id.map_err(|fault| at(member_path(path, member))(fault))
+}
+
+/// The number of an app, which a subscriber id can hold.
+fn app_number(value: u64, path: &'static str) -> Result<AppNumber, JsonError> {
+    if (1..=AppNumber::MOST).contains(&value) {
+        return Ok(AppNumber(value));
+    }
+    Err(at(path)(JsonFault::NotOneOf {
+        expected: "the number of an app, 1 to 2^23-1",
+    }))
+}
+
+fn app(value: Value<'_>) -> Result<ExportedApp, EntryError> {
+    const PATH: &str = "app";
+    let members = value.members(&[
+        "number",
+        "appUuid",
+        "name",
+        "accessKey",
+        "connectedAt",
+        "subscriberIds",
+        "removedByFailed",
+        "removedByHost",
+    ]);
+    let [number, id, name, key, connected_at, ids, failed, host] = members.map_err(at(PATH))?;
+    let mut app = app_of([number, id, ids, failed, host], PATH)?;
+    let name = required(name, PATH, "name")?.text();
+    let key = text(key, PATH, "accessKey")?;
+    app.connected = Some(AppRow {
+        number: app.number,
+        name: AppName::parse(name.map_err(at("app.name"))?)?,
+        key: key.map(AccessKey::parse).transpose()?,
+        connected_at: time(connected_at, PATH, "connectedAt")?,
+    });
+    Ok(app)
+}
+
+fn former_app(value: Value<'_>) -> Result<ExportedApp, EntryError> {
+    const PATH: &str = "formerApp";
+    let members = value.members(&[
+        "number",
+        "appUuid",
+        "subscriberIds",
+        "removedByFailed",
+        "removedByHost",
+    ]);
+    Ok(app_of(members.map_err(at(PATH))?, PATH)?)
+}
+
+/// What every app has, connected or not.
+fn app_of(members: [Option<Value<'_>>; 5], path: &'static str) -> Result<ExportedApp, JsonError> {
+    let [number, id, ids, failed, host] = members;
+    let id = uuid(required(id, path, "appUuid")?);
+    let subscriber_ids = count(ids, path, "subscriberIds")?;
+    if subscriber_ids > SubscriberId::MOST_OF_AN_APP {
+        return Err(at(member_path(path, "subscriberIds"))(
+            JsonFault::NotOneOf {
+                expected: "a number from 0 to 2^40-1",
+            },
+        ));
+    }
+    Ok(ExportedApp {
+        id: id.map_err(|fault| at(member_path(path, "appUuid"))(fault))?,
+        number: app_number(count(number, path, "number")?, path)?,
+        connected: None,
+        subscriber_ids,
+        removed_by_failed: count(failed, path, "removedByFailed")?,
+        removed_by_host: count(host, path, "removedByHost")?,
+    })
+}
+
+fn taken_ids(value: Value<'_>) -> Result<Vec<(u64, u64)>, JsonError> {
+    const PATH: &str = "takenContactIds";
+    let (runs, _) = value.elements(usize::MAX).map_err(at(PATH))?;
+    let runs = runs.into_iter().enumerate();
+    let runs = runs
+        .map(|(index, run)| taken_run(run).map_err(|fault| at(format!("{PATH}[{index}]"))(fault)));
+    runs.collect()
+}
+
+fn taken_run(run: Value<'_>) -> Result<(u64, u64), JsonFault> {
+    let (ends, _) = run.elements(3)?;
+    if let [first, last] = *ends {
+        let (first, last) = (first.count()?, last.count()?);
+        if 1 <= first && first <= last && last <= ContactId::MAX {
+            return Ok((first, last));
+        }
+    }
+    Err(JsonFault::NotOneOf {
+        expected: "the first and the last contact id of a run",
+    })
+}
+
+fn former_id(value: Value<'_>) -> Result<ExportedRow, JsonError> {
+    const PATH: &str = "formerSubscriberId";
+    let [former, now] = value.members(&["former", "now"]).map_err(at(PATH))?;
+    let former = id_of_subscriber(former, PATH, "former")?;
+    if former.app() != AppNumber(0) {
+        return Err(at("formerSubscriberId.former")(JsonFault::NotOneOf {
+            expected: "a subscriber id of format 1, below 2^40",
+        }));
+    }
+    let now = id_of_subscriber(now, PATH, "now")?;
+    Ok(ExportedRow::FormerId { former, now })
+}
+
+const CONTACT: [&str; 12] = [
+    "contactId",
+    "externalCustomerId",
+    "phone",
+    "email",
+    "firstName",
+    "lastName",
+    "languageCode",
+    "timeZone",
+    "fields",
+    "createdAt",
+    "createdThroughAppNumber",
+    "tokens",
+];
+
+fn contact(value: Value<'_>, limits: &Limits) -> Result<(ContactId, CardRow), EntryError> {
+    const PATH: &str = "contact";
+    let members = value.members(&CONTACT).map_err(at(PATH))?;
+    let [
+        id,
+        external,
+        phone,
+        email,
+        first_name,
+        last_name,
+        language,
+        zone,
+        custom,
+        created_at,
+        through,
+        tokens,
+    ] = members;
+    let id = id_of_contact(required(id, PATH, "contactId")?, "contact.contactId")?;
+    let mut identifiers = Identifiers::new();
+    if let Some(external) = text(external, PATH, "externalCustomerId")? {
+        identifiers = identifiers.with_external_customer_id(ExternalCustomerId::take(external)?);
+    }
+    if let Some(phone) = text(phone, PATH, "phone")? {
+        identifiers = identifiers.with_phone(Phone::parse(&phone)?);
+    }
+    if let Some(email) = text(email, PATH, "email")? {
+        identifiers = identifiers.with_email(Email::take(email)?);
+    }
+    let fields = ContactFields {
+        first_name: field(first_name, Field::FirstName, "firstName")?,
+        last_name: field(last_name, Field::LastName, "lastName")?,
+        language_code: field(language, Field::LanguageCode, "languageCode")?,
+        time_zone: field(zone, Field::TimeZone, "timeZone")?,
+        custom: match custom.and_then(Value::given) {
+            Some(custom) => custom_fields(custom)?,
+            None => Default::default(),
+        },
+    };
+    let through = match through.and_then(Value::given) {
+        Some(number) => {
+            let number = count(Some(number), PATH, "createdThroughAppNumber")?;
+            Some(app_number(number, "contact.createdThroughAppNumber")?)
+        }
+        None => None,
+    };
+    let card = CardRow {
+        created_at: time(created_at, PATH, "createdAt")?,
+        created_through: through,
+        identifiers,
+        fields,
+        tokens: held_tokens(required(tokens, PATH, "tokens")?, limits)?,
+    };
+    Ok((id, card))
+}
+
+fn id_of_contact(value: Value<'_>, path: &'static str) -> Result<ContactId, EntryError> {
+    let id = value.count().map_err(at(path))?;
+    Ok(ContactId::new(id)?)
+}
+
+fn field(
+    value: Option<Value<'_>>,
+    field: Field,
+    member: &'static str,
+) -> Result<Option<String>, EntryError> {
+    let value = text(value, "contact", member)?;
+    if let Some(value) = &value {
+        fields::check_value(field, value)?;
+    }
+    Ok(value)
+}
+
+type CustomFields = std::collections::BTreeMap<String, String>;
+
+fn custom_fields(custom: Value<'_>) -> Result<CustomFields, EntryError> {
+    const PATH: &str = "contact.fields";
+    let mut read = CustomFields::new();
+    for (name, value) in custom.entries().map_err(at(PATH))? {
+        fields::check_name(&name)?;
+        let value = value.text().map_err(|fault| {
+            let shown = may_be_shown(name.as_bytes());
+            let path = if shown {
+                member_path(PATH, &name)
+            } else {
+                PATH.to_owned()
+            };
+            at(path)(fault)
+        })?;
+        fields::check_value(Field::CustomFieldValue, &value)?;
+        read.insert(name, value);
+    }
+    Ok(read)
+}
+
+fn held_tokens(tokens: Value<'_>, limits: &Limits) -> Result<Vec<HeldTokenRow>, EntryError> {
+    let most = limits.tokens_per_contact;
+    let (tokens, count) = tokens.elements(most).map_err(at("contact.tokens"))?;
+    LimitExceeded::check(Limit::TokensPerContact, count, most)?;
+    let tokens = tokens.into_iter().enumerate();
+    tokens
+        .map(|(index, token)| held_token(token, index))
+        .collect()
+}
+
+fn held_token(held: Value<'_>, index: usize) -> Result<HeldTokenRow, EntryError> {
+    let path = || format!("contact.tokens[{index}]");
+    let of =
+        |member: &'static str| move |fault| at(format!("contact.tokens[{index}].{member}"))(fault);
+    let missing = |member| at(path())(JsonFault::Missing(member));
+    let members = held.members(&["subscriberId", "token", "addedAt"]);
+    let members = members.map_err(|fault| at(path())(fault))?;
+    let [subscriber, token, added_at] = members.map(|member| member.and_then(Value::given));
+    let subscriber = subscriber.ok_or_else(|| missing("subscriberId"))?;
+    let token = token.ok_or_else(|| missing("token"))?;
+    let added_at = added_at.ok_or_else(|| missing("addedAt"))?;
+    Ok(HeldTokenRow {
+        subscriber: subscriber_id(subscriber).map_err(of("subscriberId"))?,
+        token: Token::parse(token.text().map_err(of("token"))?)?,
+        added_at: Timestamp::from_millis(added_at.count().map_err(of("addedAt"))?),
+    })
+}
+
+fn subscriber(value: Value<'_>) -> Result<ExportedSubscriber, EntryError> {
+    const PATH: &str = "subscriber";
+    let members = value.members(&[
+        "subscriberId",
+        "contactIds",
+        "lastRegisteredAt",
+        "lastStatus",
+        "lastStatusAt",
+        "counts",
+    ]);
+    let [id, holders, registered, last_status, last_at, counts] = members.map_err(at(PATH))?;
+    let (holders, _) = required(holders, PATH, "contactIds")?
+        .elements(usize::MAX)
+        .map_err(at("subscriber.contactIds"))?;
+    let holders = holders.into_iter();
+    let last_status = match (
+        last_status.and_then(Value::given),
+        last_at.and_then(Value::given),
+    ) {
+        (None, None) => None,
+        (named, at_time) => {
+            let named = status(required(named, PATH, "lastStatus")?);
+            Some((
+                named.map_err(at("subscriber.lastStatus"))?,
+                time(at_time, PATH, "lastStatusAt")?,
+            ))
+        }
+    };
+    Ok(ExportedSubscriber {
+        id: id_of_subscriber(id, PATH, "subscriberId")?,
+        holders: holders
+            .map(|holder| id_of_contact(holder, "subscriber.contactIds"))
+            .collect::<Result<_, _>>()?,
+        last_registered_at: time(registered, PATH, "lastRegisteredAt")?,
+        last_status,
+        counts: status_counts(counts, "subscriber.counts")?,
+    })
+}
+
+/// How many reports of each status there were: none when nothing is given.
+fn status_counts(value: Option<Value<'_>>, path: &'static str) -> Result<StatusCounts, JsonError> {
+    let Some(value) = value.and_then(Value::given) else {
+        return Ok(StatusCounts::default());
+    };
+    let members = value.members(&["sent", "failed", "clicked"]);
+    let [sent, failed, clicked] = members.map_err(at(path))?;
+    Ok(StatusCounts {
+        sent: count(sent, path, "sent")?,
+        failed: count(failed, path, "failed")?,
+        clicked: count(clicked, path, "clicked")?,
+    })
+}
+
+fn message(value: Value<'_>) -> Result<ExportedRow, EntryError> {
+    const PATH: &str = "message";
+    let members = value.members(&["appNumber", "messageId", "lastAt", "counts"]);
+    let [app, id, last_at, counts] = members.map_err(at(PATH))?;
+    let id = required(id, PATH, "messageId")?.text();
+    let app = count(app, PATH, "appNumber")?;
+    let key = MessageKey {
+        app: app_number(app, "message.appNumber")?,
+        message: MessageId::parse(id.map_err(at("message.messageId"))?)?,
+    };
+    let tally = MessageRow {
+        last_at: time(last_at, PATH, "lastAt")?,
+        counts: status_counts(counts, "message.counts")?,
+    };
+    Ok(ExportedRow::Message(key, tally))
+}
+
+fn end(value: Value<'_>) -> Result<Line, EntryError> {
+    let [lines] = value.members(&["lines"]).map_err(at("end"))?;
+    Ok(Line::End(count(lines, "end", "lines")?))
+}
