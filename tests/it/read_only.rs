@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use contact_store::transfer::{ImportOptions, TransferError, import_ndjson};
 use contact_store::{
     AddTokens, AppName, ConnectApp, ContactStore, ContactUpdate, Create, DedupeOn, Error,
     OpenError, Options, Pending, RecordReports, RemoveToken, RenameToken, Report, Status,
@@ -147,6 +149,19 @@ fn r68_every_write_is_refused_and_nothing_is_written() {
     refused(store.connect_app(ConnectApp::new(AppName::parse("Bot").unwrap())));
     refused(store.disconnect_app(APP));
     refused(store.forget_messages(APP, at(5_000)));
+    let text = "{\"contactStoreExport\":{\"version\":1,\"sequence\":0,\"nextContactId\":1,\"nextAppNumber\":1}}\n\
+                {\"end\":{\"lines\":1}}\n";
+    let imported = import_ndjson(
+        &store,
+        text.as_bytes(),
+        ImportOptions::new(),
+        |_| ControlFlow::Continue(()),
+        |_| ControlFlow::Continue(()),
+    );
+    assert!(matches!(
+        imported,
+        Err(TransferError::Store(Error::ReadOnly))
+    ));
     let stats = store.stats().unwrap();
     assert_eq!((stats.commits, stats.needs_reopen), (0, false));
     for operation in stats.operations {
