@@ -578,13 +578,14 @@ fn open_failure(failure: Failure) -> OpenError {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::*;
 
     /// What is written to a file without a name is lost.
+    #[cfg(unix)]
     #[test]
     fn r51_r67_a_file_that_is_replaced_between_opening_and_locking_it_is_not_taken_for_the_store()
     -> io::Result<()> {
