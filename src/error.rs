@@ -20,8 +20,9 @@ use crate::model::sequence::SequenceNumber;
 ///
 /// - After [`Error::Indeterminate`] it is unknown until [`reopen`](crate::ContactStore::reopen).
 ///   The request is in the store exactly when the number found is at least the one in the error.
-/// - [`forget_messages`](crate::ContactStore::forget_messages) takes several commits. The steps
-///   already committed stay, whatever the error.
+/// - [`forget_messages`](crate::ContactStore::forget_messages) and
+///   [`remove_stale`](crate::ContactStore::remove_stale) take several commits. The steps already
+///   committed stay, whatever the error.
 ///
 /// After [`Error::CloseIncomplete`], everything that was acknowledged is in the file.
 ///

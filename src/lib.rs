@@ -245,6 +245,7 @@ pub use operations::explain::{Decision, Explanation};
 pub use operations::forget_messages::MessagesForgotten;
 pub use operations::outcomes::Outcomes;
 pub use operations::record_reports::{RecordReports, Report, ReportOutcome};
+pub use operations::remove_stale::{RemoveStale, StaleRemoved};
 pub use operations::remove_token::{RemoveToken, TokenRemoved};
 pub use operations::rename_token::{RenameToken, TokenRenamed};
 pub use operations::upsert::{CardChange, ContactUpdate, ContactUpserted, Upsert, ValueChange};

@@ -385,6 +385,17 @@ pub(crate) fn removes(
         .then_some(Removal(()))
 }
 
+/// Whether a subscriber was neither registered nor reported about since `before` (R62).
+///
+/// The time of its last status is that of its latest report (R34). Equal times are not stale.
+pub(crate) fn is_stale(
+    last_registered_at: Timestamp,
+    last_status: Option<(Status, Timestamp)>,
+    before: Timestamp,
+) -> bool {
+    last_registered_at < before && last_status.is_none_or(|(_, at)| at < before)
+}
+
 /// The last status after a report (R34), by the reports' own times, and by arrival if they are
 /// equal.
 pub(crate) fn last_status(

@@ -137,7 +137,7 @@ pub struct Histogram<T> {
 #[non_exhaustive]
 pub struct OperationStats {
     /// The kind: `addTokens`, `recordReports`, `upsert`, `removeToken`, `renameToken`, `erase`,
-    /// `connectApp`, `disconnectApp`, `forgetMessages` or `import`.
+    /// `connectApp`, `disconnectApp`, `forgetMessages`, `removeStale` or `import`.
     pub operation: &'static str,
     /// The requests answered with an outcome. Each is counted once its change is durable.
     pub accepted: u64,
@@ -157,6 +157,7 @@ pub struct OperationStats {
     /// - `renameToken`: `renamed`, `joined` or `unknownSubscriber`;
     /// - `erase`: `erased` or `unknownContact`;
     /// - `forgetMessages`: `forgotten`, the tallies removed;
+    /// - `removeStale`: `removed`, the subscribers removed, and `found`, those that dry runs counted;
     /// - `import`: `created`, `unchanged` or `refused`, the rows of imports of whole stores;
     /// - `connectApp`, `disconnectApp`: none.
     pub outcomes: Vec<(&'static str, u64)>,
@@ -174,6 +175,7 @@ pub(crate) enum OperationKind {
     ConnectApp,
     DisconnectApp,
     ForgetMessages,
+    RemoveStale,
     Import,
 }
 
@@ -188,6 +190,7 @@ impl OperationKind {
         OperationKind::ConnectApp,
         OperationKind::DisconnectApp,
         OperationKind::ForgetMessages,
+        OperationKind::RemoveStale,
         OperationKind::Import,
     ];
 
@@ -202,6 +205,7 @@ impl OperationKind {
             OperationKind::ConnectApp => "connectApp",
             OperationKind::DisconnectApp => "disconnectApp",
             OperationKind::ForgetMessages => "forgetMessages",
+            OperationKind::RemoveStale => "removeStale",
             OperationKind::Import => "import",
         }
     }
@@ -221,6 +225,7 @@ impl OperationKind {
             OperationKind::RenameToken => &[Renamed, Joined, UnknownSubscriber],
             OperationKind::Erase => &[Erased, UnknownContact],
             OperationKind::ForgetMessages => &[Forgotten],
+            OperationKind::RemoveStale => &[Removed, Found],
             OperationKind::Import => &[Created, Unchanged, Refused],
             OperationKind::ConnectApp | OperationKind::DisconnectApp => &[],
         }

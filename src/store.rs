@@ -22,6 +22,7 @@ use crate::operations::forget_messages::{ForgetMessages, MessagesForgotten};
 use crate::operations::operation::Operation;
 use crate::operations::outcomes::Outcomes;
 use crate::operations::record_reports::{RecordReports, ReportOutcome};
+use crate::operations::remove_stale::{RemoveStale, StaleRemoved};
 use crate::operations::remove_token::{RemoveToken, TokenRemoved};
 use crate::operations::rename_token::{RenameToken, TokenRenamed};
 #[cfg(feature = "transfer")]
@@ -56,8 +57,9 @@ use crate::writer::{Pending, Writer};
 /// - [`Error::Indeterminate`] when its own commit fails;
 /// - [`Error::Storage`] when a row that it needs cannot be read.
 ///
-/// After any of these except `Indeterminate`, nothing of the request was written. The one exception
-/// is [`forget_messages`](Self::forget_messages), which commits in steps.
+/// After any of these except `Indeterminate`, nothing of the request was written. The exceptions
+/// are [`forget_messages`](Self::forget_messages) and [`remove_stale`](Self::remove_stale), which
+/// commit in steps.
 ///
 /// ```
 /// # use contact_store::*;
@@ -299,6 +301,24 @@ impl ContactStore {
     /// [`Error::UnknownApp`]; those of every write.
     pub fn forget_messages(&self, app: AppId, before: Timestamp) -> Pending<MessagesForgotten> {
         self.submit(ForgetMessages::new(app, before))
+    }
+
+    /// Removes the subscribers of an app that were neither registered nor reported about since a
+    /// time ([R62](crate::rulebook#r62)).
+    ///
+    /// Each is removed as by [`remove_token`](Self::remove_token) for all contacts, and counted with
+    /// those. The contacts stay. A [dry run](RemoveStale::dry_run) only counts.
+    ///
+    /// It works in steps, each a commit with its own number, so that other writes need not wait. A
+    /// subscriber that is registered or reported about before its step stays. After an error, the
+    /// subscribers that were already removed stay removed. An app that is disconnected between two
+    /// steps is one such error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownApp`]; those of every write, of a dry run too.
+    pub fn remove_stale(&self, request: RemoveStale) -> Pending<StaleRemoved> {
+        self.submit(request.prepare())
     }
 
     /// Opens the file again after a failed commit or read, for all handles

@@ -54,6 +54,7 @@ pub(crate) fn table() -> Vec<Route> {
         get("/v1/apps/{app_uuid}/contacts", contacts_of_app).with_query(),
         get("/v1/apps/{app_uuid}/messages", messages).with_query(),
         post("/v1/apps/{app_uuid}/messages/forget", forget_messages),
+        post("/v1/apps/{app_uuid}/stale/remove", remove_stale),
         get("/v1/contacts", find_by_query).with_query(),
         post("/v1/contacts", upsert),
         get("/v1/contacts/list", contacts).with_query(),
@@ -296,6 +297,18 @@ async fn forget_messages(
     let forgotten = service.store().forget_messages(app, before);
     let forgotten = service.written(forgotten).await?;
     let answer = Json::short(&wire::messages_forgotten(forgotten));
+    Ok((Extension(KnownId::App(app)), answer))
+}
+
+async fn remove_stale(
+    State(service): State<Service>,
+    AppInPath(app): AppInPath,
+    body: JsonBody,
+) -> AnswerOfApp {
+    let read = move |body: &[u8], limits: &Limits| wire::parse_remove_stale(app, body, limits);
+    let removed = service.store().remove_stale(body.read(read).await?);
+    let removed = service.written(removed).await?;
+    let answer = Json::short(&wire::stale_removed(removed));
     Ok((Extension(KnownId::App(app)), answer))
 }
 

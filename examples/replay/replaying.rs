@@ -8,8 +8,8 @@ use std::time::Instant;
 use contact_store::wire::{self, Line};
 use contact_store::{
     AppId, AppName, ContactStore, ContactUpserted, Erased, Error, Limits, MatchPolicy,
-    MessagesForgotten, Outcomes, Pending, ReportOutcome, TokenRemoved, TokenRenamed, TokensAdded,
-    WhenFull,
+    MessagesForgotten, Outcomes, Pending, ReportOutcome, StaleRemoved, TokenRemoved, TokenRenamed,
+    TokensAdded, WhenFull,
 };
 use serde::Serialize;
 
@@ -76,6 +76,7 @@ enum Submitted {
     RenameToken(Pending<TokenRenamed>),
     Erase(Pending<Erased>),
     ForgetMessages(Pending<MessagesForgotten>),
+    RemoveStale(Pending<StaleRemoved>),
 }
 
 /// A replay under way.
@@ -166,6 +167,7 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             Ok(Line::ForgetMessages { app, before }) => {
                 Submitted::ForgetMessages(store.forget_messages(app, before))
             }
+            Ok(Line::RemoveStale(request)) => Submitted::RemoveStale(store.remove_stale(request)),
             Ok(question) => {
                 self.finish_all()?;
                 if self.failed.is_some() {
@@ -232,6 +234,9 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             }
             Submitted::ForgetMessages(pending) => {
                 outcome(pending).map(|forgotten| put(into, &wire::messages_forgotten(forgotten)))
+            }
+            Submitted::RemoveStale(pending) => {
+                outcome(pending).map(|removed| put(into, &wire::stale_removed(removed)))
             }
         };
         self.print(oldest.number, oldest.end, answered)

@@ -24,6 +24,7 @@ pub(crate) mod not_accepted;
 pub(crate) mod operation;
 pub(crate) mod outcomes;
 pub(crate) mod record_reports;
+pub(crate) mod remove_stale;
 pub(crate) mod remove_token;
 pub(crate) mod rename_token;
 #[cfg(feature = "transfer")]

@@ -5,12 +5,13 @@ use std::fmt;
 use crate::error::Error;
 use crate::model::app::AppId;
 use crate::model::identifier::ContactId;
+use crate::model::subscriber::SubscriberId;
 use crate::model::token::Token;
 use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::rules::Removal;
 use crate::stats::{EntryOutcome, OperationKind, Tally};
-use crate::storage::{AppRow, Draft, Rows as _, find_subscriber};
+use crate::storage::{AppRow, Draft, Failure, Rows as _, SubscriberRow, find_subscriber};
 
 /// A request to remove a token from the card of one contact, or of all that hold it.
 #[derive(Clone, PartialEq, Eq)]
@@ -84,13 +85,7 @@ impl Operation for RemoveToken {
                 .collect(),
             None => row.holders.clone(),
         };
-        holding::take_off_cards(draft, id, &from, Removal::ordered_by_host())?;
-        if holding::strike_holders(draft, (id, &row), &from)? {
-            draft.change_tally(app.number, |tally| {
-                tally.removed_by_host = tally.removed_by_host.saturating_add(1);
-                Ok(())
-            })?;
-        }
+        take_off(draft, (id, &row), &from)?;
         Ok(Step::Done(TokenRemoved { from }))
     }
 
@@ -101,4 +96,21 @@ impl Operation for RemoveToken {
             EntryOutcome::Removed
         });
     }
+}
+
+/// Takes a token off the cards of `from`, which all hold it, on the host's order. Counts its
+/// subscriber as removed when no other contact holds it.
+pub(crate) fn take_off(
+    draft: &mut Draft<'_>,
+    (id, row): (SubscriberId, &SubscriberRow),
+    from: &[ContactId],
+) -> Result<(), Failure> {
+    holding::take_off_cards(draft, id, from, Removal::ordered_by_host())?;
+    if holding::strike_holders(draft, (id, row), from)? {
+        draft.change_tally(row.app, |tally| {
+            tally.removed_by_host = tally.removed_by_host.saturating_add(1);
+            Ok(())
+        })?;
+    }
+    Ok(())
 }

@@ -21,6 +21,7 @@ use crate::operations::erase::Erased;
 use crate::operations::explain::{Decision, Explanation};
 use crate::operations::forget_messages::MessagesForgotten;
 use crate::operations::record_reports::ReportOutcome;
+use crate::operations::remove_stale::StaleRemoved;
 use crate::operations::remove_token::TokenRemoved;
 use crate::operations::rename_token::TokenRenamed;
 use crate::operations::upsert::{CardChange, ContactUpserted};
@@ -256,6 +257,17 @@ pub fn message(tally: &MessageTally) -> impl Serialize {
 pub fn messages_forgotten(outcome: MessagesForgotten) -> impl Serialize {
     Forgotten {
         forgotten: outcome.messages,
+    }
+}
+
+/// `{"subscribers", "takenOff", "dryRun"}`: the stale subscribers that were removed, or that a dry
+/// run counted, and how often a contact lost a token by it ([R62](crate::rulebook#r62)).
+#[must_use]
+pub fn stale_removed(outcome: StaleRemoved) -> impl Serialize {
+    Stale {
+        subscribers: outcome.subscribers,
+        taken_off: outcome.taken_off,
+        dry_run: outcome.dry_run,
     }
 }
 
@@ -749,6 +761,14 @@ impl<'a> From<&'a MessageTally> for MessageForm<'a> {
 #[derive(Serialize)]
 struct Forgotten {
     forgotten: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Stale {
+    subscribers: u64,
+    taken_off: u64,
+    dry_run: bool,
 }
 
 #[derive(Serialize)]

@@ -1,5 +1,5 @@
 //! Reading the requests of an HTTP API that are not batches: connecting an app, removing or
-//! renaming a token, forgetting messages, finding a contact, asking for a page.
+//! renaming a token, forgetting messages, removing stale subscribers, finding a contact, asking for a page.
 //!
 //! This module does not know HTTP. A host that gets a request in the query of a URL passes it as an
 //! object of strings, so that both ways have one form and one set of errors.
@@ -14,6 +14,7 @@ use crate::model::report::MessageId;
 use crate::model::subscriber::SubscriberId;
 use crate::model::time::Timestamp;
 use crate::operations::connect_app::ConnectApp;
+use crate::operations::remove_stale::RemoveStale;
 use crate::operations::remove_token::RemoveToken;
 use crate::operations::rename_token::RenameToken;
 use crate::rules::MatchPolicy;
@@ -21,8 +22,8 @@ use crate::rules::MatchPolicy;
 use super::fault::Refused;
 use super::json::{IntegerOrText, Value, at};
 use super::request::{
-    app_id, body_members, canonical, contact_id, remove_token, rename_token, required,
-    subscriber_id, timestamp, uuid,
+    app_id, body_members, canonical, contact_id, remove_stale, remove_token, rename_token,
+    required, subscriber_id, timestamp, uuid,
 };
 
 /// Reads a request to connect an app, `{"name", "appUuid", "key"}`.
@@ -146,6 +147,28 @@ pub fn parse_forget_messages(body: &[u8], limits: &Limits) -> Result<Timestamp, 
     let [before] = body_members(body, &["before"], limits)?;
     let before = timestamp(required(before, "", "before")?);
     Ok(before.map_err(at("before"))?)
+}
+
+/// Reads the body of a request to remove stale subscribers, `{"before", "dryRun"}`
+/// ([R62](crate::rulebook#r62)).
+///
+/// `before` is in milliseconds since 1970 UTC. `dryRun` is optional, and `false` without it.
+///
+/// ```
+/// # use contact_store::{AppId, Limits, RemoveStale, Timestamp, wire};
+/// let app = AppId::from_u128(1);
+/// let body = br#"{"before": 1700000000000, "dryRun": true}"#;
+/// let request = RemoveStale::new(app, Timestamp::from_millis(1_700_000_000_000)).dry_run(true);
+/// assert_eq!(wire::parse_remove_stale(app, body, &Limits::default())?, request);
+/// # Ok::<(), contact_store::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// As for [`parse_forget_messages`].
+pub fn parse_remove_stale(app: AppId, body: &[u8], limits: &Limits) -> Result<RemoveStale, Error> {
+    let [before, dry_run] = body_members(body, &["before", "dryRun"], limits)?;
+    remove_stale(app, before, dry_run, "")
 }
 
 /// Reads a request without members. Any member is an error.

@@ -86,6 +86,15 @@ impl<'a> Value<'a> {
         self.text_or_integer_as("string, boolean or integer from -2^63 to 2^64-1")
     }
 
+    /// `true` or `false`.
+    pub(super) fn boolean(self) -> Result<bool, JsonFault> {
+        match self.0.get() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(self.wrong_type("boolean")),
+        }
+    }
+
     fn text_or_integer_as(self, expected: &'static str) -> Result<String, JsonFault> {
         const RANGE: std::ops::RangeInclusive<i128> = i64::MIN as i128..=u64::MAX as i128;
         match self.integer() {

@@ -13,6 +13,7 @@ use crate::model::time::Timestamp;
 use crate::operations::add_tokens::AddTokens;
 use crate::operations::connect_app::ConnectApp;
 use crate::operations::record_reports::RecordReports;
+use crate::operations::remove_stale::RemoveStale;
 use crate::operations::remove_token::RemoveToken;
 use crate::operations::rename_token::RenameToken;
 use crate::operations::upsert::Upsert;
@@ -20,8 +21,8 @@ use crate::operations::upsert::Upsert;
 use super::contacts::upsert;
 use super::json::{Value, at};
 use super::request::{
-    check_request_size, contact_id, identifiers, member_path, remove_token, rename_token,
-    report_entries, required, subscriber_id, timestamp, token_entries, uuid,
+    check_request_size, contact_id, identifiers, member_path, remove_stale, remove_token,
+    rename_token, report_entries, required, subscriber_id, timestamp, token_entries, uuid,
 };
 use super::send::send_request;
 
@@ -44,6 +45,7 @@ use super::send::send_request;
 /// | `{"subscribers": {"appUuid", "after", "limit"}}` | [`Line::Subscribers`]; only `appUuid` is required |
 /// | `{"messages": {"appUuid", "after", "limit"}}` | [`Line::Messages`]; only `appUuid` is required |
 /// | `{"forgetMessages": {"appUuid", "before"}}` | [`Line::ForgetMessages`] |
+/// | `{"removeStale": {"appUuid", "before", "dryRun"}}` | [`Line::RemoveStale`]; `dryRun` is optional |
 /// | `{"verify": {}}` | [`Line::Verify`] |
 ///
 /// A member that is `null` counts as absent, except `tokens`, `statuses`, `contacts` and the
@@ -114,11 +116,13 @@ pub enum Line {
         /// The time.
         before: Timestamp,
     },
+    /// Remove the stale subscribers of an app, or count them.
+    RemoveStale(RemoveStale),
     /// Verify the store.
     Verify,
 }
 
-const MEMBERS: [&str; 21] = [
+const MEMBERS: [&str; 22] = [
     "appUuid",
     "at",
     "dedupeOn",
@@ -139,12 +143,13 @@ const MEMBERS: [&str; 21] = [
     "subscribers",
     "messages",
     "forgetMessages",
+    "removeStale",
     "verify",
 ];
 
 const ONE_KIND: JsonFault = JsonFault::NotOneOf {
     expected: "one of tokens, statuses, contacts, connectApp, disconnectApp, find, explain, resolve, \
-               erase, removeToken, renameToken, listContacts, apps, subscribers, messages, forgetMessages and verify",
+               erase, removeToken, renameToken, listContacts, apps, subscribers, messages, forgetMessages, removeStale and verify",
 };
 
 impl Line {
@@ -206,6 +211,7 @@ impl Line {
             "subscribers" => Self::subscribers(value),
             "messages" => Self::messages(value),
             "forgetMessages" => Self::forget_messages(value),
+            "removeStale" => Self::remove_stale(value),
             "verify" => nothing_in(value, "verify").map(|()| Line::Verify),
             _ => Err(at("")(ONE_KIND).into()),
         }
@@ -348,6 +354,13 @@ impl Line {
         let before = timestamp(required(before, PATH, "before")?);
         let before = before.map_err(at("forgetMessages.before"))?;
         Ok(Line::ForgetMessages { app, before })
+    }
+
+    fn remove_stale(value: Value<'_>) -> Result<Self, Error> {
+        const PATH: &str = "removeStale";
+        let members = value.members(&["appUuid", "before", "dryRun"]);
+        let [app, before, dry_run] = members.map_err(at(PATH))?;
+        remove_stale(app_uuid(app, PATH)?, before, dry_run, PATH).map(Line::RemoveStale)
     }
 }
 

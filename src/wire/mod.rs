@@ -103,8 +103,8 @@ mod send;
 pub use answer::{
     app, app_connected, app_disconnected, apps, card, contact_found, contact_page,
     contact_upserted, contacts, contacts_upserted, erased, explanation, message, messages,
-    messages_forgotten, recipients, report_recorded, reports_recorded, subscriber, subscribers,
-    token_added, token_removed, token_renamed, tokens_added, verified,
+    messages_forgotten, recipients, report_recorded, reports_recorded, stale_removed, subscriber,
+    subscribers, token_added, token_removed, token_renamed, tokens_added, verified,
 };
 pub use card::parse_card;
 pub use contacts::parse_upsert;
@@ -112,8 +112,8 @@ pub use contacts::parse_upsert;
 pub(crate) use contacts::{custom_fields, set_custom_fields};
 pub use endpoint::{
     host_error, parse_app_id, parse_connect_app, parse_contact_id, parse_contacts_page, parse_find,
-    parse_forget_messages, parse_messages_page, parse_no_members, parse_remove_token,
-    parse_rename_token, parse_subscribers_page,
+    parse_forget_messages, parse_messages_page, parse_no_members, parse_remove_stale,
+    parse_remove_token, parse_rename_token, parse_subscribers_page,
 };
 pub use fault::{code, entry_code, entry_error, error, error_at_line};
 pub use line::Line;

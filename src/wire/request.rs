@@ -16,6 +16,7 @@ use crate::model::time::Timestamp;
 use crate::model::token::Token;
 use crate::operations::add_tokens::{AddTokens, TokenEntry};
 use crate::operations::record_reports::{RecordReports, Report};
+use crate::operations::remove_stale::RemoveStale;
 use crate::operations::remove_token::RemoveToken;
 use crate::operations::rename_token::RenameToken;
 
@@ -253,6 +254,22 @@ pub(super) fn remove_token(
         }
         None => RemoveToken::of_all(app, token),
     })
+}
+
+/// The request to remove stale subscribers.
+pub(super) fn remove_stale(
+    app: AppId,
+    before: Option<Value<'_>>,
+    dry_run: Option<Value<'_>>,
+    path: &str,
+) -> Result<RemoveStale, Error> {
+    let before = timestamp(required(before, path, "before")?);
+    let request = RemoveStale::new(app, before.map_err(at(member_path(path, "before")))?);
+    let Some(dry_run) = dry_run.and_then(Value::given) else {
+        return Ok(request);
+    };
+    let dry_run = dry_run.boolean().map_err(at(member_path(path, "dryRun")))?;
+    Ok(request.dry_run(dry_run))
 }
 
 /// The request to rename a token.

@@ -48,6 +48,7 @@ mod rules_promises;
 mod rules_reading;
 mod rules_recipients;
 mod rules_reports;
+mod rules_stale;
 mod rules_tokens;
 mod sequences;
 mod snapshots;

@@ -39,6 +39,9 @@ use view::{Card, Counts, Held, Subscriber, Tally};
 
 /// How many tallies one step of `forget_messages` looks at.
 const FORGET_STEP: usize = 4_096;
+/// How many subscribers one step of `remove_stale` looks at, and with how many cards it ends.
+const STALE_STEP: usize = 4_096;
+const STALE_CARDS: u64 = 1_000;
 
 /// What a store is opened with, as far as the rules depend on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -219,6 +222,21 @@ impl Model {
                 self.connected(*app)?;
                 let (steps, forgotten) = self.forget(*app, *before);
                 Ok((steps, Outcome::Forgotten(forgotten)))
+            }
+            Request::RemoveStale {
+                app,
+                before,
+                dry_run,
+            } => {
+                self.connected(*app)?;
+                let untouched = self.clone();
+                let (steps, subscribers, taken_off) = self.remove_stale(*app, *before);
+                let outcome = Outcome::StaleRemoved(subscribers, taken_off, *dry_run);
+                if *dry_run {
+                    *self = untouched;
+                    return Ok((0, outcome));
+                }
+                Ok((steps, outcome))
             }
         }
     }
@@ -529,6 +547,35 @@ impl Model {
         }
         self.set_holders(known.id, left);
         from
+    }
+
+    /// R62: how many steps removed something, how many subscribers they removed, and from how many
+    /// cards.
+    fn remove_stale(&mut self, app: AppId, before: u64) -> (u64, u64, u64) {
+        let mut all: Vec<Subscriber> = self.subscribers.clone();
+        all.retain(|subscriber| subscriber.app == app);
+        all.sort_by_key(|subscriber| subscriber.id);
+        let (mut steps, mut subscribers, mut cards) = (0, 0, 0);
+        let (mut looked_at, mut cards_of_step) = (0, 0);
+        for subscriber in all {
+            if looked_at == STALE_STEP || cards_of_step >= STALE_CARDS {
+                (looked_at, cards_of_step) = (0, 0);
+            }
+            looked_at += 1;
+            let reported_at = subscriber.last_status.map(|(_, at)| at);
+            if subscriber.last_registered_at >= before || reported_at >= Some(before) {
+                continue;
+            }
+            // A subscriber has at least one holder.
+            if cards_of_step == 0 {
+                steps += 1;
+            }
+            let from = self.remove(app, &subscriber.token, None).len() as u64;
+            cards_of_step += from;
+            cards += from;
+            subscribers += 1;
+        }
+        (steps, subscribers, cards)
     }
 
     /// R57.

@@ -123,6 +123,7 @@ fn cut_tales(told: Vec<Tale>, seeds: std::ops::Range<u64>) {
         ("renaming a token", 50),
         ("erasing", 200),
         ("forgetting messages", 50),
+        ("removing stale subscribers", 50),
         ("in a group", 1_000),
         ("of racing threads", 300),
         ("closing and opening", 100),

@@ -21,9 +21,9 @@ use contact_store::{
     AccessKey, AddTokens, Advice, AppId, AppName, Backoff, BatchMode, Check, ConnectApp, ContactId,
     ContactStore, Create, Email, Error, ExternalCustomerId, FailedWithoutReason, GivenIdentifiers,
     GonePhrases, IdentifierKind, InvalidIdentifier, ManualClock, MatchPolicy, MessageId,
-    OpeningStage, Options, Ownership, Phone, PhoneMark, Placeholders, RecordReports, RemoveToken,
-    RenameToken, Reopening, Report, Status, SubscriberId, SystemClock, Timestamp, Token,
-    TokenEntry, TokenPlace, UnknownContactId, UpsertMode, WhenFull, wire,
+    OpeningStage, Options, Ownership, Phone, PhoneMark, Placeholders, RecordReports, RemoveStale,
+    RemoveToken, RenameToken, Reopening, Report, Status, SubscriberId, SystemClock, Timestamp,
+    Token, TokenEntry, TokenPlace, UnknownContactId, UpsertMode, WhenFull, wire,
 };
 
 use crate::layering::source::{Source, all};
@@ -198,6 +198,11 @@ fn requests(shown: &mut Shown, store: &ContactStore) {
     let before = Timestamp::from_millis(1);
     let forgotten = store.forget_messages(APP, before).wait().unwrap();
     shown.value(&forgotten.outcome);
+    let stale = RemoveStale::new(APP, before);
+    shown.value(&stale);
+    let removed = store.remove_stale(stale).wait().unwrap();
+    shown.value(&removed.outcome);
+    shown.json(&wire::stale_removed(removed.outcome));
 
     let limits = options().0.limits;
     for line in [

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use contact_store::transfer::{ImportOptions, TransferError, import_ndjson};
 use contact_store::{
     AddTokens, AppName, ConnectApp, ContactStore, ContactUpdate, Create, DedupeOn, Error,
-    OpenError, Options, Pending, RecordReports, RemoveToken, RenameToken, Report, Status,
-    StorageError, Token, TokenEntry, Upsert,
+    OpenError, Options, Pending, RecordReports, RemoveStale, RemoveToken, RenameToken, Report,
+    Status, StorageError, Token, TokenEntry, Upsert,
 };
 
 use crate::failing_disk::disk::TestDisk;
@@ -149,6 +149,7 @@ fn r68_every_write_is_refused_and_nothing_is_written() {
     refused(store.connect_app(ConnectApp::new(AppName::parse("Bot").unwrap())));
     refused(store.disconnect_app(APP));
     refused(store.forget_messages(APP, at(5_000)));
+    refused(store.remove_stale(RemoveStale::new(APP, at(5_000)).dry_run(true)));
     let text = "{\"contactStoreExport\":{\"version\":1,\"sequence\":0,\"nextContactId\":1,\"nextAppNumber\":1}}\n\
                 {\"end\":{\"lines\":1}}\n";
     let imported = import_ndjson(

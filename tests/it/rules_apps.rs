@@ -139,6 +139,7 @@ fn r11_a_disconnected_app_is_unknown_immediately() {
         report A : #1 SENT               => error UnknownApp A
         remove A t                       => error UnknownApp A
         forget A before=9999             => error UnknownApp A
+        remove_stale A before=9999       => error UnknownApp A
         disconnect A                     => error UnknownApp A
         disconnect C                     => error UnknownApp C
         // In listings and counts.

@@ -119,8 +119,18 @@ fn r47_a_request_that_changes_nothing_takes_no_number_and_no_commit() {
             let before = contact_store::Timestamp::from_millis(u64::MAX);
             store.forget_messages(APP, before).wait().unwrap().sequence
         },
+        {
+            let before = contact_store::Timestamp::from_millis(0);
+            let request = contact_store::RemoveStale::new(APP, before);
+            store.remove_stale(request).wait().unwrap().sequence
+        },
+        {
+            let before = contact_store::Timestamp::from_millis(u64::MAX);
+            let request = contact_store::RemoveStale::new(APP, before).dry_run(true);
+            store.remove_stale(request).wait().unwrap().sequence
+        },
     ];
-    assert_eq!(unchanged, [changed.sequence; 7]);
+    assert_eq!(unchanged, [changed.sequence; 9]);
     assert_eq!(store.snapshot().unwrap().sequence(), changed.sequence);
     assert_eq!(disk.syncs(), syncs);
     // The next change has the next number.

@@ -5,6 +5,7 @@ pub mod alphabet;
 pub mod memory_disk;
 mod random;
 mod short;
+mod stale;
 
 use std::sync::Arc;
 

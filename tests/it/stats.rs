@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use contact_store::{
     AddTokens, AppId, AppName, BatchMode, ConnectApp, ContactStore, ContactUpdate, DedupeOn, Error,
-    OperationStats, Ownership, RecordReports, RemoveToken, RenameToken, Report, Stats, Status,
-    SubscriberId, Token, TokenEntry, Upsert, WhenFull,
+    OperationStats, Ownership, RecordReports, RemoveStale, RemoveToken, RenameToken, Report, Stats,
+    Status, SubscriberId, Token, TokenEntry, Upsert, WhenFull,
 };
 
 use crate::failing_disk::disk::{Fault, FaultKind, TestDisk};
@@ -177,6 +177,21 @@ fn every_request_and_every_entry_is_counted_once_under_its_outcome() {
     assert!(store.forget_messages(APP, at(2_000)).wait().is_ok());
     assert_figures(&store, "forgetMessages", (1, 0), &[("forgotten", 1)]);
 
+    let stale = RemoveStale::new(APP, at(2_001));
+    let live = store.snapshot().unwrap().subscribers(APP, None, 100);
+    let live = live.unwrap().len() as u64;
+    assert!(live > 0);
+    for dry_run in [true, false, false] {
+        let removed = store.remove_stale(stale.dry_run(dry_run)).wait();
+        assert_eq!(removed.unwrap().outcome.dry_run, dry_run);
+    }
+    assert_figures(
+        &store,
+        "removeStale",
+        (3, 0),
+        &[("removed", live), ("found", live)],
+    );
+
     assert!(store.disconnect_app(OTHER_APP).wait().is_ok());
     let again = store.disconnect_app(OTHER_APP).wait();
     assert!(matches!(again, Err(Error::UnknownApp(_))));
@@ -202,6 +217,7 @@ fn the_kinds_of_operations_are_all_there_in_a_fixed_order() {
         "connectApp",
         "disconnectApp",
         "forgetMessages",
+        "removeStale",
         "import",
     ];
     assert_eq!(names, all);

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use contact_store::{
     AccessKey, AddTokens, AppName, Check, ConnectApp, ContactStore, ContactUpdate, DedupeOn, Error,
-    RecordReports, RemoveToken, RenameToken, Report, Status, Token, TokenEntry, Upsert,
+    RecordReports, RemoveStale, RemoveToken, RenameToken, Report, Status, Token, TokenEntry,
+    Upsert,
 };
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -286,6 +287,8 @@ fn run_every_operation() {
     let reports = RecordReports::new(APP).report(report);
     assert!(store.record_reports(reports).wait().unwrap().outcome[0].is_ok());
     assert!(store.forget_messages(APP, at(5_000)).wait().is_ok());
+    let stale = RemoveStale::new(APP, at(0));
+    assert!(store.remove_stale(stale).wait().is_ok());
     assert!(store.panic_while_deciding().wait().is_err());
     let token = Token::parse(token).unwrap();
     let rename = RenameToken::new(APP, token.clone(), token.clone());

@@ -6,8 +6,9 @@ use std::time::Duration;
 use contact_store::{
     AccessKey, AddTokens, App, AppId, AppName, Card, ConnectApp, ContactId, ContactStore,
     ContactUpdate, DedupeOn, Disk, Error, GivenIdentifiers, IdentifierKind, MatchPolicy,
-    MessageTally, Options, Ownership, Pending, RecordReports, RemoveToken, Report, SequenceNumber,
-    Snapshot, Status, Subscriber, SubscriberId, Timestamp, Token, TokenEntry, Upsert, ValueChange,
+    MessageTally, Options, Ownership, Pending, RecordReports, RemoveStale, RemoveToken, Report,
+    SequenceNumber, Snapshot, Status, Subscriber, SubscriberId, Timestamp, Token, TokenEntry,
+    Upsert, ValueChange,
 };
 
 use super::disk::TestDisk;
@@ -24,6 +25,7 @@ pub enum Request {
     Remove(RemoveToken),
     Erase(ContactId),
     Forget(AppId, Timestamp),
+    RemoveStale(RemoveStale),
     Upsert(Upsert),
 }
 
@@ -49,6 +51,7 @@ impl Request {
             Request::Remove(remove) => Box::new(store.remove_token(remove.clone())),
             Request::Erase(contact) => Box::new(store.erase(*contact)),
             Request::Forget(app, before) => Box::new(store.forget_messages(*app, *before)),
+            Request::RemoveStale(request) => Box::new(store.remove_stale(*request)),
             Request::Upsert(upsert) => Box::new(store.upsert(upsert.clone())),
         }
     }
@@ -202,6 +205,10 @@ pub fn script() -> Vec<Line> {
         ]),
         one(many_tokens(20, 30)),
         Line::Read,
+        one(Request::RemoveStale(RemoveStale::new(
+            OTHER_APP,
+            at(u64::MAX),
+        ))),
         one(Request::Disconnect(OTHER_APP)),
         one(connect(OTHER_APP, "Second bot again")),
         one(add(OTHER_APP, TokenEntry::new("other-3").phone(phone(1)))),

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use contact_store::{
     AccessKey, AddTokens, AppName, BatchMode, ConnectApp, ContactUpdate, DedupeOn, Error,
-    GivenIdentifiers, Limits, MatchPolicy, Ownership, RecordReports, RemoveToken, Report, Status,
-    Token, TokenEntry, UnknownContactId, Upsert, wire,
+    GivenIdentifiers, Limits, MatchPolicy, Ownership, RecordReports, RemoveStale, RemoveToken,
+    Report, Status, Token, TokenEntry, UnknownContactId, Upsert, wire,
 };
 
 use super::{add_body, report_body, text};
@@ -356,6 +356,17 @@ fn r30_r36_reports_subscribers_and_messages() {
     assert_eq!(
         text(&wire::messages_forgotten(forgotten)),
         r#"{"forgotten":1}"#
+    );
+    let stale = RemoveStale::new(APP, at(NOW + 1));
+    let counted = store.remove_stale(stale.dry_run(true)).wait().unwrap();
+    assert_eq!(
+        text(&wire::stale_removed(counted.outcome)),
+        r#"{"subscribers":2,"takenOff":3,"dryRun":true}"#
+    );
+    let removed = store.remove_stale(stale).wait().unwrap();
+    assert_eq!(
+        text(&wire::stale_removed(removed.outcome)),
+        r#"{"subscribers":2,"takenOff":3,"dryRun":false}"#
     );
 }
 

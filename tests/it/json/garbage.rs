@@ -137,6 +137,7 @@ fn seeds() -> Vec<String> {
             "after",
             "limit",
             "before",
+            "dryRun",
         ] {
             for line in [
                 "connectApp",
@@ -146,6 +147,7 @@ fn seeds() -> Vec<String> {
                 "subscribers",
                 "messages",
                 "forgetMessages",
+                "removeStale",
                 "apps",
                 "verify",
             ] {

@@ -34,6 +34,7 @@ fn kind(line: &Line) -> &'static str {
         Line::Subscribers { .. } => "subscribers",
         Line::Messages { .. } => "messages",
         Line::ForgetMessages { .. } => "forgetMessages",
+        Line::RemoveStale(_) => "removeStale",
         Line::Verify => "verify",
         _ => "another",
     }
@@ -146,6 +147,18 @@ fn every_kind_of_line_is_taken() {
         (
             r#"{"forgetMessages": {"appUuid": "APP", "before": 100000000005}}"#,
             "forgetMessages",
+        ),
+        (
+            r#"{"removeStale": {"appUuid": "APP", "before": 100000000005}}"#,
+            "removeStale",
+        ),
+        (
+            r#"{"removeStale": {"appUuid": "APP", "before": 100000000005, "dryRun": true}}"#,
+            "removeStale",
+        ),
+        (
+            r#"{"removeStale": {"appUuid": "APP", "before": 100000000005, "dryRun": null}}"#,
+            "removeStale",
         ),
         (" \t{\"verify\": { } } ", "verify"),
     ];
@@ -456,6 +469,22 @@ fn what_is_wrong_in_a_line_is_told_with_its_place() {
         (
             r#"{"forgetMessages": {"appUuid": "APP", "before": "5"}}"#,
             "wrongType of forgetMessages.before",
+        ),
+        (
+            r#"{"removeStale": {"appUuid": "APP", "dryRun": true}}"#,
+            "missingMember of removeStale",
+        ),
+        (
+            r#"{"removeStale": {"appUuid": "APP", "before": 1700000200}}"#,
+            "secondsNotMilliseconds of removeStale.before",
+        ),
+        (
+            r#"{"removeStale": {"appUuid": "APP", "before": 100000000005, "dryRun": "true"}}"#,
+            "wrongType of removeStale.dryRun",
+        ),
+        (
+            r#"{"removeStale": {"before": 100000000005}}"#,
+            "missingMember of removeStale",
         ),
     ];
     for (line, expected) in rows {

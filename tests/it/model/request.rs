@@ -10,9 +10,10 @@ use contact_store::{
     AccessKey, AddTokens, AppId, AppName, BatchMode, Committed, ConnectApp, ContactId,
     ContactStore, EntryError, Erased, Error, FailedWithoutReason, Fault, Field, GivenIdentifiers,
     IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy, MessagesForgotten,
-    OptionsInForce, Outcomes, Ownership, Pending, RecipientError, RecordReports, RemoveToken,
-    RenameToken, Report, ReportOutcome, Status, SubscriberId, Timestamp, Token, TokenAdded,
-    TokenEntry, TokenPlace, TokenRemoved, TokenRenamed, TokensAdded, UnknownContactId,
+    OptionsInForce, Outcomes, Ownership, Pending, RecipientError, RecordReports, RemoveStale,
+    RemoveToken, RenameToken, Report, ReportOutcome, StaleRemoved, Status, SubscriberId, Timestamp,
+    Token, TokenAdded, TokenEntry, TokenPlace, TokenRemoved, TokenRenamed, TokensAdded,
+    UnknownContactId,
 };
 
 use super::{Settings, Upserted, Upserts};
@@ -48,6 +49,11 @@ pub enum Request {
     Forget {
         app: AppId,
         before: u64,
+    },
+    RemoveStale {
+        app: AppId,
+        before: u64,
+        dry_run: bool,
     },
 }
 
@@ -203,6 +209,8 @@ pub enum Outcome {
     Renamed(Renamed),
     Erased(bool),
     Forgotten(u64),
+    /// The subscribers, how often a contact lost a token, and whether it was a dry run.
+    StaleRemoved(u64, u64, bool),
 }
 
 /// The outcome of one entry.
@@ -409,6 +417,12 @@ impl From<MessagesForgotten> for Outcome {
     }
 }
 
+impl From<StaleRemoved> for Outcome {
+    fn from(removed: StaleRemoved) -> Self {
+        Outcome::StaleRemoved(removed.subscribers, removed.taken_off, removed.dry_run)
+    }
+}
+
 /// A request that the store has taken: to be waited for, or awaited.
 pub struct Waiting(Pin<Box<dyn Future<Output = Answer> + Send>>);
 
@@ -486,6 +500,14 @@ impl Request {
             Request::Erase { contact } => Waiting::new(store.erase(id(*contact))),
             Request::Forget { app, before } => {
                 Waiting::new(store.forget_messages(*app, Timestamp::from_millis(*before)))
+            }
+            Request::RemoveStale {
+                app,
+                before,
+                dry_run,
+            } => {
+                let request = RemoveStale::new(*app, Timestamp::from_millis(*before));
+                Waiting::new(store.remove_stale(request.dry_run(*dry_run)))
             }
         }
     }
@@ -634,6 +656,11 @@ impl Request {
                 before: choices.of(&TIMES),
             },
             31 => Request::Disconnect { app: app(choices) },
+            37 => Request::RemoveStale {
+                app: app(choices),
+                before: choices.of(&TIMES),
+                dry_run: choices.one_in(4),
+            },
             38 | 39 => Request::Rename {
                 app: app(choices),
                 old: choices.of(&TOKENS).to_owned(),

@@ -66,6 +66,11 @@ fn alphabet() -> Vec<Request> {
             app: APP,
             before: FIRST_AT + 5_000,
         },
+        Request::RemoveStale {
+            app: APP,
+            before: FIRST_AT + 500,
+            dry_run: false,
+        },
         upsert(DedupeOn::Email, item),
         upsert(DedupeOn::Phone, moving),
     ]

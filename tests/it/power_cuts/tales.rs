@@ -135,6 +135,12 @@ pub fn rare_states(hash_mask: u64) -> Tale {
             app: APP,
             before: 4_000,
         }),
+        Step::Ask(Request::RemoveStale {
+            app: OTHER_APP,
+            before: 4_000,
+            dry_run: false,
+        }),
+        Step::Ask(add(OTHER_APP, "t-1", 3)),
         Step::Group(
             connect(OTHER_APP, "Bot 5"),
             vec![remove(Some(3)), remove(None), add(APP, "t-1", 1)],

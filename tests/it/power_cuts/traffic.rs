@@ -492,6 +492,7 @@ fn kind(request: &Request) -> &'static str {
         Request::Rename { .. } => "renaming a token",
         Request::Erase { .. } => "erasing",
         Request::Forget { .. } => "forgetting messages",
+        Request::RemoveStale { .. } => "removing stale subscribers",
     }
 }
 

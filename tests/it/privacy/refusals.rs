@@ -3,8 +3,8 @@
 use contact_store::{
     AccessKey, AddTokens, AppId, AppName, BatchMode, Email, Fault, GivenIdentifiers,
     InvalidIdentifier, Limits, MatchPolicy, MessageId, Options, Phone, Placeholders, RecordReports,
-    RemoveToken, Report, Status, SubscriberId, Timestamp, Token, TokenEntry, UnknownContactId,
-    wire,
+    RemoveStale, RemoveToken, Report, Status, SubscriberId, Timestamp, Token, TokenEntry,
+    UnknownContactId, wire,
 };
 
 use super::shown::{DIGITS, PHONE, Shown, WORD};
@@ -187,6 +187,10 @@ pub fn lines(shown: &mut Shown) {
                 "{{\"messages\": {{\"appUuid\": \"{app}\", \"after\": {wrong}, \"limit\": 0.5}}}}"
             ),
             format!("{{\"forgetMessages\": {{\"appUuid\": \"{app}\", \"before\": {wrong}}}}}"),
+            format!("{{\"removeStale\": {{\"appUuid\": \"{app}\", \"before\": {wrong}}}}}"),
+            format!(
+                "{{\"removeStale\": {{\"appUuid\": \"{app}\", \"before\": 100000000005, \"dryRun\": {wrong}}}}}"
+            ),
             format!("{{\"verify\": {wrong}}}"),
         ] {
             lines.push(line.into_bytes());
@@ -393,5 +397,7 @@ pub fn entries(shown: &mut Shown) {
             .wait()
             .unwrap_err(),
     );
+    let stale = RemoveStale::new(unknown, Timestamp::from_millis(1));
+    shown.error(&store.remove_stale(stale).wait().unwrap_err());
     shown.value(&Options::default());
 }

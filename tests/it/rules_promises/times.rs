@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use contact_store::{
     AddTokens, AppName, Clock, ConnectApp, ContactStore, MatchPolicy, Options, RecordReports,
-    RemoveToken, Report, Status, Timestamp, Token, TokenEntry,
+    RemoveStale, RemoveToken, Report, Status, Timestamp, Token, TokenEntry,
 };
 
 use crate::support::script::script;
@@ -135,6 +135,8 @@ fn r54_the_clock_is_read_once_for_a_request_and_for_nothing_else() {
         .forget_messages(APP, Timestamp::from_millis(9))
         .wait()
         .unwrap();
+    let request = RemoveStale::new(APP, Timestamp::from_millis(9));
+    store.remove_stale(request).wait().unwrap();
     store.erase(id(1)).wait().unwrap();
     let now = store.snapshot().unwrap();
     now.apps().unwrap();

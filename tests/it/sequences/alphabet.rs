@@ -137,6 +137,11 @@ pub fn tokens() -> Vec<Request> {
             app: APP,
             before: FIRST_AT + 1_500,
         },
+        Request::RemoveStale {
+            app: APP,
+            before: FIRST_AT + 500,
+            dry_run: false,
+        },
     ]
 }
 

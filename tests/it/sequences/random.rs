@@ -192,6 +192,11 @@ fn note(answer: &Answer, seen: &mut Kinds) {
         Ok((_, Outcome::Renamed(Renamed::UnknownSubscriber))) => saw("renamed: unknown".to_owned()),
         Ok((_, Outcome::Erased(erased))) => saw(format!("erased: {erased}")),
         Ok((_, Outcome::Forgotten(tallies))) => saw(format!("forgotten: {}", (*tallies).min(2))),
+        Ok((_, Outcome::StaleRemoved(subscribers, cards, dry_run))) => saw(format!(
+            "stale: {} off {}, dry run: {dry_run}",
+            (*subscribers).min(2),
+            (*cards).min(3)
+        )),
         Ok((_, Outcome::Connected(_) | Outcome::Disconnected)) => {}
     }
 }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use contact_store::{
     AccessKey, AddTokens, AppName, BatchMode, Committed, ConnectApp, ContactId, ContactStore,
     Error, FailedWithoutReason, Found, InvalidIdentifier, ManualClock, MessageId, Options,
-    OptionsInForce, Ownership, RecordReports, RemoveToken, RenameToken, ReportOutcome,
+    OptionsInForce, Ownership, RecordReports, RemoveStale, RemoveToken, RenameToken, ReportOutcome,
     SequenceNumber, Snapshot, UnknownContactId,
 };
 
@@ -204,6 +204,18 @@ impl Stage {
                 let before = millis(value(&words.must(), "before"));
                 let written = self.store.forget_messages(app, before).wait();
                 Answer::written(written, |outcome| outcome.messages.to_string())
+            }
+            // remove_stale A before=1000 dry
+            "remove_stale" => {
+                let app = app(&words.must());
+                let before = millis(value(&words.must(), "before"));
+                let dry_run = words.next().is_some_and(|word| word == "dry");
+                let request = RemoveStale::new(app, before).dry_run(dry_run);
+                let written = self.store.remove_stale(request).wait();
+                Answer::written(written, |outcome| {
+                    let dry = if outcome.dry_run { " dry" } else { "" };
+                    format!("{} off {}{dry}", outcome.subscribers, outcome.taken_off)
+                })
             }
             _ => {
                 let now = self.store.snapshot().unwrap();

@@ -196,6 +196,10 @@ impl Stores {
                 "forgetMessages",
                 self.not_compared(|store| store.forget_messages(app, before)),
             ),
+            Line::RemoveStale(request) => (
+                "removeStale",
+                self.not_compared(|store| store.remove_stale(request)),
+            ),
             Line::AddTokens(request) => {
                 let write = |store: &ContactStore| store.add_tokens(request.clone());
                 let wait = self.batch(write, |added| decided(&added.entries, Decided::added));

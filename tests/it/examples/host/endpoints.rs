@@ -306,6 +306,30 @@ fn old_message_tallies_are_forgotten() {
     host.stop();
 }
 
+// R62.
+#[test]
+fn stale_subscribers_are_counted_and_then_removed() {
+    let (host, client) = with_people();
+    let remove = |body: &str| client.post(&format!("/v1/apps/{APP}/stale/remove"), body);
+    remove(r#"{"before": 1700000000000}"#)
+        .is(200, r#"{"subscribers": 0, "takenOff": 0, "dryRun": false}"#);
+    remove(r#"{"before": 99999999999999, "dryRun": true}"#)
+        .is(200, r#"{"subscribers": 2, "takenOff": 2, "dryRun": true}"#);
+    let listed = || client.get("/v1/apps").json()["apps"][0]["subscribers"].take();
+    assert_eq!(listed(), 2);
+    remove(r#"{"before": 99999999999999}"#)
+        .is(200, r#"{"subscribers": 2, "takenOff": 2, "dryRun": false}"#);
+    assert_eq!(listed(), 0);
+    assert_eq!(
+        client.get("/v1/contacts/7").json()["tokens"],
+        serde_json::json!([])
+    );
+    remove("{}").is_error(400, "missingMember", "member \"before\" is required");
+    let wrong = remove(r#"{"before": 1700000000000, "dryRun": 1}"#);
+    assert_eq!(wrong.code(), "wrongType");
+    host.stop();
+}
+
 // R69.
 #[test]
 fn r69_a_store_whose_file_was_moved_is_not_healthy_and_takes_no_writes() {

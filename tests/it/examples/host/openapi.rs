@@ -339,7 +339,7 @@ fn refer(root: &Value, value: &Value, referred: &mut BTreeSet<String>) {
 }
 
 /// What is asked, in this order, on a host with `APP` connected.
-const ASKED: [(&str, &str); 66] = [
+const ASKED: [(&str, &str); 70] = [
     (
         "POST /v1/apps",
         r#"{"name": "Shop bot", "appUuid": "b0000000-0000-0000-0000-00000000000b", "key": "open sesame"}"#,
@@ -479,6 +479,19 @@ const ASKED: [(&str, &str); 66] = [
     (
         "POST /v1/apps/{NONE}/messages/forget",
         r#"{"before": 1800000000000}"#,
+    ),
+    (
+        "POST /v1/apps/{APP}/stale/remove",
+        r#"{"before": 1700000000000, "dryRun": true}"#,
+    ),
+    (
+        "POST /v1/apps/{APP}/stale/remove",
+        r#"{"before": 1700000000000, "dryRun": null}"#,
+    ),
+    ("POST /v1/apps/{APP}/stale/remove", r#"{"before": "x"}"#),
+    (
+        "POST /v1/apps/{NONE}/stale/remove",
+        r#"{"before": 1700000000000}"#,
     ),
     ("DELETE /v1/contacts/7", ""),
     ("DELETE /v1/contacts/7", ""),

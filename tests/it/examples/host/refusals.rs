@@ -196,6 +196,7 @@ fn an_unknown_app_is_404_for_every_question_about_it() {
         ("GET messages", ""),
         ("POST tokens/remove", r#"{"token": "t"}"#),
         ("POST messages/forget", r#"{"before": 1700000000000}"#),
+        ("POST stale/remove", r#"{"before": 1700000000000}"#),
         ("DELETE ", ""),
     ] {
         let what = what.replace(' ', &format!(" /v1/apps/{UNKNOWN}/"));
@@ -379,6 +380,10 @@ fn a_parameter_that_is_not_known_is_refused_by_name_wherever_it_stands() {
         ("GET /v1/apps/APP/subscribers", ""),
         (
             "POST /v1/apps/APP/messages/forget",
+            r#"{"before": 1700000000000}"#,
+        ),
+        (
+            "POST /v1/apps/APP/stale/remove",
             r#"{"before": 1700000000000}"#,
         ),
         ("GET /v1/contacts", ""),
