@@ -59,6 +59,7 @@
 //! | find out where to send a message | [`Snapshot::resolve`] a [`Recipient`], outcome [`Address`]es |
 //! | erase a contact, remove a token | [`ContactStore::erase`], [`RemoveToken`] |
 //! | follow a chat whose id changed | [`RenameToken`], outcome [`TokenRenamed`] |
+//! | remove what was not heard of for long | [`RemoveStale`], outcome [`StaleRemoved`] |
 //! | wait for a write, or await it | [`Pending`] |
 //! | find, explain, list, verify | [`Snapshot`] |
 //! | back up an open store; open a file for reading only | [`Snapshot::backup`]; [`Options::read_only`] |

@@ -180,7 +180,7 @@ pub(crate) enum OperationKind {
 }
 
 impl OperationKind {
-    const ALL: [OperationKind; 10] = [
+    const ALL: [OperationKind; 11] = [
         OperationKind::AddTokens,
         OperationKind::RecordReports,
         OperationKind::Upsert,
