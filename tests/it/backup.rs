@@ -16,7 +16,7 @@ use crate::failing_disk::disk::TestDisk;
 use crate::support::cases::tell;
 use crate::support::everything::Everything;
 use crate::support::process::{command_on_mount, run, say, task};
-use crate::support::{APP, add, assert_sound, connect, id, names_in, options, store};
+use crate::support::{APP, Done, add, assert_sound, connect, id, names_in, options, store};
 
 const ALWAYS: fn(CopyProgress) -> ControlFlow<()> = |_| ControlFlow::Continue(());
 
@@ -91,15 +91,6 @@ fn r66_a_backup_holds_one_state_while_64_callers_write() {
         }
     });
     assert_sound(&store);
-}
-
-/// Says so also when the test fails, since its threads are waited for.
-struct Done<'d>(&'d AtomicBool);
-
-impl Drop for Done<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// Adds on as the store that it was made of would: ids go on where they were.

@@ -13,6 +13,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use contact_store::{
     AddTokens, AppId, AppName, ConnectApp, ContactId, ContactStore, Error, Found, GivenIdentifiers,
@@ -77,6 +78,15 @@ pub fn fold_early(options: &mut Options) {
 /// Folds all of the indexes with every commit.
 pub fn fold_always(options: &mut Options) {
     options.testing.folding = (0, usize::MAX, usize::MAX, 1);
+}
+
+/// Says when it is dropped that a test is done, also with one that fails: its threads are waited for.
+pub struct Done<'d>(pub &'d AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// A store in memory with `APP` and `OTHER_APP` connected, and its clock at 1,000.

@@ -17,7 +17,9 @@ use crate::support::cases::tell;
 use crate::support::everything::Everything;
 use crate::support::process::{Process, command, command_on_mount, run, say, task};
 use crate::support::random::Random;
-use crate::support::{APP, add, assert_sound, connect, fold_early, id, names_in, options, store};
+use crate::support::{
+    APP, Done, add, assert_sound, connect, fold_early, id, names_in, options, store,
+};
 
 pub const ALWAYS: fn(CopyProgress) -> ControlFlow<()> = |_| ControlFlow::Continue(());
 
@@ -202,15 +204,6 @@ fn r67_a_vacuum_while_64_callers_write_takes_everything_over() {
     let store = ContactStore::open(&path, options.create(Create::Never)).unwrap();
     assert!(everything(&store) == before);
     assert_sound(&store);
-}
-
-/// Says so also when the test fails, since its threads are waited for.
-struct Done<'d>(&'d AtomicBool);
-
-impl Drop for Done<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// Requests of every kind come at every step of the copy: the store stays equal to the model, in memory
@@ -693,7 +686,7 @@ fn r46_r67_a_vacuum_that_is_killed_takes_nothing_that_was_acknowledged() {
     some_people(&store, 0..3_000);
     store.close().unwrap();
     let mut random = Random(7);
-    for _ in 0..25 {
+    for _ in 0..15 {
         let child = Process::start(command(THAT_VACUUMS, path.to_str().unwrap()));
         let mut last = child.next_line();
         let more = u64::try_from(random.below(40_000)).unwrap();

@@ -19,7 +19,7 @@ use super::metrics::stats;
 use super::process::{CHILD, Host, HostOnThread, Occupied, open};
 use crate::support::cases::tell;
 use crate::support::process::command_on_mount;
-use crate::support::{APP as APP_ID, assert_sound, connect, names_in, options};
+use crate::support::{APP as APP_ID, Done, assert_sound, connect, names_in, options};
 
 const BACKUP: &str = "/v1/admin/backup";
 
@@ -45,14 +45,6 @@ impl Directory {
         let name = answer.json()["name"].as_str().unwrap().to_owned();
         assert!(names_in(self.path()).contains(&name), "{name}");
         self.path().join(name)
-    }
-}
-
-struct Done<'d>(&'d AtomicBool);
-
-impl Drop for Done<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 
