@@ -47,7 +47,7 @@ pub struct CsvImported {
 }
 
 /// Imports contacts from CSV, one a row ([R70](crate::rulebook#r70)). See the
-/// [module](super#csv) for what is read.
+/// [module](crate::transfer#csv) for what is read.
 ///
 /// Rows are written in batches through [`upsert`](ContactStore::upsert)
 /// ([R41](crate::rulebook#r41)–[R43](crate::rulebook#r43)), one request each, so that every rule holds. A

@@ -143,7 +143,7 @@ impl EmptyCell {
 }
 
 /// How contacts are read from CSV. The default reads what [`export_csv`](super::export_csv) writes, and
-/// what the [programs](super#columns) whose headers are known export.
+/// what the [programs](crate::transfer#columns) whose headers are known export.
 ///
 /// `Debug` does not show headers: what should be a header may be a value.
 ///
