@@ -14,7 +14,7 @@ use crate::error::{CopyError, Error};
 use super::committed::Committed;
 use super::copy::{Copying, NotCopied, commit, copy_changed, in_one_commit};
 use super::draft::ChangedKeys;
-use super::file::create::Unpublished;
+use super::file::create::{self, Unpublished};
 use super::file::disk::{Disk as _, OpenDisk};
 use super::file::gather::Gather;
 use super::guard::drop_guarded;
@@ -78,8 +78,9 @@ impl Successor {
                 claimed: Claimed::of_disk(file.disk()?.beside()?),
             });
         };
-        let (unpublished, claimed) = NewFile::create(path)?.into_parts();
+        let (unpublished, mut claimed) = NewFile::create(path)?.into_parts();
         unpublished.take_access_from_the_other()?;
+        claimed.wider_mode = create::wider_mode(&unpublished.file)?;
         Ok(Successor {
             unpublished: Some(unpublished),
             claimed,

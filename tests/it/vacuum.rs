@@ -3,13 +3,15 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use contact_store::{
     AddTokens, ContactStore, ContactUpdate, CopyError, CopyProgress, Create, DedupeOn, Error,
-    OpenError, StorageError, TokenEntry, Upsert, Vacuumed, ValueChange,
+    OpenError, Options, StorageError, TokenEntry, Upsert, Vacuumed, ValueChange,
 };
+
+use tempfile::TempDir;
 
 use crate::failing_disk::disk::TestDisk;
 use crate::model::{Choices, Model, Request, Settings};
@@ -42,6 +44,23 @@ fn some_people(store: &ContactStore, numbers: impl IntoIterator<Item = u64>) {
 
 fn everything(store: &ContactStore) -> Everything {
     Everything::of(&store.snapshot().unwrap())
+}
+
+/// A store in a file, alone in its directory.
+fn in_file() -> (TempDir, PathBuf, ContactStore) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("contacts.redb");
+    let store = ContactStore::open(&path, options().0).unwrap();
+    connect(&store);
+    (directory, path, store)
+}
+
+fn assert_is_the_same_when_opened_anew(store: ContactStore, path: &Path, options: Options) {
+    let before = everything(&store);
+    store.close().unwrap();
+    let store = ContactStore::open(path, options.create(Create::Never)).unwrap();
+    assert!(everything(&store) == before);
+    assert_sound(&store);
 }
 
 /// A store in a file, with `many` contacts of which all but each tenth are erased.
@@ -87,11 +106,7 @@ fn r67_a_vacuumed_file_is_about_as_long_as_one_that_is_freshly_loaded() {
 
     // It is the file of the store from now on.
     some_people(&store, MANY..MANY + 100);
-    let before = everything(&store);
-    store.close().unwrap();
-    let store = ContactStore::open(&path, options().0.create(Create::Never)).unwrap();
-    assert!(everything(&store) == before);
-    assert_sound(&store);
+    assert_is_the_same_when_opened_anew(store, &path, options().0);
 }
 
 #[test]
@@ -114,29 +129,33 @@ fn r44_r67_nothing_of_what_was_erased_is_in_the_file_or_beside_it() {
         .field("plan", ValueChange::Remove);
     update(other);
     let mut texts = vec!["Erased-Firstname".to_owned(), "erased-plan".to_owned()];
+    let mut phones = Vec::new();
     for n in (0..300).filter(|n| n % 10 != 9) {
         texts.push(format!("token-{n}-of-somebody"));
         texts.push(format!("crm-{n}-of-somebody"));
         texts.push(format!("somebody{n}@example.com"));
-        texts.push((380_500_000_000_u64 + n).to_string());
+        phones.push((380_500_000_000_u64 + n).to_le_bytes().to_vec());
     }
-    let found = |texts: &[String]| {
+    let texts: Vec<Vec<u8>> = texts.into_iter().map(String::into_bytes).collect();
+    let found = |erased: &[Vec<u8>]| {
         let mut found = 0;
         for name in names_in(directory.path()) {
             let bytes = fs::read(directory.path().join(name)).unwrap();
-            let holds = |text: &&String| {
-                let text = text.as_bytes();
-                bytes.windows(text.len()).any(|part| part == text)
+            let holds = |erased: &&Vec<u8>| {
+                let erased = erased.as_slice();
+                bytes.windows(erased.len()).any(|part| part == erased)
             };
-            found += texts.iter().filter(holds).count();
+            found += erased.iter().filter(holds).count();
         }
         found
     };
     // So that what is looked for would be found. Phones are numbers in the file.
     assert!(found(&texts) > texts.len() / 4);
+    assert!(found(&phones) > phones.len() / 4);
     store.vacuum(ALWAYS).unwrap();
-    assert_eq!(found(&texts), 0);
-    assert_eq!(found(&["somebody9@example.com".to_owned()]), 1);
+    assert_eq!((found(&texts), found(&phones)), (0, 0));
+    assert_eq!(found(&[b"somebody9@example.com".to_vec()]), 1);
+    assert_eq!(found(&[380_500_000_009_u64.to_le_bytes().to_vec()]), 1);
     assert_sound(&store);
 }
 
@@ -199,11 +218,7 @@ fn r67_a_vacuum_while_64_callers_write_takes_everything_over() {
         }
     });
     assert_sound(&store);
-    let before = everything(&store);
-    store.close().unwrap();
-    let store = ContactStore::open(&path, options.create(Create::Never)).unwrap();
-    assert!(everything(&store) == before);
-    assert_sound(&store);
+    assert_is_the_same_when_opened_anew(store, &path, options);
 }
 
 /// Requests of every kind come at every step of the copy: the store stays equal to the model, in memory
@@ -248,21 +263,14 @@ fn r67_whatever_changes_while_a_part_is_copied_is_in_the_copy() {
             assert_sound(&store);
         }
         ask(&mut model, &mut choices, 10);
-        let before = everything(&store);
-        store.close().unwrap();
-        let store = ContactStore::open(&path, options.create(Create::Never)).unwrap();
-        assert!(everything(&store) == before);
-        assert_sound(&store);
+        assert_is_the_same_when_opened_anew(store, &path, options);
     }
 }
 
 /// A table is copied in many parts. Its first rows change when they are copied already.
 #[test]
 fn r67_what_was_copied_before_it_changed_is_copied_again() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("contacts.redb");
-    let store = ContactStore::open(&path, options().0).unwrap();
-    connect(&store);
+    let (_directory, _, store) = in_file();
     some_people(&store, 0..60_000);
     let mut calls = 0;
     store
@@ -320,10 +328,7 @@ fn r67_a_snapshot_reads_on_from_the_old_file_until_the_store_is_closed() {
 #[cfg(target_os = "linux")]
 #[test]
 fn r67_the_old_file_is_given_up_with_the_last_snapshot_of_it() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("contacts.redb");
-    let store = ContactStore::open(&path, options().0).unwrap();
-    connect(&store);
+    let (directory, _, store) = in_file();
     // How many names the files have that are open here.
     let open_files = || {
         use std::os::unix::fs::MetadataExt as _;
@@ -352,10 +357,7 @@ fn r67_the_old_file_is_given_up_with_the_last_snapshot_of_it() {
 
 #[test]
 fn r67_a_vacuum_that_is_cancelled_leaves_the_store_as_it_is() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("contacts.redb");
-    let store = ContactStore::open(&path, options().0).unwrap();
-    connect(&store);
+    let (directory, _, store) = in_file();
     some_people(&store, 0..5_000);
     let mut calls = 0;
     // At every call.
@@ -390,10 +392,7 @@ fn add_one(store: &ContactStore) {
 
 #[test]
 fn r48_r67_a_panic_of_the_progress_is_the_callers_and_changes_nothing() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("contacts.redb");
-    let store = ContactStore::open(&path, options().0).unwrap();
-    connect(&store);
+    let (directory, _, store) = in_file();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         store.vacuum(|_| std::panic::resume_unwind(Box::new(7)))
     }));
@@ -427,10 +426,7 @@ fn r67_one_vacuum_runs_at_a_time() {
 
 #[test]
 fn r67_a_vacuum_meets_the_closing_of_its_store() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("contacts.redb");
-    let store = ContactStore::open(&path, options().0).unwrap();
-    connect(&store);
+    let (directory, path, store) = in_file();
     let closed = store.vacuum(|_| {
         store.close().unwrap();
         ControlFlow::Continue(())
@@ -504,15 +500,15 @@ fn r69_a_vacuumed_file_is_watched() {
 #[test]
 fn r53_r67_a_vacuumed_file_has_the_permission_bits_that_it_had() {
     use std::os::unix::fs::PermissionsExt as _;
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("contacts.redb");
-    let store = ContactStore::open(&path, options().0).unwrap();
-    connect(&store);
+    let (_directory, path, store) = in_file();
     for mode in [0o600, 0o640] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         store.vacuum(ALWAYS).unwrap();
         let found = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(found & 0o777, mode);
+        // Of the new file, as of one that is opened.
+        let wider_mode = store.stats().unwrap().wider_mode;
+        assert_eq!(wider_mode, (mode != 0o600).then_some(mode));
     }
 }
 
@@ -521,10 +517,7 @@ fn r53_r67_a_vacuumed_file_has_the_permission_bits_that_it_had() {
 #[test]
 fn r67_a_vacuumed_file_has_the_owner_that_it_had() {
     use std::os::unix::fs::{MetadataExt as _, chown};
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("contacts.redb");
-    let store = ContactStore::open(&path, options().0).unwrap();
-    connect(&store);
+    let (_directory, path, store) = in_file();
     if chown(&path, Some(12_345), Some(23_456)).is_err() {
         tell("vacuum: skipped, this user may not give files away");
         return;
@@ -536,10 +529,7 @@ fn r67_a_vacuumed_file_has_the_owner_that_it_had() {
 
 #[test]
 fn r51_r67_a_store_stays_locked_through_a_vacuum() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("contacts.redb");
-    let store = ContactStore::open(&path, options().0).unwrap();
-    connect(&store);
+    let (_directory, path, store) = in_file();
     let refused = || {
         for read_only in [false, true] {
             let opened = ContactStore::open(&path, options().0.read_only(read_only));
@@ -679,10 +669,7 @@ fn child_that_vacuums() {
 
 #[test]
 fn r46_r67_a_vacuum_that_is_killed_takes_nothing_that_was_acknowledged() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("contacts.redb");
-    let store = ContactStore::open(&path, options().0).unwrap();
-    connect(&store);
+    let (directory, path, store) = in_file();
     some_people(&store, 0..3_000);
     store.close().unwrap();
     let mut random = Random(7);
