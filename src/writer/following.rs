@@ -46,7 +46,7 @@ impl Followed {
         }
     }
 
-    /// Ends the following, whoever it is: it is unknown what has changed.
+    /// Ends the following of any follower: it is unknown what has changed.
     pub(super) fn lose(&self) {
         self.lock().changed = None;
     }

@@ -367,9 +367,8 @@ impl Writing {
                 named,
             } = replaced;
             self.current = Arc::new(committed);
-            let mut file = self.shared.file.write();
-            **file.as_mut().unwrap_or_else(|error| error.get_mut()) = self.engine.file();
-            drop(file);
+            let file = self.shared.file.write();
+            *file.unwrap_or_else(PoisonError::into_inner) = self.engine.file();
             self.shared
                 .set_phase(Phase::Open(Arc::clone(&self.current)));
             named.map(|()| bytes).map_err(|cause| {

@@ -33,12 +33,7 @@ impl NewFile {
 
     /// Gives the file its name, once it is on the disk.
     pub(crate) fn publish(self) -> Result<(), Failure> {
-        let failed = |error| Failure::file(&self.path, error);
-        self.file.sync_all().map_err(failed)?;
-        // Unlike a rename, this never replaces a file that was made meanwhile.
-        fs::hard_link(&self.temporary, &self.path).map_err(failed)?;
-        fs::remove_file(&self.temporary).map_err(failed)?;
-        sync_directory_of(&self.path).map_err(failed)
+        publish(&self.file, &self.temporary, &self.path)
     }
 }
 
@@ -57,6 +52,16 @@ impl Drop for NewFile {
         // Already gone once it has its name.
         drop(fs::remove_file(&self.temporary));
     }
+}
+
+/// Gives a complete file its name, once it is on the disk, and takes its temporary name away.
+pub(crate) fn publish(file: &File, temporary: &Path, path: &Path) -> Result<(), Failure> {
+    let failed = |error| Failure::file(path, error);
+    file.sync_all().map_err(failed)?;
+    // Unlike a rename, this never replaces a file that was made meanwhile.
+    fs::hard_link(temporary, path).map_err(failed)?;
+    fs::remove_file(temporary).map_err(failed)?;
+    sync_directory_of(path).map_err(failed)
 }
 
 /// Makes a file that its owner alone may read.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use contact_store::transfer::Rejected;
 
 use crate::failure::Failure;
-use crate::new_file::{beside, create, sync_directory_of};
+use crate::new_file::{beside, create, publish};
 
 /// Where refused rows go. The file is made with the first of them.
 #[derive(Debug)]
@@ -91,11 +91,6 @@ impl Rejects {
         let (Some((path, part)), Some(file)) = (self.paths, self.file) else {
             return Ok(());
         };
-        let failed = |error| Failure::file(&path, error);
-        file.sync_all().map_err(failed)?;
-        // Unlike a rename, this never replaces a file that was made meanwhile.
-        fs::hard_link(&part, &path).map_err(failed)?;
-        fs::remove_file(&part).map_err(failed)?;
-        sync_directory_of(&path).map_err(failed)
+        publish(&file, &part, &path)
     }
 }

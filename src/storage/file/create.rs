@@ -116,7 +116,7 @@ impl Unpublished {
     }
 
     /// Gives the file the owner, the group and the permission bits of the one at its final name, so that
-    /// whoever could open that one can open this one in its place.
+    /// a user who could open that one can open this one in its place.
     pub(in crate::storage) fn take_access_from_the_other(&self) -> io::Result<()> {
         let other = fs::symlink_metadata(&self.path)?;
         take_owner(&self.file, &other)?;

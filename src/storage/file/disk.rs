@@ -71,7 +71,7 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Takes the place of the disk that it was made beside: whoever opens that one the next time finds
+    /// Takes the place of the disk that it was made beside: the next opening of that one finds
     /// this. Until [`sync_place`](Disk::sync_place), a power cut may undo it.
     ///
     /// # Errors

@@ -91,7 +91,7 @@ impl Stage {
 }
 
 /// How each kind of call fails; any call of a disk that is dead from then on.
-const WAYS: [(Option<Call>, &[FaultKind]); 6] = {
+pub const WAYS: [(Option<Call>, &[FaultKind]); 6] = {
     use FaultKind::{FromThenOn, Full, FullOnce, Once, OnceInTheMiddle};
     [
         (None, &[FromThenOn]),

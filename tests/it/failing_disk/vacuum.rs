@@ -9,6 +9,7 @@ use contact_store::{
 };
 
 use super::disk::{Beside, Call, Fault, FaultKind, TestDisk};
+use super::every_call::WAYS;
 use crate::support::everything::Everything;
 use crate::support::{add, assert_sound, connect, fold_early, id, options};
 
@@ -76,21 +77,6 @@ impl Played {
         assert!(Everything::of(&found.snapshot().unwrap()) == self.everything());
     }
 }
-
-const WAYS: [(Option<Call>, &[FaultKind]); 6] = {
-    use FaultKind::{FromThenOn, Full, FullOnce, Once, OnceInTheMiddle};
-    [
-        (None, &[FromThenOn]),
-        (Some(Call::Len), &[Once, FromThenOn]),
-        (Some(Call::Read), &[Once, FromThenOn]),
-        (
-            Some(Call::Write),
-            &[Once, OnceInTheMiddle, FullOnce, FromThenOn, Full],
-        ),
-        (Some(Call::SetLen), &[Once, FullOnce, FromThenOn, Full]),
-        (Some(Call::Sync), &[Once, FromThenOn]),
-    ]
-};
 
 #[test]
 fn r67_whichever_call_of_the_new_file_fails_the_store_goes_on_with_the_old_one() {

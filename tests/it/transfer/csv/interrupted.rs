@@ -76,6 +76,25 @@ fn run(
     )
 }
 
+/// Imports, and cancels it after so many batches. Those that are under way then are told about, too.
+fn cancel(
+    store: &ContactStore,
+    source: &str,
+    mut batches: i32,
+    kept: &mut Option<String>,
+    rejects: &mut Rejects,
+) {
+    let source = source.as_bytes();
+    let cancelled = run(store, source, options(), kept, rejects, || {
+        batches -= 1;
+        batches > 0
+    });
+    assert!(
+        matches!(cancelled, Err(TransferError::Cancelled)),
+        "{cancelled:?}"
+    );
+}
+
 /// What an import without an interruption does.
 fn whole() -> (ContactStore, Imported, Rejects) {
     let (store, mut kept, mut rejects) = (empty(), None, Vec::new());
@@ -100,22 +119,7 @@ fn r70_an_import_cancelled_after_any_batch_goes_on_to_the_same_end() {
     let source = source();
     for batches in 1..=14 {
         let (store, mut kept, mut rejects) = (empty(), None, Vec::new());
-        let mut left = batches;
-        let cancelled = run(
-            &store,
-            source.as_bytes(),
-            options(),
-            &mut kept,
-            &mut rejects,
-            || {
-                left -= 1;
-                left > 0
-            },
-        );
-        assert!(
-            matches!(cancelled, Err(TransferError::Cancelled)),
-            "{cancelled:?}"
-        );
+        cancel(&store, &source, batches, &mut kept, &mut rejects);
         assert_sound(&store);
         let done = run(
             &store,
@@ -227,22 +231,7 @@ fn r70_an_import_that_was_done_does_nothing_when_it_goes_on() {
 fn r70_a_restart_point_of_another_source_options_or_store_is_refused() {
     let source = source();
     let (store, mut kept, mut rejects) = (empty(), None, Vec::new());
-    let mut left = 4;
-    let cancelled = run(
-        &store,
-        source.as_bytes(),
-        options(),
-        &mut kept,
-        &mut rejects,
-        || {
-            left -= 1;
-            left > 0
-        },
-    );
-    assert!(
-        matches!(cancelled, Err(TransferError::Cancelled)),
-        "{cancelled:?}"
-    );
+    cancel(&store, &source, 4, &mut kept, &mut rejects);
     let point: RestartPoint = kept.unwrap().parse().unwrap();
     assert_eq!(point.to_string().parse(), Ok(point.clone()));
     let before = store.snapshot().unwrap().sequence();
