@@ -389,7 +389,7 @@ pub enum OpenError {
     OldFormat {
         /// The format of the file.
         found: u32,
-        /// The format that this version works with.
+        /// The oldest format that this version works with.
         known: u32,
     },
     /// A newer version of this crate wrote the file.

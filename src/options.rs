@@ -312,7 +312,7 @@ impl Default for Testing {
     fn default() -> Self {
         Testing {
             hash_mask: u64::MAX,
-            format: crate::storage::FORMAT,
+            format: crate::storage::OLDEST_FORMAT,
             folding: {
                 let Folding {
                     after,
@@ -394,7 +394,7 @@ impl OptionValues {
         #[cfg(feature = "testing")]
         return self.testing.format;
         #[cfg(not(feature = "testing"))]
-        crate::storage::FORMAT
+        crate::storage::OLDEST_FORMAT
     }
 
     pub(crate) fn random(&self) -> Option<[u128; 2]> {

@@ -15,7 +15,7 @@ use super::cards::Cards;
 use super::draft::Changes;
 use super::format::hash::IndexHasher;
 use super::format::keys::{self, RowKey};
-use super::format::meta::State;
+use super::format::meta::{FormatFound, FormatRow, OLDEST_FORMAT, State, decode_format};
 use super::format::record::{self, Row as _};
 use super::format::rows::{AppPhase, AppTallyRow, CardRow};
 use super::guard::{Ended, Failure, Liveness, drop_guarded, guarded};
@@ -28,6 +28,8 @@ use super::unique::{self, Index, IndexHash, IndexState, Memory, View};
 pub(crate) struct Committed {
     tables: Arc<Tables>,
     state: State,
+    /// The oldest format that has all rows there are.
+    format: u32,
     /// Of all connected apps together.
     subscribers: u64,
     directory: Arc<Directory>,
@@ -39,18 +41,28 @@ pub(crate) struct Committed {
     liveness: Arc<Liveness>,
 }
 
-/// The tables of one read transaction, in the order of [`Table::ALL`]. Emptied when dropped.
-struct Tables(Vec<OpenTable>);
+/// The tables of one read transaction, in the order of [`Table::ALL`], those that are there. Emptied
+/// when dropped.
+struct Tables(Vec<Option<OpenTable>>);
 
 impl Tables {
-    fn open(database: &Database) -> Result<Self, Failure> {
+    /// Opens the tables that may be there: looking for one that is not costs something in each commit.
+    fn open(database: &Database, may_be_there: impl Fn(Table) -> bool) -> Result<Self, Failure> {
         guarded(|| {
             let transaction = database.begin_read()?;
-            let tables = Table::ALL
-                .iter()
-                .map(|table| OpenTable::open(&transaction, *table));
+            let tables = Table::ALL.iter().map(|table| {
+                if may_be_there(*table) {
+                    OpenTable::open_if_there(&transaction, *table)
+                } else {
+                    Ok(None)
+                }
+            });
             Ok(Tables(tables.collect::<Result<_, _>>()?))
         })
+    }
+
+    fn get(&self, table: Table) -> Option<&OpenTable> {
+        self.0.get(table.position())?.as_ref()
     }
 }
 
@@ -112,8 +124,9 @@ impl Committed {
         cards: Arc<Cards>,
     ) -> Result<(Self, IndexState), Failure> {
         let mut committed = Committed {
-            tables: Arc::new(Tables::open(database)?),
+            tables: Arc::new(Tables::open(database, |_| true)?),
             state: State::new(),
+            format: OLDEST_FORMAT,
             subscribers: 0,
             directory: Arc::default(),
             indexes: Arc::new(View::new(unique::layout::Layout::default())),
@@ -123,6 +136,7 @@ impl Committed {
             liveness,
         };
         committed.state = committed.read_state()?;
+        committed.format = committed.format_row()?.read_format;
         let indexes: Option<IndexState> = committed.row(&keys::INDEX_STATE_KEY)?;
         let indexes = indexes.ok_or(Failure::Corrupt("the row of the indexes is missing"))?;
         committed.read_apps()?;
@@ -143,9 +157,12 @@ impl Committed {
         indexes: Arc<View>,
     ) -> Result<Self, Failure> {
         let mut after = Committed {
-            tables: Arc::new(Tables::open(database)?),
+            tables: Arc::new(Tables::open(database, |table| {
+                self.tables.get(table).is_some() || changes.touch(table)
+            })?),
             indexes,
             version: self.version.saturating_add(1),
+            format: changes.format,
             ..self.clone()
         };
         after.state = after.read_state()?;
@@ -182,7 +199,9 @@ impl Committed {
         liveness: Arc<Liveness>,
     ) -> Result<Self, Failure> {
         let copy = Committed {
-            tables: Arc::new(Tables::open(database)?),
+            tables: Arc::new(Tables::open(database, |table| {
+                self.tables.get(table).is_some()
+            })?),
             liveness,
             ..self.clone()
         };
@@ -256,11 +275,27 @@ impl Committed {
         self.liveness.ended()
     }
 
-    fn table(&self, table: Table) -> Result<&OpenTable, Failure> {
+    /// The oldest format that has all rows there are.
+    pub(super) fn format(&self) -> u32 {
+        self.format
+    }
+
+    /// What the file says it is.
+    pub(super) fn format_row(&self) -> Result<FormatRow, Failure> {
+        let key = keys::FORMAT_KEY.to_key();
+        let found = self.read(Table::Meta, &key, |bytes| decode_format(&key, bytes))?;
+        match found {
+            Some(FormatFound::Known(format)) => Ok(format),
+            _ => Err(Failure::Corrupt("the row of the format is missing")),
+        }
+    }
+
+    /// A table, if it is there.
+    fn table(&self, table: Table) -> Result<Option<&OpenTable>, Failure> {
         if self.liveness.ended().is_some() {
             return Err(Failure::Stopped);
         }
-        self.tables.0.get(table.position()).ok_or(Failure::Stopped)
+        Ok(self.tables.get(table))
     }
 
     /// How many rows all tables have together.
@@ -279,8 +314,9 @@ impl Committed {
     ) -> Result<u64, Failure> {
         let mut sum = 0_u64;
         for table in Table::ALL {
-            let table = self.table(table)?;
-            sum = sum.saturating_add(self.noted(guarded(|| of(table)))?);
+            if let Some(table) = self.table(table)? {
+                sum = sum.saturating_add(self.noted(guarded(|| of(table)))?);
+            }
         }
         Ok(sum)
     }
@@ -300,8 +336,10 @@ impl Rows for Committed {
         key: &Key,
         read: impl FnOnce(&[u8]) -> Result<T, Failure>,
     ) -> Result<Option<T>, Failure> {
-        let table = self.table(table)?;
-        self.noted(guarded(|| table.get(key, read)))
+        match self.table(table)? {
+            Some(table) => self.noted(guarded(|| table.get(key, read))),
+            None => Ok(None),
+        }
     }
 
     fn walk(
@@ -311,8 +349,10 @@ impl Rows for Committed {
         upwards: bool,
         each: &mut Each<'_>,
     ) -> Result<(), Failure> {
-        let table = self.table(table)?;
-        self.noted(guarded(|| table.walk(first, last, upwards, each)))
+        match self.table(table)? {
+            Some(table) => self.noted(guarded(|| table.walk(first, last, upwards, each))),
+            None => Ok(()),
+        }
     }
 
     fn candidates(

@@ -113,7 +113,7 @@ mod tests {
 
     use super::super::engine::Engine;
     use super::super::file::disk::MemoryDisk;
-    use super::super::format::meta::FORMAT;
+    use super::super::format::meta::OLDEST_FORMAT;
     use super::super::open::{Location, OpenAs};
     use super::*;
     use crate::error::OpenError;
@@ -138,7 +138,7 @@ mod tests {
             now: Timestamp::default(),
             hash_mask: u64::MAX,
             random: None,
-            format: FORMAT,
+            format: OLDEST_FORMAT,
         };
         Engine::open(&Location::Disk(Arc::new(MemoryDisk::default())), open_as)
     }

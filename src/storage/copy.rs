@@ -187,8 +187,10 @@ impl<'t> Copying<'t> {
             return Ok(());
         };
         let is_last = read_on(from, table, &mut self.batch).map_err(NotCopied::Reading)?;
-        // An empty table is written too: it is there, as in every file.
-        guarded(|| self.batch.write(self.to, table)).map_err(writing)?;
+        // An empty table is written too, where every file has it.
+        if self.batch.rows() > 0 || !table.is_optional() {
+            guarded(|| self.batch.write(self.to, table)).map_err(writing)?;
+        }
         self.rows = self.rows.saturating_add(self.batch.rows() as u64);
         if is_last {
             let next = table.position().saturating_add(1);

@@ -15,7 +15,7 @@ use crate::model::identifier::ContactId;
 use super::committed::Committed;
 use super::format::hash::IndexHasher;
 use super::format::keys::{self, RowKey};
-use super::format::meta::State;
+use super::format::meta::{FormatRow, State, encode_format};
 use super::format::record::{self, Row};
 use super::format::rows::{AppTallyRow, CardRow};
 use super::guard::Failure;
@@ -127,6 +127,8 @@ pub(crate) struct Draft<'s> {
     /// The entries added to the indexes. One that was removed again stays: the row itself decides.
     added: HashMap<Wanted, Ids, BuildHasherDefault<AsItIs>>,
     undo: Vec<Undo>,
+    /// The oldest format that has all rows.
+    format: u32,
     /// The counters, with all changes counted.
     pub(crate) state: State,
 }
@@ -135,6 +137,7 @@ pub(crate) struct Draft<'s> {
 #[derive(Clone, Copy)]
 pub(crate) struct Mark {
     steps: usize,
+    format: u32,
     state: State,
 }
 
@@ -153,6 +156,7 @@ impl<'s> Draft<'s> {
             index_changes: Vec::with_capacity(index_changes),
             added: HashMap::with_capacity_and_hasher(index_changes, BuildHasherDefault::default()),
             undo: Vec::with_capacity(index_changes.saturating_mul(2)),
+            format: base.format(),
             state: base.state(),
         }
     }
@@ -160,6 +164,7 @@ impl<'s> Draft<'s> {
     pub(crate) fn mark(&self) -> Mark {
         Mark {
             steps: self.undo.len(),
+            format: self.format,
             state: self.state,
         }
     }
@@ -194,6 +199,7 @@ impl<'s> Draft<'s> {
                 None => break,
             }
         }
+        self.format = mark.format;
         self.state = mark.state;
     }
 
@@ -214,6 +220,7 @@ impl<'s> Draft<'s> {
             rows: self.rows,
             index: self.index_changes,
             tallies: BTreeMap::new(),
+            format: self.format,
             state: self.state,
         };
         for (app, tally) in &self.tallies {
@@ -224,6 +231,9 @@ impl<'s> Draft<'s> {
             let state = changes.state;
             changes.put(&keys::STATE_KEY, &state)?;
         }
+        if self.format > self.base.format() {
+            changes.put_format(&self.base.format_row()?.with_rows_of(self.format))?;
+        }
         Ok((changes.rows.len() > 0).then_some(changes))
     }
 
@@ -231,7 +241,10 @@ impl<'s> Draft<'s> {
     pub(super) fn put<R: Row>(&mut self, key: &R::Key, row: Option<&R>) -> Result<(), Failure> {
         let key = key.to_key();
         let change = match row {
-            Some(row) => Change::Put(record::encode(&mut self.rows.bytes, &key, row)?),
+            Some(row) => {
+                self.format = self.format.max(row.format());
+                Change::Put(record::encode(&mut self.rows.bytes, &key, row)?)
+            }
             None => Change::Remove,
         };
         self.stage(R::TABLE, key, change);
@@ -249,6 +262,7 @@ impl<'s> Draft<'s> {
             return self.put(key, row);
         };
         let key = key.to_key();
+        self.format = self.format.max(row.format());
         let change = Change::Insert(record::encode(&mut self.rows.bytes, &key, row)?);
         self.stage(R::TABLE, key, change);
         Ok(())
@@ -326,12 +340,14 @@ pub(crate) struct Changes {
     pub(super) index: Vec<IndexChange>,
     /// The counts of apps that changed. They are among the rows as well.
     pub(super) tallies: BTreeMap<AppNumber, AppTallyRow>,
+    /// The oldest format that has all rows of the file.
+    pub(super) format: u32,
     pub(super) state: State,
 }
 
 impl Changes {
     /// None, on top of a state.
-    pub(super) fn none(state: State) -> Self {
+    pub(super) fn none(base: &Committed) -> Self {
         Changes {
             rows: ChangedRows {
                 tables: std::array::from_fn(|_| BTreeMap::new()),
@@ -339,7 +355,8 @@ impl Changes {
             },
             index: Vec::new(),
             tallies: BTreeMap::new(),
-            state,
+            format: base.format(),
+            state: base.state(),
         }
     }
 
@@ -373,6 +390,16 @@ impl Changes {
         let key = key.to_key();
         let at = record::encode(&mut self.rows.bytes, &key, row)?;
         self.rows.put(R::TABLE, key, Change::Put(at));
+        Ok(())
+    }
+
+    fn put_format(&mut self, format: &FormatRow) -> Result<(), Failure> {
+        let key = keys::FORMAT_KEY.to_key();
+        let record = encode_format(&key, format)?;
+        let start = self.rows.bytes.len();
+        self.rows.bytes.extend_from_slice(&record);
+        let at = start..self.rows.bytes.len();
+        self.rows.put(Table::Meta, key, Change::Put(at));
         Ok(())
     }
 

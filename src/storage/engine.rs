@@ -136,7 +136,7 @@ impl Engine {
         if folds_only && !open.indexes.is_asked_to_fold() {
             return Ok(None);
         }
-        let mut changes = changes.unwrap_or_else(|| Changes::none(before.state()));
+        let mut changes = changes.unwrap_or_else(|| Changes::none(before));
         let step = open.indexes.plan(before, &mut changes)?;
         if folds_only && step.is_none() {
             // A damaged bucket is in the way.

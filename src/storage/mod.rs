@@ -58,7 +58,7 @@ pub(crate) use self::file::disk::MemoryDisk;
 #[cfg(feature = "testing")]
 pub use self::format::fuzzed::decode_records;
 pub(crate) use self::format::keys::MessageKey;
-pub(crate) use self::format::meta::FORMAT;
+pub(crate) use self::format::meta::OLDEST_FORMAT;
 pub(crate) use self::format::rows::{
     AppPhase, AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageRow, SubscriberRow,
 };

@@ -29,7 +29,7 @@ use super::file::witness::Witness;
 use super::format::hash::IndexHasher;
 use super::format::keys::{self, RowKey as _};
 use super::format::meta::{
-    FORMAT, FormatFound, FormatRow, IDN, State, decode_format, encode_format,
+    FORMAT, FormatFound, FormatRow, IDN, OLDEST_FORMAT, State, decode_format, encode_format,
 };
 use super::format::record::{self, Row as _};
 use super::guard::{CHANGED, ENDS_EARLY, Failure, drop_guarded, guarded};
@@ -69,7 +69,7 @@ pub(crate) struct OpenAs {
     pub(crate) progress: Option<Progress>,
     /// When and how much of the indexes is folded.
     pub(crate) folding: Folding,
-    /// [`FORMAT`], but for tests that want a file of the future.
+    /// [`OLDEST_FORMAT`], but for tests that want a file of the future.
     pub(crate) format: u32,
     /// The random bits of a new file, for tests that make one again: the system's if not given.
     pub(crate) random: Option<[u128; 2]>,
@@ -312,10 +312,10 @@ pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened
         None => claimed.disk.clone(),
     };
     let checked = check(claimed, open_as, Overlay::new(disk)?)?;
-    if checked.format.read_format < FORMAT && !open_as.upgrade {
+    if checked.format.read_format < OLDEST_FORMAT && !open_as.upgrade {
         return Err(OpenError::OldFormat {
             found: checked.format.read_format,
-            known: FORMAT,
+            known: OLDEST_FORMAT,
         });
     }
     let newer_slot = match slot::flags_for_newer_slot(&header) {
@@ -364,7 +364,7 @@ fn upgraded(
     open_as: &OpenAs,
 ) -> Result<Result<FormatRow, OpenError>, Failure> {
     let format = match read_format(database)? {
-        Ok(format) if format.read_format < FORMAT => format,
+        Ok(format) if format.read_format < OLDEST_FORMAT => format,
         read => return Ok(read),
     };
     let hasher = IndexHasher::new(format.index_key, open_as.hash_mask);
@@ -452,7 +452,7 @@ fn check(claimed: &Claimed, open_as: &OpenAs, overlay: Overlay) -> Result<Checke
         }
         let format = read_format(&database)?;
         let indexes = match &format {
-            Ok(format) if format.read_format == FORMAT => {
+            Ok(format) if format.read_format >= OLDEST_FORMAT => {
                 Some(read_indexes(&database, format, open_as)?)
             }
             _ => None,
@@ -525,7 +525,7 @@ fn read_format(database: &Database) -> Result<Result<FormatRow, OpenError>, Fail
     if let Err(refused) = check_canonical_forms(&format) {
         return Ok(Err(refused));
     }
-    if format.read_format == FORMAT {
+    if format.read_format >= OLDEST_FORMAT {
         check_tables(&transaction, &meta)?;
     }
     Ok(Ok(format))
@@ -546,10 +546,10 @@ fn check_canonical_forms(format: &FormatRow) -> Result<(), OpenError> {
     })
 }
 
-/// Checks that all tables are there, and the row of counters.
+/// Checks that all tables are there that every file has, and the row of counters.
 fn check_tables(transaction: &ReadTransaction, meta: &OpenTable) -> Result<(), Failure> {
     for table in Table::ALL {
-        OpenTable::open(transaction, table)?;
+        OpenTable::open_if_there(transaction, table)?;
     }
     let key = Key::Int(keys::STATE_KEY);
     let state = meta.get(&key, |bytes| {

@@ -18,6 +18,9 @@
 //! | `index_log` | number | changes of the indexes that no bucket has yet |
 //! | `former_ids` | subscriber id in format 1 | the id that the subscriber has now |
 //!
+//! A file of format 2 has all of them. Tables of later formats follow those in [`Table::ALL`]: a file need
+//! not have them, and the first row that is put into one creates it.
+//!
 //! What changes with every request shares pages: counters, counts and the end of the log are one
 //! small table. Rows of contacts, subscribers, buckets and log are appended.
 
@@ -56,6 +59,14 @@ impl Table {
         Table::IndexLog,
         Table::FormerIds,
     ];
+
+    /// How many of [`Table::ALL`], from the first on, are in every file.
+    const IN_EVERY_FILE: usize = 9;
+
+    /// Whether a file need not have it. It has no rows then.
+    pub(super) fn is_optional(self) -> bool {
+        self.position() >= Self::IN_EVERY_FILE
+    }
 
     /// The name in the file, and in what `verify` reports.
     pub(crate) fn name(self) -> &'static str {
@@ -158,6 +169,17 @@ pub(super) enum OpenTable {
 const WRONG_WIDTH: Failure = Failure::Corrupt("a key of another table");
 
 impl OpenTable {
+    /// Opens a table; `None` where the file need not have it and does not.
+    pub(super) fn open_if_there(
+        transaction: &ReadTransaction,
+        table: Table,
+    ) -> Result<Option<Self>, TableError> {
+        match Self::open(transaction, table) {
+            Err(TableError::TableDoesNotExist(_)) if table.is_optional() => Ok(None),
+            opened => opened.map(Some),
+        }
+    }
+
     pub(super) fn open(transaction: &ReadTransaction, table: Table) -> Result<Self, TableError> {
         Ok(match table.width() {
             Width::Int => OpenTable::Int(transaction.open_table(int(table.name()))?),
@@ -244,9 +266,9 @@ impl OpenTable {
     }
 }
 
-/// Makes every table exist.
+/// Makes every table exist that is in every file.
 pub(super) fn create_all(transaction: &WriteTransaction) -> Result<(), Failure> {
-    for table in Table::ALL {
+    for table in Table::ALL.into_iter().filter(|table| !table.is_optional()) {
         write(transaction, table, std::iter::empty())?;
     }
     Ok(())

@@ -155,10 +155,10 @@ fn another_redb_database_is_foreign() {
 #[test]
 fn a_file_of_a_newer_format_is_refused_with_both_formats() {
     let is_newer =
-        |error: &OpenError| matches!(error, OpenError::NewerFormat { found: 3, known: 2 });
+        |error: &OpenError| matches!(error, OpenError::NewerFormat { found: 4, known: 3 });
     let of_the_future = |path: &Path| {
         let (mut options, _) = options();
-        options.testing.format = 3;
+        options.testing.format = 4;
         let error = refusal(path, options);
         assert!(is_newer(&error), "{error:?}");
     };

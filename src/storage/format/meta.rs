@@ -14,8 +14,12 @@ use super::super::guard::Failure;
 use super::super::tables::{Key, Table};
 use super::record::{MALFORMED, decode, encode_format_1, open_format_1};
 
-/// The format that this version writes, and the newest that it reads.
-pub(crate) const FORMAT: u32 = 2;
+/// The newest format that this version reads and writes.
+pub(crate) const FORMAT: u32 = 3;
+
+/// The oldest format that is read without an upgrade, and that of a new file. Each later one has rows
+/// that the one before does not know. A file gets it in the commit that puts the first of them.
+pub(crate) const OLDEST_FORMAT: u32 = 2;
 
 /// What a file of this crate says of itself first, whatever its format.
 pub(in crate::storage) const APPLICATION: [u8; 16] = *b"contact-store\0\0\0";
@@ -42,12 +46,19 @@ pub(crate) struct FormatRow {
 }
 
 impl FormatRow {
-    /// The row of the file after an upgrade to this format.
+    /// The row of the file after an upgrade of its rows.
     pub(in crate::storage) fn upgraded(&self) -> Self {
         FormatRow {
-            read_format: FORMAT,
-            write_format: FORMAT,
             canonical_version: CANONICAL_VERSION,
+            ..self.with_rows_of(OLDEST_FORMAT)
+        }
+    }
+
+    /// The row of the file once it has rows of this format.
+    pub(in crate::storage) fn with_rows_of(&self, format: u32) -> Self {
+        FormatRow {
+            read_format: format,
+            write_format: format,
             ..self.clone()
         }
     }
@@ -196,8 +207,11 @@ mod tests {
             encode_format(&key, row).and_then(|record| decode_format(&key, &record))
         };
         assert!(matches!(found(&format(2, 2)), Ok(FormatFound::Known(row)) if row.index_key == 2));
-        assert!(matches!(found(&format(3, 3)), Ok(FormatFound::Newer(3))));
-        assert!(matches!(found(&format(2, 4)), Ok(FormatFound::Newer(4))));
+        assert!(
+            matches!(found(&format(3, 3)), Ok(FormatFound::Known(row)) if row.read_format == 3)
+        );
+        assert!(matches!(found(&format(4, 4)), Ok(FormatFound::Newer(4))));
+        assert!(matches!(found(&format(2, 5)), Ok(FormatFound::Newer(5))));
         let foreign = encode_format_1(Table::Meta as u64, &key, |payload| {
             payload.push("another program")
         });

@@ -14,11 +14,17 @@ use super::super::guard::Failure;
 use super::super::tables::{Key, Table};
 use super::hash::{checksum, checksum_of_format_1};
 use super::keys::RowKey;
+use super::meta::OLDEST_FORMAT;
 
 /// A row of one of the tables that are not indexes.
 pub(crate) trait Row: Sized {
     const TABLE: Table;
     type Key: RowKey;
+
+    /// The oldest format that has this row.
+    fn format(&self) -> u32 {
+        OLDEST_FORMAT
+    }
 
     /// Appends the payload of the row's record.
     fn encode(&self, to: &mut Payload<'_>) -> Result<(), Failure>;
@@ -26,6 +32,7 @@ pub(crate) trait Row: Sized {
     /// Reads the payload of a record whose checksum holds. What the key says is not repeated there.
     fn decode(key: &Self::Key, payload: &[u8]) -> Result<Self, Failure>;
 }
+
 /// The first byte of every record.
 const VERSION: u8 = 2;
 /// The same in format 1, and, in every format, of the row that says which one it is.

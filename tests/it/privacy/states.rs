@@ -204,7 +204,7 @@ pub fn files(shown: &mut Shown) {
     }
     fs::write(path("damaged"), damaged(bytes)).unwrap();
     refused(&path("damaged"), options.clone());
-    let newer = with(&|options| options.testing.format += 1);
+    let newer = with(&|options| options.testing.format = 4);
     ContactStore::open(path("newer"), newer).unwrap_err();
     refused(&path("newer"), options.clone());
     let old = crate::golden::pages::golden("format_1/closed.pages");
