@@ -363,7 +363,8 @@ pub enum OpenError {
     /// The file already exists, and the options say to create it.
     #[error("the file already exists")]
     AlreadyExists,
-    /// This or another process has the store open.
+    /// This or another process has the store open to write, or reads a file that nobody writes to
+    /// ([`Options::read_only`](crate::Options::read_only)).
     #[error("the file is open elsewhere")]
     AlreadyOpen,
     /// The path ends in a symbolic link.

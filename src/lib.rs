@@ -144,7 +144,7 @@
 //!   [`ContactStore::reopen`] tells which requests are in the store.
 //! - A file that is not a sound store is refused with an [`OpenError`] and is not changed. No input
 //!   and no file makes a call panic (this does not cover a host built with `panic = "abort"`).
-//! - A file is open once at a time, across all processes, or any number of times for reading only
+//! - One process at a time writes to a file. Any number of others may read it meanwhile
 //!   ([`Options::read_only`]).
 //! - No phone, email, customer id, token, field or secret is in `Debug` output, errors or panic
 //!   messages. Contact ids are the store's own numbers, and are shown.

@@ -255,9 +255,20 @@ pub struct OptionValues {
     /// every write is refused with [`Error::ReadOnly`](crate::Error::ReadOnly). A file is never
     /// created, and one of an older format is refused.
     ///
-    /// Any number of processes may open the file for reading at the same time. Until they close it,
-    /// it cannot be opened for writing. While a process has it open for writing, opening it for
-    /// reading fails with [`OpenError::AlreadyOpen`](crate::OpenError::AlreadyOpen).
+    /// Any number of processes may open the file for reading at the same time.
+    ///
+    /// While another process writes, the store shows the last durable state at its opening, and stays
+    /// with it: open the file again to see a later one. That holds up no commit. The pages of that
+    /// state are not used again until the reader closes the store or ends, so the file may grow. They
+    /// are not verified at opening, which the writer has done; records are when they are read. While
+    /// the writer is just opening the file, a reader waits for up to two seconds.
+    ///
+    /// While nobody writes, the file is verified as at every opening. Until such a reader closes it,
+    /// it cannot be opened for writing.
+    ///
+    /// On systems without locks on ranges of a file (other than Linux, macOS and Windows, and on some
+    /// network file systems), a file that is open for writing cannot be opened for reading:
+    /// [`OpenError::AlreadyOpen`](crate::OpenError::AlreadyOpen).
     pub read_only: bool,
     /// A function that is told the progress of opening, a few times a second when opening takes
     /// long. It runs on the thread that opens.

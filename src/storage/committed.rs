@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use redb::{Database, ReadableDatabase};
+use redb::ReadableDatabase;
 
 use crate::model::app::{AppId, AppNumber};
 use crate::model::identifier::ContactId;
@@ -47,7 +47,10 @@ struct Tables(Vec<Option<OpenTable>>);
 
 impl Tables {
     /// Opens the tables that may be there: looking for one that is not costs something in each commit.
-    fn open(database: &Database, may_be_there: impl Fn(Table) -> bool) -> Result<Self, Failure> {
+    fn open(
+        database: &impl ReadableDatabase,
+        may_be_there: impl Fn(Table) -> bool,
+    ) -> Result<Self, Failure> {
         guarded(|| {
             let transaction = database.begin_read()?;
             let tables = Table::ALL.iter().map(|table| {
@@ -118,7 +121,7 @@ impl Directory {
 impl Committed {
     /// Opens the tables as last committed, and gives where their indexes stand.
     pub(super) fn open(
-        database: &Database,
+        database: &impl ReadableDatabase,
         hasher: IndexHasher,
         liveness: Arc<Liveness>,
         cards: Arc<Cards>,
@@ -152,7 +155,7 @@ impl Committed {
     /// read again.
     pub(super) fn after(
         &self,
-        database: &Database,
+        database: &impl ReadableDatabase,
         changes: &Changes,
         indexes: Arc<View>,
     ) -> Result<Self, Failure> {
@@ -195,7 +198,7 @@ impl Committed {
     /// The same state, read from a copy of the file.
     pub(super) fn in_copy(
         &self,
-        database: &Database,
+        database: &impl ReadableDatabase,
         liveness: Arc<Liveness>,
     ) -> Result<Self, Failure> {
         let copy = Committed {

@@ -4,6 +4,8 @@
 
 use std::io;
 use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
 
 use redb::Database;
 
@@ -17,7 +19,7 @@ use super::draft::{ChangedKeys, Changes, Draft};
 use super::file::disk::{Disk as _, OpenDisk};
 use super::format::hash::IndexHasher;
 use super::guard::{Ended, Failure, Liveness, drop_guarded, guarded};
-use super::open::{self, Claimed, Location, OpenAs, Opened};
+use super::open::{self, Claimed, Location, OpenAs, OpenDatabase, Opened};
 use super::read::Rows as _;
 use super::store_file::StoreFile;
 use super::successor::Successor;
@@ -38,7 +40,7 @@ pub(crate) struct Engine {
 
 /// One opening of the file.
 struct Open {
-    database: Database,
+    database: OpenDatabase,
     open_disk: Arc<OpenDisk>,
     liveness: Arc<Liveness>,
     indexes: Keeper,
@@ -48,7 +50,7 @@ impl Open {
     /// Ends this opening. No snapshot of it reads from the file any more.
     fn end(self, why: Ended) -> Result<(), StorageError> {
         self.liveness.end(why);
-        let closed = guarded(|| Ok(self.database.close()?));
+        let closed = self.database.close();
         self.open_disk.release();
         Ok(closed?)
     }
@@ -56,7 +58,7 @@ impl Open {
 
 /// The file of an opening that no more is written to: snapshots still read from it.
 struct Former {
-    database: Option<Database>,
+    database: Option<OpenDatabase>,
     open_disk: Arc<OpenDisk>,
 }
 
@@ -82,9 +84,25 @@ pub(crate) struct Replaced {
 impl Engine {
     /// Opens or creates the store at `place`.
     pub(crate) fn open(place: &Location, open_as: OpenAs) -> Result<(Self, Committed), OpenError> {
+        /// A writer that is just opening the file, or was just killed, leaves nothing that can be read at
+        /// once.
+        const PAUSE: Duration = Duration::from_millis(20);
+        const MOST_PAUSES: u32 = 100;
         let span = trace::open();
-        let opened = open::claim(place, &open_as).and_then(|claimed| {
-            let (open, committed) = open_now(&claimed, &open_as, &span)?;
+        let mut pauses = 0;
+        let opened = loop {
+            let opened = open::claim(place, &open_as).and_then(|claimed| {
+                let (open, committed) = open_now(&claimed, &open_as, &span)?;
+                Ok((open, committed, claimed))
+            });
+            let waits = open_as.read_only && pauses < MOST_PAUSES;
+            if !(waits && matches!(opened, Err(OpenError::AlreadyOpen))) {
+                break opened;
+            }
+            pauses = pauses.saturating_add(1);
+            thread::sleep(PAUSE);
+        };
+        let opened = opened.map(|(open, committed, claimed)| {
             let engine = Engine {
                 open: Some(open),
                 claimed,
@@ -92,7 +110,7 @@ impl Engine {
                 former: Vec::new(),
                 name_is_not_durable: false,
             };
-            Ok((engine, committed))
+            (engine, committed)
         });
         opened.inspect_err(|error| span.failed(error))
     }
@@ -143,14 +161,17 @@ impl Engine {
             open.indexes.stop_folding();
             return Ok(None);
         }
-        guarded(|| commit(&open.database, &changes))?;
+        let OpenDatabase::Writing(database) = &open.database else {
+            return Err(StorageError::Stopped);
+        };
+        guarded(|| commit(database, &changes))?;
         // Memory has the new entries before any reader can see the state that they belong to.
         let indexes = step.map(|step| {
             open.indexes.apply(step);
             open.indexes.view()
         });
         let indexes = indexes.unwrap_or_else(|| before.shared_indexes());
-        let committed = before.after(&open.database, &changes, indexes)?;
+        let committed = before.after(database, &changes, indexes)?;
         if committed.state() != changes.state {
             return Err(StorageError::Corrupt(
                 "the counters read are not those just written",
@@ -226,7 +247,7 @@ impl Engine {
         }));
         self.claimed = complete.claimed;
         self.open = Some(Open {
-            database: complete.database,
+            database: OpenDatabase::Writing(complete.database),
             open_disk: complete.open_disk,
             liveness: Arc::clone(&liveness),
             indexes: open.indexes,
@@ -310,6 +331,7 @@ fn open_now(
 ) -> Result<(Open, Committed), OpenError> {
     let Opened {
         database,
+        pin,
         open_disk,
         format,
         pages_verified,
@@ -318,16 +340,23 @@ fn open_now(
     let hasher = IndexHasher::new(format.index_key, open_as.hash_mask);
     let liveness = Arc::<Liveness>::default();
     let cards = Arc::new(Cards::new(open_as.card_memory));
-    let loaded = Committed::open(&database, hasher, Arc::clone(&liveness), cards).and_then(
-        |(committed, state)| {
-            let indexes = match indexes {
-                Some(indexes) if indexes.is_at(&state) => indexes,
-                _ => Keeper::load(&committed, state, open_as.index_memory, open_as.folding)?,
-            };
-            let committed = committed.with_indexes(indexes.view());
-            Ok((committed, indexes))
-        },
-    );
+    let committed = match &database {
+        OpenDatabase::Writing(database) => {
+            Committed::open(database, hasher, Arc::clone(&liveness), cards)
+        }
+        OpenDatabase::Reading(database) => {
+            Committed::open(database, hasher, Arc::clone(&liveness), cards)
+        }
+    };
+    drop_guarded(pin);
+    let loaded = committed.and_then(|(committed, state)| {
+        let indexes = match indexes {
+            Some(indexes) if indexes.is_at(&state) => indexes,
+            _ => Keeper::load(&committed, state, open_as.index_memory, open_as.folding)?,
+        };
+        let committed = committed.with_indexes(indexes.view());
+        Ok((committed, indexes))
+    });
     match loaded {
         Ok((committed, indexes)) => {
             let bytes = claimed.disk.len().unwrap_or_default();

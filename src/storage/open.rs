@@ -2,14 +2,18 @@
 //!
 //! A file is first opened through an [`Overlay`], whose writes stay in memory: redb repairs it
 //! there if it has to, its pages are verified, and it must say that it is ours. Only then is it
-//! opened for good, under the same lock.
+//! opened for good, under the same lock. Only what another process has open to write is opened to read
+//! without that: it was checked by the other one, and changes.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::{Builder, Database, ReadTransaction, ReadableDatabase, TableError};
+use redb::{
+    Builder, ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, ReadTransaction,
+    ReadableDatabase, TableError,
+};
 
 use crate::error::OpenError;
 use crate::model::identifier::CANONICAL_VERSION;
@@ -19,9 +23,10 @@ use crate::opening::{OpeningStage, Progress};
 use super::cards::Cards;
 use super::committed::Committed;
 use super::file::create::{self, Unpublished};
-use super::file::disk::{Backend, Disk, FileDisk, FileLock, OpenDisk, Share};
+use super::file::disk::{Backend, Disk, FileDisk, OpenDisk};
 use super::file::file_watch::FileWatch;
 use super::file::gather::Gather;
+use super::file::lock::{FileLock, Share};
 use super::file::overlay::Overlay;
 use super::file::read_progress::ReadProgress;
 use super::file::slot;
@@ -75,7 +80,7 @@ pub(crate) struct OpenAs {
     pub(crate) random: Option<[u128; 2]>,
 }
 
-/// A disk that this store alone has open.
+/// A disk that this store alone has open, or shares with others that may.
 pub(super) struct Claimed {
     pub(super) disk: Arc<Witness>,
     pub(super) lock: Option<Arc<FileLock>>,
@@ -91,12 +96,12 @@ pub(super) struct Claimed {
 impl Claimed {
     /// A disk for one opening by redb.
     pub(super) fn open_disk(&self, disk: Arc<dyn Disk>) -> Arc<OpenDisk> {
-        let lock = match self.share {
-            Share::Alone => self.lock.clone(),
-            // redb works on an overlay, and would lock the file for itself.
-            Share::ToRead => None,
-        };
-        OpenDisk::new(disk, lock)
+        OpenDisk::new(disk, self.lock.clone())
+    }
+
+    /// Whether another process may write to the file meanwhile.
+    pub(super) fn is_beside_a_writer(&self) -> bool {
+        self.share == Share::BesideAWriter
     }
 
     /// What is on a disk in no file.
@@ -104,7 +109,7 @@ impl Claimed {
         Claimed {
             disk: Arc::new(Witness::new(disk)),
             lock: None,
-            share: Share::Alone,
+            share: Share::ToWrite,
             path: None,
             wider_mode: None,
             watch: None,
@@ -126,9 +131,29 @@ impl Claimed {
     }
 }
 
+/// A file as redb has it open.
+pub(super) enum OpenDatabase {
+    /// To write, or over an overlay.
+    Writing(Database),
+    /// To read, beside a process that writes.
+    Reading(ReadOnlyDatabase),
+}
+
+impl OpenDatabase {
+    /// Closes it, and says whether that went well.
+    pub(super) fn close(self) -> Result<(), Failure> {
+        guarded(|| match self {
+            OpenDatabase::Writing(database) => Ok(database.close()?),
+            OpenDatabase::Reading(database) => Ok(database.close()?),
+        })
+    }
+}
+
 /// A checked database.
 pub(super) struct Opened {
-    pub(super) database: Database,
+    pub(super) database: OpenDatabase,
+    /// Held until the tables are open, beside a writer: what is read before has to stay until then.
+    pub(super) pin: Option<ReadTransaction>,
     pub(super) open_disk: Arc<OpenDisk>,
     pub(super) format: FormatRow,
     /// Whether the sums of its pages were checked too.
@@ -167,9 +192,13 @@ pub(super) fn claim(place: &Location, open_as: &OpenAs) -> Result<Claimed, OpenE
                 return Err(OpenError::AlreadyExists);
             }
             if open_as.read_only {
-                return claim_existing(path, Share::ToRead, || create::open_to_read(path));
+                let claim = |share| claim_existing(path, share, || create::open_to_read(path));
+                return match claim(Share::ToRead) {
+                    Err(OpenError::AlreadyOpen) => claim(Share::BesideAWriter),
+                    claimed => claimed,
+                };
             }
-            let claimed = claim_existing(path, Share::Alone, || create::open_existing(path))?;
+            let claimed = claim_existing(path, Share::ToWrite, || create::open_existing(path))?;
             // Of vacuums that were cut off: what they hold is personal data.
             create::remove_left_overs(path);
             Ok(claimed)
@@ -211,7 +240,7 @@ impl NewFile {
         create::remove_left_overs(path);
         for _ in 0..ATTEMPTS {
             let unpublished = Unpublished::create(path)?;
-            match claim_file(path, &unpublished.file, Share::Alone) {
+            match claim_file(path, &unpublished.file, Share::ToWrite) {
                 Ok(claimed) if unpublished.is_there()? => {
                     return Ok(NewFile {
                         unpublished,
@@ -247,10 +276,7 @@ impl NewFile {
 fn claim_file(path: &Path, file: &File, share: Share) -> Result<Claimed, OpenError> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let wider_mode = create::wider_mode(file)?;
-    let lock = FileLock::new(file)?;
-    if !lock.try_take_all(share)? {
-        return Err(OpenError::AlreadyOpen);
-    }
+    let lock = FileLock::claim(file, share)?.ok_or(OpenError::AlreadyOpen)?;
     Ok(Claimed {
         disk: Arc::new(Witness::new(Arc::new(FileDisk::new(file.try_clone()?)?))),
         lock: Some(Arc::new(lock)),
@@ -305,13 +331,16 @@ fn random_bits() -> Result<[u128; 2], OpenError> {
 
 /// Checks what is on the disk, and opens it.
 pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened, OpenError> {
+    if claimed.is_beside_a_writer() {
+        return open_beside_a_writer(claimed, open_as);
+    }
     claimed.disk.forget();
     let header = read_header(&*claimed.disk)?;
     let disk: Arc<dyn Disk> = match &open_as.progress {
         Some(progress) => Arc::new(ReadProgress::new(claimed.disk.clone(), progress.clone())?),
         None => claimed.disk.clone(),
     };
-    let checked = check(claimed, open_as, Overlay::new(disk)?)?;
+    let checked = check(open_as, Overlay::new(disk)?)?;
     if checked.format.read_format < OLDEST_FORMAT && !open_as.upgrade {
         return Err(OpenError::OldFormat {
             found: checked.format.read_format,
@@ -337,11 +366,17 @@ pub(super) fn open_checked(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened
         Arc::new(Gather::new(claimed.disk.clone()))
     };
 
-    let open_disk = claimed.open_disk(disk);
+    let open_disk = if open_as.read_only {
+        // redb works on an overlay, and would lock the file to write.
+        OpenDisk::new(disk, None)
+    } else {
+        claimed.open_disk(disk)
+    };
     let database = build(&open_disk, open_as.cache_bytes)?;
     match guarded(|| upgraded(&database, open_as)) {
         Ok(Ok(format)) => Ok(Opened {
-            database,
+            database: OpenDatabase::Writing(database),
+            pin: None,
             open_disk,
             format,
             pages_verified: checked.pages_verified,
@@ -417,7 +452,7 @@ fn is_newer_slot_whole(
 ) -> Result<bool, OpenError> {
     let overlay = Overlay::new(claimed.disk.clone())?;
     slot::set_flags(&overlay, slot::verified_first(flags))?;
-    match check(claimed, open_as, overlay) {
+    match check(open_as, overlay) {
         // Where redb fell back to the older commit, the one that it adds is no newer than the one
         // that it did not use.
         Ok(checked) => Ok(checked.newest > slot::newest_transaction_id(header)),
@@ -439,11 +474,12 @@ struct Checked {
 }
 
 /// Opens a disk through an overlay and verifies what is there.
-fn check(claimed: &Claimed, open_as: &OpenAs, overlay: Overlay) -> Result<Checked, OpenError> {
+fn check(open_as: &OpenAs, overlay: Overlay) -> Result<Checked, OpenError> {
     let was_clean = slot::is_marked_clean(&read_header(&overlay)?);
     let pages_verified = open_as.check_clean || !was_clean;
     let overlay = Arc::new(overlay);
-    let open_disk = claimed.open_disk(overlay.clone());
+    // Without the lock: others may not take for checked what is being checked.
+    let open_disk = OpenDisk::new(overlay.clone(), None);
     let mut database = build(&open_disk, open_as.cache_bytes)?;
     let newest = read_header(&*overlay).map(|header| slot::newest_transaction_id(&header));
     let checked = guarded(|| {
@@ -482,22 +518,74 @@ fn read_indexes(
     Keeper::load(&committed, state, open_as.index_memory, open_as.folding)
 }
 
+/// Opens what another process has open to write. Its pages are not verified: that process did it, and
+/// records have checksums. [`OpenError::AlreadyOpen`] says that the other one is just opening the file, or
+/// was killed.
+fn open_beside_a_writer(claimed: &Claimed, open_as: &OpenAs) -> Result<Opened, OpenError> {
+    claimed.disk.forget();
+    read_header(&*claimed.disk)?;
+    let open_disk = claimed.open_disk(claimed.disk.clone());
+    let backend = Backend(Arc::clone(&open_disk));
+    let database = built(open_as.cache_bytes, |builder| {
+        builder.open_read_only_with_backend(backend)
+    })?;
+    let opened = guarded(|| {
+        let pin = database.begin_read()?;
+        Ok((read_format(&database)?, pin))
+    });
+    let refused = match opened {
+        Ok((Ok(format), pin)) if format.read_format >= OLDEST_FORMAT => {
+            return Ok(Opened {
+                database: OpenDatabase::Reading(database),
+                pin: Some(pin),
+                open_disk,
+                format,
+                pages_verified: false,
+                indexes: None,
+            });
+        }
+        Ok((Ok(format), _)) => OpenError::OldFormat {
+            found: format.read_format,
+            known: OLDEST_FORMAT,
+        },
+        Ok((Err(error), _)) => error,
+        Err(failure) => open_failure(failure),
+    };
+    drop_guarded(database);
+    open_disk.release();
+    Err(refused)
+}
+
 pub(super) fn build(open_disk: &Arc<OpenDisk>, cache_bytes: usize) -> Result<Database, OpenError> {
+    let backend = Backend(Arc::clone(open_disk));
+    built(cache_bytes, |builder| builder.create_with_backend(backend))
+}
+
+/// Has redb open a file, in the one mode in which others may read what one process writes.
+fn built<D>(
+    cache_bytes: usize,
+    open: impl FnOnce(&Builder) -> Result<D, DatabaseError>,
+) -> Result<D, OpenError> {
     let built = guarded(|| {
         let mut builder = Builder::new();
         builder.set_cache_size(cache_bytes);
-        Ok(builder.create_with_backend(Backend(Arc::clone(open_disk))))
+        builder.set_concurrency_mode(ConcurrencyMode::SingleWriter);
+        Ok(open(&builder))
     });
     match built {
         Ok(Ok(database)) => Ok(database),
-        Ok(Err(redb::DatabaseError::DatabaseAlreadyOpen)) => Err(OpenError::AlreadyOpen),
+        Ok(Err(
+            DatabaseError::DatabaseAlreadyOpen
+            | DatabaseError::LockProtocolMismatch
+            | DatabaseError::RepairAborted,
+        )) => Err(OpenError::AlreadyOpen),
         Ok(Err(error)) => Err(open_failure(error.into())),
         Err(failure) => Err(open_failure(failure)),
     }
 }
 
 /// Reads what the file says it is, and checks that all its tables are there.
-fn read_format(database: &Database) -> Result<Result<FormatRow, OpenError>, Failure> {
+fn read_format(database: &impl ReadableDatabase) -> Result<Result<FormatRow, OpenError>, Failure> {
     let transaction = database.begin_read()?;
     let mut names = transaction.list_tables()?.peekable();
     if names.peek().is_none() {
@@ -594,7 +682,7 @@ mod tests {
         let next = directory.path().join("next");
         fs::write(&path, "old")?;
         let mut opened = 0;
-        let claimed = claim_existing(&path, Share::Alone, || {
+        let claimed = claim_existing(&path, Share::ToWrite, || {
             opened += 1;
             let file = create::open_existing(&path)?;
             if opened <= 3 {

@@ -54,13 +54,30 @@ fn a_foreign_an_empty_file_and_a_folder_are_refused() {
 fn r51_a_store_that_is_open_elsewhere_says_what_to_ask_of_the_host() {
     let folder = Folder::with_people();
     let host = folder.open();
-    let open = "it is open in another process; ask that host for a backup and look into it, or stop \
-                the host";
-    refused(&folder, open);
-    let said = folder.run(&["upgrade"]).failed(3);
-    assert!(said.ends_with(open), "{said}");
+    let open = "another process writes to it or is just opening it; stop that host, or ask it for a \
+                backup and work on that";
+    for command in ["upgrade", "vacuum"] {
+        let said = folder.run(&[command]).failed(3);
+        assert!(said.ends_with(open), "{said}");
+    }
     host.close().unwrap();
-    folder.run(&["stats"]).printed();
+    folder.run(&["vacuum"]).printed();
+}
+
+#[test]
+fn r68_the_store_of_a_running_host_is_read_as_it_is() {
+    let folder = Folder::with_people();
+    let host = folder.open();
+    let found = folder.run(&["get", "--email", "ann@example.com"]).printed();
+    assert!(found.contains("ann@example.com"));
+    assert_eq!(folder.run(&["verify"]).status, Some(0));
+    let copy = folder.store.with_file_name("copy.redb");
+    folder.run(&["backup", copy.to_str().unwrap()]).printed();
+    host.close().unwrap();
+    assert_eq!(
+        folder.run(&["get", "--email", "ann@example.com"]).printed(),
+        found
+    );
 }
 
 #[test]

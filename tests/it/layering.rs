@@ -394,7 +394,7 @@ fn r52_nothing_that_holds_a_redb_table_can_be_formatted() {
                 .iter()
                 .any(|piece| OF_REDB.contains(&piece.text.as_str()));
             // `FileLock` has a type of its own by that name: locked bytes of a file.
-            if !holds || source.path == "storage/file/disk.rs" {
+            if !holds || source.path == "storage/file/lock.rs" {
                 continue;
             }
             holders += 1;

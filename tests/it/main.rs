@@ -23,6 +23,7 @@ mod support;
 
 mod api;
 mod backup;
+mod beside_a_writer;
 mod concurrency;
 #[cfg(target_os = "linux")]
 mod crates;

@@ -531,13 +531,13 @@ fn r67_a_vacuumed_file_has_the_owner_that_it_had() {
 fn r51_r67_a_store_stays_locked_through_a_vacuum() {
     let (_directory, path, store) = in_file();
     let refused = || {
-        for read_only in [false, true] {
-            let opened = ContactStore::open(&path, options().0.read_only(read_only));
-            assert!(
-                matches!(opened, Err(Error::Open(OpenError::AlreadyOpen))),
-                "{opened:?}"
-            );
-        }
+        let opened = ContactStore::open(&path, options().0);
+        assert!(
+            matches!(opened, Err(Error::Open(OpenError::AlreadyOpen))),
+            "{opened:?}"
+        );
+        let reader = ContactStore::open(&path, options().0.read_only(true)).unwrap();
+        assert_sound(&reader);
     };
     store
         .vacuum(|_| {

@@ -17,8 +17,9 @@ use crate::wrong::what_is_wrong;
 /// Looks into a contact store, copies, restores, vacuums, upgrades, exports and fills it, and compares the
 /// two policies.
 ///
-/// A store is opened for reading only, and never created: its file stays as it is, byte for byte. Only
-/// `vacuum`, `upgrade` and `import` write to it, and only `import --create` creates one.
+/// A store is opened for reading only, and never created: its file stays as it is, byte for byte. A host may
+/// write to it meanwhile: what is shown is the last durable state when the command began. Only `vacuum`,
+/// `upgrade` and `import` write to a store, while no host has it open, and only `import --create` creates one.
 ///
 /// What is found goes to standard output, as text or with --json as one JSON object a line; it holds
 /// personal data, because that is what was asked for. Errors go to standard error, and hold none.

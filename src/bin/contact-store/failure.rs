@@ -201,8 +201,8 @@ impl fmt::Display for Failure {
                 write!(f, "the store {} cannot be opened: ", path.display())?;
                 match error {
                     OpenError::AlreadyOpen => f.write_str(
-                        "it is open in another process; ask that host for a backup and look into it, or \
-                         stop the host",
+                        "another process writes to it or is just opening it; stop that host, or ask it \
+                         for a backup and work on that",
                     ),
                     OpenError::OldFormat { found, known } => write!(
                         f,

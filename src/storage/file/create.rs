@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::OpenError;
 
-use super::disk::{FileLock, Share};
+use super::lock::{FileLock, Share};
 
 /// How a temporary name ends, after the final name and a random number.
 const SUFFIX: &str = "creating";
@@ -153,12 +153,9 @@ pub(in crate::storage) fn remove_left_overs(path: &Path) {
         let Ok(file) = open_existing(&entry.path()) else {
             continue;
         };
-        let Ok(lock) = FileLock::new(&file) else {
-            continue;
-        };
         // One that is being made right now is locked by its maker. The lock is held while the file is
         // removed: its maker may be about to take it.
-        if lock.try_take_all(Share::Alone).unwrap_or(false) {
+        if let Ok(Some(_lock)) = FileLock::claim(&file, Share::ToWrite) {
             drop(fs::remove_file(entry.path()));
         }
     }

@@ -6,10 +6,12 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{BackendError, StorageBackend};
+
+use super::lock::{FileLock, Hold};
 
 /// A disk: bytes that stay.
 ///
@@ -147,81 +149,6 @@ disk_of_backend!(
     }
 );
 
-type Range = (Bound<u64>, Bound<u64>);
-
-/// Who may have a file open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::storage) enum Share {
-    /// This opening alone.
-    Alone,
-    /// This one, and others that only read it.
-    ToRead,
-}
-
-/// The lock on the file, taken once and held until the last user of the file is gone.
-///
-/// redb locks and unlocks at each of its openings. This keeps what it took, so that there is no
-/// moment between checking a file and using it in which another process could take it.
-#[derive(Debug)]
-pub(in crate::storage) struct FileLock {
-    backend: FileBackend,
-    held: Mutex<Vec<Range>>,
-}
-
-impl FileLock {
-    /// A lock on `file`, not yet taken. The clone shares its open file description, to which the
-    /// locks belong.
-    pub(in crate::storage) fn new(file: &File) -> io::Result<Self> {
-        let backend = FileBackend::new(file.try_clone()?)
-            .map_err(|_| io::Error::other("the file cannot be locked"))?;
-        Ok(FileLock {
-            backend,
-            held: Mutex::default(),
-        })
-    }
-
-    fn take(
-        &self,
-        range: Range,
-        take: impl FnOnce(&FileBackend) -> Result<bool, BackendError>,
-    ) -> Result<bool, BackendError> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.contains(&range) {
-            return Ok(true);
-        }
-        let taken = take(&self.backend)?;
-        if taken {
-            held.push(range);
-        }
-        Ok(taken)
-    }
-
-    /// Takes the lock on the whole file, as an opening would.
-    pub(in crate::storage) fn try_take_all(&self, share: Share) -> io::Result<bool> {
-        let all = (Bound::Unbounded, Bound::Unbounded);
-        let taken = self.take(all, |backend| match share {
-            Share::Alone => backend.try_lock_range(all.0, all.1),
-            Share::ToRead => backend.try_lock_shared_range(all.0, all.1),
-        });
-        match taken {
-            Ok(taken) => Ok(taken),
-            Err(BackendError::Io(error)) => Err(error),
-            Err(_) => Ok(true),
-        }
-    }
-}
-
-// Closing the file alone would not do: a process that another thread is just starting shares the open
-// file description, and so the locks, until it runs its own program.
-impl Drop for FileLock {
-    fn drop(&mut self) {
-        let held = self.held.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for (start, end) in held.drain(..) {
-            drop(self.backend.unlock_range(start, end));
-        }
-    }
-}
-
 /// A disk as redb sees it, until it is released.
 #[derive(Debug)]
 pub(in crate::storage) struct OpenDisk {
@@ -234,6 +161,7 @@ pub(in crate::storage) struct OpenDisk {
 #[derive(Debug)]
 struct Shared {
     disk: Arc<dyn Disk>,
+    /// `None` where nobody else can have the bytes open.
     lock: Option<Arc<FileLock>>,
 }
 
@@ -245,7 +173,13 @@ impl OpenDisk {
     }
 
     pub(in crate::storage) fn release(&self) {
-        *self.file.write().unwrap_or_else(PoisonError::into_inner) = None;
+        let released = {
+            let mut file = self.file.write().unwrap_or_else(PoisonError::into_inner);
+            file.take()
+        };
+        if let Some(lock) = released.and_then(|shared| shared.lock) {
+            lock.unlock_ranges();
+        }
     }
 
     fn with<T>(&self, call: impl FnOnce(&dyn Disk) -> io::Result<T>) -> io::Result<T> {
@@ -262,10 +196,18 @@ impl OpenDisk {
 pub(in crate::storage) struct Backend(pub(in crate::storage) Arc<OpenDisk>);
 
 impl Backend {
-    fn lock(&self) -> Result<Arc<FileLock>, BackendError> {
+    /// Asks the lock of the file. Where there is none, nobody else is there to be kept out.
+    fn lock<T>(
+        &self,
+        nobody_else: T,
+        ask: impl FnOnce(&FileLock) -> Result<T, BackendError>,
+    ) -> Result<T, BackendError> {
         let file = self.0.file.read().unwrap_or_else(PoisonError::into_inner);
-        let lock = file.as_ref().and_then(|shared| shared.lock.clone());
-        lock.ok_or(BackendError::Unsupported)
+        let shared = file.as_ref().ok_or(BackendError::Unsupported)?;
+        let lock = shared.lock.clone();
+        // Asking may take a while.
+        drop(file);
+        lock.map_or(Ok(nobody_else), |lock| ask(&lock))
     }
 }
 
@@ -296,8 +238,7 @@ impl StorageBackend for Backend {
     }
 
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.lock()?
-            .take((start, end), |backend| backend.try_lock_range(start, end))
+        self.lock(true, |lock| lock.try_lock((start, end), Hold::Alone))
     }
 
     fn try_lock_shared_range(
@@ -305,25 +246,22 @@ impl StorageBackend for Backend {
         start: Bound<u64>,
         end: Bound<u64>,
     ) -> Result<bool, BackendError> {
-        self.lock()?.take((start, end), |backend| {
-            backend.try_lock_shared_range(start, end)
-        })
+        self.lock(true, |lock| lock.try_lock((start, end), Hold::Shared))
     }
 
     fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.lock()?.backend.lock_range(start, end)
+        self.lock((), |lock| lock.lock((start, end), Hold::Alone))
     }
 
     fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.lock()?.backend.lock_shared_range(start, end)
+        self.lock((), |lock| lock.lock((start, end), Hold::Shared))
     }
 
-    /// Keeps the lock: it goes with the last user of the file.
-    fn unlock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
-        self.lock().map(|_| ())
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.lock((), |lock| lock.unlock((start, end)))
     }
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.lock()?.backend.query_lock_range(start, end)
+        self.lock(false, |lock| lock.is_locked_elsewhere((start, end)))
     }
 }

@@ -1,8 +1,9 @@
 //! A disk that keeps writes back until they have to be on it, and then writes them in order.
 //!
 //! redb hands over the pages of a commit one by one, in no order, and each separate write
-//! costs the device its own time at the next sync. Sorted and joined there are fewer of them. This
-//! module does not know what a page is.
+//! costs the device its own time at the next sync. Sorted and joined there are fewer of them. The header
+//! does not wait when nothing else does: after a commit, redb tells the processes that only read the file
+//! in the header that the commit is durable. This module does not know what a page is.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,6 +16,9 @@ use super::disk::Disk;
 const MOST_BYTES: usize = 16 << 20;
 /// Writes that touch are joined up to this length.
 const JOINED_BYTES: usize = 1 << 20;
+
+/// What is written before this is the header of the file.
+const HEADER_BYTES: u64 = 4_096;
 
 /// Writes by where they begin. No two of them overlap.
 type Writes = BTreeMap<u64, Vec<u8>>;
@@ -117,6 +121,12 @@ impl Disk for Gather {
 
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut waiting = lock(&self.waiting);
+        if offset < HEADER_BYTES && waiting.writes.is_empty() {
+            drop(waiting);
+            // After writes that are on their way.
+            let _turn = lock(&self.on_their_way);
+            return self.under.write(offset, bytes);
+        }
         if let Some(same) = waiting.writes.get_mut(&offset)
             && same.len() == bytes.len()
         {
@@ -181,8 +191,8 @@ mod tests {
     fn writes_reach_the_disk_at_the_sync_in_order_and_joined() -> io::Result<()> {
         let under = Arc::new(Counted::default());
         let gather = Gather::new(under.clone());
-        gather.set_len(100)?;
-        for (offset, byte) in [(40, 4), (0, 1), (20, 2), (30, 3), (0, 9)] {
+        gather.set_len(6_000)?;
+        for (offset, byte) in [(5_040, 4), (5_000, 1), (5_020, 2), (5_030, 3), (5_000, 9)] {
             gather.write(offset, &[byte; 10])?;
         }
         assert_eq!(*under.1.lock().unwrap_or_else(PoisonError::into_inner), []);
@@ -192,7 +202,23 @@ mod tests {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        assert_eq!(writes, [(0, 10), (20, 30)]);
+        assert_eq!(writes, [(5_000, 10), (5_020, 30)]);
+        Ok(())
+    }
+
+    #[test]
+    fn the_header_does_not_wait_when_nothing_else_does() -> io::Result<()> {
+        let under = Arc::new(Counted::default());
+        let gather = Gather::new(under.clone());
+        gather.set_len(10_000)?;
+        let written = || under.1.lock().unwrap_or_else(PoisonError::into_inner).len();
+        gather.write(0, &[1; 320])?;
+        assert_eq!(written(), 1);
+        gather.write(4_096, &[2; 10])?;
+        gather.write(0, &[3; 320])?;
+        assert_eq!(written(), 1);
+        gather.sync_data()?;
+        assert_eq!(written(), 3);
         Ok(())
     }
 

@@ -125,6 +125,14 @@ impl Process {
         to_child.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
+    /// Sends the child a signal: `STOP`, `CONT`.
+    #[cfg(unix)]
+    pub fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Kills the child, and gives what it said that was not heard yet.
     pub fn kill(mut self) -> Vec<String> {
         self.child.kill().unwrap();
