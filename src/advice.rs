@@ -51,6 +51,8 @@ impl Error {
             | Error::LimitExceeded(_)
             | Error::Json(_)
             | Error::ReadOnly
+            | Error::ChangesNotKept { .. }
+            | Error::ChangesAhead { .. }
             | Error::AnswerTaken => Advice::MendTheCall,
             Error::Busy { .. } | Error::SnapshotExpired => Advice::TryAgain,
             // Reopening verifies the file, and says when it is damaged.

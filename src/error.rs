@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::limits::{LimitExceeded, LimitTooHigh, LimitZero};
 use crate::model::app::AppId;
+use crate::model::change::ChangePosition;
 use crate::model::fault::FieldError;
 use crate::model::identifier::{ContactId, IdentifierKind};
 use crate::model::recipient::RecipientError;
@@ -135,6 +136,24 @@ pub enum Error {
     /// The snapshot was taken before the store was reopened: take a new one.
     #[error("the snapshot was taken before the store was reopened")]
     SnapshotExpired,
+    /// The change feed does not keep all changes after the position, or had a gap after it
+    /// ([R60](crate::rulebook#r60)).
+    ///
+    /// The reader has missed changes: it has to read all contacts, and then go on after the position of
+    /// a snapshot ([`Snapshot::newest_change`](crate::Snapshot::newest_change)) that it took before.
+    #[error("the changes after the position are not all kept, only those after {oldest} are")]
+    ChangesNotKept {
+        /// The oldest position whose changes are all kept.
+        oldest: ChangePosition,
+    },
+    /// The position is after the newest request of the state ([R60](crate::rulebook#r60)).
+    ///
+    /// The snapshot is older than the one that the position is from, or the store is an older copy.
+    #[error("the position is after the newest request, which is {newest}")]
+    ChangesAhead {
+        /// The newest request.
+        newest: SequenceNumber,
+    },
     /// The file could not be closed cleanly. Everything that was acknowledged is in it. The next
     /// opening takes longer.
     #[error("the file was not closed cleanly, but everything acknowledged is in it")]

@@ -221,6 +221,7 @@ pub use error::{
 pub use keep_open::{Backoff, KeepOpen, Reopening};
 pub use limits::{Limit, LimitExceeded, LimitTooHigh, LimitZero, Limits};
 pub use model::app::{AccessKey, App, AppId, AppName};
+pub use model::change::{Change, ChangePage, ChangePosition, Changed, KeepChanges, TokenLoss};
 pub use model::contact::{Card, HeldToken};
 pub use model::fault::{Fault, Field, FieldError, PhoneMark};
 pub use model::fields::ContactFields;

@@ -24,6 +24,10 @@ pub const FIELD_VALUE_BYTES: usize = 4_096;
 pub const PAGE_ROWS: usize = 1_000;
 /// Most cards that one page of the contacts of an app looks at ([R56](crate::rulebook#r56)).
 pub const PAGE_CARDS_LOOKED_AT: usize = 10_000;
+/// Most changes that the change feed may be set to keep ([R60](crate::rulebook#r60)).
+pub const CHANGES_KEPT: usize = 1_000_000_000;
+/// Most rows of the change feed that one page looks at ([R60](crate::rulebook#r60)).
+pub const PAGE_CHANGE_ROWS_LOOKED_AT: usize = 10_000;
 /// A commit takes further requests until it holds this many entries; it always takes one.
 pub const COMMIT_ENTRIES: usize = 4_096;
 /// A commit takes further requests until it holds this many bytes of text; it always takes one.

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::limits::Limits;
+use crate::model::change::KeepChanges;
 use crate::model::names::named;
 use crate::model::placeholders::Placeholders;
 use crate::model::report::GonePhrases;
@@ -196,6 +197,27 @@ impl Options {
         self
     }
 
+    /// Turns the change feed on ([R60](crate::rulebook#r60)), and sets what it keeps.
+    ///
+    /// ```
+    /// # use contact_store::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let options = Options::default().change_feed(KeepChanges::default());
+    /// let store = ContactStore::open_in_memory(options)?;
+    /// let ann = ContactUpdate::new().email("ann@example.com");
+    /// store.upsert(Upsert::new(DedupeOn::Email).contact(ann)).wait()?;
+    /// let page = store.snapshot()?.changes(ChangePosition::START, 100)?;
+    /// let ann = store.snapshot()?.by_email("ann@example.com")?.ok_or("nobody")?;
+    /// assert_eq!(page.changes[0].what, Changed::ContactCreated { contact: ann.id });
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn change_feed(mut self, keep: KeepChanges) -> Self {
+        self.values.change_feed = Some(keep);
+        self
+    }
+
     /// The clock ([R54](crate::rulebook#r54)). Tests can use a [`ManualClock`](crate::ManualClock).
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -294,6 +316,12 @@ pub struct OptionValues {
     pub gone_phrases: GonePhrases,
     /// The values that no request may give as an identifier or a token ([R3](crate::rulebook#r3)).
     pub placeholders: Placeholders,
+    /// What the change feed keeps ([R60](crate::rulebook#r60)). Default: `None`, the feed is off.
+    ///
+    /// A file whose feed was ever on has format 3, and older versions of this crate cannot open it. While
+    /// the feed is off, nothing is recorded. When it is on again after requests that changed the store, it
+    /// begins anew, since it would have a gap, and what it kept before is dropped.
+    pub change_feed: Option<KeepChanges>,
     /// The clock ([R54](crate::rulebook#r54)). Default: the system's.
     pub clock: Arc<dyn Clock>,
     /// Options that only the crate's own tests set.
@@ -357,6 +385,7 @@ impl Default for OptionValues {
             failed_without_reason: FailedWithoutReason::default(),
             gone_phrases: GonePhrases::default(),
             placeholders: Placeholders::default(),
+            change_feed: None,
             clock: Arc::new(SystemClock),
             #[cfg(feature = "testing")]
             testing: Testing::default(),
@@ -435,6 +464,7 @@ impl fmt::Debug for OptionValues {
             .field("failed_without_reason", &self.failed_without_reason)
             .field("gone_phrases", &self.gone_phrases)
             .field("placeholders", &self.placeholders)
+            .field("change_feed", &self.change_feed)
             .finish_non_exhaustive()
     }
 }

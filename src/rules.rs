@@ -3,6 +3,7 @@
 //! These are pure functions. This module knows no table, no clock, no randomness and no request:
 //! its callers pass in what the store holds, and write what it decides.
 
+use crate::model::change::{Cause, TokenLoss};
 use crate::model::identifier::{ContactId, IdentifierKind, KindSet};
 use crate::model::names::named;
 use crate::model::report::{GonePhrases, Status};
@@ -280,19 +281,32 @@ pub(crate) fn create(
 /// Adding tokens only ever appends (R20). Taking one off needs this value, and only four things
 /// make one: a FAILED report, a move to another owner, the host's order and the end of an app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Removal(());
+pub(crate) struct Removal(Cause);
 
 impl Removal {
     /// The host's order (R45).
     pub(crate) fn ordered_by_host() -> Self {
-        Removal(())
+        Removal(Cause::Removed(TokenLoss::Removed))
+    }
+
+    /// The host's order, for a token that is stale (R62).
+    pub(crate) fn of_stale_token() -> Self {
+        Removal(Cause::Removed(TokenLoss::Stale))
     }
 
     /// The app was disconnected (R11).
     pub(crate) fn of_disconnected_app() -> Self {
-        Removal(())
+        Removal(Cause::AppGone)
+    }
+
+    /// What is recorded of it (R60).
+    pub(crate) fn cause(self) -> Cause {
+        self.0
     }
 }
+
+/// The move to another owner (R22).
+const MOVE: Removal = Removal(Cause::Removed(TokenLoss::Moved));
 
 /// Where a token goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -321,7 +335,7 @@ pub(crate) fn place(ownership: Ownership, holders: &[ContactId], contact: Contac
     match ownership {
         Ownership::Exclusive if !others.is_empty() => Placement::Move {
             from: others,
-            removal: Removal(()),
+            removal: MOVE,
         },
         Ownership::Exclusive | Ownership::Shared if holders.contains(&contact) => {
             Placement::AlreadyHeld
@@ -382,7 +396,7 @@ pub(crate) fn removes(
     last_registered_at: Timestamp,
 ) -> Option<Removal> {
     (status == Status::Failed && forbidden && reported_at >= last_registered_at)
-        .then_some(Removal(()))
+        .then_some(Removal(Cause::Removed(TokenLoss::Failed)))
 }
 
 /// Whether a subscriber was neither registered nor reported about since `before` (R62).
@@ -523,7 +537,7 @@ mod tests {
         let contact = ContactId::new(1)?;
         let moved = |from| Move {
             from,
-            removal: Removal(()),
+            removal: MOVE,
         };
         let rows = [
             (ids([]), Append, Append),

@@ -8,8 +8,11 @@ use std::sync::Arc;
 
 use crate::callback::Callback;
 use crate::error::{Error, StorageError};
-use crate::limits::{Limit, LimitExceeded, PAGE_CARDS_LOOKED_AT, PAGE_ROWS};
+use crate::limits::{
+    Limit, LimitExceeded, PAGE_CARDS_LOOKED_AT, PAGE_CHANGE_ROWS_LOOKED_AT, PAGE_ROWS,
+};
 use crate::model::app::{AccessKey, App, AppId, AppNumber};
+use crate::model::change::{ChangePage, ChangePosition};
 use crate::model::contact::{Card, HeldToken};
 use crate::model::identifier::{
     ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, Phone,
@@ -24,8 +27,8 @@ use crate::operations::matching;
 use crate::pages::{ContactPage, Paged};
 use crate::rules::MatchPolicy;
 use crate::storage::{
-    self, AppRow, CardRow, Ended, Failure, FoundCard, Rows as _, SubscriberRow, Verified,
-    find_subscriber, subscriber_with_id,
+    self, AppRow, CardRow, Ended, Failure, FoundCard, Look, Rows as _, SubscriberRow, Verified,
+    changes_after, find_subscriber, subscriber_with_id,
 };
 use crate::trace;
 
@@ -190,6 +193,64 @@ impl Snapshot {
         policy: MatchPolicy,
     ) -> Result<Vec<Option<Found>>, Error> {
         sets.iter().map(|set| self.find(set, policy)).collect()
+    }
+
+    /// Returns at most `limit` changes after a position, in order ([R60](crate::rulebook#r60)). The
+    /// page says where the next one begins, and whether there is more.
+    ///
+    /// Changes hold ids alone: fetch the cards that they name from a snapshot that is not older. Of an
+    /// erased contact there is only the change that erased it.
+    ///
+    /// The page ends early after looking at 10,000 rows of which the changes were removed since, because
+    /// their contacts were erased. It has fewer changes then, or none, with more to come.
+    ///
+    /// ```
+    /// # use contact_store::*;
+    /// # use std::collections::BTreeMap;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = ContactStore::open_in_memory(Options::default().change_feed(KeepChanges::default()))?;
+    /// # let update = |n| ContactUpdate::new().external_customer_id(format!("crm-{n}"));
+    /// # store.upsert(Upsert::new(DedupeOn::ExternalCustomerId).contacts((0..5).map(update))).wait()?;
+    /// // A copy of all cards, kept up to date.
+    /// let mut copy: BTreeMap<ContactId, Card> = BTreeMap::new();
+    /// let mut read_to = ChangePosition::START;
+    /// loop {
+    ///     let snapshot = store.snapshot()?;
+    ///     let page = snapshot.changes(read_to, 2)?;
+    ///     for contact in page.changes.iter().filter_map(|change| change.what.contact()) {
+    ///         match snapshot.contact(contact)? {
+    ///             Some(card) => drop(copy.insert(contact, card)),
+    ///             None => drop(copy.remove(&contact)),
+    ///         }
+    ///     }
+    ///     read_to = page.position;
+    ///     if !page.more {
+    ///         break;
+    ///     }
+    /// }
+    /// assert_eq!(copy.len(), 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ChangesNotKept`] when some changes after the position are not kept, as when the feed was
+    /// off; [`Error::ChangesAhead`] when the position is after the newest request;
+    /// [`Error::LimitExceeded`] when `limit` is not 1 to 1,000; otherwise as for every read.
+    pub fn changes(&self, after: ChangePosition, limit: usize) -> Result<ChangePage, Error> {
+        check_page(limit)?;
+        refuse_gap(self.tables.look(after))?;
+        let most_rows = PAGE_CHANGE_ROWS_LOOKED_AT;
+        self.reading(changes_after(&self.tables, after, limit, most_rows))
+    }
+
+    /// Returns the position after all changes of the snapshot ([R60](crate::rulebook#r60)).
+    ///
+    /// A reader that read all contacts of the snapshot goes on from there.
+    #[must_use]
+    pub fn newest_change(&self) -> ChangePosition {
+        ChangePosition::after(self.sequence())
     }
 
     /// Returns at most `limit` contacts with ids after `after`, in order of id
@@ -665,6 +726,15 @@ impl Snapshot {
 
 /// Rows that an iterator reads at a time. That many cards of the greatest size take 64 MiB.
 const ITERATED_ROWS: usize = 256;
+
+/// Refuses a position that changes cannot be read after.
+pub(crate) fn refuse_gap(look: Look) -> Result<(), Error> {
+    match look {
+        Look::NotKept { oldest } => Err(Error::ChangesNotKept { oldest }),
+        Look::Ahead { newest } => Err(Error::ChangesAhead { newest }),
+        Look::News | Look::Nothing => Ok(()),
+    }
+}
 
 fn check_page(limit: usize) -> Result<(), LimitExceeded> {
     if limit == 0 {

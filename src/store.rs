@@ -123,6 +123,10 @@ impl ContactStore {
     fn open_at(place: &Location, options: Options) -> Result<Self, Error> {
         options.limits.refuse_zero().map_err(OpenError::from)?;
         options.limits.validate().map_err(OpenError::from)?;
+        if let Some(keep) = options.change_feed {
+            keep.refuse_zero().map_err(OpenError::from)?;
+            keep.validate().map_err(OpenError::from)?;
+        }
         let open_as = OpenAs {
             may_create: options.create != Create::Never && !options.read_only,
             must_create: options.create == Create::Always,
@@ -132,6 +136,7 @@ impl ContactStore {
             card_memory: options.card_memory,
             upgrade: options.upgrade && !options.read_only,
             read_only: options.read_only,
+            change_feed: options.change_feed,
             progress: options.progress(),
             folding: options.folding(),
             now: options.clock.now(),
@@ -517,7 +522,8 @@ impl ContactStore {
         if self.inner.options.read_only {
             return self.inner.writer.refuse::<O>(Error::ReadOnly);
         }
-        self.inner.writer.submit(operation, self.when_full)
+        let at = self.inner.options.change_feed.map(|_| self.now());
+        self.inner.writer.submit(operation, self.when_full, at)
     }
 
     fn now(&self) -> Timestamp {

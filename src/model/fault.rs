@@ -29,6 +29,8 @@ pub enum Field {
     MessageId,
     /// The id of a subscriber ([R36](crate::rulebook#r36)).
     SubscriberId,
+    /// A position in the change feed ([R60](crate::rulebook#r60)).
+    ChangePosition,
     /// The reason that a delivery report gives ([R32](crate::rulebook#r32)).
     Reason,
     /// A contact's first name ([R43](crate::rulebook#r43)).
@@ -99,6 +101,7 @@ impl Field {
             Self::AccessKey => "key",
             Self::MessageId => "messageId",
             Self::SubscriberId => "subscriberId",
+            Self::ChangePosition => "changePosition",
             Self::Reason => "reason",
             Self::FirstName => "firstName",
             Self::LastName => "lastName",
@@ -234,6 +237,9 @@ pub enum Fault {
     /// Not the text form of a subscriber id ([R36](crate::rulebook#r36)).
     #[error("must be decimal digits without a leading 0, at most 18446744073709551615")]
     NotASubscriberId,
+    /// Not the text form of a position in the change feed ([R60](crate::rulebook#r60)).
+    #[error("must be the number of a request, or it and a place such as 17.3")]
+    NotAChangePosition,
     /// Not one of the known names.
     #[error("must be {expected}")]
     NotOneOf {
@@ -435,6 +441,11 @@ mod tests {
             "subscriberId must be decimal digits without a leading 0, at most 18446744073709551615",
         );
         says(
+            Field::ChangePosition,
+            Fault::NotAChangePosition,
+            "changePosition must be the number of a request, or it and a place such as 17.3",
+        );
+        says(
             Field::Ownership,
             Fault::NotOneOf {
                 expected: "shared or exclusive",
@@ -455,6 +466,7 @@ mod tests {
             (Field::AccessKey, "key"),
             (Field::MessageId, "messageId"),
             (Field::SubscriberId, "subscriberId"),
+            (Field::ChangePosition, "changePosition"),
             (Field::Reason, "reason"),
             (Field::FirstName, "firstName"),
             (Field::LastName, "lastName"),

@@ -9,10 +9,12 @@
 //! | how they are reached | [`app`], [`token`], [`subscriber`], [`recipient`], [`send_request`] |
 //! | what was sent and how that went | [`report`] |
 //! | when, and after what | [`time`], [`sequence`] |
+//! | what a request changed | [`change`] |
 //! | what is wrong with a value | [`fault`] |
 //! | text | [`text`], [`names`] |
 
 pub(crate) mod app;
+pub(crate) mod change;
 pub(crate) mod contact;
 pub(crate) mod fault;
 pub(crate) mod fields;

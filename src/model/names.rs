@@ -77,6 +77,7 @@ from_text!(
     crate::model::app::AccessKey,
     crate::model::app::AppId,
     crate::model::app::AppName,
+    crate::model::change::ChangePosition,
     crate::model::identifier::ContactId,
     crate::model::identifier::Email,
     crate::model::identifier::ExternalCustomerId,
@@ -93,6 +94,7 @@ mod tests {
     use std::str::FromStr;
 
     use crate::model::app::{AccessKey, AppId, AppName};
+    use crate::model::change::ChangePosition;
     use crate::model::fault::{Fault, Field, FieldError};
     use crate::model::identifier::{ContactId, Email, ExternalCustomerId, IdentifierKind, Phone};
     use crate::model::report::{MessageId, Status};
@@ -307,5 +309,6 @@ mod tests {
             refused::<SubscriberId>(text, Field::SubscriberId, Fault::NotASubscriberId);
         }
         refused::<AppId>("shop", Field::AppId, Fault::NotAUuid);
+        refused::<ChangePosition>("1.0", Field::ChangePosition, Fault::NotAChangePosition);
     }
 }

@@ -7,6 +7,7 @@ use std::fmt;
 use crate::error::{EntryError, Error, JsonError};
 use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::model::app::AppId;
+use crate::model::change::Cause;
 use crate::model::fault::Field;
 use crate::model::identifier::{ContactId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet};
 use crate::model::placeholders::Placeholders;
@@ -451,7 +452,12 @@ impl PreparedAddTokens {
         let mut card = self.find_or_create(draft, app, entry.identifiers)?;
         let mut subscriber = self.register(draft, app, &entry.token, card.contact)?;
         let token = self.place(draft, &mut card, &mut subscriber, entry.token)?;
-        draft.write_card(card.contact, card.before.as_ref(), Some(&card.after))?;
+        let cause = match token {
+            TokenPlace::Moved { .. } => Cause::Moved,
+            TokenPlace::Added | TokenPlace::AlreadyHeld => Cause::Given,
+        };
+        let after = Some(&card.after);
+        draft.write_card(card.contact, card.before.as_ref(), after, cause)?;
         let Registration { id, before, after } = subscriber;
         draft.write_subscriber(id, before.as_ref(), Some(&after))?;
         Ok(TokenAdded {

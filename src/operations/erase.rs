@@ -1,6 +1,7 @@
 //! Erasing a contact (R44).
 
 use crate::error::Error;
+use crate::model::change::Cause;
 use crate::model::identifier::ContactId;
 use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
@@ -36,7 +37,7 @@ impl Operation for Erase {
             let row: SubscriberRow = draft.expect_row(&held.subscriber)?;
             holding::strike_holders(draft, (held.subscriber, &row), &[contact])?;
         }
-        draft.write_card(contact, Some(&card), None)?;
+        draft.write_card(contact, Some(&card), None, Cause::Given)?;
         Ok(Step::Done(Erased { erased: true }))
     }
 

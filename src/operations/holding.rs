@@ -48,13 +48,13 @@ pub(crate) fn take_off_cards(
     draft: &mut Draft<'_>,
     id: SubscriberId,
     contacts: &[ContactId],
-    _: Removal,
+    removal: Removal,
 ) -> Result<(), Failure> {
     for contact in contacts {
         let mut card: CardRow = draft.expect_row(contact)?;
         let before = card.tokens.clone();
         card.tokens.retain(|held| held.subscriber != id);
-        draft.write_card_tokens(*contact, &before, &card)?;
+        draft.write_card_tokens(*contact, &before, &card, removal.cause())?;
     }
     Ok(())
 }

@@ -66,6 +66,7 @@ impl NewContact {
             identifiers: self.identifiers,
             fields: ContactFields::default(),
             tokens: Vec::new(),
+            last_change: None,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::model::subscriber::SubscriberId;
 use crate::model::time::Timestamp;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::operations::remove_token;
-use crate::rules;
+use crate::rules::{self, Removal};
 use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{AppRow, Draft, Rows as _, SubscriberRow, visit_subscribers_after};
 
@@ -142,7 +142,8 @@ impl Operation for PreparedRemoveStale {
         if !dry_run {
             for id in stale {
                 let subscriber: SubscriberRow = draft.expect_row(&id)?;
-                remove_token::take_off(draft, (id, &subscriber), &subscriber.holders)?;
+                let removal = Removal::of_stale_token();
+                remove_token::take_off(draft, (id, &subscriber), &subscriber.holders, removal)?;
             }
         }
         if looked_at < LOOK_AT && cards < CARDS {

@@ -85,7 +85,7 @@ impl Operation for RemoveToken {
                 .collect(),
             None => row.holders.clone(),
         };
-        take_off(draft, (id, &row), &from)?;
+        take_off(draft, (id, &row), &from, Removal::ordered_by_host())?;
         Ok(Step::Done(TokenRemoved { from }))
     }
 
@@ -104,8 +104,9 @@ pub(crate) fn take_off(
     draft: &mut Draft<'_>,
     (id, row): (SubscriberId, &SubscriberRow),
     from: &[ContactId],
+    removal: Removal,
 ) -> Result<(), Failure> {
-    holding::take_off_cards(draft, id, from, Removal::ordered_by_host())?;
+    holding::take_off_cards(draft, id, from, removal)?;
     if holding::strike_holders(draft, (id, row), from)? {
         draft.change_tally(row.app, |tally| {
             tally.removed_by_host = tally.removed_by_host.saturating_add(1);

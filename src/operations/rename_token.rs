@@ -7,6 +7,7 @@ use std::fmt;
 use crate::error::Error;
 use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::model::app::{AppId, AppNumber};
+use crate::model::change::Cause;
 use crate::model::identifier::ContactId;
 use crate::model::subscriber::SubscriberId;
 use crate::model::token::Token;
@@ -208,6 +209,6 @@ impl PreparedRename {
         if text(&after) > text(&before) {
             card_limits::check(draft, &self.limits, &after)?;
         }
-        Ok(draft.write_card(contact, Some(&before), Some(&after))?)
+        Ok(draft.write_card(contact, Some(&before), Some(&after), Cause::Renamed)?)
     }
 }

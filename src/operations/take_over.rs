@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use crate::error::{EntryError, Error};
 use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::model::app::{AppId, AppNumber};
+use crate::model::change::Cause;
 use crate::model::fault::FieldError;
 use crate::model::identifier::{ContactId, IdentifierKind};
 use crate::model::placeholders::Placeholders;
@@ -288,6 +289,11 @@ impl TakeOver {
         card: CardRow,
     ) -> Result<TakenOver, Refused> {
         if let Some(present) = draft.card(id)? {
+            // What the change feed has of it is no part of the card.
+            let present = CardRow {
+                last_change: None,
+                ..present
+            };
             return if present == card {
                 Ok(TakenOver::Unchanged)
             } else {
@@ -319,7 +325,7 @@ impl TakeOver {
             .iter()
             .map(|token| self.subscriber_of(draft, token));
         let subscribers: Vec<_> = subscribers.collect::<Result<_, _>>()?;
-        draft.write_card(id, None, Some(&card))?;
+        draft.write_card(id, None, Some(&card), Cause::Given)?;
         for (token, before) in card.tokens.iter().zip(subscribers) {
             hold(draft, id, token, before)?;
         }

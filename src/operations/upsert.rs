@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::error::{EntryError, Error, JsonError};
 use crate::limits::{LimitExceeded, Limits};
+use crate::model::change::Cause;
 use crate::model::fault::{Field, FieldError};
 use crate::model::fields;
 use crate::model::identifier::{
@@ -565,7 +566,7 @@ impl PreparedUpsert {
         if grew {
             card_limits::check(draft, &self.limits, &after)?;
         }
-        draft.write_card(found.id, Some(&found.card), Some(&after))?;
+        draft.write_card(found.id, Some(&found.card), Some(&after), Cause::Given)?;
         Ok(ContactUpserted {
             contact: found.id,
             matched_by: Some(by),
@@ -589,7 +590,7 @@ impl PreparedUpsert {
         let mut card = new.into_card(self.time.at(), None);
         update.change(&mut card);
         card_limits::check(draft, &self.limits, &card)?;
-        draft.write_card(contact, None, Some(&card))?;
+        draft.write_card(contact, None, Some(&card), Cause::Given)?;
         Ok(ContactUpserted {
             contact,
             matched_by: None,

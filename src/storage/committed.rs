@@ -8,6 +8,7 @@ use std::sync::Arc;
 use redb::ReadableDatabase;
 
 use crate::model::app::{AppId, AppNumber};
+use crate::model::change::KeepChanges;
 use crate::model::identifier::ContactId;
 use crate::stats::{MemoryUse, StateCounts};
 
@@ -37,6 +38,8 @@ pub(crate) struct Committed {
     cards: Arc<Cards>,
     /// Counts the commits since the file was opened.
     version: u64,
+    /// What the change feed keeps; `None` when it is off.
+    keep: Option<KeepChanges>,
     hasher: IndexHasher,
     liveness: Arc<Liveness>,
 }
@@ -135,6 +138,7 @@ impl Committed {
             indexes: Arc::new(View::new(unique::layout::Layout::default())),
             cards,
             version: 0,
+            keep: None,
             hasher,
             liveness,
         };
@@ -185,6 +189,16 @@ impl Committed {
         }
         after.cards.advance(after.version, changes.contacts());
         Ok(after)
+    }
+
+    /// The same state, of a store whose change feed keeps so much, or is off.
+    pub(super) fn with_change_feed(self, keep: Option<KeepChanges>) -> Self {
+        Committed { keep, ..self }
+    }
+
+    /// What the change feed keeps; `None` when it is off.
+    pub(crate) fn keep_changes(&self) -> Option<KeepChanges> {
+        self.keep
     }
 
     /// The same state, with other shards in memory.

@@ -132,6 +132,7 @@ mod tests {
             index_memory: 1 << 20,
             card_memory: 0,
             upgrade: false,
+            change_feed: None,
             read_only: false,
             progress: None,
             folding: crate::storage::Folding::default(),

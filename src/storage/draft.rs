@@ -11,8 +11,10 @@ use std::ops::{Bound, Range};
 
 use crate::model::app::AppNumber;
 use crate::model::identifier::ContactId;
+use crate::model::time::Timestamp;
 
 use super::committed::Committed;
+use super::format::changes::Recorded;
 use super::format::hash::IndexHasher;
 use super::format::keys::{self, RowKey};
 use super::format::meta::{FormatRow, State, encode_format};
@@ -115,6 +117,19 @@ enum Undo {
     Added(Index, IndexHash),
     /// An entry of an index was removed.
     Removed,
+    /// A change was recorded.
+    Recorded,
+}
+
+/// What is recorded for the change feed.
+#[derive(Default)]
+pub(super) struct Recording {
+    /// Of the request that is being decided; `Some` each.
+    pub(super) records: Vec<Option<Recorded>>,
+    /// How many rows the requests before it made.
+    pub(super) rows: usize,
+    /// When the latest of them was made.
+    pub(super) now: Timestamp,
 }
 
 /// Changes over the committed state.
@@ -129,6 +144,8 @@ pub(crate) struct Draft<'s> {
     undo: Vec<Undo>,
     /// The oldest format that has all rows.
     format: u32,
+    /// `None` when the change feed is off.
+    pub(super) recording: Option<Recording>,
     /// The counters, with all changes counted.
     pub(crate) state: State,
 }
@@ -157,6 +174,7 @@ impl<'s> Draft<'s> {
             added: HashMap::with_capacity_and_hasher(index_changes, BuildHasherDefault::default()),
             undo: Vec::with_capacity(index_changes.saturating_mul(2)),
             format: base.format(),
+            recording: base.keep_changes().map(|_| Recording::default()),
             state: base.state(),
         }
     }
@@ -196,6 +214,11 @@ impl<'s> Draft<'s> {
                 Some(Undo::Removed) => {
                     self.index_changes.pop();
                 }
+                Some(Undo::Recorded) => {
+                    if let Some(recording) = &mut self.recording {
+                        recording.records.pop();
+                    }
+                }
                 None => break,
             }
         }
@@ -216,11 +239,12 @@ impl<'s> Draft<'s> {
     /// `None` when there is nothing to write.
     pub(super) fn finish(self) -> Result<Option<Changes>, Failure> {
         let state_changed = self.state != self.base.state();
+        let format = self.format.max(self.state.format());
         let mut changes = Changes {
             rows: self.rows,
             index: self.index_changes,
             tallies: BTreeMap::new(),
-            format: self.format,
+            format,
             state: self.state,
         };
         for (app, tally) in &self.tallies {
@@ -231,8 +255,8 @@ impl<'s> Draft<'s> {
             let state = changes.state;
             changes.put(&keys::STATE_KEY, &state)?;
         }
-        if self.format > self.base.format() {
-            changes.put_format(&self.base.format_row()?.with_rows_of(self.format))?;
+        if format > self.base.format() {
+            changes.put_format(&self.base.format_row()?.with_rows_of(format))?;
         }
         Ok((changes.rows.len() > 0).then_some(changes))
     }
@@ -308,6 +332,14 @@ impl<'s> Draft<'s> {
             removed: true,
         });
         self.undo.push(Undo::Removed);
+    }
+
+    /// Records a change, if the change feed is on.
+    pub(super) fn record(&mut self, record: Recorded) {
+        if let Some(recording) = &mut self.recording {
+            recording.records.push(Some(record));
+            self.undo.push(Undo::Recorded);
+        }
     }
 
     fn stage(&mut self, table: Table, key: Key, change: Change) {

@@ -143,12 +143,21 @@ impl Engine {
     /// place, and the file must be reopened.
     pub(crate) fn commit(
         &mut self,
-        draft: Draft<'_>,
+        mut draft: Draft<'_>,
         before: &Committed,
     ) -> Result<Option<(Committed, Changes)>, StorageError> {
         let Some(open) = &mut self.open else {
             return Err(StorageError::Stopped);
         };
+        if let Some(keep) = before.keep_changes()
+            && draft.changed_rows() > 0
+        {
+            let mark = draft.mark();
+            if draft.trim_changes(keep).is_err() {
+                // What is left can be read, or is damage that `verify` reports. No write is to fail for it.
+                draft.roll_back_to(mark);
+            }
+        }
         let changes = draft.finish()?;
         let folds_only = changes.is_none();
         if folds_only && !open.indexes.is_asked_to_fold() {
@@ -355,6 +364,7 @@ fn open_now(
             _ => Keeper::load(&committed, state, open_as.index_memory, open_as.folding)?,
         };
         let committed = committed.with_indexes(indexes.view());
+        let committed = committed.with_change_feed(open_as.change_feed);
         Ok((committed, indexes))
     });
     match loaded {

@@ -1,11 +1,13 @@
 //! Writing a contact or a subscriber together with everything that is derived from it.
 //!
-//! Index rows and counts are the difference between the row before and after, and are written
-//! nowhere else. This module does not know why a row changes.
+//! Index rows, counts and what the change feed records are the difference between the row before and
+//! after, and are made nowhere else. This module does not know why a row changes, other than by the cause
+//! that it passes to the feed.
 
 use std::collections::BTreeSet;
 
 use crate::model::app::{AppId, AppNumber};
+use crate::model::change::Cause;
 use crate::model::identifier::{ContactId, IdentifierKind, Identifiers};
 use crate::model::subscriber::SubscriberId;
 
@@ -30,7 +32,7 @@ fn adjusted(count: u64, up: u64, down: u64) -> Result<u64, Failure> {
 }
 
 impl Draft<'_> {
-    /// Writes, creates or erases a card with its index rows and counts. The contact's id must have
+    /// Writes, creates or erases a card with its index rows, counts and changes. The contact's id must have
     /// been taken before, by [`assign_contact_id`](Draft::assign_contact_id) or
     /// [`adopt_contact_id`](Draft::adopt_contact_id).
     pub(crate) fn write_card(
@@ -38,11 +40,13 @@ impl Draft<'_> {
         id: ContactId,
         before: Option<&CardRow>,
         after: Option<&CardRow>,
+        cause: Cause,
     ) -> Result<(), Failure> {
         if before == after {
             return Ok(());
         }
-        self.put_or_insert(&id, before.is_none(), after)?;
+        let recorded = self.record_card(id, before, after, cause)?;
+        self.put_or_insert(&id, before.is_none(), recorded.as_ref().or(after))?;
         self.move_identifiers(
             id,
             before.map(|card| &card.identifiers),
@@ -60,17 +64,19 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Writes a card of which only the tokens change, with the counts.
+    /// Writes a card of which only the tokens change, with the counts and changes.
     pub(crate) fn write_card_tokens(
         &mut self,
         id: ContactId,
         before: &[HeldTokenRow],
         after: &CardRow,
+        cause: Cause,
     ) -> Result<(), Failure> {
         if before == after.tokens {
             return Ok(());
         }
-        self.put(&id, Some(after))?;
+        let recorded = self.record_card_tokens(id, before, after, cause);
+        self.put(&id, Some(recorded.as_ref().unwrap_or(after)))?;
         self.count_holding(before, &after.tokens)
     }
 
@@ -192,10 +198,10 @@ impl Draft<'_> {
         after: Option<&AppRow>,
     ) -> Result<(), Failure> {
         if before == after {
-            Ok(())
-        } else {
-            self.put(&id, after)
+            return Ok(());
         }
+        self.record_app(before, after);
+        self.put(&id, after)
     }
 
     /// Writes, creates or removes the tally of a message.

@@ -11,6 +11,7 @@
 //! | [`engine`] | opens, commits, reopens, replaces by a copy and closes |
 //! | [`open`], [`upgrade`], [`verify`](mod@verify) | look at a whole file |
 //! | [`index`], [`contact_ids`] | write a card or subscriber with all that follows from it; assign and adopt contact ids |
+//! | [`feed`] | records what a request changed, and reads it |
 //! | [`copy`], [`successor`] | write a whole file anew; one that takes the place of the old one |
 //! | [`store_file`] | the file as others than the writer see it |
 //! | [`lookup`] | finds and lists rows |
@@ -32,6 +33,7 @@ mod contact_ids;
 mod copy;
 mod draft;
 mod engine;
+mod feed;
 mod file;
 mod format;
 mod guard;
@@ -52,6 +54,7 @@ pub(crate) use self::committed::Committed;
 pub(crate) use self::copy::{NotCopied, backup};
 pub(crate) use self::draft::{ChangedKeys, Changes, Draft};
 pub(crate) use self::engine::{Engine, Replaced};
+pub(crate) use self::feed::{Look, changes_after};
 #[cfg(feature = "testing")]
 pub use self::file::disk::Disk;
 pub(crate) use self::file::disk::MemoryDisk;

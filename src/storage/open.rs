@@ -16,6 +16,7 @@ use redb::{
 };
 
 use crate::error::OpenError;
+use crate::model::change::KeepChanges;
 use crate::model::identifier::CANONICAL_VERSION;
 use crate::model::time::Timestamp;
 use crate::opening::{OpeningStage, Progress};
@@ -71,6 +72,8 @@ pub(crate) struct OpenAs {
     pub(crate) upgrade: bool,
     /// Whether nothing is ever written to it (R68).
     pub(crate) read_only: bool,
+    /// What the change feed keeps; `None` when it is off.
+    pub(crate) change_feed: Option<KeepChanges>,
     pub(crate) progress: Option<Progress>,
     /// When and how much of the indexes is folded.
     pub(crate) folding: Folding,

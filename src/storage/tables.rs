@@ -17,6 +17,7 @@
 //! | `index` | generation, place, bucket | a [`bucket`](super::unique) of entries of one of the four unique indexes |
 //! | `index_log` | number | changes of the indexes that no bucket has yet |
 //! | `former_ids` | subscriber id in format 1 | the id that the subscriber has now |
+//! | `changes` | sequence number, part of the request | [`ChangesRow`](super::format::changes::ChangesRow) of the change feed |
 //!
 //! A file of format 2 has all of them. Tables of later formats follow those in [`Table::ALL`]: a file need
 //! not have them, and the first row that is put into one creates it.
@@ -45,10 +46,11 @@ pub(crate) enum Table {
     Index = 13,
     IndexLog = 14,
     FormerIds = 15,
+    Changes = 16,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 9] = [
+    pub(super) const ALL: [Table; 10] = [
         Table::Meta,
         Table::Contacts,
         Table::TakenIds,
@@ -58,6 +60,7 @@ impl Table {
         Table::Index,
         Table::IndexLog,
         Table::FormerIds,
+        Table::Changes,
     ];
 
     /// How many of [`Table::ALL`], from the first on, are in every file.
@@ -80,6 +83,7 @@ impl Table {
             Table::Index => "index",
             Table::IndexLog => "index_log",
             Table::FormerIds => "former_ids",
+            Table::Changes => "changes",
         }
     }
 
@@ -95,6 +99,7 @@ impl Table {
             Table::Index => 6,
             Table::IndexLog => 7,
             Table::FormerIds => 8,
+            Table::Changes => 9,
         }
     }
 
@@ -113,12 +118,12 @@ impl Table {
 
     /// Whether the rows that a commit removes are neighbours, with no other row between them.
     fn is_removed_in_runs(self) -> bool {
-        matches!(self, Table::Index | Table::IndexLog)
+        matches!(self, Table::Index | Table::IndexLog | Table::Changes)
     }
 
     fn width(self) -> Width {
         match self {
-            Table::Apps => Width::Wide,
+            Table::Apps | Table::Changes => Width::Wide,
             Table::Messages => Width::Bytes,
             _ => Width::Int,
         }
@@ -410,37 +415,38 @@ pub(super) fn write<'a>(
             }
         }};
     }
+    // Removes rows in one pass, which takes a tenth of the time of removing each by itself where there
+    // are no others between them.
+    macro_rules! remove_run {
+        ($definition:expr, $type:ty, $variant:path, $removed:expr) => {{
+            let mut removed = $removed.iter().map(|(key, _)| *key).peekable();
+            let ends = ($removed.first(), $removed.last());
+            if let (Some(($variant(first), _)), Some(($variant(last), _))) = ends {
+                let mut open = transaction.open_table($definition)?;
+                open.retain_in::<$type, _>(*first..=*last, |key, _| {
+                    let key = $variant(key);
+                    while removed.next_if(|removed| **removed < key).is_some() {}
+                    removed.peek() != Some(&&key)
+                })?;
+            }
+        }};
+    }
     match table.width() {
         Width::Int if table.is_removed_in_runs() => {
             let (removed, others): (Vec<_>, Vec<_>) =
                 changes.partition(|(_, change)| matches!(change, Write::Remove));
-            remove_run(transaction, table, &removed)?;
+            remove_run!(int(table.name()), u64, Key::Int, removed);
             write!(int(table.name()), others.into_iter(), Key::Int, key => key)
         }
         Width::Int => write!(int(table.name()), changes, Key::Int, key => key),
+        Width::Wide if table.is_removed_in_runs() => {
+            let (removed, others): (Vec<_>, Vec<_>) =
+                changes.partition(|(_, change)| matches!(change, Write::Remove));
+            remove_run!(wide(table), u128, Key::Wide, removed);
+            write!(wide(table), others.into_iter(), Key::Wide, key => key)
+        }
         Width::Wide => write!(wide(table), changes, Key::Wide, key => key),
         Width::Bytes => write!(bytes(table), changes, Key::Bytes, key => &**key),
     }
-    Ok(())
-}
-
-/// Removes rows in one pass, which takes a tenth of the time of removing each by itself where there
-/// are no others between them.
-fn remove_run(
-    transaction: &WriteTransaction,
-    table: Table,
-    removed: &[(&Key, Write<'_>)],
-) -> Result<(), Failure> {
-    let (Some((Key::Int(first), _)), Some((Key::Int(last), _))) = (removed.first(), removed.last())
-    else {
-        return Ok(());
-    };
-    let mut removed = removed.iter().map(|(key, _)| *key).peekable();
-    let mut open = transaction.open_table(int(table.name()))?;
-    open.retain_in::<u64, _>(*first..=*last, |key, _| {
-        let key = Key::Int(key);
-        while removed.next_if(|removed| **removed < key).is_some() {}
-        removed.peek() != Some(&&key)
-    })?;
     Ok(())
 }

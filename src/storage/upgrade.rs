@@ -190,6 +190,7 @@ impl<'t> Upgrade<'t> {
                     created_through: card.created_through.map(|app| upgrade.number_of(app)),
                     identifiers: card.identifiers,
                     fields: card.fields,
+                    last_change: None,
                 };
                 rows.add(&crate::model::identifier::ContactId::from_key(&key)?, &row)?;
             }

@@ -29,6 +29,8 @@ pub fn code(error: &Error) -> &'static str {
         Error::Closed => "closed",
         Error::AnswerTaken => "answerTaken",
         Error::SnapshotExpired => "snapshotExpired",
+        Error::ChangesNotKept { .. } => "changesNotKept",
+        Error::ChangesAhead { .. } => "changesAhead",
         Error::CloseIncomplete(_) => "closeIncomplete",
         Error::Copy(error) => copy_code(error),
         Error::Open(error) => open_code(error),
@@ -90,6 +92,7 @@ fn field_code(error: &FieldError) -> &'static str {
         Fault::Idna => "idna",
         Fault::NotAUuid => "notAUuid",
         Fault::NotASubscriberId => "notASubscriberId",
+        Fault::NotAChangePosition => "notAChangePosition",
         Fault::NotOneOf { .. } => "notOneOf",
     }
 }
@@ -237,9 +240,12 @@ struct Form {
     /// The contact that the error is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     contact_id: Option<u64>,
-    /// The number that the request would have.
+    /// The number that the request would have, or the number of the newest one.
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<u64>,
+    /// The oldest position whose changes are all kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oldest: Option<String>,
     /// The index of the refused entry, counted from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     entry: Option<usize>,
@@ -287,6 +293,14 @@ fn form(error: &Error, line: Option<u64>) -> Form {
         },
         Error::Recipient(RecipientError::NoToken { contact, .. }) => Form {
             contact_id: Some(contact.value()),
+            ..plain
+        },
+        Error::ChangesNotKept { oldest } => Form {
+            oldest: Some(oldest.to_string()),
+            ..plain
+        },
+        Error::ChangesAhead { newest } => Form {
+            sequence: Some(newest.value()),
             ..plain
         },
         Error::Indeterminate { sequence, cause } => Form {

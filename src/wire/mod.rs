@@ -48,7 +48,7 @@
 //! entry in its place among the `results`. It contains no text of the JSON parser and no value of
 //! the request ([R52](crate::rulebook#r52)). Besides `code` and `message` it has the members that
 //! apply: `field`, the field whose value is invalid; `path`, the path of members to what is not of
-//! the published form; `limit`, `actual` and `most`; `kind`; `contactId`; `sequence`; `entry` and
+//! the published form; `limit`, `actual` and `most`; `kind`; `contactId`; `sequence`; `oldest`; `entry` and
 //! `cause`; `line`.
 //!
 //! # Codes
@@ -64,7 +64,7 @@
 //! | `contactIdOutOfRange` | request, entry | an invalid `contactId` ([R2](crate::rulebook#r2)) |
 //! | `notADigit`, `misplacedPlus`, `digitCount`, `leadingZero`, `ambiguousZero`, `ambiguousMark` | request, entry | an invalid `phone` ([R4](crate::rulebook#r4)) |
 //! | `noAtSign`, `localPartLength`, `localPartWhiteSpace`, `notOneAddress`, `domainLength`, `domainLabel`, `nonAsciiDomain`, `idna` | request, entry | an invalid `email` ([R5](crate::rulebook#r5)) |
-//! | `notAUuid`, `notASubscriberId` | | text that a host passes to `parse` is not an id; in a request both are `notOneOf` |
+//! | `notAUuid`, `notASubscriberId`, `notAChangePosition` | | text that a host passes to `parse` is not an id or a position; in a request they are `notOneOf` |
 //! | `noIdentifier` | entry | no identifier is given ([R13](crate::rulebook#r13)) |
 //! | `unknownContactId`, `contactIdErased` | entry | the contact id cannot be adopted ([R18](crate::rulebook#r18)) |
 //! | `oneOfTokenAndSubscriber` | entry | a report names both or neither ([R36](crate::rulebook#r36)) |
@@ -83,6 +83,7 @@
 //! | `indeterminate` | request | the commit failed; the request is in the store when `sequence` is reached ([R49](crate::rulebook#r49)) |
 //! | `fileMoved` | request | the file is no longer at its path ([R69](crate::rulebook#r69)) |
 //! | `readOnly` | request | a write to a store that is open for reading only ([R68](crate::rulebook#r68)) |
+//! | `changesNotKept`, `changesAhead` | request | the changes after the position are not all kept, `oldest` is the oldest position whose are; or the position is after the newest request, which `sequence` names ([R60](crate::rulebook#r60)) |
 //! | `needsReopen`, `closed`, `snapshotExpired`, `answerTaken`, `closeIncomplete` | request | the store's state |
 //! | `io`, `corrupt`, `storageStopped`, `storagePanicked` | request | reading failed |
 //! | `copyAlreadyExists`, `copyNotAFile`, `copyAlreadyRunning`, `copyCancelled`, `copyFailed` | backup, vacuum | the copy could not be made ([R66](crate::rulebook#r66), [R67](crate::rulebook#r67)) |

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::Error;
 use crate::model::sequence::{Committed, SequenceNumber};
+use crate::model::time::Timestamp;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::stats::RunningStats;
 use crate::storage::Draft;
@@ -36,14 +37,21 @@ pub(super) type Answer<T> = Result<Committed<T>, Error>;
 /// A write and the way back to its caller.
 pub(super) struct Write<O: Operation> {
     operation: O,
+    /// When it was made, for the change feed.
+    at: Option<Timestamp>,
     decided: Option<Result<O::Outcome, Error>>,
     reply: oneshot::Sender<Answer<O::Outcome>>,
 }
 
 impl<O: Operation> Write<O> {
-    pub(super) fn new(operation: O, reply: oneshot::Sender<Answer<O::Outcome>>) -> Self {
+    pub(super) fn new(
+        operation: O,
+        at: Option<Timestamp>,
+        reply: oneshot::Sender<Answer<O::Outcome>>,
+    ) -> Self {
         Write {
             operation,
+            at,
             decided: None,
             reply,
         }
@@ -58,15 +66,18 @@ impl<O: Operation> Job for Write<O> {
     fn decide(&mut self, draft: &mut Draft<'_>) -> Progress {
         let mark = draft.mark();
         // A panic is this request's alone: its changes are rolled back, its neighbours go on (R48).
-        let decided = match catch_unwind(AssertUnwindSafe(|| self.operation.decide(draft))) {
+        let mut decided = match catch_unwind(AssertUnwindSafe(|| self.operation.decide(draft))) {
             Ok(decided) => decided,
             Err(_) => Err(Error::Panicked),
         };
         if decided.is_err() {
             draft.roll_back_to(mark);
         }
-        if draft.changed_since(mark) {
-            draft.state.sequence = draft.state.sequence.next();
+        if draft.changed_since(mark)
+            && let Err(failure) = draft.end_request(self.at)
+        {
+            draft.roll_back_to(mark);
+            decided = Err(failure.into());
         }
         match decided {
             Ok(Step::Again) => Progress::Again,

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::error::{CopyError, Error, OpenError, StorageError};
 use crate::limits::Limits;
 use crate::model::sequence::SequenceNumber;
+use crate::model::time::Timestamp;
 use crate::operations::connect_app;
 use crate::operations::operation::Operation;
 use crate::options::WhenFull;
@@ -115,15 +116,16 @@ impl Writer {
         })
     }
 
-    /// Queues a write.
+    /// Queues a write. `at` is when it was made, for the change feed.
     pub(crate) fn submit<O: Operation>(
         &self,
         operation: O,
         when_full: WhenFull,
+        at: Option<Timestamp>,
     ) -> Pending<O::Outcome> {
         let (reply, answer) = oneshot::channel();
         let queue = &self.shared.queue;
-        match queue.submit(Box::new(Write::new(operation, reply)), when_full) {
+        match queue.submit(Box::new(Write::new(operation, at, reply)), when_full) {
             Ok(ticket) => Pending::new(answer, ticket.map(|ticket| (Arc::clone(queue), ticket))),
             Err(error) => self.refuse::<O>(error),
         }

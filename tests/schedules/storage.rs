@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, OpenError, StorageError};
 use crate::model::sequence::SequenceNumber;
+use crate::model::time::Timestamp;
 use crate::stats::{MemoryUse, StateCounts};
 use crate::sync::{Arc, Condvar, Mutex};
 
@@ -238,6 +239,11 @@ impl<'s> Draft<'s> {
         self.state = mark.state;
     }
 
+    pub(crate) fn end_request(&mut self, _at: Option<Timestamp>) -> Result<(), Failure> {
+        self.state.sequence = self.state.sequence.next();
+        Ok(())
+    }
+
     pub(crate) fn changed_rows(&self) -> usize {
         self.added.len()
     }
@@ -259,6 +265,12 @@ impl<'s> Draft<'s> {
 /// Nothing fails below but what the disk says.
 #[derive(Debug)]
 pub(crate) struct Failure;
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        StorageError::from(failure).into()
+    }
+}
 
 impl From<Failure> for StorageError {
     fn from(Failure: Failure) -> Self {

@@ -6,6 +6,7 @@
 use bincode::{BorrowDecode, Encode};
 
 use crate::model::app::{AccessKey, AppId, AppName, AppNumber};
+use crate::model::change::ChangePosition;
 use crate::model::fields::ContactFields;
 use crate::model::identifier::{ContactId, Email, ExternalCustomerId, Identifiers, Phone};
 use crate::model::report::Status;
@@ -18,9 +19,10 @@ use crate::model::token::Token;
 use super::super::guard::Failure;
 use super::super::tables::Table;
 use super::super::unique::{IndexState, layout::Layout};
+use super::changes::CHANGES_FORMAT;
 use super::keys::MessageKey;
-use super::meta::State;
-use super::record::{MALFORMED, Payload, Row, decode, ended, take};
+use super::meta::{FeedState, OLDEST_FORMAT, State};
+use super::record::{MALFORMED, Payload, Row, decode, take};
 use super::rows::{
     AppPhase, AppRow, AppTallyRow, BorrowedSubscriber, CardRow, FormerIdRow, HeldTokenRow,
     MessageRow, SubscriberRow, TakenRow,
@@ -107,6 +109,13 @@ impl Row for CardRow {
     const TABLE: Table = Table::Contacts;
     type Key = ContactId;
 
+    fn format(&self) -> u32 {
+        match self.last_change {
+            None => OLDEST_FORMAT,
+            Some(_) => CHANGES_FORMAT,
+        }
+    }
+
     fn encode(&self, to: &mut Payload<'_>) -> Result<(), Failure> {
         to.push(CardRecord {
             created_at: self.created_at.as_millis(),
@@ -132,7 +141,10 @@ impl Row for CardRow {
                     .cast_signed(),
                 token: held.token.as_str(),
             })
-        })
+        })?;
+        // The only card with a number after its tokens is one of a store with a change feed.
+        self.last_change
+            .map_or(Ok(()), |last| to.push(last.value()))
     }
 
     fn decode(_: &ContactId, mut payload: &[u8]) -> Result<Self, Failure> {
@@ -155,13 +167,20 @@ impl Row for CardRow {
                 token: Token::from_stored(held.token.to_owned()),
             });
         }
-        ended(payload)?;
+        let last_change = match payload.is_empty() {
+            true => None,
+            false => match decode(payload)? {
+                0_u64 => return Err(MALFORMED),
+                last => Some(SequenceNumber::new(last)),
+            },
+        };
         Ok(CardRow {
             created_at: Timestamp::from_millis(card.created_at),
             created_through: (card.created_through > 0).then_some(AppNumber(card.created_through)),
             identifiers: identifiers(card.external_id, card.phone, card.email)?,
             fields,
             tokens,
+            last_change,
         })
     }
 }
@@ -449,9 +468,37 @@ struct StateRecord {
     erased: u64,
 }
 
+/// What follows in a store that has, or had, a change feed.
+#[derive(Encode, BorrowDecode)]
+struct FeedRecord {
+    begin: (u64, u32),
+    newest: (u64, u32),
+    through: u64,
+    kept: u64,
+}
+
+impl FeedRecord {
+    fn state(&self) -> FeedState {
+        let position = |(sequence, place)| ChangePosition::at(SequenceNumber::new(sequence), place);
+        FeedState {
+            begin: position(self.begin),
+            newest: position(self.newest),
+            through: SequenceNumber::new(self.through),
+            kept: self.kept,
+        }
+    }
+}
+
 impl Row for State {
     const TABLE: Table = Table::Meta;
     type Key = u64;
+
+    fn format(&self) -> u32 {
+        match self.feed {
+            None => OLDEST_FORMAT,
+            Some(_) => CHANGES_FORMAT,
+        }
+    }
 
     fn encode(&self, to: &mut Payload<'_>) -> Result<(), Failure> {
         to.push(StateRecord {
@@ -460,17 +507,37 @@ impl Row for State {
             next_app: self.next_app,
             contacts: self.contacts,
             erased: self.erased,
+        })?;
+        self.feed.map_or(Ok(()), |feed| {
+            let FeedState {
+                begin,
+                newest,
+                through,
+                kept,
+            } = feed;
+            to.push(FeedRecord {
+                begin: (begin.sequence().value(), begin.place()),
+                newest: (newest.sequence().value(), newest.place()),
+                through: through.value(),
+                kept,
+            })
         })
     }
 
     fn decode(_: &u64, payload: &[u8]) -> Result<Self, Failure> {
-        let state: StateRecord = decode(payload)?;
+        let mut payload = payload;
+        let state: StateRecord = take(&mut payload)?;
+        let feed = match payload.is_empty() {
+            true => None,
+            false => Some(decode::<FeedRecord>(payload)?.state()),
+        };
         Ok(State {
             sequence: SequenceNumber::new(state.sequence),
             next_contact: state.next_contact,
             next_app: state.next_app,
             contacts: state.contacts,
             erased: state.erased,
+            feed,
         })
     }
 }

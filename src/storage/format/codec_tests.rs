@@ -1,9 +1,11 @@
 //! The bytes of every row, and what is not taken for one.
 
 use crate::model::app::{AccessKey, AppId, AppName, AppNumber};
+use crate::model::change::ChangePosition;
 use crate::model::fields::ContactFields;
 use crate::model::identifier::{ContactId, Email, ExternalCustomerId, Identifiers};
 use crate::model::report::{Status, StatusCounts};
+use crate::model::sequence::SequenceNumber;
 use crate::model::subscriber::SubscriberId;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
@@ -12,7 +14,7 @@ use super::super::guard::Failure;
 use super::super::tables::Key;
 use super::super::unique::{IndexState, layout::Layout};
 use super::keys::{INDEX_STATE_KEY, RowKey as _, STATE_KEY};
-use super::meta::State;
+use super::meta::{FeedState, State};
 use super::record::{MALFORMED, Payload, Row, decode_row, encode};
 use super::rows::{
     AppPhase, AppRow, AppTallyRow, CardRow, FormerIdRow, HeldTokenRow, MessageRow, SubscriberRow,
@@ -43,6 +45,7 @@ fn card() -> CardRow {
             added_at: Timestamp::from_millis(1_700_000_000_300),
             token: Token::from_stored("100200".to_owned()),
         }],
+        last_change: None,
     }
 }
 
@@ -100,11 +103,35 @@ fn the_bytes_of_every_record_are_the_golden_ones() {
         last_at: Timestamp::from_millis(9),
         counts,
     };
+    let changed_card = CardRow {
+        last_change: Some(SequenceNumber::new(300)),
+        ..card()
+    };
+    let position = |sequence, place| ChangePosition::at(SequenceNumber::new(sequence), place);
+    let state_with_feed = State {
+        feed: Some(FeedState {
+            begin: position(3, u32::MAX),
+            newest: position(300, 2),
+            through: SequenceNumber::new(301),
+            kept: 9,
+        }),
+        ..State::new()
+    };
     for (what, bytes, golden) in [
         (
             "card",
             bytes(Key::Int(1), &card()),
             "02fd0068e5cf8b01000003010673686f702d3100010f616e6e406578616d706c652e636f6d04010003416e6e0300040463697479044b7969760404706c616e04667265650107fb5802063130303230300dc8f227",
+        ),
+        (
+            "card with a change",
+            bytes(Key::Int(1), &changed_card),
+            "02fd0068e5cf8b01000003010673686f702d3100010f616e6e406578616d706c652e636f6d04010003416e6e0300040463697479044b7969760404706c616e04667265650107fb580206313030323030fb2c0131855cb7",
+        ),
+        (
+            "state with a feed",
+            bytes(Key::Int(STATE_KEY), &state_with_feed),
+            "02000101000003fcfffffffffb2c0102fb2d010992ead3ce",
         ),
         (
             "subscriber",

@@ -204,5 +204,6 @@ pub(in crate::storage) fn state(payload: &[u8]) -> Result<State, Failure> {
         next_app: state.next_app,
         contacts: state.contacts,
         erased: state.erased,
+        feed: None,
     })
 }

@@ -6,6 +6,7 @@
 use bincode::{BorrowDecode, Encode};
 
 use crate::model::app::AppNumber;
+use crate::model::change::ChangePosition;
 use crate::model::identifier::{CANONICAL_VERSION, ContactId};
 use crate::model::sequence::SequenceNumber;
 use crate::model::time::Timestamp;
@@ -161,6 +162,21 @@ pub(crate) struct State {
     pub(crate) contacts: u64,
     /// How many contacts were erased.
     pub(crate) erased: u64,
+    /// Where the change feed stands, or stood when it was on last. `None` if it never was.
+    pub(crate) feed: Option<FeedState>,
+}
+
+/// Where the change feed stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FeedState {
+    /// All changes after this position are kept.
+    pub(crate) begin: ChangePosition,
+    /// The newest change, or where the feed begins.
+    pub(crate) newest: ChangePosition,
+    /// The last request whose changes were recorded. The feed has a gap if the store is further.
+    pub(crate) through: SequenceNumber,
+    /// How many changes are kept.
+    pub(crate) kept: u64,
 }
 
 impl State {
@@ -171,7 +187,21 @@ impl State {
             next_app: 1,
             contacts: 0,
             erased: 0,
+            feed: None,
         }
+    }
+
+    /// Where the change feed stands for this state. It begins anew here if changes up to here were not
+    /// recorded.
+    pub(crate) fn feed_now(&self) -> FeedState {
+        let begin = ChangePosition::after(self.sequence);
+        let whole = self.feed.filter(|feed| feed.through == self.sequence);
+        whole.unwrap_or(FeedState {
+            begin,
+            newest: begin,
+            through: self.sequence,
+            kept: 0,
+        })
     }
 
     /// Takes the next app number.

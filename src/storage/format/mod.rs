@@ -1,9 +1,10 @@
 //! The content of rows, and their bytes.
 //!
 //! [`rows`] says what a row of each table holds, [`keys`] what its key is. [`codec`] turns a row into a
-//! payload and back, and [`record`] puts a version and a checksum from [`hash`] around that. [`meta`] are
+//! payload and back, [`changes`] those of the change feed, and [`record`] puts a version and a checksum from [`hash`] around that. [`meta`] are
 //! the two rows that describe the file, and [`format_1`] what was different in the first format.
 
+pub(super) mod changes;
 pub(super) mod codec;
 #[cfg(test)]
 mod codec_tests;

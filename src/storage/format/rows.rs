@@ -6,6 +6,7 @@ use crate::model::app::{AccessKey, AppId, AppName, AppNumber};
 use crate::model::fields::ContactFields;
 use crate::model::identifier::{ContactId, Identifiers};
 use crate::model::report::{Status, StatusCounts};
+use crate::model::sequence::SequenceNumber;
 use crate::model::subscriber::SubscriberId;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
@@ -20,6 +21,9 @@ pub(crate) struct CardRow {
     pub(crate) fields: ContactFields,
     /// In the order of addition (R20). Some may be of an app disconnected since.
     pub(crate) tokens: Vec<HeldTokenRow>,
+    /// The request of the newest record of the contact in the change feed, if any was made. The record
+    /// may have been dropped since.
+    pub(crate) last_change: Option<SequenceNumber>,
 }
 
 #[derive(Clone, PartialEq, Eq)]

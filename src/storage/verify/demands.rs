@@ -30,8 +30,21 @@ demands! {
     IndexLog {
         LOG_ROW_IS_IN_THE_LOG: "the row is outside of the log"
     }
+    // Each row of the change feed.
+    Changes {
+        CHANGES_ARE_OF_A_REQUEST_MADE: "the request was not made yet"
+        PARTS_OF_A_REQUEST_FOLLOW_EACH_OTHER: "a part of the request is missing before the row"
+        CHANGE_IS_OF_A_KNOWN_APP: "a change is of an app that there is not"
+        CHANGE_LEADS_TO_THE_ONE_BEFORE: "a change does not lead to the one before it of its contact"
+        NOTHING_IS_LEFT_BEFORE_AN_ERASURE: "changes are left of a contact that was erased after them"
+    }
+    Meta {
+        CHANGES_ARE_COUNTED: "the changes are miscounted"
+        NEWEST_CHANGE_IS_NOTED: "the newest change is not the one noted"
+    }
     // Each card.
     Contacts {
+        CARD_LEADS_TO_ITS_LAST_CHANGE: "the card does not lead to its last change"
         CARD_DOES_NOT_REPEAT_ITS_ID: "the card repeats its id"
         IDENTIFIER_IS_IN_ITS_INDEX: "an identifier is missing in its index"
         LOOKUP_FINDS_THE_CARD: "a look-up does not find the row"
@@ -96,6 +109,10 @@ demands! {
     // Each former subscriber id.
     FormerIds {
         FORMER_ID_LEADS_TO_A_GIVEN_ID: "the former id leads to an id that was not given out"
+    }
+    // The contacts that the change feed names.
+    Changes {
+        CHANGES_ARE_OF_A_CONTACT: "changes are left of a contact that there is not"
     }
     // The counters of the store.
     Meta {

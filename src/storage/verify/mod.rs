@@ -1,9 +1,11 @@
 //! Verifying a committed state: every row against every other that must agree with it, both ways.
 //!
-//! [`demands`] lists all that is demanded; [`rows`] and [`indexes`] check it. Reads nothing but that state,
+//! [`demands`] lists all that is demanded; [`rows`], [`indexes`] and
+//! [`changes`] check it. Reads nothing but that state,
 //! so it runs while others write. It does not repair, and it does not look at pages: those are verified at
 //! opening.
 
+mod changes;
 mod demands;
 mod indexes;
 mod rows;
@@ -19,6 +21,7 @@ use super::guard::Failure;
 use super::read::Rows as _;
 use super::tables::{Key, Table};
 use super::unique::{IndexState, Place, Unfolded};
+use changes::SeenChanges;
 use demands::Demand;
 
 /// No more problems than this are listed; all are counted.
@@ -59,7 +62,7 @@ impl Verified {
 pub struct Problem {
     /// The table.
     pub table: &'static str,
-    /// The row: a contact id, subscriber id, app number or index key. `None` where the key is or
+    /// The row: a contact id, subscriber id, app number, index key or number of a request. `None` where the key is or
     /// holds personal data, and where the problem is the table's.
     pub row: Option<u64>,
     /// What is wrong with it.
@@ -72,7 +75,9 @@ pub struct Problem {
 pub(crate) fn verify(committed: &Committed) -> Result<Verified, Failure> {
     let mut check = Check::new(committed);
     check.index_log()?;
+    check.changes()?;
     check.each_row(Check::contact)?;
+    check.changes_without_card();
     check.each_row(Check::subscriber)?;
     check.index_entries()?;
     check.buckets()?;
@@ -113,6 +118,7 @@ struct Check<'s> {
     state: IndexState,
     /// The changes of the indexes that are in the log.
     pending: HashMap<Place, Unfolded>,
+    changes: SeenChanges,
     found: Verified,
 }
 
@@ -131,6 +137,7 @@ impl<'s> Check<'s> {
             seen: Seen::default(),
             state: IndexState::default(),
             pending: HashMap::new(),
+            changes: SeenChanges::default(),
             found: Verified {
                 sequence: committed.state().sequence,
                 rows: 0,

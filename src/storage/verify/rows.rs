@@ -26,6 +26,7 @@ impl Check<'_> {
         let row = id.value();
         let identifiers = &card.identifiers;
         self.seen.contacts = self.seen.contacts.saturating_add(1);
+        self.last_change(id, &card);
         self.seen.created_through.extend(card.created_through);
 
         let has_no_id = identifiers.contact_id().is_none();

@@ -302,6 +302,7 @@ fn contact(value: Value<'_>, limits: &Limits) -> Result<(ContactId, CardRow), En
         identifiers,
         fields,
         tokens: held_tokens(required(tokens, PATH, "tokens")?, limits)?,
+        last_change: None,
     };
     Ok((id, card))
 }

@@ -6,6 +6,9 @@ pub(crate) mod sequence;
 pub(crate) mod app {
     pub(crate) use contact_store::AppId;
 }
+pub(crate) mod change {
+    pub(crate) use contact_store::ChangePosition;
+}
 pub(crate) mod fault {
     pub(crate) use contact_store::FieldError;
 }
@@ -14,4 +17,7 @@ pub(crate) mod identifier {
 }
 pub(crate) mod recipient {
     pub(crate) use contact_store::RecipientError;
+}
+pub(crate) mod time {
+    pub(crate) use contact_store::Timestamp;
 }
