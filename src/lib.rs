@@ -61,6 +61,7 @@
 //! | follow a chat whose id changed | [`RenameToken`], outcome [`TokenRenamed`] |
 //! | remove what was not heard of for long | [`RemoveStale`], outcome [`StaleRemoved`] |
 //! | wait for a write, or await it | [`Pending`] |
+//! | follow what changes | [`Options::change_feed`], [`Snapshot::changes`], [`ContactStore::wait_for_changes`] |
 //! | find, explain, list, verify | [`Snapshot`] |
 //! | back up an open store; open a file for reading only | [`Snapshot::backup`]; [`Options::read_only`] |
 //! | make its file short, without what was erased | [`ContactStore::vacuum`] |
@@ -265,4 +266,4 @@ pub use storage::Disk;
 pub use storage::{Problem, Verified};
 pub use store::ContactStore;
 pub use vacuum::Vacuumed;
-pub use writer::Pending;
+pub use writer::{Pending, WaitForChanges};

@@ -27,7 +27,7 @@ use crate::operations::matching;
 use crate::pages::{ContactPage, Paged};
 use crate::rules::MatchPolicy;
 use crate::storage::{
-    self, AppRow, CardRow, Ended, Failure, FoundCard, Look, Rows as _, SubscriberRow, Verified,
+    self, AppRow, CardRow, Ended, Failure, FoundCard, Rows as _, SubscriberRow, Verified,
     changes_after, find_subscriber, subscriber_with_id,
 };
 use crate::trace;
@@ -240,7 +240,7 @@ impl Snapshot {
     /// [`Error::LimitExceeded`] when `limit` is not 1 to 1,000; otherwise as for every read.
     pub fn changes(&self, after: ChangePosition, limit: usize) -> Result<ChangePage, Error> {
         check_page(limit)?;
-        refuse_gap(self.tables.look(after))?;
+        self.tables.has_changes_after(after)?;
         let most_rows = PAGE_CHANGE_ROWS_LOOKED_AT;
         self.reading(changes_after(&self.tables, after, limit, most_rows))
     }
@@ -726,15 +726,6 @@ impl Snapshot {
 
 /// Rows that an iterator reads at a time. That many cards of the greatest size take 64 MiB.
 const ITERATED_ROWS: usize = 256;
-
-/// Refuses a position that changes cannot be read after.
-pub(crate) fn refuse_gap(look: Look) -> Result<(), Error> {
-    match look {
-        Look::NotKept { oldest } => Err(Error::ChangesNotKept { oldest }),
-        Look::Ahead { newest } => Err(Error::ChangesAhead { newest }),
-        Look::News | Look::Nothing => Ok(()),
-    }
-}
 
 fn check_page(limit: usize) -> Result<(), LimitExceeded> {
     if limit == 0 {

@@ -11,6 +11,7 @@ use crate::backup::CopyProgress;
 use crate::error::{Error, OpenError};
 use crate::limits::LimitExceeded;
 use crate::model::app::AppId;
+use crate::model::change::ChangePosition;
 use crate::model::identifier::ContactId;
 use crate::model::sequence::SequenceNumber;
 use crate::model::time::Timestamp;
@@ -36,7 +37,7 @@ use crate::stats::{Space, Stats};
 use crate::storage::Disk;
 use crate::storage::{Engine, Location, MemoryDisk, OpenAs};
 use crate::vacuum::{Vacuumed, vacuum};
-use crate::writer::{Pending, Writer};
+use crate::writer::{Pending, WaitForChanges, Writer};
 
 /// An open contact store.
 ///
@@ -324,6 +325,16 @@ impl ContactStore {
     /// [`Error::UnknownApp`]; those of every write, of a dry run too.
     pub fn remove_stale(&self, request: RemoveStale) -> Pending<StaleRemoved> {
         self.submit(request.prepare())
+    }
+
+    /// Returns a wait for changes after a position, on a thread or in a task
+    /// ([R60](crate::rulebook#r60)).
+    ///
+    /// The wait is over once a [`snapshot`](Self::snapshot) has changes after the position, or cannot have
+    /// them: when they are not kept, when the store needs reopening, and when it is closed. While the change
+    /// feed is off, it ends with [`Error::ChangesNotKept`] after the next request that changes the store.
+    pub fn wait_for_changes(&self, after: ChangePosition) -> WaitForChanges {
+        self.inner.writer.wait_for_changes(after)
     }
 
     /// Opens the file again after a failed commit or read, for all handles

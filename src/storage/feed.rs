@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::error::Error;
 use crate::model::app::{AppId, AppNumber};
 use crate::model::change::{
     Cause, Change, ChangePage, ChangePosition, Changed, KeepChanges, TokenLoss,
@@ -31,47 +32,24 @@ use super::guard::Failure;
 use super::read::Rows;
 use super::tables::Table;
 
-/// What a feed has for a reader at a position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Look {
-    /// Changes after it.
-    News,
-    /// Nothing yet.
-    Nothing,
-    /// Some changes after it are not kept. Those after `oldest` are.
-    NotKept { oldest: ChangePosition },
-    /// The state is older than the position.
-    Ahead { newest: SequenceNumber },
-}
-
-impl Look {
-    /// Of a feed, in the state with this number.
-    fn of(feed: &FeedState, sequence: SequenceNumber, after: ChangePosition) -> Self {
-        if after > ChangePosition::after(sequence) {
-            Look::Ahead { newest: sequence }
-        } else if after < feed.begin {
-            Look::NotKept { oldest: feed.begin }
-        } else if after < feed.newest {
-            Look::News
+impl Committed {
+    /// Whether the feed has changes after a position.
+    pub(crate) fn has_changes_after(&self, after: ChangePosition) -> Result<bool, Error> {
+        let state = self.state();
+        let FeedState { begin, newest, .. } = state.feed_now();
+        if after > ChangePosition::after(state.sequence) {
+            Err(Error::ChangesAhead {
+                newest: state.sequence,
+            })
+        } else if after < begin {
+            Err(Error::ChangesNotKept { oldest: begin })
         } else {
-            Look::Nothing
+            Ok(after < newest)
         }
     }
 }
 
-impl Committed {
-    /// The feed as it stands.
-    pub(crate) fn feed(&self) -> FeedState {
-        self.state().feed_now()
-    }
-
-    /// What the feed has for a reader at a position.
-    pub(crate) fn look(&self, after: ChangePosition) -> Look {
-        Look::of(&self.feed(), self.state().sequence, after)
-    }
-}
-
-/// A page of at most `limit` changes after a position that [`Committed::look`] does not refuse. It ends
+/// A page of at most `limit` changes after a position that [`Committed::has_changes_after`] does not refuse. It ends
 /// early after looking at `most_rows` rows.
 pub(crate) fn changes_after(
     committed: &Committed,
@@ -79,7 +57,7 @@ pub(crate) fn changes_after(
     limit: usize,
     most_rows: usize,
 ) -> Result<ChangePage, Failure> {
-    let feed = committed.feed();
+    let feed = committed.state().feed_now();
     let (first, last) = (ChangesKey::after(after).to_key(), Table::Changes.span().1);
     let (mut changes, mut position) = (Vec::with_capacity(limit), after);
     let (mut rows, mut is_full) = (0_usize, limit == 0);

@@ -54,7 +54,7 @@ pub(crate) use self::committed::Committed;
 pub(crate) use self::copy::{NotCopied, backup};
 pub(crate) use self::draft::{ChangedKeys, Changes, Draft};
 pub(crate) use self::engine::{Engine, Replaced};
-pub(crate) use self::feed::{Look, changes_after};
+pub(crate) use self::feed::changes_after;
 #[cfg(feature = "testing")]
 pub use self::file::disk::Disk;
 pub(crate) use self::file::disk::MemoryDisk;

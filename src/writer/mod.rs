@@ -6,6 +6,7 @@ mod following;
 mod job;
 mod pending;
 mod queue;
+mod waiting;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -24,10 +25,12 @@ use crate::sync::{Arc, Instant, Mutex, MutexGuard, PoisonError, RwLock, oneshot}
 use crate::trace;
 
 pub use self::pending::Pending;
+pub use self::waiting::WaitForChanges;
 
 use self::following::{Followed, Replacement};
 use self::job::{Job, Progress, Write};
 use self::queue::{Load, Next, Queue, Task};
+use self::waiting::Waiters;
 
 /// What readers get.
 enum Phase {
@@ -43,6 +46,7 @@ struct Shared {
     phase: RwLock<Phase>,
     file: RwLock<StoreFile>,
     followed: Followed,
+    waiters: Waiters,
     stats: Mutex<RunningStats>,
     closed_with: Mutex<Result<(), StorageError>>,
 }
@@ -59,6 +63,7 @@ impl Shared {
         drop(current);
         // An old snapshot is dropped without the lock, for which readers wait.
         drop(before);
+        self.wake_waiters();
     }
 
     /// The last durable state, unless the store needs reopening.
@@ -91,6 +96,7 @@ impl Writer {
             phase: RwLock::new(Phase::Open(Arc::clone(&committed))),
             file: RwLock::new(engine.file()),
             followed: Followed::default(),
+            waiters: Waiters::default(),
             stats: Mutex::new(RunningStats::new(committed.counts())),
             closed_with: Mutex::new(Ok(())),
         });

@@ -131,7 +131,7 @@ pub(super) fn wait_for<T>(mut reply: oneshot::Receiver<Result<T, Error>>) -> Res
 
 /// Polls on this thread until there is an answer or the time has come. With no deadline: `None` does
 /// not come.
-fn block_on<T>(
+pub(super) fn block_on<T>(
     future: &mut (impl Future<Output = T> + Unpin),
     deadline: Option<Instant>,
 ) -> Option<T> {

@@ -58,6 +58,7 @@ mod world;
 
 mod awaiting;
 mod bounds;
+mod changes;
 mod closing;
 mod failing;
 mod replacing;

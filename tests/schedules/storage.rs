@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, OpenError, StorageError};
+use crate::model::change::ChangePosition;
 use crate::model::sequence::SequenceNumber;
 use crate::model::time::Timestamp;
 use crate::stats::{MemoryUse, StateCounts};
@@ -187,6 +188,12 @@ impl Committed {
 
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::SeqCst)
+    }
+
+    /// Each number is a change.
+    pub(crate) fn has_changes_after(&self, after: ChangePosition) -> Result<bool, Error> {
+        let after = after.sequence().value();
+        Ok(after < self.state.sequence.value())
     }
 }
 
