@@ -259,7 +259,7 @@ pub use rules::{
     UnknownContactId, UpsertMode,
 };
 pub use snapshot::{Found, Snapshot};
-pub use stats::{Histogram, OperationStats, Space, Stats};
+pub use stats::{ChangeStats, Histogram, OperationStats, Space, Stats};
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use storage::Disk;

@@ -83,6 +83,17 @@ impl<W: Write> Text<'_, W> {
             "Memory that the cached cards take.",
             stats.card_bytes,
         )?;
+        let changes = stats.changes;
+        self.gauge(
+            "changes_kept",
+            "Changes that the change feed keeps, 0 while it is off.",
+            changes.map_or(0, |changes| changes.kept),
+        )?;
+        self.gauge(
+            "changes_kept_limit",
+            "Changes that the change feed is to keep, 0 while it is off.",
+            changes.map_or(0, |changes| changes.most),
+        )?;
         self.gauge(
             "needs_reopen",
             "1 while the store refuses writes after a failure.",

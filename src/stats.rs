@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::error::StorageError;
+use crate::model::change::ChangePosition;
 use crate::model::sequence::SequenceNumber;
 
 /// How much of the file is in use ([`ContactStore::space`](crate::ContactStore::space)).
@@ -63,6 +64,8 @@ pub struct Stats {
     /// The memory that the cached cards take now, in bytes
     /// ([`Options::card_memory`](crate::Options::card_memory)).
     pub card_bytes: usize,
+    /// What the change feed keeps. `None` while it is off ([R60](crate::rulebook#r60)).
+    pub changes: Option<ChangeStats>,
     /// The version of this crate.
     pub version: &'static str,
     /// The time since the oldest state that a [`Snapshot`](crate::Snapshot) still holds was first
@@ -102,6 +105,21 @@ pub struct Stats {
     /// The outcomes of the requests, one item for each kind of operation. All kinds are always
     /// there, in a fixed order.
     pub operations: Vec<OperationStats>,
+}
+
+/// What the change feed of a store keeps ([R60](crate::rulebook#r60)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChangeStats {
+    /// The number of changes kept. It may be over `most` by some hundreds, and by more after the bound
+    /// was lowered, until commits have dropped them.
+    pub kept: u64,
+    /// The number of changes to keep ([`KeepChanges::changes`](crate::KeepChanges::changes)).
+    pub most: u64,
+    /// The oldest position whose changes are all kept.
+    pub oldest: ChangePosition,
+    /// The position of the newest change.
+    pub newest: ChangePosition,
 }
 
 /// What a store keeps in memory besides pages.
@@ -285,6 +303,7 @@ pub(crate) struct StateCounts {
     pub(crate) contacts: u64,
     pub(crate) subscribers: u64,
     pub(crate) apps: u64,
+    pub(crate) changes: Option<ChangeStats>,
 }
 
 /// The bounds for the time of a commit in microseconds, from a fast disk to a failing one.

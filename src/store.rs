@@ -456,6 +456,7 @@ impl ContactStore {
             index_pending: memory.index_pending,
             index_is_damaged: memory.index_is_damaged,
             card_bytes: memory.card_bytes,
+            changes: stats.counts.changes,
             version: env!("CARGO_PKG_VERSION"),
             oldest_snapshot: inner.pinned.oldest(stats.counts.sequence),
             last_failure: stats.last_failure(),

@@ -239,6 +239,26 @@ pub enum TokenLoss {
     Joined,
 }
 
+impl TokenLoss {
+    /// Returns its name in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            TokenLoss::Failed => "failed",
+            TokenLoss::Removed => "removed",
+            TokenLoss::Stale => "stale",
+            TokenLoss::Moved => "moved",
+            TokenLoss::Joined => "joined",
+        }
+    }
+}
+
+impl fmt::Display for TokenLoss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// Why the tokens on a card change, for what is recorded of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {

@@ -279,6 +279,7 @@ impl Committed {
             contacts: self.state.contacts,
             subscribers: self.subscribers,
             apps: self.directory.connected.len() as u64,
+            changes: self.change_stats(),
         }
     }
 

@@ -18,6 +18,8 @@ use crate::model::sequence::SequenceNumber;
 use crate::model::subscriber::SubscriberId;
 use crate::model::time::Timestamp;
 
+use crate::stats::ChangeStats;
+
 use super::committed::Committed;
 use super::draft::Draft;
 use super::format::changes::{
@@ -33,6 +35,18 @@ use super::read::Rows;
 use super::tables::Table;
 
 impl Committed {
+    /// What the feed keeps; `None` while it is off.
+    pub(super) fn change_stats(&self) -> Option<ChangeStats> {
+        let keep = self.keep_changes()?;
+        let feed = self.state().feed_now();
+        Some(ChangeStats {
+            kept: feed.kept,
+            most: keep.most(),
+            oldest: feed.begin,
+            newest: feed.newest,
+        })
+    }
+
     /// Whether the feed has changes after a position.
     pub(crate) fn has_changes_after(&self, after: ChangePosition) -> Result<bool, Error> {
         let state = self.state();

@@ -44,6 +44,7 @@ mod power_cuts;
 mod privacy;
 mod read_only;
 mod rules_apps;
+mod rules_changes;
 mod rules_contacts;
 mod rules_promises;
 mod rules_reading;

@@ -2,6 +2,7 @@
 //! long random ones.
 
 pub mod alphabet;
+mod changes;
 pub mod memory_disk;
 mod random;
 mod short;

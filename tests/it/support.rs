@@ -3,6 +3,7 @@
 pub mod blocks;
 pub mod cases;
 pub mod everything;
+pub mod follower;
 pub mod process;
 pub mod random;
 pub mod raw;

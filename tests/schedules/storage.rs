@@ -175,6 +175,7 @@ impl Committed {
             contacts: self.numbers.len() as u64,
             subscribers: 0,
             apps: 0,
+            changes: None,
         }
     }
 

@@ -4,11 +4,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use contact_store::{
-    AccessKey, AddTokens, App, AppId, AppName, Card, ConnectApp, ContactId, ContactStore,
-    ContactUpdate, DedupeOn, Disk, Error, GivenIdentifiers, IdentifierKind, MatchPolicy,
-    MessageTally, Options, Ownership, Pending, RecordReports, RemoveStale, RemoveToken, Report,
-    SequenceNumber, Snapshot, Status, Subscriber, SubscriberId, Timestamp, Token, TokenEntry,
-    Upsert, ValueChange,
+    AccessKey, AddTokens, App, AppId, AppName, Card, ChangePage, ChangePosition, ConnectApp,
+    ContactId, ContactStore, ContactUpdate, DedupeOn, Disk, Error, GivenIdentifiers,
+    IdentifierKind, KeepChanges, ManualClock, MatchPolicy, MessageTally, Options, Ownership,
+    Pending, RecordReports, RemoveStale, RemoveToken, Report, SequenceNumber, Snapshot, Status,
+    Subscriber, SubscriberId, Timestamp, Token, TokenEntry, Upsert, ValueChange,
 };
 
 use super::disk::TestDisk;
@@ -228,6 +228,7 @@ pub enum Seen {
     Subscribers(Vec<Subscriber>),
     Subscriber(Subscriber),
     Messages(Vec<MessageTally>),
+    Changes(ChangePage),
     Nothing,
     UnknownApp,
 }
@@ -276,6 +277,8 @@ pub fn ask(now: &Snapshot) -> Vec<Result<Seen, Error>> {
         let found = now.subscriber(subscriber);
         answers.push(found.map(|found| Seen::or_nothing(found, Seen::Subscriber)));
     }
+    // The change feed keeps all (R60).
+    answers.push(now.changes(ChangePosition::START, 1_000).map(Seen::Changes));
     for answer in &mut answers {
         if matches!(answer, Err(Error::UnknownApp(_))) {
             *answer = Ok(Seen::UnknownApp);
@@ -350,11 +353,18 @@ pub fn assert_shows(seen: &Visible, right: &Visible) {
     }
 }
 
+/// With a change feed.
+fn fed_options() -> (Options, Arc<ManualClock>) {
+    let (mut options, clock) = options();
+    options.change_feed = Some(KeepChanges::default());
+    (options, clock)
+}
+
 /// The script run once on a store in memory.
 pub fn expected() -> &'static Expected {
     static EXPECTED: OnceLock<Expected> = OnceLock::new();
     EXPECTED.get_or_init(|| {
-        let store = ContactStore::open_in_memory(options().0).unwrap();
+        let store = ContactStore::open_in_memory(fed_options().0).unwrap();
         let script = script();
         let show = || visible(&store.snapshot().unwrap()).unwrap();
         let mut seen = vec![show()];
@@ -388,7 +398,7 @@ pub fn open_on(disk: &Arc<TestDisk>, tiny_cache: bool) -> Result<ContactStore, E
 }
 
 pub fn script_options(tiny_cache: bool) -> Options {
-    let (mut options, _) = options();
+    let (mut options, _) = fed_options();
     fold_early(&mut options);
     if tiny_cache {
         options.cache_bytes = 16 << 10;

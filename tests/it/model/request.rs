@@ -465,6 +465,16 @@ fn answer<T: Into<Outcome>>(answered: Result<Committed<T>, Error>) -> Answer {
 }
 
 impl Request {
+    /// How many entries it has, 1 if it is not a batch.
+    pub fn entries(&self) -> usize {
+        match self {
+            Request::Add(add) => add.entries.len(),
+            Request::Report(reports) => reports.reports.len(),
+            Request::Upsert(upserts) => upserts.items.len(),
+            _ => 1,
+        }
+    }
+
     /// Makes the request to a store.
     pub fn submit(&self, store: &ContactStore) -> Waiting {
         match self {

@@ -7,7 +7,9 @@ use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 
-use contact_store::{Check, ContactStore, Create, DedupeOn, Error, OpenError, Options};
+use contact_store::{
+    Check, ContactStore, Create, DedupeOn, Error, KeepChanges, OpenError, Options,
+};
 
 use super::disk::{Event, RecordingDisk};
 use super::image::{Cut, Keep, Trace};
@@ -16,6 +18,7 @@ use crate::model::{FieldName, Item, Model, Probes, Request, Upserts};
 use crate::support::blocks::Blocks;
 use crate::support::cases::tell;
 use crate::support::clock_at;
+use crate::support::follower::Follower;
 
 /// What was met, and how often.
 pub type Counts = BTreeMap<&'static str, u64>;
@@ -78,6 +81,12 @@ impl Truth {
             panic!("{difference}");
         }
         assert_eq!(now.verify().unwrap().problems, []);
+        if self.options.change_feed == Some(KeepChanges::default()) {
+            // A reader of the feed alone sees the same, and stops at each place on its way.
+            let mut follower = Follower::default();
+            follower.follow(&now, 1);
+            follower.assert_sees(&now);
+        }
     }
 
     /// A request that changes a store at this number, whatever is in it, in a table of each kind.

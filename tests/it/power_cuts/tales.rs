@@ -1,6 +1,8 @@
 //! The traffic that is played: steps made at random, and steps that come to rare states.
 
-use contact_store::{AppId, DedupeOn, MatchPolicy, Options, Ownership, Status};
+use std::time::Duration;
+
+use contact_store::{AppId, DedupeOn, KeepChanges, MatchPolicy, Options, Ownership, Status};
 
 use super::traffic::Step;
 use crate::model::{
@@ -57,6 +59,16 @@ pub fn random(seed: u64) -> Tale {
     options.testing.hash_mask = if seed.is_multiple_of(2) { 0 } else { u64::MAX };
     options.cache_bytes = choices.of(&[0, 64 << 10, 1 << 20]);
     fold_early(&mut options);
+    // A change feed that keeps all, one that keeps next to nothing, and none (R60).
+    options.change_feed = match seed % 4 {
+        1 | 3 => Some(KeepChanges::default()),
+        2 => Some(
+            KeepChanges::default()
+                .changes(3)
+                .age(Duration::from_secs(1)),
+        ),
+        _ => None,
+    };
     let mut steps = begin();
     for n in 0..STEPS {
         steps.push(step(n, &mut choices));
@@ -72,6 +84,9 @@ pub fn random(seed: u64) -> Tale {
 pub fn rare_states(hash_mask: u64) -> Tale {
     let mut options = Options::default();
     options.testing.hash_mask = hash_mask;
+    if hash_mask != 0 {
+        options.change_feed = Some(KeepChanges::default());
+    }
     if hash_mask == 0 {
         fold_always(&mut options);
         options.index_memory = 0;

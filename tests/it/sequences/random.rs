@@ -18,6 +18,7 @@ use crate::model::{
 use crate::support::{APP, OTHER_APP, fold_always, fold_early};
 
 use super::Pair;
+use super::changes::{Feed, Reader};
 
 /// What a case does next.
 #[derive(Debug)]
@@ -53,6 +54,7 @@ struct Case {
     hash_mask: u64,
     folding: Folding,
     index_memory: usize,
+    feed: Feed,
     steps: Vec<Step>,
 }
 
@@ -74,12 +76,13 @@ impl Case {
             folding: choices.of(&[Folding::Late, Folding::Early, Folding::Always]),
             // All, nothing, and next to nothing.
             index_memory: choices.of(&[1 << 30, 0, 2_000]),
+            feed: choices.of(&[Feed::Off, Feed::KeepsAll, Feed::KeepsFew, Feed::OnAndOff]),
             steps: bytes.1.iter().map(step).collect(),
         }
     }
 
     fn bytes() -> impl Strategy<Value = (Vec<u8>, Vec<Vec<u8>>)> {
-        let settings = vec(any::<u8>(), 13);
+        let settings = vec(any::<u8>(), 14);
         (settings, vec(vec(any::<u8>(), 1..48), 1..STEPS))
     }
 
@@ -94,8 +97,10 @@ impl Case {
             Folding::Early => fold_early(&mut options),
             Folding::Always => fold_always(&mut options),
         }
+        options.change_feed = self.feed.option(true);
         let mut clock = 2_000;
         let mut pair = Pair::new(options);
+        let mut reader = Reader::new(self.feed);
         for (app, name) in [(APP, "First bot"), (OTHER_APP, "Second bot")] {
             let connect = Request::Connect {
                 app,
@@ -112,8 +117,10 @@ impl Case {
                     for request in &requests {
                         note(&model.apply(request, clock), seen);
                     }
+                    let before = pair.store.snapshot().unwrap();
                     let waiting = pair.submit(&requests, clock);
                     pair.agree(&requests, waiting, clock)
+                        .and_then(|()| reader.read(&before, &pair.store, &requests))
                 }
                 Step::Clock(to) => {
                     clock = *to;
@@ -122,6 +129,7 @@ impl Case {
                 Step::Close(settings) => {
                     let mut options = pair.options.clone();
                     settings.set(&mut options);
+                    options.change_feed = self.feed.option(options.change_feed.is_none());
                     pair.model.reopen(settings.clone());
                     pair.store.close().unwrap();
                     pair = Pair::open(pair.disk.copy(), &options, pair.model.clone());
@@ -135,6 +143,7 @@ impl Case {
             };
             done.map_err(|difference| format!("step {at}: {difference}"))?;
         }
+        seen.extend(reader.seen());
         pair.compare(probes)
     }
 }

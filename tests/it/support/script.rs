@@ -6,7 +6,8 @@
 //! begins, the clock stands at 1,000.
 //!
 //! Each script runs three times: in memory; in memory with all values sharing index rows, which are
-//! folded with every commit; and on a file that is closed and opened again after every line, with no
+//! folded with every commit, and with a follower that has nothing but the change feed and the cards that it
+//! names, and has to see the same (R60); and on a file that is closed and opened again after every line, with no
 //! memory for the indexes. Besides the answers, every line of every
 //! script is a test of R47 (a request takes the next number exactly when it changed what can be
 //! seen), of R46 (what is seen is the same after reopening), of "nothing is written" after every
@@ -19,16 +20,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use contact_store::{
-    AccessKey, AddTokens, AppName, BatchMode, Committed, ConnectApp, ContactId, ContactStore,
-    Error, FailedWithoutReason, Found, InvalidIdentifier, ManualClock, MessageId, Options,
-    OptionsInForce, Ownership, RecordReports, RemoveStale, RemoveToken, RenameToken, ReportOutcome,
-    SequenceNumber, Snapshot, UnknownContactId,
+    AccessKey, AddTokens, AppName, BatchMode, ChangePosition, Committed, ConnectApp, ContactId,
+    ContactStore, Error, FailedWithoutReason, Found, InvalidIdentifier, KeepChanges, ManualClock,
+    MessageId, Options, OptionsInForce, Ownership, RecordReports, RemoveStale, RemoveToken,
+    RenameToken, ReportOutcome, SequenceNumber, Snapshot, UnknownContactId,
 };
 
 use super::at;
+use super::follower::Follower;
 use show::*;
 use words::*;
 
+pub use show::show_card;
 pub use words::app;
 
 /// Runs a script on stores with the default options.
@@ -44,6 +47,7 @@ pub fn script_with(set: impl Fn(&mut Options), text: &str) {
         set(options);
         super::fold_always(options);
         options.testing.hash_mask = 0;
+        options.change_feed.get_or_insert_default();
     };
     let buckets = |options: &mut Options| {
         set(options);
@@ -64,6 +68,8 @@ struct Stage {
     store: ContactStore,
     /// Every contact that an answer named.
     met: BTreeSet<ContactId>,
+    /// Where the change feed keeps everything.
+    follower: Option<Follower>,
 }
 
 impl Stage {
@@ -76,7 +82,9 @@ impl Stage {
         set(&mut options);
         let store = open(directory.as_ref(), &options);
         super::connect(&store);
+        let keeps_all = options.change_feed == Some(KeepChanges::default());
         Stage {
+            follower: keeps_all.then(Follower::default),
             name,
             options,
             clock,
@@ -94,6 +102,10 @@ impl Stage {
             let answer = self.answer(&request, before.sequence);
             assert_eq!(answer.text, expected, "{line}");
             let after = self.seen();
+            if let Some(follower) = &mut self.follower {
+                follower.follow(&self.store.snapshot().unwrap(), 3);
+                assert_eq!(follower.cards(), after.cards, "R60, {line}");
+            }
             let changed = before.rows != after.rows;
             let next = before.sequence.value() + u64::from(changed);
             assert_eq!(after.sequence.value(), next, "R47, {line}");
@@ -123,6 +135,7 @@ impl Stage {
         let listed = now.contacts(None, 1_000).unwrap();
         let listed: Vec<String> = listed.iter().map(show_card).collect();
         assert_eq!(listed, rows, "R56");
+        let cards = listed;
         assert_eq!(
             rows.len() as u64,
             now.contact_count(),
@@ -139,6 +152,7 @@ impl Stage {
         }
         Seen {
             sequence: now.sequence(),
+            cards,
             rows,
         }
     }
@@ -436,6 +450,28 @@ fn read(now: &Snapshot, verb: &str, mut words: Words) -> Result<String, Error> {
             let recipient = recipient(words).parse()?;
             show_addresses(&now.resolve(&recipient)?)
         }
+        // changes after=3.1 limit=2
+        "changes" => {
+            let (mut after, mut limit) = (ChangePosition::START, 1_000);
+            for (word, value) in words.named() {
+                match word.as_str() {
+                    "after" => after = ChangePosition::parse(&value).unwrap(),
+                    "limit" => limit = value.parse().unwrap(),
+                    _ => panic!("{word}?"),
+                }
+            }
+            let page = now.changes(after, limit)?;
+            let rows: Vec<String> = page.changes.iter().map(show_change).collect();
+            let last = page.changes.last().map_or(after, |last| last.position);
+            let mut shown = rows.join(" | ");
+            if page.position != last {
+                shown.push_str(&format!(" to {}", page.position));
+            }
+            if page.more {
+                shown.push_str(" and more");
+            }
+            shown
+        }
         // apps
         "apps" => {
             let rows: Vec<String> = now.apps()?.iter().map(show_app).collect();
@@ -454,6 +490,7 @@ fn read(now: &Snapshot, verb: &str, mut words: Words) -> Result<String, Error> {
 #[derive(Debug, PartialEq)]
 struct Seen {
     sequence: SequenceNumber,
+    cards: Vec<String>,
     rows: Vec<String>,
 }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use contact_store::{
-    Address, App, AppId, Card, CardChange, ContactId, ContactUpserted, Decision, EntryError, Error,
-    IdentifierKind, KindSet, LimitExceeded, MessageTally, Phone, RecipientError, Subscriber,
-    SubscriberId, TokenAdded, TokenPlace, TokenRenamed,
+    Address, App, AppId, Card, CardChange, Change, Changed, ContactId, ContactUpserted, Decision,
+    EntryError, Error, IdentifierKind, KindSet, LimitExceeded, MessageTally, Phone, RecipientError,
+    Subscriber, SubscriberId, TokenAdded, TokenPlace, TokenRenamed,
 };
 
 use super::words;
@@ -55,6 +55,62 @@ pub(super) fn show_added(added: &TokenAdded) -> String {
     shown
 }
 
+/// `3.1 created 1`, `3.2 added 1 #1`, `4.1@2000 removed 1 #1 failed`, `1.1 connected A`.
+pub(super) fn show_change(change: &Change) -> String {
+    let at = match change.at.as_millis() {
+        1_000 => String::new(),
+        at => format!("@{at}"),
+    };
+    let what = match change.what {
+        Changed::ContactCreated { contact } => format!("created {contact}"),
+        Changed::ContactUpdated { contact } => format!("updated {contact}"),
+        Changed::ContactErased { contact } => format!("erased {contact}"),
+        Changed::TokenAdded {
+            contact,
+            app,
+            subscriber,
+        } => show_token_change("added", contact, app, subscriber),
+        Changed::TokenMoved {
+            contact,
+            app,
+            subscriber,
+        } => show_token_change("moved", contact, app, subscriber),
+        Changed::TokenRenamed {
+            contact,
+            app,
+            subscriber,
+        } => show_token_change("renamed", contact, app, subscriber),
+        Changed::TokenRemoved {
+            contact,
+            app,
+            subscriber,
+            why,
+        } => {
+            let shown = show_token_change("removed", contact, app, subscriber);
+            format!("{shown} {why}")
+        }
+        Changed::AppConnected { app } => format!("connected {}", show_app_id(app)),
+        Changed::AppUpdated { app } => format!("updated {}", show_app_id(app)),
+        Changed::AppDisconnected { app } => format!("disconnected {}", show_app_id(app)),
+        other => panic!("{other:?}"),
+    };
+    format!("{}{at} {what}", change.position)
+}
+
+/// The app of a token that is not of the first app is shown: ids alone need not say it.
+fn show_token_change(
+    what: &str,
+    contact: ContactId,
+    app: AppId,
+    subscriber: SubscriberId,
+) -> String {
+    let of = match app {
+        app if app == words::app("A") => String::new(),
+        app => format!("{}:", show_app_id(app)),
+    };
+    format!("{what} {contact} {of}{}", show_subscriber_id(subscriber))
+}
+
 /// `#1 of 1,2`, `#1 and #2 of 1,2`.
 pub(super) fn show_renamed(renamed: &TokenRenamed) -> String {
     match renamed {
@@ -84,7 +140,7 @@ pub(super) fn show_renamed(renamed: &TokenRenamed) -> String {
 }
 
 /// `1 phone=1234567 first="Ann" created 1000 via A [A:token1#1@1000]`.
-pub(super) fn show_card(card: &Card) -> String {
+pub fn show_card(card: &Card) -> String {
     let identifiers = &card.identifiers;
     assert_eq!(identifiers.contact_id(), Some(card.id));
     let mut shown = card.id.to_string();
@@ -204,6 +260,8 @@ pub(super) fn show_error(error: &Error) -> String {
         Error::LimitExceeded(exceeded) => format!("error {}", show_limit(exceeded)),
         Error::Recipient(error) => format!("error {}", show_recipient_error(error)),
         Error::Field(error) => format!("error {} {:?}", error.field(), error.fault()),
+        Error::ChangesNotKept { oldest } => format!("error ChangesNotKept {oldest}"),
+        Error::ChangesAhead { newest } => format!("error ChangesAhead {newest}"),
         other => format!("error {other:?}"),
     }
 }
