@@ -42,6 +42,23 @@ fn r70_contacts_are_exported_as_csv() {
     assert!(folder.contents()[0] == before[0], "the store was changed");
 }
 
+/// It is personal data, which nobody looks for under that name.
+#[test]
+fn r53_an_export_removes_what_one_that_was_killed_left() {
+    let folder = Folder::with_people();
+    let left = folder.path(".people.csv.a1b2c3.tmp");
+    let of_another = folder.path(".others.csv.a1b2c3.tmp");
+    let at_work = folder.path(".people.csv.d4e5f6.tmp");
+    for path in [&left, &of_another, &at_work] {
+        fs::write(path, "ann@example.com").unwrap();
+    }
+    let maker = fs::File::open(&at_work).unwrap();
+    maker.lock().unwrap();
+    export(&folder, &folder.path("people.csv"), &[]).printed();
+    let there = [&left, &of_another, &at_work].map(|path| path.exists());
+    assert_eq!(there, [false, true, true]);
+}
+
 #[test]
 fn r70_a_whole_store_goes_into_another() {
     let folder = Folder::with_people();

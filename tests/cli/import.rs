@@ -164,6 +164,40 @@ fn r70_json_has_an_object_for_each_refused_row_and_one_for_all() {
 }
 
 #[test]
+fn an_import_that_fails_before_its_first_row_leaves_no_store() {
+    let folder = Folder::empty();
+    folder.write("people.csv", "colour,shape\nred,round\n");
+    folder.write("all.ndjson", "{\"end\":{\"lines\":0}}\n");
+    for name in ["people.csv", "all.ndjson"] {
+        folder.import(name, &["--create"]).failed(3);
+        assert_eq!(folder.names(), ["all.ndjson", "people.csv"]);
+    }
+    // One that was there stays.
+    folder.create().close().unwrap();
+    folder.import("people.csv", &["--create"]).failed(3);
+    assert_eq!(
+        folder.names(),
+        ["all.ndjson", "contacts.redb", "people.csv"]
+    );
+}
+
+/// What an interrupted import left could be a link by now that somebody else made.
+#[cfg(unix)]
+#[test]
+fn r53_refused_rows_are_not_written_through_a_link() {
+    let folder = Folder::empty();
+    folder.write("people.csv", PEOPLE);
+    folder.write("other", "somebody else's");
+    std::os::unix::fs::symlink(folder.path("other"), folder.path(".rejects.csv.part")).unwrap();
+    let flags = ["--create", "--rejects", "@rejects.csv"];
+    let said = folder.import("people.csv", &flags).failed(3);
+    assert!(said.contains("rejects.csv cannot be used"), "{said}");
+    let other = fs::read_to_string(folder.path("other")).unwrap();
+    assert_eq!(other, "somebody else's");
+    assert!(!folder.store.exists());
+}
+
+#[test]
 fn an_import_creates_a_store_only_when_it_is_told_to() {
     let folder = Folder::empty();
     folder.write("people.csv", "email\nann@example.com\n");

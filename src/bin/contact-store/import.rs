@@ -47,7 +47,7 @@ pub(crate) fn import(asked: &Import, output: &mut Output) -> Result<(), Failure>
         let done = run.go_on(source, interrupted, output);
         (target, done)
     };
-    target.end()?;
+    target.end(done.is_ok())?;
     let (imported, ignored) = match done {
         Err(Failure::Stopped) if !asked.dry_run => return Err(Failure::ImportStopped),
         done => done?,
@@ -123,6 +123,8 @@ fn csv_options(asked: &Import, form: Form) -> Result<CsvOptions, Failure> {
 struct Target {
     store: ContactStore,
     copy: Option<Copy>,
+    /// The store that this import made.
+    made: Option<PathBuf>,
 }
 
 /// Is gone when the dry run is over.
@@ -137,13 +139,15 @@ impl Drop for Copy {
 
 impl Target {
     fn itself(asked: &Import, stop: &Stop) -> Result<Self, Failure> {
-        let create = match asked.create {
-            true => Create::IfMissing,
-            false => Create::Never,
+        let is_missing = fs::symlink_metadata(&asked.store).is_err();
+        let create = match (asked.create, is_missing) {
+            (true, true) => Create::Always,
+            _ => Create::Never,
         };
         Ok(Target {
             store: open_to_write(&asked.store, create, Some(stop))?,
             copy: None,
+            made: (create == Create::Always).then(|| asked.store.clone()),
         })
     }
 
@@ -168,15 +172,27 @@ impl Target {
             // A signal must not end the process before the copy is removed.
             store: open_to_write(&copy.0, create, None)?,
             copy: Some(copy),
+            made: None,
         })
     }
 
-    fn end(self) -> Result<(), Failure> {
+    /// Closes the store, and removes it when it was made for an import that failed before its first row.
+    fn end(self, went_well: bool) -> Result<(), Failure> {
+        let is_empty = self
+            .store
+            .stats()
+            .is_ok_and(|stats| stats.sequence.value() == 0);
         let closed = self.store.close();
-        match self.copy {
+        if self.copy.is_some() {
             // What comes of the copy's file is nobody's concern.
-            Some(_) => Ok(()),
-            None => Ok(closed?),
+            return Ok(());
+        }
+        closed?;
+        match self.made {
+            Some(path) if is_empty && !went_well => {
+                fs::remove_file(&path).map_err(|error| Failure::file(&path, error))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -8,9 +8,18 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use contact_store::transfer::Rejected;
+use tempfile::TempPath;
 
 use crate::failure::Failure;
 use crate::new_file::{beside, create, publish};
+
+/// Opens what an interrupted import left. A link in its place would have rows written to another file.
+fn open_left(part: &Path) -> io::Result<File> {
+    if !fs::symlink_metadata(part)?.is_file() {
+        return Err(ErrorKind::InvalidInput.into());
+    }
+    OpenOptions::new().append(true).open(part)
+}
 
 /// Where refused rows go. The file is made with the first of them.
 #[derive(Debug)]
@@ -39,7 +48,7 @@ impl Rejects {
         let ending = if dry_run { ".dry-run" } else { ".part" };
         let part = beside(path, ending).map_err(failed)?;
         rejects.bytes = bytes;
-        match OpenOptions::new().append(true).open(&part) {
+        match open_left(&part) {
             Ok(file) if bytes > 0 && file.metadata().map_err(failed)?.len() >= bytes => {
                 // Without the rows of batches that are done again.
                 file.set_len(bytes).map_err(failed)?;
@@ -91,6 +100,7 @@ impl Rejects {
         let (Some((path, part)), Some(file)) = (self.paths, self.file) else {
             return Ok(());
         };
-        publish(&file, &part, &path)
+        let part = TempPath::try_from_path(part).map_err(|error| Failure::file(&path, error))?;
+        publish(&file, part, &path)
     }
 }
