@@ -17,6 +17,8 @@ mod batch;
 mod body;
 #[path = "common/causes.rs"]
 mod causes;
+#[path = "host/changes.rs"]
+mod changes;
 #[path = "common/command_line.rs"]
 pub mod command_line;
 #[path = "host/content_type.rs"]

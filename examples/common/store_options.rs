@@ -3,11 +3,13 @@
 //! A program flattens it into its own arguments. It does not know where they are read, nor which file the
 //! store is in.
 
+use std::time::Duration;
+
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use contact_store::{
-    Check, Create, Email, FailedWithoutReason, GonePhrases, InvalidIdentifier, Limits, MatchPolicy,
-    Options, Ownership, Phone, Placeholders, UnknownContactId,
+    Check, Create, Email, FailedWithoutReason, GonePhrases, InvalidIdentifier, KeepChanges, Limits,
+    MatchPolicy, Options, Ownership, Phone, Placeholders, UnknownContactId,
 };
 
 use super::command_line::is_true;
@@ -71,6 +73,13 @@ pub struct StoreOptions {
     /// No placeholder but those given with the three flags before
     #[arg(long, value_parser = is_true)]
     pub no_placeholders: bool,
+    /// Turns the change feed on, which keeps the newest changes up to this number
+    #[arg(long, value_name = "N", value_parser = number)]
+    pub keep_changes: Option<usize>,
+    /// Turns the change feed on, which keeps changes for this time; 1000000 of them unless --keep-changes
+    /// is given
+    #[arg(long, value_name = "SECONDS", value_parser = number)]
+    pub keep_changes_seconds: Option<usize>,
     /// The limits.
     #[command(flatten)]
     pub limits: StoreLimits,
@@ -142,6 +151,7 @@ impl StoreOptions {
             .gone_phrases(self.gone_phrases())
             .placeholders(self.placeholders())
             .limits(self.limits.limits());
+        let options = with(options, self.keep_changes(), Options::change_feed);
         let options = with(options, self.check, Options::check);
         let options = with(options, self.cache_bytes, Options::cache_bytes);
         let options = with(options, self.index_memory_bytes, Options::index_memory);
@@ -154,6 +164,21 @@ impl StoreOptions {
         let options = with(options, unknown, Options::unknown_contact_id);
         let without_reason = self.failed_without_reason;
         with(options, without_reason, Options::failed_without_reason)
+    }
+
+    /// What the change feed keeps; `None` when it is off.
+    fn keep_changes(&self) -> Option<KeepChanges> {
+        if self.keep_changes.is_none() && self.keep_changes_seconds.is_none() {
+            return None;
+        }
+        let keep = KeepChanges::default();
+        let keep = self
+            .keep_changes
+            .map_or(keep, |most| keep.changes(most as u64));
+        let seconds = self.keep_changes_seconds;
+        Some(seconds.map_or(keep, |seconds| {
+            keep.age(Duration::from_secs(seconds as u64))
+        }))
     }
 
     fn gone_phrases(&self) -> GonePhrases {

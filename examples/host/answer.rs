@@ -181,6 +181,22 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// What it is answered as, for one that comes after the head of an answer.
+    pub(crate) fn data(&self) -> String {
+        let data = match self {
+            Refusal::Store(error) | Refusal::WithHint(error, _) => {
+                serde_json::to_string(&wire::error(error))
+            }
+            Refusal::Own { code, message, .. } => {
+                serde_json::to_string(&wire::host_error(code, message))
+            }
+        };
+        // As for every answer: it can be written.
+        data.unwrap_or_default()
+    }
+}
+
 impl From<BudgetExceeded> for Refusal {
     fn from(_: BudgetExceeded) -> Self {
         Refusal::OVER_BUDGET
@@ -253,7 +269,9 @@ fn status_of(error: &Error) -> StatusCode {
         ) => StatusCode::BAD_REQUEST,
         // The others of recipients are of those that are not there.
         Error::UnknownApp(_) | Error::Recipient(_) => StatusCode::NOT_FOUND,
-        Error::Copy(CopyError::AlreadyExists) => StatusCode::CONFLICT,
+        Error::Copy(CopyError::AlreadyExists) | Error::ChangesAhead { .. } => StatusCode::CONFLICT,
+        // A reader that missed something does not mend that by trying again.
+        Error::ChangesNotKept { .. } => StatusCode::GONE,
         Error::Busy { .. }
         | Error::Copy(CopyError::Cancelled | CopyError::Random | CopyError::Storage(_))
         | Error::NeedsReopen

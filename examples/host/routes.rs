@@ -20,6 +20,7 @@ use serde::Serialize;
 use super::answer::{Json, Refusal};
 use super::batch;
 use super::body::JsonBody;
+use super::changes::changes;
 use super::guard::{HEALTH, METRICS};
 use super::log::REQUEST;
 use super::logged_request::{KnownId, LoggedRequest};
@@ -63,6 +64,7 @@ pub(crate) fn table() -> Vec<Route> {
         get("/v1/contacts/{contactId}", contact),
         delete("/v1/contacts/{contactId}", erase),
         post("/v1/recipients/resolve", resolve),
+        get("/v1/changes", changes).with_query(),
         post("/v1/admin/backup", backup),
         get("/openapi.yaml", openapi),
         // A probe may add what it likes.

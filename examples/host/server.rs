@@ -63,6 +63,7 @@ pub(crate) async fn serve(listener: TcpListener, service: Service, stop: &mut im
     }
     // Its client is answered that it was cancelled.
     service.backups().cancel();
+    service.end_waits();
     drop((listener, stopping));
     let all = async { while connections.join_next().await.is_some() {} };
     tokio::select! {

@@ -6,8 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use contact_store::{ContactStore, Error, KeepOpen, Limits, MatchPolicy, Pending, Snapshot};
+use contact_store::{
+    ChangePosition, ContactStore, Error, KeepOpen, Limits, MatchPolicy, Pending, Snapshot,
+};
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::answer::Refusal;
 use super::backups::{Backups, Made};
@@ -59,6 +63,8 @@ struct Inner {
     bodies: MemoryBudget,
     answers: MemoryBudget,
     backups: Arc<Backups>,
+    /// Says `true` once nobody is to wait any more.
+    ending: watch::Sender<bool>,
 }
 
 impl Service {
@@ -69,6 +75,7 @@ impl Service {
             bodies: MemoryBudget::new(settings.body_bytes),
             answers: MemoryBudget::new(settings.answer_bytes),
             backups: Arc::new(Backups::new(settings.backup_directory.clone())),
+            ending: watch::Sender::new(false),
             settings,
         }))
     }
@@ -91,6 +98,33 @@ impl Service {
 
     pub(crate) fn backups(&self) -> &Backups {
         &self.0.backups
+    }
+
+    /// Waits until there are changes after a position, in no thread. Comes back without any when `time` is
+    /// over and when the host ends.
+    pub(crate) async fn wait_for_changes(
+        &self,
+        after: ChangePosition,
+        time: Duration,
+    ) -> Result<(), Refusal> {
+        let mut ending = self.0.ending.subscribe();
+        tokio::select! {
+            waited = timeout(time, self.0.store.wait_for_changes(after)) => {
+                let waited = waited.unwrap_or(Ok(())).map_err(Refusal::from);
+                waited.inspect_err(|refusal| self.note(refusal))
+            }
+            // The sender lives as long as this.
+            _ = ending.wait_for(|ending| *ending) => Ok(()),
+        }
+    }
+
+    /// Ends the waiting of all that wait for changes.
+    pub(crate) fn end_waits(&self) {
+        self.0.ending.send_replace(true);
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        *self.0.ending.borrow()
     }
 
     /// Makes a backup, on a thread that may wait. A client that goes away does not cancel it.

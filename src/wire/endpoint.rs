@@ -242,23 +242,27 @@ fn page<'a>(body: &'a [u8], limits: &Limits) -> Result<[Option<Value<'a>>; 2], E
     Ok(members.map(|member| member.and_then(Value::given)))
 }
 
-fn rows(limit: Option<Value<'_>>) -> Result<Option<usize>, Error> {
+pub(super) fn rows(limit: Option<Value<'_>>) -> Result<Option<usize>, Error> {
     const NO_INTEGER: JsonFault = JsonFault::NotOneOf {
         expected: "an integer from 1 to 1000, or its decimal text",
     };
     let Some(limit) = limit else { return Ok(None) };
-    let rows = limit.integer_or_text().map_err(at("limit"))?;
-    let rows = match rows {
-        IntegerOrText::Integer(rows) if rows >= 0 => Some(rows),
+    let rows = whole_number(limit).map_err(at("limit"))?;
+    let rows = rows.ok_or_else(|| at("limit")(NO_INTEGER))?;
+    // A number too large for `usize` is also too large for a page.
+    Ok(Some(usize::try_from(rows).unwrap_or(usize::MAX)))
+}
+
+/// A number that is not negative, or its decimal text; `None` when it is neither.
+pub(super) fn whole_number(value: Value<'_>) -> Result<Option<i128>, JsonFault> {
+    Ok(match value.integer_or_text()? {
+        IntegerOrText::Integer(number) if number >= 0 => Some(number),
         // `parse` alone would also take a sign.
         IntegerOrText::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
             text.parse().ok()
         }
         _ => None,
-    };
-    let rows = rows.ok_or_else(|| at("limit")(NO_INTEGER))?;
-    // A number too large for `usize` is also too large for a page.
-    Ok(Some(usize::try_from(rows).unwrap_or(usize::MAX)))
+    })
 }
 
 /// Writes an error of the host's own in the published form: `{"error": {"code", "message"}}`.

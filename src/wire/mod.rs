@@ -91,6 +91,7 @@
 
 mod answer;
 mod card;
+mod changes;
 mod contacts;
 mod endpoint;
 #[cfg(feature = "transfer")]
@@ -108,6 +109,7 @@ pub use answer::{
     subscribers, token_added, token_removed, token_renamed, tokens_added, verified,
 };
 pub use card::parse_card;
+pub use changes::{ChangesQuestion, change, changes, parse_changes_page};
 pub use contacts::parse_upsert;
 #[cfg(feature = "transfer")]
 pub(crate) use contacts::{custom_fields, set_custom_fields};

@@ -6,6 +6,7 @@
 
 mod at_once;
 mod backups;
+mod changes;
 pub mod client;
 mod command_line;
 mod connections;

@@ -148,7 +148,9 @@ fn differences(before: &Snapshot, now: &Snapshot) -> BTreeSet<(ContactId, Seen)>
     let mut differences = BTreeSet::new();
     let ids: BTreeSet<ContactId> = before.keys().chain(now.keys()).copied().collect();
     for id in ids {
-        let mut saw = |seen| drop(differences.insert((id, seen)));
+        let mut saw = |seen| {
+            differences.insert((id, seen));
+        };
         match (before.get(&id), now.get(&id)) {
             // It was created and erased again, or is as it was.
             (None, None) => {}

@@ -119,6 +119,7 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), St
             "pattern" => {
                 let of_pattern: fn(char) -> bool = match asked.as_str().unwrap() {
                     "^[0-9]+$" => |c| c.is_ascii_digit(),
+                    "^[0-9.]+$" => |c| c.is_ascii_digit() || c == '.',
                     "^[a-zA-Z0-9]+$" => |c| c.is_ascii_alphanumeric(),
                     other => panic!("pattern {other}"),
                 };
@@ -339,7 +340,8 @@ fn refer(root: &Value, value: &Value, referred: &mut BTreeSet<String>) {
 }
 
 /// What is asked, in this order, on a host with `APP` connected.
-const ASKED: [(&str, &str); 70] = [
+const ASKED: [(&str, &str); 75] = [
+    ("GET /v1/changes?limit=2&wait=0", ""),
     (
         "POST /v1/apps",
         r#"{"name": "Shop bot", "appUuid": "b0000000-0000-0000-0000-00000000000b", "key": "open sesame"}"#,
@@ -495,6 +497,11 @@ const ASKED: [(&str, &str); 70] = [
     ),
     ("DELETE /v1/contacts/7", ""),
     ("DELETE /v1/contacts/7", ""),
+    // By now it keeps only the last.
+    ("GET /v1/changes", ""),
+    ("GET /v1/changes?after=4294967296.7", ""),
+    ("GET /v1/changes?after=x", ""),
+    ("GET /v1/changes?wait=61", ""),
     ("POST /v1/contacts/explain", r#"{"contactId": 7}"#),
     ("POST /v1/admin/backup", "{}"),
     ("POST /v1/admin/backup", r#"{"name": "contacts.redb"}"#),
@@ -568,7 +575,8 @@ fn asked_and_answered(root: &Value, client: &Client, what: &str, body: &str) -> 
 fn real_requests_and_answers_of_each_endpoint_are_of_its_schemas() {
     let root = description();
     let backups = tempfile::tempdir().unwrap();
-    let host = Host::start_with(&["--backup-directory", backups.path().to_str().unwrap()]);
+    let backups = backups.path().to_str().unwrap();
+    let host = Host::start_with(&["--backup-directory", backups, "--keep-changes", "3"]);
     let client = host.client();
     client.connect_app();
     let mut seen = BTreeSet::new();
