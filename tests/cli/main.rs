@@ -12,6 +12,7 @@
 )]
 
 mod about;
+mod changes;
 mod compare_policies;
 mod copies;
 mod deploy;

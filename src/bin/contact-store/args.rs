@@ -99,6 +99,24 @@ pub(crate) enum Command {
         /// The id of the app, a UUID
         app: String,
     },
+    /// List what changed in a store with a change feed, as ids alone
+    ///
+    /// Changes that are not kept any more are an error, which says where reading can begin. With --follow,
+    /// later changes are printed as well, until the command is stopped: the store is opened again each
+    /// second for that, for reading, while a host may have it open.
+    Changes {
+        /// The file of the store
+        store: PathBuf,
+        /// Begin after this position, such as 17.3
+        #[arg(long, value_name = "POSITION")]
+        after: Option<String>,
+        /// List no more than this many
+        #[arg(long, value_name = "N")]
+        limit: Option<String>,
+        /// Go on with what changes later
+        #[arg(long)]
+        follow: bool,
+    },
     /// Show how much the store holds, and how much of its file is in use
     Stats {
         /// The file of the store

@@ -6,6 +6,7 @@
 mod about;
 mod apps;
 mod args;
+mod changes;
 mod compare_policies;
 mod contacts;
 mod copies;
@@ -66,6 +67,12 @@ fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
         Command::Apps { store } => apps::list(store, output),
         Command::Subscribers { store, app, count } => apps::subscribers(store, app, *count, output),
         Command::Messages { store, app } => apps::messages(store, app, output),
+        Command::Changes {
+            store,
+            after,
+            limit,
+            follow,
+        } => changes::list(store, after.as_deref(), limit.as_deref(), *follow, output),
         Command::Stats { store } => store::stats(store, output),
         Command::Verify { store } => store::verify(store, output),
         Command::Backup { store, out } => copies::backup(store, out, output),
