@@ -4,6 +4,7 @@
 //! Every value that the tests hand in holds a canary. Not the names of apps, which are no person's,
 //! and not contact ids, which are plain numbers (R2).
 
+mod changes;
 mod contacts;
 mod csv;
 mod refusals;
@@ -97,6 +98,7 @@ fn values(shown: &mut Shown) {
     fill(&store);
     requests(shown, &store);
     answers(shown, &store);
+    changes::values(shown);
     contacts::values(shown);
     transfers::values(shown);
     csv::values(shown);
@@ -279,6 +281,7 @@ fn errors(shown: &mut Shown) {
     refusals::faults(shown);
     refusals::entries(shown);
     contacts::errors(shown);
+    changes::errors(shown);
     states::queue(shown);
     states::failing_disk(shown);
     states::files(shown);

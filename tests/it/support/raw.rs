@@ -46,7 +46,7 @@ pub enum Key {
 macro_rules! on_table {
     ($name:expr, $definition:ident, $key:ident => $body:expr) => {
         match $name {
-            "apps" => {
+            "apps" | "changes" => {
                 type Wide<'n> = TableDefinition<'n, u128, &'static [u8]>;
                 let ($definition, $key) = (Wide::new($name), Key::Wide);
                 $body
@@ -148,12 +148,23 @@ fn number(table: &str) -> u64 {
         "index" => 13,
         "index_log" => 14,
         "former_ids" => 15,
+        "changes" => 16,
         other => panic!("{other}?"),
     }
 }
 
 /// The record of a row whose key is a number: version, payload, checksum.
 pub fn sealed(table: &str, key: u64, payload: &[u8]) -> Vec<u8> {
+    sealed_as(table, key, payload)
+}
+
+/// The same of a row with a wide key.
+pub fn sealed_wide(table: &str, key: u128, payload: &[u8]) -> Vec<u8> {
+    let key = twox_hash::XxHash3_64::oneshot(&key.to_le_bytes());
+    sealed_as(table, key, payload)
+}
+
+fn sealed_as(table: &str, key: u64, payload: &[u8]) -> Vec<u8> {
     let seed = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number(table) << 56;
     let sum = twox_hash::XxHash3_64::oneshot_with_seed(seed, payload);
     let sum = &sum.to_le_bytes()[..4];
