@@ -75,7 +75,8 @@ fn curls() -> Vec<Curl> {
 #[test]
 fn the_curl_lines_are_answered_in_their_order() {
     let backups = tempfile::tempdir().unwrap();
-    let host = Host::start_with(&["--backup-directory", backups.path().to_str().unwrap()]);
+    let backups = backups.path().to_str().unwrap();
+    let host = Host::start_with(&["--backup-directory", backups, "--keep-changes", "1000000"]);
     let client = host.client();
     for curl in curls() {
         let answer = client.ask(&curl.what, curl.body);
