@@ -210,6 +210,12 @@ pub enum EntryError {
         /// The contact that it conflicts with.
         contact: ContactId,
     },
+    /// An identifier of an erased contact is suppressed ([R65](crate::rulebook#r65)).
+    #[error("{kind} is suppressed")]
+    Suppressed {
+        /// The kind of identifier.
+        kind: IdentifierKind,
+    },
     /// Accepting the entry would exceed a limit.
     #[error(transparent)]
     LimitExceeded(#[from] LimitExceeded),

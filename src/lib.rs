@@ -56,9 +56,12 @@
 //! | add tokens, create contacts | [`AddTokens`] of [`TokenEntry`]s, outcome [`TokensAdded`] |
 //! | record delivery reports | [`RecordReports`] of [`Report`]s, outcome [`ReportOutcome`] |
 //! | create and update contacts | [`Upsert`] of [`ContactUpdate`]s, outcome [`ContactUpserted`] |
-//! | find out where to send a message | [`Snapshot::resolve`] a [`Recipient`], outcome [`Address`]es |
-//! | erase a contact, remove a token | [`ContactStore::erase`], [`RemoveToken`] |
+//! | find out where to send a message | [`Snapshot::resolve`] a [`Recipient`], outcome [`Resolved`] |
+//! | erase a contact, remove a token | [`Erase`], [`RemoveToken`] |
+//! | refuse the identifiers of an erased contact | [`Erase::suppress`], [`ContactStore::lift_suppression`] |
 //! | follow a chat whose id changed | [`RenameToken`], outcome [`TokenRenamed`] |
+//! | leave a subscriber out for a while | [`Mute`], [`Unmute`] |
+//! | take back a person that unblocked the bot | [`BringBack`], outcome [`TokenBroughtBack`] |
 //! | remove what was not heard of for long | [`RemoveStale`], outcome [`StaleRemoved`] |
 //! | wait for a write, or await it | [`Pending`] |
 //! | follow what changes | [`Options::change_feed`], [`Snapshot::changes`], [`ContactStore::wait_for_changes`] |
@@ -231,21 +234,26 @@ pub use model::identifier::{
     Phone,
 };
 pub use model::placeholders::Placeholders;
-pub use model::recipient::{Address, GivenRecipient, Recipient, RecipientError};
+pub use model::recipient::{
+    Address, GivenRecipient, LeftOut, Recipient, RecipientError, Resolve, Resolved,
+};
 pub use model::report::{GonePhrases, MessageId, MessageTally, Status, StatusCounts};
 pub use model::send_request::{Auth, Button, SendRequest};
 pub use model::sequence::{Committed, SequenceNumber};
-pub use model::subscriber::{Subscriber, SubscriberId, SubscriberRef};
+pub use model::subscriber::{MuteEnd, Subscriber, SubscriberId, SubscriberRef};
 pub use model::time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use model::token::Token;
 pub use opening::{Opening, OpeningStage};
 pub use operations::add_tokens::{
     AddTokens, OptionsInForce, TokenAdded, TokenEntry, TokenPlace, TokensAdded,
 };
+pub use operations::bring_back::{BringBack, TokenBroughtBack};
 pub use operations::connect_app::ConnectApp;
-pub use operations::erase::Erased;
+pub use operations::erase::{Erase, Erased};
 pub use operations::explain::{Decision, Explanation};
 pub use operations::forget_messages::MessagesForgotten;
+pub use operations::lift_suppression::SuppressionLifted;
+pub use operations::mute::{Mute, TokenMuted, TokenUnmuted, Unmute};
 pub use operations::outcomes::Outcomes;
 pub use operations::record_reports::{RecordReports, Report, ReportOutcome};
 pub use operations::remove_stale::{RemoveStale, StaleRemoved};

@@ -61,6 +61,9 @@ pub struct Limits {
     /// Most bytes of text on one card: identifiers, tokens, names of custom fields and values of
     /// fields, in UTF-8, without any encoding overhead. Default 256 KiB, at most 8 MiB.
     pub card_text_bytes: usize,
+    /// Most identifiers that may be suppressed at the same time ([R65](crate::rulebook#r65)). Default
+    /// 10,000,000, which take about 300 MB of the file.
+    pub suppressed_identifiers: usize,
     /// Most requests that may wait for the writer. Default 1,024.
     pub waiting_requests: usize,
     /// Most bytes of text that the waiting requests may hold together. Default 32 MiB.
@@ -76,6 +79,7 @@ impl Default for Limits {
             request_text_bytes: 8 << 20,
             custom_fields_per_contact: 256,
             card_text_bytes: 256 << 10,
+            suppressed_identifiers: 10_000_000,
             waiting_requests: 1_024,
             waiting_text_bytes: 32 << 20,
         }
@@ -92,6 +96,7 @@ impl Limits {
             ("request_text_bytes", self.request_text_bytes),
             ("custom_fields_per_contact", self.custom_fields_per_contact),
             ("card_text_bytes", self.card_text_bytes),
+            ("suppressed_identifiers", self.suppressed_identifiers),
             ("waiting_requests", self.waiting_requests),
             ("waiting_text_bytes", self.waiting_text_bytes),
         ];
@@ -159,6 +164,8 @@ pub enum Limit {
     CustomFieldsPerContact,
     /// Bytes of text on one card.
     CardTextBytes,
+    /// Suppressed identifiers in the store.
+    SuppressedIdentifiers,
     /// Rows asked for in one page.
     PageRows,
     /// Subscriber ids assigned since an app was connected. At most 2^40 - 1. After that the app
@@ -177,6 +184,7 @@ impl Limit {
             Limit::RequestTextBytes => "bytes of text in the request",
             Limit::CustomFieldsPerContact => "custom fields on the card",
             Limit::CardTextBytes => "bytes of text on the card",
+            Limit::SuppressedIdentifiers => "suppressed identifiers",
             Limit::PageRows => "rows in a page",
             Limit::SubscribersOfApp => "subscribers ever added to the app",
             Limit::AppConnections => "connections of apps ever made",

@@ -190,6 +190,15 @@ impl Options {
         self
     }
 
+    /// The most tokens removed by FAILED of which the store remembers who held them, so that
+    /// [`bring_back`](crate::ContactStore::bring_back) can append them again
+    /// ([`OptionValues::remember_blocked`]).
+    #[must_use]
+    pub fn remember_blocked(mut self, most: usize) -> Self {
+        self.values.remember_blocked = most;
+        self
+    }
+
     /// The values that no request may give as an identifier or a token ([R3](crate::rulebook#r3)).
     #[must_use]
     pub fn placeholders(mut self, placeholders: Placeholders) -> Self {
@@ -314,6 +323,13 @@ pub struct OptionValues {
     /// The reasons, besides Forbidden, for which a FAILED report removes the token, unless a
     /// request says otherwise ([R32](crate::rulebook#r32)).
     pub gone_phrases: GonePhrases,
+    /// The most tokens removed by FAILED of which the store remembers who held them, so that
+    /// [`bring_back`](crate::ContactStore::bring_back) can append them again
+    /// ([R63](crate::rulebook#r63)). When there are that many, the oldest is forgotten for each new
+    /// one. A record takes about 100 bytes of the file, and 30 for each further contact. Default 0:
+    /// nothing new is remembered. What was remembered before stays, until it is brought back or
+    /// ends.
+    pub remember_blocked: usize,
     /// The values that no request may give as an identifier or a token ([R3](crate::rulebook#r3)).
     pub placeholders: Placeholders,
     /// What the change feed keeps ([R60](crate::rulebook#r60)). Default: `None`, the feed is off.
@@ -384,6 +400,7 @@ impl Default for OptionValues {
             unknown_contact_id: UnknownContactId::default(),
             failed_without_reason: FailedWithoutReason::default(),
             gone_phrases: GonePhrases::default(),
+            remember_blocked: 0,
             placeholders: Placeholders::default(),
             change_feed: None,
             clock: Arc::new(SystemClock),
@@ -463,6 +480,7 @@ impl fmt::Debug for OptionValues {
             .field("unknown_contact_id", &self.unknown_contact_id)
             .field("failed_without_reason", &self.failed_without_reason)
             .field("gone_phrases", &self.gone_phrases)
+            .field("remember_blocked", &self.remember_blocked)
             .field("placeholders", &self.placeholders)
             .field("change_feed", &self.change_feed)
             .finish_non_exhaustive()

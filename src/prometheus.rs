@@ -57,6 +57,31 @@ impl<W: Write> Text<'_, W> {
             stats.subscribers,
         )?;
         self.gauge("apps", "Connected apps.", stats.apps)?;
+        self.gauge(
+            "muted_subscribers",
+            "Subscribers that have a mute, ended or not.",
+            stats.muted,
+        )?;
+        self.gauge(
+            "suppressed_identifiers",
+            "Identifiers of erased contacts that are suppressed.",
+            stats.suppressed,
+        )?;
+        self.gauge(
+            "most_suppressed_identifiers",
+            "The most identifiers that may be suppressed.",
+            stats.most_suppressed,
+        )?;
+        self.gauge(
+            "blocked_tokens",
+            "Tokens removed by FAILED that can be brought back.",
+            stats.blocked,
+        )?;
+        self.gauge(
+            "most_blocked_tokens",
+            "The most of these that are remembered.",
+            stats.most_blocked,
+        )?;
         self.gauge("file_bytes", "Length of the file.", stats.file_bytes)?;
         self.gauge(
             "cache_limit_bytes",

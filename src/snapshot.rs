@@ -17,10 +17,11 @@ use crate::model::contact::{Card, HeldToken};
 use crate::model::identifier::{
     ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, Phone,
 };
-use crate::model::recipient::{Address, Recipient, RecipientError};
+use crate::model::recipient::{Address, LeftOut, Recipient, RecipientError, Resolve, Resolved};
 use crate::model::report::{MessageId, MessageTally};
 use crate::model::sequence::SequenceNumber;
-use crate::model::subscriber::{Subscriber, SubscriberId, SubscriberRef};
+use crate::model::subscriber::{MuteEnd, Subscriber, SubscriberId, SubscriberRef};
+use crate::model::time::Clock;
 use crate::model::token::Token;
 use crate::operations::explain::{ExplainedBy, Explanation, explain};
 use crate::operations::matching;
@@ -64,7 +65,15 @@ use crate::trace;
 #[derive(Clone)]
 pub struct Snapshot {
     tables: Arc<storage::Committed>,
-    explained_by: Arc<ExplainedBy>,
+    answered_by: Arc<AnsweredBy>,
+}
+
+/// What decides the answers of a snapshot beside the tables.
+pub(crate) struct AnsweredBy {
+    /// The options that `explain` follows.
+    pub(crate) explained_by: ExplainedBy,
+    /// The clock of the store, which says whether a mute has ended.
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// A contact that was found, and the kind of identifier that found it ([R26](crate::rulebook#r26)).
@@ -78,10 +87,10 @@ pub struct Found {
 }
 
 impl Snapshot {
-    pub(crate) fn new(tables: Arc<storage::Committed>, explained_by: Arc<ExplainedBy>) -> Self {
+    pub(crate) fn new(tables: Arc<storage::Committed>, answered_by: Arc<AnsweredBy>) -> Self {
         Snapshot {
             tables,
-            explained_by,
+            answered_by,
         }
     }
 
@@ -441,15 +450,51 @@ impl Snapshot {
     /// ([R39](crate::rulebook#r39)).
     ///
     /// A subscriber has one address. A phone has one for each token that its contact holds in the
-    /// app, in the order added. The result is never empty.
+    /// app, in the order added. Subscribers that are muted are left out and named, unless the
+    /// request asks for them too ([R59](crate::rulebook#r59)): then there may be no address.
     ///
     /// # Errors
     ///
     /// [`Error::UnknownApp`] when the recipient's app is not connected; [`Error::Recipient`] with
     /// [`RecipientError::UnknownSubscriber`], [`RecipientError::UnknownContact`] or
     /// [`RecipientError::NoToken`]; otherwise as for every read.
-    pub fn resolve(&self, recipient: &Recipient) -> Result<Vec<Address>, Error> {
-        match *recipient {
+    pub fn resolve(&self, request: impl Into<Resolve>) -> Result<Resolved, Error> {
+        let request: Resolve = request.into();
+        let mut resolved = Resolved {
+            addresses: self.addresses(request.recipient)?,
+            muted: Vec::new(),
+        };
+        // A store in which nobody was ever muted reads no subscriber here.
+        if request.include_muted || self.tables.state().muted == 0 {
+            return Ok(resolved);
+        }
+        let mut at = request.at;
+        for address in std::mem::take(&mut resolved.addresses) {
+            let Address {
+                subscriber,
+                contact,
+                ..
+            } = address;
+            let row: SubscriberRow = self.reading(self.tables.expect_row(&subscriber))?;
+            // The clock is read once, and only for a mute.
+            let mut counts = |end: &MuteEnd| {
+                end.is_after(*at.get_or_insert_with(|| self.answered_by.clock.now()))
+            };
+            match row.muted.filter(&mut counts) {
+                None => resolved.addresses.push(address),
+                Some(until) => resolved.muted.push(LeftOut {
+                    subscriber,
+                    contact,
+                    until,
+                }),
+            }
+        }
+        Ok(resolved)
+    }
+
+    /// The addresses of a recipient, muted or not.
+    fn addresses(&self, recipient: Recipient) -> Result<Vec<Address>, Error> {
+        match recipient {
             Recipient::Subscriber(id) => {
                 let unknown = || RecipientError::UnknownSubscriber(id);
                 let subscriber = self.subscriber(id)?.ok_or_else(unknown)?;
@@ -498,7 +543,11 @@ impl Snapshot {
         if identifiers.is_empty() {
             return Err(Error::NothingGiven);
         }
-        self.reading(explain(&*self.tables, &self.explained_by, identifiers))
+        self.reading(explain(
+            &*self.tables,
+            &self.answered_by.explained_by,
+            identifiers,
+        ))
     }
 
     /// Returns the connected apps in order of id, with their counts ([R37](crate::rulebook#r37)).
@@ -625,6 +674,7 @@ impl Snapshot {
                     last_registered_at: subscriber.last_registered_at,
                     last_status: subscriber.last_status,
                     counts: subscriber.counts,
+                    muted: subscriber.muted,
                 };
                 callback.goes_on(|| visit(subscriber))
             },
@@ -752,6 +802,7 @@ fn shown(id: SubscriberId, app: AppId, row: SubscriberRow) -> Subscriber {
         last_registered_at: row.last_registered_at,
         last_status: row.last_status,
         counts: row.counts,
+        muted: row.muted,
     }
 }
 

@@ -44,6 +44,22 @@ pub struct Stats {
     pub subscribers: u64,
     /// The number of connected apps.
     pub apps: u64,
+    /// The number of subscribers that have a mute, ended or not ([R59](crate::rulebook#r59)). Those
+    /// that a disconnected app left count until they are removed.
+    pub muted: u64,
+    /// The number of suppressed identifiers ([R65](crate::rulebook#r65)).
+    pub suppressed: u64,
+    /// The most identifiers that may be suppressed
+    /// ([`Limits::suppressed_identifiers`](crate::Limits::suppressed_identifiers)).
+    pub most_suppressed: u64,
+    /// The number of tokens removed by FAILED that can be
+    /// [brought back](crate::ContactStore::bring_back) ([R63](crate::rulebook#r63)). Those that a
+    /// disconnected app left count until they are removed.
+    pub blocked: u64,
+    /// The most of them that are remembered
+    /// ([`Options::remember_blocked`](crate::Options::remember_blocked)). Records of before this was
+    /// lowered stay a while.
+    pub most_blocked: u64,
     /// The length of the file in bytes.
     pub file_bytes: u64,
     /// The most memory for cached pages in bytes, as set when the store was opened
@@ -155,7 +171,8 @@ pub struct Histogram<T> {
 #[non_exhaustive]
 pub struct OperationStats {
     /// The kind: `addTokens`, `recordReports`, `upsert`, `removeToken`, `renameToken`, `erase`,
-    /// `connectApp`, `disconnectApp`, `forgetMessages`, `removeStale` or `import`.
+    /// `connectApp`, `disconnectApp`, `forgetMessages`, `removeStale`, `mute`, `unmute`,
+    /// `liftSuppression`, `bringBack` or `import`.
     pub operation: &'static str,
     /// The requests answered with an outcome. Each is counted once its change is durable.
     pub accepted: u64,
@@ -176,6 +193,10 @@ pub struct OperationStats {
     /// - `erase`: `erased` or `unknownContact`;
     /// - `forgetMessages`: `forgotten`, the tallies removed;
     /// - `removeStale`: `removed`, the subscribers removed, and `found`, those that dry runs counted;
+    /// - `mute`: `muted` or `unknownSubscriber`;
+    /// - `unmute`: `unmuted`, `notMuted` or `unknownSubscriber`;
+    /// - `liftSuppression`: `lifted` if anything was suppressed, else `notSuppressed`;
+    /// - `bringBack`: `broughtBack` or `notRemembered`;
     /// - `import`: `created`, `unchanged` or `refused`, the rows of imports of whole stores;
     /// - `connectApp`, `disconnectApp`: none.
     pub outcomes: Vec<(&'static str, u64)>,
@@ -194,11 +215,15 @@ pub(crate) enum OperationKind {
     DisconnectApp,
     ForgetMessages,
     RemoveStale,
+    Mute,
+    Unmute,
+    LiftSuppression,
+    BringBack,
     Import,
 }
 
 impl OperationKind {
-    const ALL: [OperationKind; 11] = [
+    const ALL: [OperationKind; 15] = [
         OperationKind::AddTokens,
         OperationKind::RecordReports,
         OperationKind::Upsert,
@@ -209,6 +234,10 @@ impl OperationKind {
         OperationKind::DisconnectApp,
         OperationKind::ForgetMessages,
         OperationKind::RemoveStale,
+        OperationKind::Mute,
+        OperationKind::Unmute,
+        OperationKind::LiftSuppression,
+        OperationKind::BringBack,
         OperationKind::Import,
     ];
 
@@ -224,6 +253,10 @@ impl OperationKind {
             OperationKind::DisconnectApp => "disconnectApp",
             OperationKind::ForgetMessages => "forgetMessages",
             OperationKind::RemoveStale => "removeStale",
+            OperationKind::Mute => "mute",
+            OperationKind::Unmute => "unmute",
+            OperationKind::LiftSuppression => "liftSuppression",
+            OperationKind::BringBack => "bringBack",
             OperationKind::Import => "import",
         }
     }
@@ -231,9 +264,9 @@ impl OperationKind {
     /// The outcomes that an entry can have.
     fn outcomes(self) -> &'static [EntryOutcome] {
         use EntryOutcome::{
-            Added, AlreadyHeld, Created, Erased, Forgotten, Found, Joined, Moved, NotHeld,
-            Recorded, Refused, Removed, Renamed, Unchanged, UnknownContact, UnknownSubscriber,
-            Updated,
+            Added, AlreadyHeld, BroughtBack, Created, Erased, Forgotten, Found, Joined, Lifted,
+            Moved, Muted, NotHeld, NotMuted, NotRemembered, NotSuppressed, Recorded, Refused,
+            Removed, Renamed, Unchanged, UnknownContact, UnknownSubscriber, Unmuted, Updated,
         };
         match self {
             OperationKind::AddTokens => &[Created, Found, Added, AlreadyHeld, Moved, Refused],
@@ -244,6 +277,10 @@ impl OperationKind {
             OperationKind::Erase => &[Erased, UnknownContact],
             OperationKind::ForgetMessages => &[Forgotten],
             OperationKind::RemoveStale => &[Removed, Found],
+            OperationKind::Mute => &[Muted, UnknownSubscriber],
+            OperationKind::Unmute => &[Unmuted, NotMuted, UnknownSubscriber],
+            OperationKind::LiftSuppression => &[Lifted, NotSuppressed],
+            OperationKind::BringBack => &[BroughtBack, NotRemembered],
             OperationKind::Import => &[Created, Unchanged, Refused],
             OperationKind::ConnectApp | OperationKind::DisconnectApp => &[],
         }
@@ -269,6 +306,13 @@ pub(crate) enum EntryOutcome {
     Erased,
     UnknownContact,
     Forgotten,
+    Muted,
+    Unmuted,
+    NotMuted,
+    Lifted,
+    NotSuppressed,
+    BroughtBack,
+    NotRemembered,
     Refused,
 }
 
@@ -291,6 +335,13 @@ impl EntryOutcome {
             EntryOutcome::Erased => "erased",
             EntryOutcome::UnknownContact => "unknownContact",
             EntryOutcome::Forgotten => "forgotten",
+            EntryOutcome::Muted => "muted",
+            EntryOutcome::Unmuted => "unmuted",
+            EntryOutcome::NotMuted => "notMuted",
+            EntryOutcome::Lifted => "lifted",
+            EntryOutcome::NotSuppressed => "notSuppressed",
+            EntryOutcome::BroughtBack => "broughtBack",
+            EntryOutcome::NotRemembered => "notRemembered",
             EntryOutcome::Refused => "refused",
         }
     }
@@ -304,6 +355,9 @@ pub(crate) struct StateCounts {
     pub(crate) subscribers: u64,
     pub(crate) apps: u64,
     pub(crate) changes: Option<ChangeStats>,
+    pub(crate) muted: u64,
+    pub(crate) suppressed: u64,
+    pub(crate) blocked: u64,
 }
 
 /// The bounds for the time of a commit in microseconds, from a fast disk to a failing one.

@@ -1,6 +1,6 @@
 //! The store's handle, with one method for each operation.
 //!
-//! Only this module reads the clock (R54). What an operation does is in the module of its name.
+//! Only this module reads the clock for a write, and the snapshot for a read (R54). What an operation does is in the module of its name.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -12,14 +12,17 @@ use crate::error::{Error, OpenError};
 use crate::limits::LimitExceeded;
 use crate::model::app::AppId;
 use crate::model::change::ChangePosition;
-use crate::model::identifier::ContactId;
+use crate::model::identifier::Identifiers;
 use crate::model::sequence::SequenceNumber;
 use crate::model::time::Timestamp;
 use crate::operations::add_tokens::{AddTokens, TokensAdded};
+use crate::operations::bring_back::{BringBack, TokenBroughtBack};
 use crate::operations::connect_app::{ConnectApp, DisconnectApp};
 use crate::operations::erase::{Erase, Erased};
 use crate::operations::explain::ExplainedBy;
 use crate::operations::forget_messages::{ForgetMessages, MessagesForgotten};
+use crate::operations::lift_suppression::{LiftSuppression, SuppressionLifted};
+use crate::operations::mute::{Mute, TokenMuted, TokenUnmuted, Unmute};
 use crate::operations::operation::Operation;
 use crate::operations::outcomes::Outcomes;
 use crate::operations::record_reports::{RecordReports, ReportOutcome};
@@ -31,7 +34,7 @@ use crate::operations::take_over::{PartTaken, TakeOver};
 use crate::operations::upsert::{ContactUpserted, Upsert};
 use crate::options::{Check, Create, Options, WhenFull};
 use crate::pinned::Pinned;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{AnsweredBy, Snapshot};
 use crate::stats::{Space, Stats};
 #[cfg(feature = "testing")]
 use crate::storage::Disk;
@@ -82,8 +85,7 @@ pub struct ContactStore {
 struct Inner {
     writer: Writer,
     options: Options,
-    /// The options that `Snapshot::explain` follows.
-    explained_by: Arc<ExplainedBy>,
+    answered_by: Arc<AnsweredBy>,
     pinned: Pinned,
 }
 
@@ -152,10 +154,14 @@ impl ContactStore {
             invalid_identifier: options.invalid_identifier,
             placeholders: options.placeholders.clone(),
         };
+        let answered_by = AnsweredBy {
+            explained_by,
+            clock: Arc::clone(&options.clock),
+        };
         let inner = Inner {
             writer,
             options,
-            explained_by: Arc::new(explained_by),
+            answered_by: Arc::new(answered_by),
             pinned: Pinned::new(),
         };
         Ok(ContactStore {
@@ -182,7 +188,7 @@ impl ContactStore {
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let tables = self.inner.writer.committed()?;
         self.inner.pinned.note(&tables, tables.counts().sequence);
-        Ok(Snapshot::new(tables, Arc::clone(&self.inner.explained_by)))
+        Ok(Snapshot::new(tables, Arc::clone(&self.inner.answered_by)))
     }
 
     /// Connects an app, or changes the name or key of a connected one ([R11](crate::rulebook#r11)).
@@ -237,6 +243,7 @@ impl ContactStore {
             options.failed_without_reason,
             &options.gone_phrases,
             options.limits,
+            options.remember_blocked as u64,
             self.now(),
         ))
     }
@@ -284,6 +291,43 @@ impl ContactStore {
         self.submit(request.prepare(self.inner.options.limits))
     }
 
+    /// Appends a token that FAILED removed to the cards of the contacts that held it
+    /// ([R63](crate::rulebook#r63)).
+    ///
+    /// It is a new subscriber ([R35](crate::rulebook#r35)). The store knows the contacts if
+    /// [`Options::remember_blocked`](crate::Options::remember_blocked) is set, and as long as the
+    /// token is not added again. Contacts erased since are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownApp`]; [`Error::LimitExceeded`] when a card would have too many tokens or too
+    /// much text; those of every write. A token of which nothing is remembered is not an error.
+    pub fn bring_back(&self, request: BringBack) -> Pending<TokenBroughtBack> {
+        self.submit(request.prepare(self.inner.options.limits, self.now()))
+    }
+
+    /// Mutes a subscriber until a time, or until it is unmuted ([R59](crate::rulebook#r59)).
+    ///
+    /// [`Snapshot::resolve`] then leaves it out, unless it is asked for muted ones too. Everything
+    /// else goes on as before. A mute that it had is replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownApp`]; those of every write. An unknown token is not an error.
+    pub fn mute(&self, request: Mute) -> Pending<TokenMuted> {
+        self.submit(request.prepare(self.now()))
+    }
+
+    /// Ends the mute of a subscriber ([R59](crate::rulebook#r59)).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownApp`]; those of every write. Neither an unknown token nor a subscriber that
+    /// is not muted is an error.
+    pub fn unmute(&self, request: Unmute) -> Pending<TokenUnmuted> {
+        self.submit(request.prepare(self.now()))
+    }
+
     /// Erases a contact, with its identifiers and tokens ([R44](crate::rulebook#r44)).
     ///
     /// The identifiers are free again. A subscriber that no other contact holds is removed too. The
@@ -291,9 +335,41 @@ impl ContactStore {
     ///
     /// # Errors
     ///
-    /// Those of every write. Erasing an unknown contact is not an error.
-    pub fn erase(&self, contact: ContactId) -> Pending<Erased> {
-        self.submit(Erase(contact))
+    /// Those of every write. Erasing an unknown contact is not an error. [`Error::LimitExceeded`]
+    /// when the request [suppresses](Erase::suppress) and too many identifiers would be suppressed.
+    /// The contact is not erased then: erase it without suppressing, or raise
+    /// [`Limits::suppressed_identifiers`](crate::Limits::suppressed_identifiers).
+    pub fn erase(&self, request: impl Into<Erase>) -> Pending<Erased> {
+        let request: Erase = request.into();
+        self.submit(request.prepare(self.inner.options.limits))
+    }
+
+    /// Lifts the suppression of identifiers ([R65](crate::rulebook#r65)), so that entries and items
+    /// may name them again. A contact id is never suppressed, and counts as not given.
+    ///
+    /// ```
+    /// # use contact_store::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = ContactStore::open_in_memory(Options::default())?;
+    /// # let ann = ContactUpdate::new().email("ann@example.com");
+    /// # let ann = store.upsert(Upsert::new(DedupeOn::Email).contact(ann)).wait()?;
+    /// # let contact = ann.outcome.into_single()?.contact;
+    /// store.erase(Erase::new(contact).suppress()).wait()?;
+    /// assert_eq!(store.stats()?.suppressed, 1);
+    /// let ann = GivenIdentifiers::new().email("Ann@Example.com").parse()?;
+    /// let lifted = store.lift_suppression(ann).wait()?.outcome.lifted;
+    /// assert!(lifted.contains(IdentifierKind::Email));
+    /// assert_eq!(store.stats()?.suppressed, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NothingGiven`] when there is no other identifier than a contact id; those of every
+    /// write. An identifier that is not suppressed is not an error.
+    pub fn lift_suppression(&self, identifiers: Identifiers) -> Pending<SuppressionLifted> {
+        self.submit(LiftSuppression(identifiers))
     }
 
     /// Forgets the message tallies of an app whose latest report is older than `before`
@@ -449,6 +525,11 @@ impl ContactStore {
             contacts: stats.counts.contacts,
             subscribers: stats.counts.subscribers,
             apps: stats.counts.apps,
+            muted: stats.counts.muted,
+            suppressed: stats.counts.suppressed,
+            blocked: stats.counts.blocked,
+            most_blocked: inner.options.remember_blocked as u64,
+            most_suppressed: inner.options.limits.suppressed_identifiers as u64,
             file_bytes: file.len()?,
             cache_bytes: inner.options.cache_bytes,
             index_bytes: memory.index_bytes,

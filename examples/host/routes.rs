@@ -12,8 +12,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{self, MethodRouter};
 use axum::{Extension, Router};
 use contact_store::{
-    AppId, ContactId, ContactStore, Identifiers, Limits, MatchPolicy, Outcomes, TokenRemoved,
-    TokenRenamed, wire,
+    AppId, ContactId, ContactStore, Identifiers, Limits, MatchPolicy, Outcomes, Resolve,
+    TokenBroughtBack, TokenRemoved, TokenRenamed, wire,
 };
 use serde::Serialize;
 
@@ -56,13 +56,17 @@ pub(crate) fn table() -> Vec<Route> {
         get("/v1/apps/{app_uuid}/messages", messages).with_query(),
         post("/v1/apps/{app_uuid}/messages/forget", forget_messages),
         post("/v1/apps/{app_uuid}/stale/remove", remove_stale),
+        post("/v1/apps/{app_uuid}/tokens/bring-back", bring_back),
+        post("/v1/apps/{app_uuid}/token/mute", mute),
+        post("/v1/apps/{app_uuid}/token/unmute", unmute),
         get("/v1/contacts", find_by_query).with_query(),
         post("/v1/contacts", upsert),
         get("/v1/contacts/list", contacts).with_query(),
         post("/v1/contacts/find", find),
         post("/v1/contacts/explain", explain),
         get("/v1/contacts/{contactId}", contact),
-        delete("/v1/contacts/{contactId}", erase),
+        delete("/v1/contacts/{contactId}", erase).with_query(),
+        post("/v1/suppressions/lift", lift_suppression),
         post("/v1/recipients/resolve", resolve),
         get("/v1/changes", changes).with_query(),
         post("/v1/admin/backup", backup),
@@ -314,6 +318,45 @@ async fn remove_stale(
     Ok((Extension(KnownId::App(app)), answer))
 }
 
+async fn bring_back(
+    State(service): State<Service>,
+    AppInPath(app): AppInPath,
+    body: JsonBody,
+) -> AnswerOfApp {
+    let read = move |body: &[u8], limits: &Limits| wire::parse_bring_back(app, body, limits);
+    let request = body.read(read).await?;
+    let listed = service.settings().limits.contacts_per_token;
+    let write = |store: &ContactStore| store.bring_back(request);
+    let answer =
+        |brought: TokenBroughtBack, share| Json::within(share, &wire::token_brought_back(&brought));
+    let answer = batch::answered_once(&service, listed, write, answer).await?;
+    Ok((Extension(KnownId::App(app)), answer))
+}
+
+async fn mute(
+    State(service): State<Service>,
+    AppInPath(app): AppInPath,
+    body: JsonBody,
+) -> AnswerOfApp {
+    let read = move |body: &[u8], limits: &Limits| wire::parse_mute(app, body, limits);
+    let muted = service.store().mute(body.read(read).await?);
+    let muted = service.written(muted).await?;
+    let answer = Json::short(&wire::token_muted(&muted));
+    Ok((Extension(KnownId::App(app)), answer))
+}
+
+async fn unmute(
+    State(service): State<Service>,
+    AppInPath(app): AppInPath,
+    body: JsonBody,
+) -> AnswerOfApp {
+    let read = move |body: &[u8], limits: &Limits| wire::parse_unmute(app, body, limits);
+    let unmuted = service.store().unmute(body.read(read).await?);
+    let unmuted = service.written(unmuted).await?;
+    let answer = Json::short(&wire::token_unmuted(&unmuted));
+    Ok((Extension(KnownId::App(app)), answer))
+}
+
 async fn upsert(State(service): State<Service>, body: JsonBody) -> Answer {
     let queue = |store: &ContactStore, body: &[u8], limits: &Limits| {
         Ok(store.upsert(wire::parse_upsert(body, limits)?))
@@ -381,19 +424,29 @@ async fn contact(
 async fn erase(
     State(service): State<Service>,
     ContactInPath(id): ContactInPath,
+    query: Query,
 ) -> Result<(Option<Extension<KnownId>>, Json), Refusal> {
-    let erased = service.written(service.store().erase(id)).await?;
+    let read = |query: &[u8], limits: &Limits| wire::parse_erase(id, query, limits);
+    let request = query.read(read, &service.settings().limits)?;
+    let erased = service.written(service.store().erase(request)).await?;
     let there_was = erased.erased.then_some(Extension(KnownId::Contact(id)));
     Ok((there_was, Json::short(&wire::erased(erased))))
 }
 
+async fn lift_suppression(State(service): State<Service>, body: JsonBody) -> Answer {
+    let identifiers = body.read(wire::parse_identifiers).await?;
+    let lifted = service.store().lift_suppression(identifiers);
+    let lifted = service.written(lifted).await?;
+    Ok(Json::short(&wire::suppression_lifted(lifted)))
+}
+
 async fn resolve(State(service): State<Service>, body: JsonBody) -> Answer {
     // What is sent, and in whose name, is for the sender to decide.
-    let recipient = body
-        .read(|body, limits| Ok(wire::parse_send_request(body, limits)?.recipient))
+    let request = body
+        .read(|body, limits| Ok(Resolve::from(&wire::parse_send_request(body, limits)?)))
         .await?;
     service
-        .read(move |now, budget| Json::of(&wire::recipients(&now.resolve(&recipient)?), budget))
+        .read(move |now, budget| Json::of(&wire::recipients(&now.resolve(request)?), budget))
         .await
 }
 

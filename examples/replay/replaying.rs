@@ -8,8 +8,8 @@ use std::time::Instant;
 use contact_store::wire::{self, Line};
 use contact_store::{
     AppId, AppName, ContactStore, ContactUpserted, Erased, Error, Limits, MatchPolicy,
-    MessagesForgotten, Outcomes, Pending, ReportOutcome, StaleRemoved, TokenRemoved, TokenRenamed,
-    TokensAdded, WhenFull,
+    MessagesForgotten, Outcomes, Pending, ReportOutcome, StaleRemoved, SuppressionLifted,
+    TokenBroughtBack, TokenMuted, TokenRemoved, TokenRenamed, TokenUnmuted, TokensAdded, WhenFull,
 };
 use serde::Serialize;
 
@@ -75,8 +75,12 @@ enum Submitted {
     RemoveToken(Pending<TokenRemoved>),
     RenameToken(Pending<TokenRenamed>),
     Erase(Pending<Erased>),
+    LiftSuppression(Pending<SuppressionLifted>),
     ForgetMessages(Pending<MessagesForgotten>),
     RemoveStale(Pending<StaleRemoved>),
+    BringBack(Pending<TokenBroughtBack>),
+    Mute(Pending<TokenMuted>),
+    Unmute(Pending<TokenUnmuted>),
 }
 
 /// A replay under way.
@@ -163,11 +167,17 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             Ok(Line::Upsert(request)) => Submitted::Upsert(store.upsert(request)),
             Ok(Line::RemoveToken(request)) => Submitted::RemoveToken(store.remove_token(request)),
             Ok(Line::RenameToken(request)) => Submitted::RenameToken(store.rename_token(request)),
-            Ok(Line::Erase(contact)) => Submitted::Erase(store.erase(contact)),
+            Ok(Line::Erase(request)) => Submitted::Erase(store.erase(request)),
+            Ok(Line::LiftSuppression(identifiers)) => {
+                Submitted::LiftSuppression(store.lift_suppression(identifiers))
+            }
             Ok(Line::ForgetMessages { app, before }) => {
                 Submitted::ForgetMessages(store.forget_messages(app, before))
             }
             Ok(Line::RemoveStale(request)) => Submitted::RemoveStale(store.remove_stale(request)),
+            Ok(Line::BringBack(request)) => Submitted::BringBack(store.bring_back(request)),
+            Ok(Line::Mute(request)) => Submitted::Mute(store.mute(request)),
+            Ok(Line::Unmute(request)) => Submitted::Unmute(store.unmute(request)),
             Ok(question) => {
                 self.finish_all()?;
                 if self.failed.is_some() {
@@ -232,11 +242,23 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             Submitted::Erase(pending) => {
                 outcome(pending).map(|erased| put(into, &wire::erased(erased)))
             }
+            Submitted::LiftSuppression(pending) => {
+                outcome(pending).map(|lifted| put(into, &wire::suppression_lifted(lifted)))
+            }
             Submitted::ForgetMessages(pending) => {
                 outcome(pending).map(|forgotten| put(into, &wire::messages_forgotten(forgotten)))
             }
             Submitted::RemoveStale(pending) => {
                 outcome(pending).map(|removed| put(into, &wire::stale_removed(removed)))
+            }
+            Submitted::BringBack(pending) => {
+                outcome(pending).map(|brought| put(into, &wire::token_brought_back(&brought)))
+            }
+            Submitted::Mute(pending) => {
+                outcome(pending).map(|muted| put(into, &wire::token_muted(&muted)))
+            }
+            Submitted::Unmute(pending) => {
+                outcome(pending).map(|unmuted| put(into, &wire::token_unmuted(&unmuted)))
             }
         };
         self.print(oldest.number, oldest.end, answered)
@@ -257,8 +279,8 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
                 .explain(identifiers)
                 .map(|explanation| put(into, &wire::explanation(&explanation))),
             Line::Resolve(request) => now
-                .resolve(&request.recipient)
-                .map(|addresses| put(into, &wire::recipients(&addresses))),
+                .resolve(request)
+                .map(|resolved| put(into, &wire::recipients(&resolved))),
             Line::Contacts { app, after, limit } => match app {
                 None => now
                     .contacts(*after, *limit)

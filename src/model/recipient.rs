@@ -7,8 +7,9 @@ use std::fmt;
 use crate::model::app::AppId;
 use crate::model::fault::{Field, FieldError};
 use crate::model::identifier::{ContactId, Phone};
-use crate::model::subscriber::SubscriberId;
+use crate::model::subscriber::{MuteEnd, SubscriberId};
 use crate::model::text;
+use crate::model::time::Timestamp;
 use crate::model::token::Token;
 
 /// The recipient of a message ([R39](crate::rulebook#r39)).
@@ -115,6 +116,96 @@ impl fmt::Debug for GivenRecipient {
             .field("number_bytes", &self.number.as_ref().map(String::len))
             .finish()
     }
+}
+
+/// A request to resolve a recipient to addresses ([R39](crate::rulebook#r39),
+/// [R59](crate::rulebook#r59)). Every recipient is one by itself, in which muted subscribers are left
+/// out.
+///
+/// ```
+/// # use contact_store::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let store = ContactStore::open_in_memory(Options::default())?;
+/// # let bot = store.connect_app(ConnectApp::new(AppName::parse("Bot")?)).wait()?.outcome;
+/// # store.add_tokens(AddTokens::new(bot).entry(TokenEntry::new("100200300").phone("380500000001"))).wait()?;
+/// store.mute(Mute::new(bot, Token::parse("100200300")?)).wait()?;
+/// let ann = GivenRecipient::new().app(bot).number("380500000001").parse()?;
+/// let now = store.snapshot()?;
+/// let news = now.resolve(ann)?;
+/// assert_eq!((news.addresses.len(), news.muted.len()), (0, 1));
+/// let receipt = now.resolve(Resolve::new(ann).include_muted(true))?;
+/// assert_eq!((receipt.addresses.len(), receipt.muted.len()), (1, 0));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resolve {
+    pub(crate) recipient: Recipient,
+    pub(crate) include_muted: bool,
+    pub(crate) at: Option<Timestamp>,
+}
+
+impl Resolve {
+    /// Makes a request that leaves out who is muted now.
+    #[must_use]
+    pub fn new(recipient: Recipient) -> Self {
+        Resolve {
+            recipient,
+            include_muted: false,
+            at: None,
+        }
+    }
+
+    /// Sets whether muted subscribers are addressed like all others, as for a message about a
+    /// purchase.
+    #[must_use]
+    pub fn include_muted(mut self, include: bool) -> Self {
+        self.include_muted = include;
+        self
+    }
+
+    /// Sets the time at which a mute counts. Without it, that is the store's clock when the
+    /// recipient is resolved. It may be later, for a message that is sent later.
+    #[must_use]
+    pub fn at(mut self, at: Timestamp) -> Self {
+        self.at = Some(at);
+        self
+    }
+}
+
+impl From<Recipient> for Resolve {
+    fn from(recipient: Recipient) -> Self {
+        Resolve::new(recipient)
+    }
+}
+
+impl From<&Recipient> for Resolve {
+    fn from(recipient: &Recipient) -> Self {
+        Resolve::new(*recipient)
+    }
+}
+
+/// The addresses of a recipient ([R39](crate::rulebook#r39)). At least one of the two lists is not
+/// empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Resolved {
+    /// Where to send the message.
+    pub addresses: Vec<Address>,
+    /// The subscribers that were left out since they are muted ([R59](crate::rulebook#r59)).
+    pub muted: Vec<LeftOut>,
+}
+
+/// A subscriber that a message does not go to, since it is muted ([R59](crate::rulebook#r59)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// The subscriber.
+    pub subscriber: SubscriberId,
+    /// The contact that holds its token, as in [`Address::contact`].
+    pub contact: ContactId,
+    /// When the mute ends.
+    pub until: MuteEnd,
 }
 
 /// Where to send a message: one token in one app ([R39](crate::rulebook#r39)).

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use crate::model::fault::{Fault, Field, FieldError};
-use crate::model::recipient::Recipient;
+use crate::model::recipient::{Recipient, Resolve};
 use crate::model::text;
 
 /// A request to send a message ([R40](crate::rulebook#r40)).
@@ -19,12 +19,15 @@ pub struct SendRequest {
     text: String,
     /// The buttons under the message, in order.
     pub buttons: Vec<Button>,
+    /// Whether the message also goes to subscribers that are muted, as one about a purchase does
+    /// ([R59](crate::rulebook#r59)).
+    pub include_muted: bool,
     /// The credentials of the sender. The host decides whether they are required, and checks them.
     pub auth: Option<Auth>,
 }
 
 impl SendRequest {
-    /// Makes a request without buttons and `auth`.
+    /// Makes a request without buttons and `auth`, which leaves out who is muted.
     ///
     /// # Errors
     ///
@@ -34,6 +37,7 @@ impl SendRequest {
             recipient,
             text: not_blank(Field::Text, text.into())?,
             buttons: Vec::new(),
+            include_muted: false,
             auth: None,
         })
     }
@@ -45,12 +49,19 @@ impl SendRequest {
     }
 }
 
+impl From<&SendRequest> for Resolve {
+    fn from(request: &SendRequest) -> Self {
+        Resolve::new(request.recipient).include_muted(request.include_muted)
+    }
+}
+
 impl fmt::Debug for SendRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendRequest")
             .field("recipient", &self.recipient)
             .field("text_bytes", &self.text.len())
             .field("buttons", &self.buttons)
+            .field("include_muted", &self.include_muted)
             .field("auth", &self.auth)
             .finish()
     }

@@ -100,6 +100,17 @@ pub struct SubscriberRef<'a> {
     pub last_status: Option<(Status, Timestamp)>,
     /// The number of reports of each status.
     pub counts: StatusCounts,
+    /// When the mute ends, if the subscriber was muted ([R59](crate::rulebook#r59)). A mute that has
+    /// ended is shown until the next one or an unmute; [`is_muted`](Self::is_muted) compares.
+    pub muted: Option<MuteEnd>,
+}
+
+impl SubscriberRef<'_> {
+    /// Whether the subscriber is muted at this time ([R59](crate::rulebook#r59)).
+    #[must_use]
+    pub fn is_muted(&self, at: Timestamp) -> bool {
+        self.muted.is_some_and(|end| end.is_after(at))
+    }
 }
 
 // Not derived: a token reaches a person, and `Debug` output ends up in logs (R52).
@@ -113,6 +124,7 @@ impl fmt::Debug for SubscriberRef<'_> {
             .field("last_registered_at", &self.last_registered_at)
             .field("last_status", &self.last_status)
             .field("counts", &self.counts)
+            .field("muted", &self.muted)
             .finish()
     }
 }
@@ -135,4 +147,46 @@ pub struct Subscriber {
     pub last_status: Option<(Status, Timestamp)>,
     /// The number of reports of each status.
     pub counts: StatusCounts,
+    /// When the mute ends, if the subscriber was muted ([R59](crate::rulebook#r59)). A mute that has
+    /// ended is shown until the next one or an unmute; [`is_muted`](Self::is_muted) compares.
+    pub muted: Option<MuteEnd>,
+}
+
+impl Subscriber {
+    /// Whether the subscriber is muted at this time ([R59](crate::rulebook#r59)).
+    #[must_use]
+    pub fn is_muted(&self, at: Timestamp) -> bool {
+        self.muted.is_some_and(|end| end.is_after(at))
+    }
+}
+
+/// When a mute ends ([R59](crate::rulebook#r59)). Ends are ordered by time, and `Never` is the
+/// latest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum MuteEnd {
+    /// At a time. From then on the subscriber is not muted.
+    At(Timestamp),
+    /// Only when the subscriber is unmuted.
+    Never,
+}
+
+impl MuteEnd {
+    /// Whether the end is still to come at this time.
+    #[must_use]
+    pub fn is_after(self, at: Timestamp) -> bool {
+        match self {
+            MuteEnd::At(end) => at < end,
+            MuteEnd::Never => true,
+        }
+    }
+
+    /// Returns the time of the end, if there is one.
+    #[must_use]
+    pub fn time(self) -> Option<Timestamp> {
+        match self {
+            MuteEnd::At(end) => Some(end),
+            MuteEnd::Never => None,
+        }
+    }
 }

@@ -449,6 +449,7 @@ impl PreparedAddTokens {
         app: &AppRow,
         entry: ValidEntry,
     ) -> Result<TokenAdded, NotAccepted> {
+        matching::refuse_suppressed(draft, &entry.identifiers)?;
         let mut card = self.find_or_create(draft, app, entry.identifiers)?;
         let mut subscriber = self.register(draft, app, &entry.token, card.contact)?;
         let token = self.place(draft, &mut card, &mut subscriber, entry.token)?;
@@ -512,11 +513,11 @@ impl PreparedAddTokens {
     ) -> Result<Registration, NotAccepted> {
         let at = self.time.at();
         let Some((id, before)) = find_subscriber(draft, app.number, token)? else {
-            let id = draft.take_subscriber_id(app.number)?;
+            let holders = vec![contact];
             return Ok(Registration {
-                id: id.ok_or_else(no_subscriber_id_left)?,
+                id: holding::take_subscriber_id(draft, app.number)?,
                 before: None,
-                after: holding::new_subscriber(app.number, token.clone(), contact, at),
+                after: holding::new_subscriber(app.number, token.clone(), holders, at),
             });
         };
         let mut after = before.clone();
@@ -568,15 +569,6 @@ impl PreparedAddTokens {
                 Ok(TokenPlace::Moved { from })
             }
         }
-    }
-}
-
-fn no_subscriber_id_left() -> LimitExceeded {
-    let most = SubscriberId::MOST_OF_AN_APP;
-    LimitExceeded {
-        limit: Limit::SubscribersOfApp,
-        actual: most.saturating_add(1),
-        most,
     }
 }
 

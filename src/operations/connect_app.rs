@@ -115,6 +115,9 @@ impl Operation for PreparedConnectApp {
 /// A request to disconnect an app.
 pub(crate) struct DisconnectApp(pub(crate) AppId);
 
+/// The records of tokens removed by FAILED that are removed with the app. The rest is swept.
+const REMEMBERED_AT_ONCE: usize = 1_000;
+
 impl Operation for DisconnectApp {
     type Outcome = ();
 
@@ -131,6 +134,8 @@ impl Operation for DisconnectApp {
             tally.phase = AppPhase::Leaving;
             Ok(())
         })?;
+        // They take room that others need, and nobody sees whether they are there (R63).
+        draft.remove_blocked_of(app.number, REMEMBERED_AT_ONCE)?;
         Ok(Step::Done(()))
     }
 
@@ -154,6 +159,7 @@ pub(crate) fn sweep(draft: &mut Draft<'_>, app: AppNumber) -> Result<(), Failure
         draft.write_message(&key, None)?;
         left = left.saturating_sub(1);
     }
+    left = left.saturating_sub(draft.remove_blocked_of(app, left)?);
     if left > 0 {
         draft.change_tally(app, |tally| {
             tally.phase = AppPhase::Gone;

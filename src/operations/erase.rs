@@ -1,12 +1,76 @@
-//! Erasing a contact (R44).
+//! Erasing a contact (R44), and suppressing its identifiers (R65).
 
 use crate::error::Error;
+use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::model::change::Cause;
-use crate::model::identifier::ContactId;
+use crate::model::identifier::{ContactId, KindSet};
 use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{CardRow, Draft, Rows as _, SubscriberRow};
+
+/// A request to erase a contact ([R44](crate::rulebook#r44)). A contact id is one by itself, which
+/// suppresses nothing.
+///
+/// ```
+/// # use contact_store::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let store = ContactStore::open_in_memory(Options::default())?;
+/// let ann = || ContactUpdate::new().email("ann@example.com");
+/// let upsert = || store.upsert(Upsert::new(DedupeOn::Email).contact(ann())).wait();
+/// let contact = upsert()?.outcome.into_single()?.contact;
+/// let erased = store.erase(Erase::new(contact).suppress()).wait()?.outcome;
+/// assert!(erased.erased && erased.suppressed.contains(IdentifierKind::Email));
+/// // An old list that still has the address brings nobody back.
+/// let kind = IdentifierKind::Email;
+/// assert_eq!(upsert()?.outcome.all(), Err(EntryError::Suppressed { kind }));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Erase {
+    contact: ContactId,
+    suppress: bool,
+}
+
+impl Erase {
+    /// Makes a request to erase a contact.
+    #[must_use]
+    pub fn new(contact: ContactId) -> Self {
+        Erase {
+            contact,
+            suppress: false,
+        }
+    }
+
+    /// Also suppresses the identifiers of the contact ([R65](crate::rulebook#r65)): entries and items
+    /// that name one are refused, until
+    /// [`lift_suppression`](crate::ContactStore::lift_suppression) lifts that.
+    #[must_use]
+    pub fn suppress(mut self) -> Self {
+        self.suppress = true;
+        self
+    }
+
+    /// Returns the contact.
+    #[must_use]
+    pub fn contact(&self) -> ContactId {
+        self.contact
+    }
+
+    pub(crate) fn prepare(self, limits: Limits) -> PreparedErase {
+        PreparedErase {
+            request: self,
+            limits,
+        }
+    }
+}
+
+impl From<ContactId> for Erase {
+    fn from(contact: ContactId) -> Self {
+        Erase::new(contact)
+    }
+}
 
 /// The outcome of a request to erase a contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,12 +78,17 @@ use crate::storage::{CardRow, Draft, Rows as _, SubscriberRow};
 pub struct Erased {
     /// Whether the contact existed.
     pub erased: bool,
+    /// The kinds of its identifiers that are suppressed now.
+    pub suppressed: KindSet,
 }
 
-/// A request to erase a contact.
-pub(crate) struct Erase(pub(crate) ContactId);
+/// A request to erase a contact, with the limits in force.
+pub(crate) struct PreparedErase {
+    request: Erase,
+    limits: Limits,
+}
 
-impl Operation for Erase {
+impl Operation for PreparedErase {
     type Outcome = Erased;
 
     const KIND: OperationKind = OperationKind::Erase;
@@ -29,16 +98,29 @@ impl Operation for Erase {
     }
 
     fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<Erased>, Error> {
-        let contact = self.0;
+        let Erase { contact, suppress } = self.request;
         let Some(card): Option<CardRow> = draft.row(&contact)? else {
-            return Ok(Step::Done(Erased { erased: false }));
+            return Ok(Step::Done(Erased {
+                erased: false,
+                suppressed: KindSet::EMPTY,
+            }));
         };
         for held in &card.tokens {
             let row: SubscriberRow = draft.expect_row(&held.subscriber)?;
             holding::strike_holders(draft, (held.subscriber, &row), &[contact])?;
         }
+        draft.forget_blocked_contact(contact)?;
         draft.write_card(contact, Some(&card), None, Cause::Given)?;
-        Ok(Step::Done(Erased { erased: true }))
+        let mut suppressed = KindSet::EMPTY;
+        if suppress {
+            suppressed = draft.suppress(&card.identifiers)?;
+            let most = self.limits.suppressed_identifiers as u64;
+            LimitExceeded::check_count(Limit::SuppressedIdentifiers, draft.state.suppressed, most)?;
+        }
+        Ok(Step::Done(Erased {
+            erased: true,
+            suppressed,
+        }))
     }
 
     fn count(outcome: &Erased, tally: &mut Tally) {

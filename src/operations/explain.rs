@@ -108,7 +108,9 @@ fn decision(
     unknown_contact_id: UnknownContactId,
     identifiers: Identifiers,
 ) -> Result<Decision, Failure> {
-    let target = match matching::locate(rows, policy, unknown_contact_id, identifiers) {
+    let located = matching::refuse_suppressed(rows, &identifiers)
+        .and_then(|()| matching::locate(rows, policy, unknown_contact_id, identifiers));
+    let target = match located {
         Ok(target) => target,
         Err(NotAccepted::Refused(refused)) => return Ok(Decision::Refuse(refused)),
         Err(NotAccepted::Failed(failure)) => return Err(failure),

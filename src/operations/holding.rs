@@ -3,7 +3,7 @@
 //! A subscriber that no contact holds any more is removed. This module does not know why a token is
 //! added or removed.
 
-use crate::limits::Limits;
+use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::model::app::AppNumber;
 use crate::model::identifier::ContactId;
 use crate::model::report::StatusCounts;
@@ -26,20 +26,36 @@ pub(crate) fn append(
     Ok(card_limits::check(rows, limits, card)?)
 }
 
-/// A new subscriber for `token`, held by `contact`.
+/// Takes the next subscriber id of an app.
+pub(crate) fn take_subscriber_id(
+    draft: &mut Draft<'_>,
+    app: AppNumber,
+) -> Result<SubscriberId, NotAccepted<LimitExceeded>> {
+    let most = SubscriberId::MOST_OF_AN_APP;
+    let none_left = LimitExceeded {
+        limit: Limit::SubscribersOfApp,
+        actual: most.saturating_add(1),
+        most,
+    };
+    let id = draft.take_subscriber_id(app)?;
+    id.ok_or(NotAccepted::Refused(none_left))
+}
+
+/// A new subscriber for `token`.
 pub(crate) fn new_subscriber(
     app: AppNumber,
     token: Token,
-    contact: ContactId,
+    holders: Vec<ContactId>,
     at: Timestamp,
 ) -> SubscriberRow {
     SubscriberRow {
         app,
         token,
-        holders: vec![contact],
+        holders,
         last_registered_at: at,
         last_status: None,
         counts: StatusCounts::default(),
+        muted: None,
     }
 }
 

@@ -3,11 +3,12 @@
 //!
 //! It reads only the rows that the rules need, and writes nothing.
 
+use crate::error::EntryError;
 use crate::model::identifier::{IdentifierKind, Identifiers, KindSet};
 use crate::operations::new_contact::NewContact;
 use crate::operations::not_accepted::NotAccepted;
 use crate::rules::{self, MatchPolicy, UnknownContactId};
-use crate::storage::{Failure, FoundCard, Rows, find_card};
+use crate::storage::{Failure, FoundCard, Rows, find_card, first_suppressed};
 
 /// What add-tokens does with a set of identifiers.
 pub(crate) enum Located {
@@ -68,4 +69,15 @@ pub(crate) fn locate(
     }
     let new = NewContact::decide(rows, unknown_contact_id, identifiers, taken)?;
     Ok(Located::Create(new))
+}
+
+/// Refuses identifiers of which one is suppressed (R65).
+pub(crate) fn refuse_suppressed(
+    rows: &impl Rows,
+    identifiers: &Identifiers,
+) -> Result<(), NotAccepted> {
+    match first_suppressed(rows, identifiers)? {
+        None => Ok(()),
+        Some(kind) => Err(EntryError::Suppressed { kind }.into()),
+    }
 }

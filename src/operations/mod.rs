@@ -12,13 +12,16 @@
 
 pub(crate) mod add_tokens;
 pub(crate) mod batch;
+pub(crate) mod bring_back;
 pub(crate) mod card_limits;
 pub(crate) mod connect_app;
 pub(crate) mod erase;
 pub(crate) mod explain;
 pub(crate) mod forget_messages;
 pub(crate) mod holding;
+pub(crate) mod lift_suppression;
 pub(crate) mod matching;
+pub(crate) mod mute;
 pub(crate) mod new_contact;
 pub(crate) mod not_accepted;
 pub(crate) mod operation;

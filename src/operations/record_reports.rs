@@ -250,6 +250,7 @@ impl RecordReports {
         failed_without_reason: FailedWithoutReason,
         gone_phrases: &GonePhrases,
         limits: Limits,
+        remember: u64,
         clock: Timestamp,
     ) -> Result<PreparedReports, LimitExceeded> {
         let size = Size::of_batch(self.reports.iter().map(Report::text_bytes), &limits)?;
@@ -265,6 +266,7 @@ impl RecordReports {
                 .collect(),
             size,
             time,
+            remember,
             mode: self.mode,
         })
     }
@@ -291,6 +293,8 @@ pub(crate) struct PreparedReports {
     reports: Vec<Result<ValidReport, EntryError>>,
     size: Size,
     time: RequestTime,
+    /// The most tokens that FAILED removed to remember the contacts of (R63).
+    remember: u64,
     mode: BatchMode,
 }
 
@@ -307,7 +311,12 @@ impl Operation for PreparedReports {
         let app: AppRow = draft.row(&self.app)?.ok_or(Error::UnknownApp(self.app))?;
         let reports = std::mem::take(&mut self.reports);
         let outcomes = decide_batch(draft, self.mode, reports, |draft, report| {
-            Ok(record(draft, app.number, self.time, report)?)
+            Ok(record(
+                draft,
+                app.number,
+                (self.time, self.remember),
+                report,
+            )?)
         })?;
         Ok(Step::Done(outcomes))
     }
@@ -327,7 +336,7 @@ impl Operation for PreparedReports {
 fn record(
     draft: &mut Draft<'_>,
     app: AppNumber,
-    time: RequestTime,
+    (time, remember): (RequestTime, u64),
     report: ValidReport,
 ) -> Result<ReportOutcome, Failure> {
     let found = match &report.about {
@@ -344,6 +353,9 @@ fn record(
     let removal = rules::removes(report.status, report.forbidden, report.at, registered_at);
     if let Some(removal) = removal {
         holding::remove_subscriber(draft, (id, &row), removal)?;
+        if remember > 0 {
+            draft.remember_blocked(app, &row.token, &row.holders, remember)?;
+        }
         draft.change_tally(app, |tally| {
             tally.removed_by_failed = tally.removed_by_failed.saturating_add(1);
             Ok(())

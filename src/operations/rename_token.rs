@@ -179,6 +179,8 @@ impl PreparedRename {
         {
             after.last_status = other.last_status;
         }
+        // Of two mutes the later end stays (R59).
+        after.muted = after.muted.max(other.muted);
         draft.write_subscriber(id, Some(&other), None)?;
         Ok(Some(id))
     }

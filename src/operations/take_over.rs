@@ -18,7 +18,7 @@ use crate::model::fault::FieldError;
 use crate::model::identifier::{ContactId, IdentifierKind};
 use crate::model::placeholders::Placeholders;
 use crate::model::report::{Status, StatusCounts};
-use crate::model::subscriber::SubscriberId;
+use crate::model::subscriber::{MuteEnd, SubscriberId};
 use crate::model::time::Timestamp;
 use crate::operations::card_limits;
 use crate::operations::holding;
@@ -70,6 +70,7 @@ pub(crate) struct ExportedSubscriber {
     pub(crate) last_registered_at: Timestamp,
     pub(crate) last_status: Option<(Status, Timestamp)>,
     pub(crate) counts: StatusCounts,
+    pub(crate) muted: Option<MuteEnd>,
 }
 
 impl ExportedRow {
@@ -380,7 +381,7 @@ fn hold(
             row.holders.push(contact);
             row
         }
-        None => holding::new_subscriber(held.app(), held.token.clone(), contact, UNSET),
+        None => holding::new_subscriber(held.app(), held.token.clone(), vec![contact], UNSET),
     };
     Ok(draft.write_subscriber(held.subscriber, before.as_ref(), Some(&after))?)
 }
@@ -398,6 +399,7 @@ fn take_subscriber(
         last_registered_at,
         last_status,
         counts,
+        muted,
     } = subscriber;
     let before: Option<SubscriberRow> = draft.row(&id)?;
     let before = before.ok_or(Misfit::UnknownSubscriber(id))?;
@@ -420,13 +422,15 @@ fn take_subscriber(
         last_registered_at,
         last_status,
         counts,
+        muted,
         ..before.clone()
     };
     if after == before {
         return Ok(TakenOver::Unchanged);
     }
     let is_unset = (before.last_registered_at, before.last_status, before.counts)
-        == (UNSET, None, StatusCounts::default());
+        == (UNSET, None, StatusCounts::default())
+        && before.muted.is_none();
     if !is_unset {
         return Err(Misfit::Differs.into());
     }

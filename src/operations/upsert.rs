@@ -531,6 +531,7 @@ impl PreparedUpsert {
         update: ValidUpdate,
     ) -> Result<ContactUpserted, NotAccepted> {
         let given = update.identifiers();
+        matching::refuse_suppressed(draft, &given)?;
         let Some(kinds) = rules::kinds_to_find(self.dedupe_on, given.kinds()) else {
             return Err(EntryError::NothingToFindBy.into());
         };

@@ -280,6 +280,9 @@ impl Committed {
             subscribers: self.subscribers,
             apps: self.directory.connected.len() as u64,
             changes: self.change_stats(),
+            muted: self.state.muted,
+            suppressed: self.state.suppressed,
+            blocked: self.state.blocked,
         }
     }
 

@@ -166,6 +166,15 @@ impl Draft<'_> {
         let hasher = self.hasher();
         let hash = |row: &SubscriberRow| hasher.token(row.app.0, row.token.as_str());
         self.move_index_entry(Index::Tokens, before.map(hash), after.map(hash), id.value());
+        let mutes =
+            |row: Option<&SubscriberRow>| u64::from(row.is_some_and(|row| row.muted.is_some()));
+        self.state.muted = adjusted(self.state.muted, mutes(after), mutes(before))?;
+        // A token that is there is not remembered as one that FAILED removed (R63).
+        if let Some(after) = after
+            && before.is_none_or(|before| before.token != after.token)
+        {
+            self.end_blocked(after.app, &after.token)?;
+        }
         let (row, appears) = match (before, after) {
             (None, Some(row)) => (row, true),
             (Some(row), None) => (row, false),

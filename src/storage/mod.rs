@@ -14,6 +14,8 @@
 //! | [`feed`] | records what a request changed, and reads it |
 //! | [`copy`], [`successor`] | write a whole file anew; one that takes the place of the old one |
 //! | [`store_file`] | the file as others than the writer see it |
+//! | [`blocked`] | remembers who held a token that FAILED removed |
+//! | [`suppression`] | suppresses identifiers, and says whether one is suppressed |
 //! | [`lookup`] | finds and lists rows |
 //! | `whole` | goes through all rows of a table, for exports |
 //! | [`draft`], [`committed`] | changes laid over the committed state; that state |
@@ -25,6 +27,7 @@
 //! | [`guard`] | the border to redb: its errors and panics |
 
 mod batch;
+mod blocked;
 mod cards;
 #[cfg(test)]
 mod cards_tests;
@@ -43,6 +46,7 @@ mod open;
 mod read;
 mod store_file;
 mod successor;
+mod suppression;
 mod tables;
 mod unique;
 mod upgrade;
@@ -50,6 +54,7 @@ mod verify;
 #[cfg(feature = "transfer")]
 mod whole;
 
+pub(crate) use self::blocked::find_blocked;
 pub(crate) use self::committed::Committed;
 pub(crate) use self::copy::{NotCopied, backup};
 pub(crate) use self::draft::{ChangedKeys, Changes, Draft};
@@ -77,6 +82,7 @@ pub(crate) use self::open::{Location, OpenAs};
 pub(crate) use self::read::Rows;
 pub(crate) use self::store_file::StoreFile;
 pub(crate) use self::successor::{Source, Successor};
+pub(crate) use self::suppression::first_suppressed;
 pub(crate) use self::unique::Folding;
 pub(crate) use self::verify::verify;
 pub use self::verify::{Problem, Verified};

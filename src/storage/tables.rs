@@ -18,6 +18,9 @@
 //! | `index_log` | number | changes of the indexes that no bucket has yet |
 //! | `former_ids` | subscriber id in format 1 | the id that the subscriber has now |
 //! | `changes` | sequence number, part of the request | [`ChangesRow`](super::format::changes::ChangesRow) of the change feed |
+//! | `suppressed` | keyed hash of an identifier | [`SuppressedRow`](super::format::optional::SuppressedRow): only its kind (R65) |
+//! | `blocked` | number | [`BlockedRow`](super::format::optional::BlockedRow): who held a token that FAILED removed (R63) |
+//! | `blocked_index` | [`BlockedKey`](super::format::optional::BlockedKey): of a token, or of a contact | the number in `blocked` |
 //!
 //! A file of format 2 has all of them. Tables of later formats follow those in [`Table::ALL`]: a file need
 //! not have them, and the first row that is put into one creates it.
@@ -47,10 +50,13 @@ pub(crate) enum Table {
     IndexLog = 14,
     FormerIds = 15,
     Changes = 16,
+    Suppressed = 30,
+    Blocked = 31,
+    BlockedIndex = 32,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 10] = [
+    pub(super) const ALL: [Table; 13] = [
         Table::Meta,
         Table::Contacts,
         Table::TakenIds,
@@ -61,6 +67,9 @@ impl Table {
         Table::IndexLog,
         Table::FormerIds,
         Table::Changes,
+        Table::Suppressed,
+        Table::Blocked,
+        Table::BlockedIndex,
     ];
 
     /// How many of [`Table::ALL`], from the first on, are in every file.
@@ -84,6 +93,9 @@ impl Table {
             Table::IndexLog => "index_log",
             Table::FormerIds => "former_ids",
             Table::Changes => "changes",
+            Table::Suppressed => "suppressed",
+            Table::Blocked => "blocked",
+            Table::BlockedIndex => "blocked_index",
         }
     }
 
@@ -100,6 +112,9 @@ impl Table {
             Table::IndexLog => 7,
             Table::FormerIds => 8,
             Table::Changes => 9,
+            Table::Suppressed => 10,
+            Table::Blocked => 11,
+            Table::BlockedIndex => 12,
         }
     }
 
@@ -123,7 +138,7 @@ impl Table {
 
     fn width(self) -> Width {
         match self {
-            Table::Apps | Table::Changes => Width::Wide,
+            Table::Apps | Table::Changes | Table::Suppressed | Table::BlockedIndex => Width::Wide,
             Table::Messages => Width::Bytes,
             _ => Width::Int,
         }

@@ -12,14 +12,18 @@ use crate::error::EntryError;
 use crate::model::app::{App, AppId, AppName};
 use crate::model::contact::{Card, HeldToken};
 use crate::model::identifier::{ContactId, IdentifierKind, KindSet, Phone};
-use crate::model::recipient::Address;
+use crate::model::recipient::{Address, LeftOut, Resolved};
 use crate::model::report::StatusCounts;
 use crate::model::report::{MessageTally, Status};
-use crate::model::subscriber::Subscriber;
+use crate::model::subscriber::{MuteEnd, Subscriber};
+use crate::model::time::Timestamp;
 use crate::operations::add_tokens::{TokenAdded, TokenPlace, TokensAdded};
+use crate::operations::bring_back::TokenBroughtBack;
 use crate::operations::erase::Erased;
 use crate::operations::explain::{Decision, Explanation};
 use crate::operations::forget_messages::MessagesForgotten;
+use crate::operations::lift_suppression::SuppressionLifted;
+use crate::operations::mute::{TokenMuted, TokenUnmuted};
 use crate::operations::record_reports::ReportOutcome;
 use crate::operations::remove_stale::StaleRemoved;
 use crate::operations::remove_token::TokenRemoved;
@@ -84,17 +88,26 @@ pub fn contact_upserted(upserted: &ContactUpserted) -> impl Serialize {
     UpsertedForm::from(upserted)
 }
 
-/// `{"recipients": [{"appUuid", "token", "subscriberId", "contactId"}, ...]}`
-/// ([R39](crate::rulebook#r39)).
+/// `{"recipients": [{"appUuid", "token", "subscriberId", "contactId"}, ...], "muted":
+/// [{"subscriberId", "contactId", "until"}, ...]}` ([R39](crate::rulebook#r39)).
+///
+/// `muted` has the subscribers that were left out since they are muted, if there are any. Without
+/// `until` the mute has no end ([R59](crate::rulebook#r59)).
 #[must_use]
-pub fn recipients(addresses: &[Address]) -> impl Serialize {
+pub fn recipients(resolved: &Resolved) -> impl Serialize {
+    let muted = List::of(&resolved.muted, |left_out: &LeftOut| LeftOutForm {
+        subscriber_id: Shown(left_out.subscriber.value()),
+        contact_id: left_out.contact.value(),
+        until: left_out.until.time().map(Timestamp::as_millis),
+    });
     Recipients {
-        recipients: List::of(addresses, |address| AddressForm {
+        recipients: List::of(&resolved.addresses, |address: &Address| AddressForm {
             app_uuid: Shown(address.app),
             token: address.token.as_str(),
             subscriber_id: Shown(address.subscriber.value()),
             contact_id: address.contact.value(),
         }),
+        muted: (!resolved.muted.is_empty()).then_some(muted),
     }
 }
 
@@ -192,7 +205,10 @@ pub fn app(app: &App) -> impl Serialize {
 }
 
 /// `{"subscribers": [{"subscriberId", "token", "contactIds", "lastRegisteredAt", "lastStatus",
-/// "lastStatusAt", "counts"}, ...]}` ([R38](crate::rulebook#r38)).
+/// "lastStatusAt", "muted": {"until"}, "counts"}, ...]}` ([R38](crate::rulebook#r38)).
+///
+/// `muted` is there if the subscriber has a mute. Without `until` it has no end
+/// ([R59](crate::rulebook#r59)).
 #[must_use]
 pub fn subscribers(page: &[Subscriber]) -> impl Serialize {
     Subscribers {
@@ -304,11 +320,79 @@ pub fn token_renamed(outcome: &TokenRenamed) -> impl Serialize {
     }
 }
 
-/// `{"erased": true}`, or `false` for an unknown contact ([R44](crate::rulebook#r44)).
+/// `{"outcome", "subscriberId", "contactIds"}`; `outcome` is `broughtBack` or `notRemembered`
+/// ([R63](crate::rulebook#r63)).
+#[must_use]
+pub fn token_brought_back(outcome: &TokenBroughtBack) -> impl Serialize {
+    let (outcome, subscriber, contacts) = match outcome {
+        TokenBroughtBack::BroughtBack {
+            subscriber,
+            contacts,
+        } => ("broughtBack", Some(subscriber), Some(contacts)),
+        TokenBroughtBack::NotRemembered => ("notRemembered", None, None),
+    };
+    Renamed {
+        outcome,
+        subscriber_id: subscriber.map(|id| Shown(id.value())),
+        joined_subscriber_id: None,
+        contact_ids: contacts.map(|ids| ContactIds(ids)),
+    }
+}
+
+/// `{"outcome", "subscriberId", "until"}`; `outcome` is `muted` or `unknownSubscriber`, and there is
+/// no `until` for a mute without an end ([R59](crate::rulebook#r59)).
+#[must_use]
+pub fn token_muted(outcome: &TokenMuted) -> impl Serialize {
+    let (outcome, subscriber, until) = match outcome {
+        TokenMuted::Muted { subscriber, until } => ("muted", Some(subscriber), until.time()),
+        TokenMuted::UnknownSubscriber => ("unknownSubscriber", None, None),
+    };
+    MuteForm {
+        outcome,
+        subscriber_id: subscriber.map(|id| Shown(id.value())),
+        until: until.map(Timestamp::as_millis),
+    }
+}
+
+/// `{"outcome", "subscriberId"}`; `outcome` is `unmuted`, `notMuted` or `unknownSubscriber`
+/// ([R59](crate::rulebook#r59)).
+#[must_use]
+pub fn token_unmuted(outcome: &TokenUnmuted) -> impl Serialize {
+    let (outcome, subscriber) = match outcome {
+        TokenUnmuted::Unmuted {
+            subscriber,
+            was_muted: true,
+        } => ("unmuted", Some(subscriber)),
+        TokenUnmuted::Unmuted {
+            subscriber,
+            was_muted: false,
+        } => ("notMuted", Some(subscriber)),
+        TokenUnmuted::UnknownSubscriber => ("unknownSubscriber", None),
+    };
+    MuteForm {
+        outcome,
+        subscriber_id: subscriber.map(|id| Shown(id.value())),
+        until: None,
+    }
+}
+
+/// `{"erased": true, "suppressed": [kinds]}`, or `false` for an unknown contact
+/// ([R44](crate::rulebook#r44)). `suppressed` is there if any identifier was suppressed
+/// ([R65](crate::rulebook#r65)).
 #[must_use]
 pub fn erased(outcome: Erased) -> impl Serialize {
     ErasedForm {
         erased: outcome.erased,
+        suppressed: Kinds::given(outcome.suppressed),
+    }
+}
+
+/// `{"lifted": [kinds]}`: the kinds of the identifiers that were suppressed and no longer are
+/// ([R65](crate::rulebook#r65)).
+#[must_use]
+pub fn suppression_lifted(outcome: SuppressionLifted) -> impl Serialize {
+    LiftedForm {
+        lifted: Kinds(outcome.lifted),
     }
 }
 
@@ -484,8 +568,19 @@ impl From<&ContactUpserted> for UpsertedForm {
 }
 
 #[derive(Serialize)]
-struct Recipients<L> {
+struct Recipients<L, M> {
     recipients: L,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    muted: Option<M>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LeftOutForm {
+    subscriber_id: Shown<u64>,
+    contact_id: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -692,7 +787,24 @@ struct SubscriberForm<'a> {
     last_status: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_status_at: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    muted: Option<MutedForm>,
     counts: Counts,
+}
+
+/// A mute. Without `until` it has no end.
+#[derive(Serialize)]
+pub(super) struct MutedForm {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<u64>,
+}
+
+impl From<MuteEnd> for MutedForm {
+    fn from(end: MuteEnd) -> Self {
+        MutedForm {
+            until: end.time().map(Timestamp::as_millis),
+        }
+    }
 }
 
 impl<'a> From<&'a Subscriber> for SubscriberForm<'a> {
@@ -706,6 +818,7 @@ impl<'a> From<&'a Subscriber> for SubscriberForm<'a> {
                 .last_status
                 .map(|(status, _)| Status::as_str(status)),
             last_status_at: subscriber.last_status.map(|(_, at)| at.as_millis()),
+            muted: subscriber.muted.map(MutedForm::from),
             counts: Counts::from(&subscriber.counts),
         }
     }
@@ -790,8 +903,25 @@ struct Renamed<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MuteForm {
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscriber_id: Option<Shown<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<u64>,
+}
+
+#[derive(Serialize)]
 struct ErasedForm {
     erased: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suppressed: Option<Kinds>,
+}
+
+#[derive(Serialize)]
+struct LiftedForm {
+    lifted: Kinds,
 }
 
 #[derive(Serialize)]

@@ -1,5 +1,5 @@
 //! Reading the requests of an HTTP API that are not batches: connecting an app, removing or
-//! renaming a token, forgetting messages, removing stale subscribers, finding a contact, asking for a page.
+//! renaming a token, muting a subscriber, forgetting messages, removing stale subscribers, finding a contact, asking for a page.
 //!
 //! This module does not know HTTP. A host that gets a request in the query of a URL passes it as an
 //! object of strings, so that both ways have one form and one set of errors.
@@ -13,7 +13,10 @@ use crate::model::identifier::{ContactId, Identifiers};
 use crate::model::report::MessageId;
 use crate::model::subscriber::SubscriberId;
 use crate::model::time::Timestamp;
+use crate::operations::bring_back::BringBack;
 use crate::operations::connect_app::ConnectApp;
+use crate::operations::erase::Erase;
+use crate::operations::mute::{Mute, Unmute};
 use crate::operations::remove_stale::RemoveStale;
 use crate::operations::remove_token::RemoveToken;
 use crate::operations::rename_token::RenameToken;
@@ -22,8 +25,8 @@ use crate::rules::MatchPolicy;
 use super::fault::Refused;
 use super::json::{IntegerOrText, Value, at};
 use super::request::{
-    app_id, body_members, canonical, contact_id, remove_stale, remove_token, rename_token,
-    required, subscriber_id, timestamp, uuid,
+    app_id, body_members, bring_back, canonical, contact_id, erase, mute, remove_stale,
+    remove_token, rename_token, required, subscriber_id, timestamp, unmute, uuid,
 };
 
 /// Reads a request to connect an app, `{"name", "appUuid", "key"}`.
@@ -66,6 +69,28 @@ pub fn parse_contact_id(text: &str) -> Result<ContactId, Error> {
     Ok(ContactId::parse(text)?)
 }
 
+/// Reads how a contact is erased, `{"suppress"}` ([R44](crate::rulebook#r44),
+/// [R65](crate::rulebook#r65)).
+///
+/// `suppress` is a boolean or its text, and `false` without it.
+///
+/// ```
+/// # use contact_store::{ContactId, Erase, Limits, wire};
+/// let contact = ContactId::new(7)?;
+/// let request = wire::parse_erase(contact, br#"{"suppress": "true"}"#, &Limits::default())?;
+/// assert_eq!(request, Erase::new(contact).suppress());
+/// # Ok::<(), contact_store::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Error::LimitExceeded`] when the body has more bytes than a request may have; [`Error::Json`]
+/// when it is not of that form.
+pub fn parse_erase(contact: ContactId, body: &[u8], limits: &Limits) -> Result<Erase, Error> {
+    let [suppress] = body_members(body, &["suppress"], limits)?;
+    erase(contact, suppress, "")
+}
+
 /// Reads the body of a request to remove a token, `{"token", "contactId"}`
 /// ([R45](crate::rulebook#r45)).
 ///
@@ -95,6 +120,50 @@ pub fn parse_remove_token(app: AppId, body: &[u8], limits: &Limits) -> Result<Re
 pub fn parse_rename_token(app: AppId, body: &[u8], limits: &Limits) -> Result<RenameToken, Error> {
     let [old, new] = body_members(body, &["token", "newToken"], limits)?;
     rename_token(app, old, new, "")
+}
+
+/// Reads the body of a request to bring back a token, `{"token"}` ([R63](crate::rulebook#r63)).
+///
+/// # Errors
+///
+/// As for [`parse_remove_token`].
+pub fn parse_bring_back(app: AppId, body: &[u8], limits: &Limits) -> Result<BringBack, Error> {
+    let [token] = body_members(body, &["token"], limits)?;
+    bring_back(app, token, "")
+}
+
+/// Reads the body of the published request to mute a subscriber, `{"token", "duration"}`
+/// ([R59](crate::rulebook#r59)).
+///
+/// `duration` is in seconds, from 5 to 31,536,000 (365 days). Without it the mute has no end.
+///
+/// ```
+/// # use contact_store::{AppId, Limits, Mute, Token, wire};
+/// # use std::time::Duration;
+/// let app = AppId::from_u128(1);
+/// let body = br#"{"token": "100200300", "duration": 3600}"#;
+/// let request = Mute::new(app, Token::parse("100200300")?).duration(Duration::from_secs(3600));
+/// assert_eq!(wire::parse_mute(app, body, &Limits::default())?, request);
+/// # Ok::<(), contact_store::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// As for [`parse_remove_token`].
+pub fn parse_mute(app: AppId, body: &[u8], limits: &Limits) -> Result<Mute, Error> {
+    let [token, duration] = body_members(body, &["token", "duration"], limits)?;
+    mute(app, token, duration, "")
+}
+
+/// Reads the body of the published request to unmute a subscriber, `{"token"}`
+/// ([R59](crate::rulebook#r59)).
+///
+/// # Errors
+///
+/// As for [`parse_remove_token`].
+pub fn parse_unmute(app: AppId, body: &[u8], limits: &Limits) -> Result<Unmute, Error> {
+    let [token] = body_members(body, &["token"], limits)?;
+    unmute(app, token, "")
 }
 
 /// Reads a look-up: any of the four identifiers, and `policy` (`cascade` or `topPriority`).

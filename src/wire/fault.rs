@@ -50,6 +50,7 @@ pub fn entry_code(error: &EntryError) -> &'static str {
         EntryError::ContactNotFound => "contactNotFound",
         EntryError::ContactExists(_) => "contactExists",
         EntryError::Conflict { .. } => "conflict",
+        EntryError::Suppressed { .. } => "suppressed",
         EntryError::LimitExceeded(_) => "limitExceeded",
         EntryError::ContactIdsExhausted => "contactIdsExhausted",
         EntryError::OneOfTokenAndSubscriber => "oneOfTokenAndSubscriber",
@@ -162,6 +163,7 @@ fn limit_name(limit: Limit) -> &'static str {
         Limit::RequestTextBytes => "requestTextBytes",
         Limit::CustomFieldsPerContact => "customFieldsPerContact",
         Limit::CardTextBytes => "cardTextBytes",
+        Limit::SuppressedIdentifiers => "suppressedIdentifiers",
         Limit::SubscribersOfApp => "subscribersOfApp",
         Limit::AppConnections => "appConnections",
         Limit::PageRows => "pageRows",
@@ -324,6 +326,10 @@ fn entry_form(error: &EntryError) -> Form {
         EntryError::LimitExceeded(error) => plain.limit(error),
         EntryError::ContactIdErased(id) | EntryError::ContactExists(id) => Form {
             contact_id: Some(id.value()),
+            ..plain
+        },
+        EntryError::Suppressed { kind } => Form {
+            kind: Some(kind.as_str()),
             ..plain
         },
         EntryError::Conflict { kind, contact } => Form {

@@ -95,6 +95,15 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// `true` or `false`, or one of these words as a string: the query of a URL has strings alone.
+    pub(super) fn boolean_or_text(self) -> Result<bool, JsonFault> {
+        match self.0.get() {
+            "true" | "\"true\"" => Ok(true),
+            "false" | "\"false\"" => Ok(false),
+            _ => Err(self.wrong_type("boolean or its text")),
+        }
+    }
+
     fn text_or_integer_as(self, expected: &'static str) -> Result<String, JsonFault> {
         const RANGE: std::ops::RangeInclusive<i128> = i64::MIN as i128..=u64::MAX as i128;
         match self.integer() {

@@ -11,7 +11,10 @@ use crate::model::send_request::SendRequest;
 use crate::model::subscriber::SubscriberId;
 use crate::model::time::Timestamp;
 use crate::operations::add_tokens::AddTokens;
+use crate::operations::bring_back::BringBack;
 use crate::operations::connect_app::ConnectApp;
+use crate::operations::erase::Erase;
+use crate::operations::mute::{Mute, Unmute};
 use crate::operations::record_reports::RecordReports;
 use crate::operations::remove_stale::RemoveStale;
 use crate::operations::remove_token::RemoveToken;
@@ -21,8 +24,9 @@ use crate::operations::upsert::Upsert;
 use super::contacts::upsert;
 use super::json::{Value, at};
 use super::request::{
-    check_request_size, contact_id, identifiers, member_path, remove_stale, remove_token,
-    rename_token, report_entries, required, subscriber_id, timestamp, token_entries, uuid,
+    bring_back, check_request_size, contact_id, erase, identifiers, member_path, mute,
+    remove_stale, remove_token, rename_token, report_entries, required, subscriber_id, timestamp,
+    token_entries, unmute, uuid,
 };
 use super::send::send_request;
 
@@ -37,9 +41,13 @@ use super::send::send_request;
 /// | `{"contacts": [...], "dedupeOn", "upsertMode", "at"}` | [`Line::Upsert`]; `upsertMode` and `at` are optional |
 /// | `{"find": {...}}`, `{"explain": {...}}` | [`Line::Find`], [`Line::Explain`]: any of the four identifiers |
 /// | `{"resolve": {...}}` | [`Line::Resolve`]: the request to send a message |
-/// | `{"erase": {"contactId"}}` | [`Line::Erase`] |
+/// | `{"erase": {"contactId", "suppress"}}` | [`Line::Erase`]; `suppress` is optional |
+/// | `{"liftSuppression": {...}}` | [`Line::LiftSuppression`]: any of the four identifiers |
 /// | `{"removeToken": {"appUuid", "token", "contactId"}}` | [`Line::RemoveToken`]; `contactId` is optional |
 /// | `{"renameToken": {"appUuid", "token", "newToken"}}` | [`Line::RenameToken`] |
+/// | `{"bringBack": {"appUuid", "token", "at"}}` | [`Line::BringBack`]; `at` is optional |
+/// | `{"mute": {"appUuid", "token", "duration", "at"}}` | [`Line::Mute`]; `duration` (seconds) and `at` are optional |
+/// | `{"unmute": {"appUuid", "token", "at"}}` | [`Line::Unmute`]; `at` is optional |
 /// | `{"listContacts": {"appUuid", "after", "limit"}}` | [`Line::Contacts`]; none is required |
 /// | `{"apps": {}}` | [`Line::Apps`] |
 /// | `{"subscribers": {"appUuid", "after", "limit"}}` | [`Line::Subscribers`]; only `appUuid` is required |
@@ -75,11 +83,19 @@ pub enum Line {
     /// Resolve the recipient of a message.
     Resolve(SendRequest),
     /// Erase a contact.
-    Erase(ContactId),
+    Erase(Erase),
+    /// Lift the suppression of identifiers.
+    LiftSuppression(Identifiers),
     /// Remove a token from one card, or from all.
     RemoveToken(RemoveToken),
     /// Rename a token.
     RenameToken(RenameToken),
+    /// Bring back a token that FAILED removed.
+    BringBack(BringBack),
+    /// Mute a subscriber.
+    Mute(Mute),
+    /// Unmute a subscriber.
+    Unmute(Unmute),
     /// List contacts: all, or those of an app.
     Contacts {
         /// The app, if only its contacts are listed.
@@ -122,7 +138,7 @@ pub enum Line {
     Verify,
 }
 
-const MEMBERS: [&str; 22] = [
+const MEMBERS: [&str; 26] = [
     "appUuid",
     "at",
     "dedupeOn",
@@ -136,8 +152,12 @@ const MEMBERS: [&str; 22] = [
     "explain",
     "resolve",
     "erase",
+    "liftSuppression",
     "removeToken",
     "renameToken",
+    "bringBack",
+    "mute",
+    "unmute",
     "listContacts",
     "apps",
     "subscribers",
@@ -149,7 +169,7 @@ const MEMBERS: [&str; 22] = [
 
 const ONE_KIND: JsonFault = JsonFault::NotOneOf {
     expected: "one of tokens, statuses, contacts, connectApp, disconnectApp, find, explain, resolve, \
-               erase, removeToken, renameToken, listContacts, apps, subscribers, messages, forgetMessages, removeStale and verify",
+               erase, liftSuppression, removeToken, renameToken, bringBack, mute, unmute, listContacts, apps, subscribers, messages, forgetMessages, removeStale and verify",
 };
 
 impl Line {
@@ -204,8 +224,12 @@ impl Line {
             "explain" => identifiers(value, "explain").map(Line::Explain),
             "resolve" => send_request(value, "resolve", limits).map(Line::Resolve),
             "erase" => Self::erase(value),
+            "liftSuppression" => identifiers(value, "liftSuppression").map(Line::LiftSuppression),
             "removeToken" => Self::remove_token(value),
             "renameToken" => Self::rename_token(value),
+            "bringBack" => Self::bring_back(value),
+            "mute" => Self::mute(value),
+            "unmute" => Self::unmute(value),
             "listContacts" => Self::contacts(value),
             "apps" => nothing_in(value, "apps").map(|()| Line::Apps),
             "subscribers" => Self::subscribers(value),
@@ -224,7 +248,7 @@ impl Line {
         limits: &Limits,
     ) -> Result<Self, Error> {
         let request = AddTokens::new(app_uuid(app, "")?);
-        let time = made_at(time)?;
+        let time = made_at(time, "at")?;
         let request = request.entries(token_entries(value, limits)?);
         Ok(Line::AddTokens(match time {
             Some(time) => request.at(time),
@@ -239,7 +263,7 @@ impl Line {
         limits: &Limits,
     ) -> Result<Self, Error> {
         let request = RecordReports::new(app_uuid(app, "")?);
-        let time = made_at(time)?;
+        let time = made_at(time, "at")?;
         let request = request.reports(report_entries(value, limits)?);
         Ok(Line::RecordReports(match time {
             Some(time) => request.at(time),
@@ -253,7 +277,7 @@ impl Line {
         time: Option<Value<'_>>,
         limits: &Limits,
     ) -> Result<Self, Error> {
-        let time = made_at(time)?;
+        let time = made_at(time, "at")?;
         let request = upsert(value, dedupe_on, upsert_mode, limits)?;
         Ok(Line::Upsert(match time {
             Some(time) => request.at(time),
@@ -292,6 +316,39 @@ impl Line {
         let members = value.members(&["appUuid", "token", "newToken"]);
         let [app, old, new] = members.map_err(at(PATH))?;
         rename_token(app_uuid(app, PATH)?, old, new, PATH).map(Line::RenameToken)
+    }
+
+    fn mute(value: Value<'_>) -> Result<Self, Error> {
+        const PATH: &str = "mute";
+        let members = value.members(&["appUuid", "token", "duration", "at"]);
+        let [app, token, duration, time] = members.map_err(at(PATH))?;
+        let request = mute(app_uuid(app, PATH)?, token, duration, PATH)?;
+        Ok(Line::Mute(match made_at(time, "mute.at")? {
+            Some(time) => request.at(time),
+            None => request,
+        }))
+    }
+
+    fn bring_back(value: Value<'_>) -> Result<Self, Error> {
+        const PATH: &str = "bringBack";
+        let members = value.members(&["appUuid", "token", "at"]);
+        let [app, token, time] = members.map_err(at(PATH))?;
+        let request = bring_back(app_uuid(app, PATH)?, token, PATH)?;
+        Ok(Line::BringBack(match made_at(time, "bringBack.at")? {
+            Some(time) => request.at(time),
+            None => request,
+        }))
+    }
+
+    fn unmute(value: Value<'_>) -> Result<Self, Error> {
+        const PATH: &str = "unmute";
+        let members = value.members(&["appUuid", "token", "at"]);
+        let [app, token, time] = members.map_err(at(PATH))?;
+        let request = unmute(app_uuid(app, PATH)?, token, PATH)?;
+        Ok(Line::Unmute(match made_at(time, "unmute.at")? {
+            Some(time) => request.at(time),
+            None => request,
+        }))
     }
 
     fn contacts(value: Value<'_>) -> Result<Self, Error> {
@@ -341,9 +398,11 @@ impl Line {
 
     fn erase(value: Value<'_>) -> Result<Self, Error> {
         const PATH: &str = "erase";
-        let [contact] = value.members(&["contactId"]).map_err(at(PATH))?;
+        let members = value.members(&["contactId", "suppress"]);
+        let [contact, suppress] = members.map_err(at(PATH))?;
         let contact = required(contact, PATH, "contactId")?;
-        contact_id(contact, "erase.contactId").map(Line::Erase)
+        let contact = contact_id(contact, "erase.contactId")?;
+        erase(contact, suppress, PATH).map(Line::Erase)
     }
 
     fn forget_messages(value: Value<'_>) -> Result<Self, Error> {
@@ -371,9 +430,9 @@ fn nothing_in(value: Value<'_>, path: &str) -> Result<(), Error> {
 
 const PAGE: [&str; 3] = ["appUuid", "after", "limit"];
 
-fn made_at(value: Option<Value<'_>>) -> Result<Option<Timestamp>, Error> {
+fn made_at(value: Option<Value<'_>>, path: &str) -> Result<Option<Timestamp>, Error> {
     let time = value.and_then(Value::given).map(timestamp).transpose();
-    Ok(time.map_err(at("at"))?)
+    Ok(time.map_err(at(path))?)
 }
 
 fn app_uuid(value: Option<Value<'_>>, path: &str) -> Result<AppId, Error> {

@@ -71,6 +71,7 @@
 //! | `nothingToFindBy` | entry | an item of an upsert has no identifier that could find its contact ([R41](crate::rulebook#r41)) |
 //! | `contactNotFound`, `contactExists` | entry | an item of an upsert that may only update, or only create ([R41](crate::rulebook#r41)) |
 //! | `conflict` | entry | an identifier cannot go on the card; `kind` names it, and `contactId` the contact that it conflicts with ([R42](crate::rulebook#r42)) |
+//! | `suppressed` | entry | an identifier of an erased contact is suppressed; `kind` names it ([R65](crate::rulebook#r65)) |
 //! | `noRecipient`, `appWithoutNumber`, `numberWithoutApp` | request | no recipient is given ([R39](crate::rulebook#r39)) |
 //! | `unknownSubscriber`, `unknownContact`, `noToken` | request | the recipient cannot be reached ([R39](crate::rulebook#r39)) |
 //! | `limitExceeded` | request, entry | over a limit; `limit` says which |
@@ -106,7 +107,8 @@ pub use answer::{
     app, app_connected, app_disconnected, apps, card, contact_found, contact_page,
     contact_upserted, contacts, contacts_upserted, erased, explanation, message, messages,
     messages_forgotten, recipients, report_recorded, reports_recorded, stale_removed, subscriber,
-    subscribers, token_added, token_removed, token_renamed, tokens_added, verified,
+    subscribers, suppression_lifted, token_added, token_brought_back, token_muted, token_removed,
+    token_renamed, token_unmuted, tokens_added, verified,
 };
 pub use card::parse_card;
 pub use changes::{ChangesQuestion, change, changes, parse_changes_page};
@@ -114,9 +116,10 @@ pub use contacts::parse_upsert;
 #[cfg(feature = "transfer")]
 pub(crate) use contacts::{custom_fields, set_custom_fields};
 pub use endpoint::{
-    host_error, parse_app_id, parse_connect_app, parse_contact_id, parse_contacts_page, parse_find,
-    parse_forget_messages, parse_messages_page, parse_no_members, parse_remove_stale,
-    parse_remove_token, parse_rename_token, parse_subscribers_page,
+    host_error, parse_app_id, parse_bring_back, parse_connect_app, parse_contact_id,
+    parse_contacts_page, parse_erase, parse_find, parse_forget_messages, parse_messages_page,
+    parse_mute, parse_no_members, parse_remove_stale, parse_remove_token, parse_rename_token,
+    parse_subscribers_page, parse_unmute,
 };
 pub use fault::{code, entry_code, entry_error, error, error_at_line};
 pub use line::Line;

@@ -4,6 +4,9 @@
 //! decided (R55). An error outside entries refuses the request here. Values are not checked here:
 //! their own types decide what is valid.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use crate::error::{Error, JsonError, JsonFault};
 use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::model::app::AppId;
@@ -15,6 +18,9 @@ use crate::model::text;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 use crate::operations::add_tokens::{AddTokens, TokenEntry};
+use crate::operations::bring_back::BringBack;
+use crate::operations::erase::Erase;
+use crate::operations::mute::{Mute, Unmute};
 use crate::operations::record_reports::{RecordReports, Report};
 use crate::operations::remove_stale::RemoveStale;
 use crate::operations::remove_token::RemoveToken;
@@ -270,6 +276,62 @@ pub(super) fn remove_stale(
     };
     let dry_run = dry_run.boolean().map_err(at(member_path(path, "dryRun")))?;
     Ok(request.dry_run(dry_run))
+}
+
+/// The request to erase a contact.
+pub(super) fn erase(
+    contact: ContactId,
+    suppress: Option<Value<'_>>,
+    path: &str,
+) -> Result<Erase, Error> {
+    let request = Erase::new(contact);
+    let Some(suppress) = suppress.and_then(Value::given) else {
+        return Ok(request);
+    };
+    let suppress = suppress.boolean_or_text();
+    Ok(match suppress.map_err(at(member_path(path, "suppress")))? {
+        true => request.suppress(),
+        false => request,
+    })
+}
+
+/// The seconds that a mute may last in the published request: up to 365 days.
+const MUTE_SECONDS: RangeInclusive<u64> = 5..=31_536_000;
+
+/// The request to mute a subscriber.
+pub(super) fn mute(
+    app: AppId,
+    token: Option<Value<'_>>,
+    duration: Option<Value<'_>>,
+    path: &str,
+) -> Result<Mute, Error> {
+    const NO_DURATION: JsonFault = JsonFault::NotOneOf {
+        expected: "an integer from 5 to 31536000",
+    };
+    let request = Mute::new(app, token_at(token, path, "token")?);
+    let Some(duration) = duration.and_then(Value::given) else {
+        return Ok(request);
+    };
+    let wrong = |fault| at(member_path(path, "duration"))(fault);
+    let seconds = duration.count().map_err(wrong)?;
+    if !MUTE_SECONDS.contains(&seconds) {
+        return Err(wrong(NO_DURATION).into());
+    }
+    Ok(request.duration(Duration::from_secs(seconds)))
+}
+
+/// The request to bring back a token.
+pub(super) fn bring_back(
+    app: AppId,
+    token: Option<Value<'_>>,
+    path: &str,
+) -> Result<BringBack, Error> {
+    Ok(BringBack::new(app, token_at(token, path, "token")?))
+}
+
+/// The request to unmute a subscriber.
+pub(super) fn unmute(app: AppId, token: Option<Value<'_>>, path: &str) -> Result<Unmute, Error> {
+    Ok(Unmute::new(app, token_at(token, path, "token")?))
 }
 
 /// The request to rename a token.

@@ -9,10 +9,11 @@ use super::json::{Value, at};
 use super::request::{body_value, entries, member_path, required, subscriber_id, uuid};
 
 /// Reads the body of a request to send a message: `{"subscriberId", "botId", "number", "text",
-/// "buttons": [{"text", "url"}, ...], "auth": {"user", "pass"}}`.
+/// "buttons": [{"text", "url"}, ...], "auth": {"user", "pass"}, "includeMuted"}`.
 ///
-/// With `subscriberId`, `botId` and `number` are ignored ([R39](crate::rulebook#r39)). `buttons`
-/// and `auth` are optional.
+/// With `subscriberId`, `botId` and `number` are ignored ([R39](crate::rulebook#r39)). `buttons`,
+/// `auth` and `includeMuted` are optional. The last is not in the published request: it says whether
+/// the message also goes to muted subscribers ([R59](crate::rulebook#r59)).
 ///
 /// # Errors
 ///
@@ -24,7 +25,15 @@ pub fn parse_send_request(body: &[u8], limits: &Limits) -> Result<SendRequest, E
     send_request(body_value(body, limits)?, "", limits)
 }
 
-const SEND_REQUEST: [&str; 6] = ["subscriberId", "botId", "number", "text", "buttons", "auth"];
+const SEND_REQUEST: [&str; 7] = [
+    "subscriberId",
+    "botId",
+    "number",
+    "text",
+    "buttons",
+    "auth",
+    "includeMuted",
+];
 
 /// The request under the member `path`.
 pub(super) fn send_request(
@@ -33,7 +42,7 @@ pub(super) fn send_request(
     limits: &Limits,
 ) -> Result<SendRequest, Error> {
     let members = value.members(&SEND_REQUEST).map_err(at(path))?;
-    let [subscriber, bot, number, text, buttons, auth] =
+    let [subscriber, bot, number, text, buttons, auth, include_muted] =
         members.map(|member| member.and_then(Value::given));
     let recipient = recipient(subscriber, bot, number, path)?;
     let text = required(text, path, "text")?.text();
@@ -48,6 +57,10 @@ pub(super) fn send_request(
     }
     if let Some(auth) = auth {
         request.auth = Some(self::auth(auth, &member_path(path, "auth"))?);
+    }
+    if let Some(include) = include_muted {
+        let include = include.boolean();
+        request.include_muted = include.map_err(at(member_path(path, "includeMuted")))?;
     }
     Ok(request)
 }

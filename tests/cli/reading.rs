@@ -192,9 +192,9 @@ APP                                   NAME      SUBSCRIBERS  CONTACTS  CONNECTED
     );
     assert_eq!(folder.run(&["apps", "--json"]).printed(), json);
     let expected = "\
-SUBSCRIBER     TOKEN      CONTACTS  LAST REGISTERED AT        LAST STATUS  LAST STATUS AT            SENT  FAILED  CLICKED
-1099511627777  100200300  1         2023-11-14T22:13:20.123Z  SENT         2023-11-14T22:13:20.123Z  1     0       0
-1099511627778  100200301  2         2023-11-14T22:13:20.123Z  -            -                         0     0       0
+SUBSCRIBER     TOKEN      CONTACTS  LAST REGISTERED AT        LAST STATUS  LAST STATUS AT            SENT  FAILED  CLICKED  MUTED UNTIL
+1099511627777  100200300  1         2023-11-14T22:13:20.123Z  SENT         2023-11-14T22:13:20.123Z  1     0       0        -
+1099511627778  100200301  2         2023-11-14T22:13:20.123Z  -            -                         0     0       0        -
 ";
     assert_eq!(folder.run(&["subscribers", APP]).printed(), expected);
     let now = snapshot(&folder.store);

@@ -35,7 +35,7 @@ pub use upsert::{FieldName, Item, To, Upserted, Upserts};
 pub use view::{Names, Probes};
 
 use upsert::{Fields, custom_fields};
-use view::{Card, Counts, Held, Subscriber, Tally};
+use view::{Card, Counts, Held, MutedUntil, Subscriber, Tally};
 
 /// How many tallies one step of `forget_messages` looks at.
 const FORGET_STEP: usize = 4_096;
@@ -60,6 +60,8 @@ pub struct Settings {
     pub card_text_bytes: usize,
     pub custom_fields_per_contact: usize,
     pub entries_per_request: usize,
+    pub suppressed_identifiers: usize,
+    pub remember_blocked: usize,
 }
 
 impl Settings {
@@ -78,6 +80,8 @@ impl Settings {
             card_text_bytes: options.limits.card_text_bytes,
             custom_fields_per_contact: options.limits.custom_fields_per_contact,
             entries_per_request: options.limits.entries_per_request,
+            suppressed_identifiers: options.limits.suppressed_identifiers,
+            remember_blocked: options.remember_blocked,
         }
     }
 
@@ -101,6 +105,8 @@ impl Settings {
         options.limits.card_text_bytes = self.card_text_bytes;
         options.limits.custom_fields_per_contact = self.custom_fields_per_contact;
         options.limits.entries_per_request = self.entries_per_request;
+        options.limits.suppressed_identifiers = self.suppressed_identifiers;
+        options.remember_blocked = self.remember_blocked;
     }
 }
 
@@ -127,10 +133,23 @@ pub struct Model {
     /// How many subscriber ids each connection of an app has given out, in the order of connecting.
     subscriber_ids: Vec<u64>,
     erased: Vec<u64>,
+    /// One identifier each (R65).
+    suppressed: Vec<Names>,
+    /// Who held the tokens that FAILED removed, the oldest first (R63).
+    blocked: Vec<Blocked>,
     apps: Vec<Connected>,
     cards: Vec<Card>,
     subscribers: Vec<Subscriber>,
     messages: Vec<(AppId, Tally)>,
+}
+
+/// A token that FAILED removed, and who held it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Blocked {
+    /// Which connection of an app, of all there ever were.
+    connection: usize,
+    token: String,
+    contacts: Vec<u64>,
 }
 
 /// An entry that R13 lets pass.
@@ -156,6 +175,8 @@ impl Model {
             next_contact: 1,
             subscriber_ids: Vec::new(),
             erased: Vec::new(),
+            suppressed: Vec::new(),
+            blocked: Vec::new(),
             apps: Vec::new(),
             cards: Vec::new(),
             subscribers: Vec::new(),
@@ -173,6 +194,7 @@ impl Model {
         let before = self.clone();
         match self.decide(request, clock) {
             Ok((numbers, outcome)) => {
+                self.end_records();
                 // R47: what changes nothing takes no number.
                 self.sequence += numbers;
                 Ok((self.sequence, outcome))
@@ -214,9 +236,55 @@ impl Model {
                 let renamed = self.rename(*app, old, new)?;
                 Ok(((*self != before).into(), Outcome::Renamed(renamed)))
             }
+            Request::Mute {
+                app,
+                token,
+                until,
+                at,
+            } => {
+                self.connected(*app)?;
+                let at = not_after(clock, at.unwrap_or(clock));
+                let muted = until.filter(|end| *end > at).map(MutedUntil::Time);
+                let muted = muted.or(until.is_none().then_some(MutedUntil::NoEnd));
+                let (changed, known) = self.set_mute(*app, token, muted);
+                let outcome = match known {
+                    Some((id, _)) => Outcome::Muted(Some(id), *until),
+                    None => Outcome::Muted(None, None),
+                };
+                Ok((changed.into(), outcome))
+            }
+            Request::Unmute { app, token, at } => {
+                self.connected(*app)?;
+                let at = not_after(clock, at.unwrap_or(clock));
+                let (changed, known) = self.set_mute(*app, token, None);
+                let known = known.map(|(id, before)| (id, MutedUntil::counts(before, at)));
+                Ok((changed.into(), Outcome::Unmuted(known)))
+            }
             Request::Erase { contact } => {
                 let erased = self.erase(*contact);
                 Ok((erased.into(), Outcome::Erased(erased)))
+            }
+            Request::BringBack { app, token, at } => {
+                self.connected(*app)?;
+                let at = not_after(clock, at.unwrap_or(clock));
+                let brought = self.bring_back(*app, token, at)?;
+                let changed = brought.is_some();
+                Ok((changed.into(), Outcome::BroughtBack(brought)))
+            }
+            Request::Suppress { contact } => {
+                let names = self.cards.iter().find(|card| card.id == *contact);
+                let names = names.map(|card| card.names.clone()).unwrap_or_default();
+                let erased = self.erase(*contact);
+                let suppressed = self.suppress(&names)?;
+                let outcome = match suppressed.is_empty() {
+                    true => Outcome::Erased(erased),
+                    false => Outcome::Suppressed(suppressed),
+                };
+                Ok((erased.into(), outcome))
+            }
+            Request::Lift(names) => {
+                let lifted = self.lift(names)?;
+                Ok(((!lifted.is_empty()).into(), Outcome::Lifted(lifted)))
             }
             Request::Forget { app, before } => {
                 self.connected(*app)?;
@@ -310,6 +378,7 @@ impl Model {
         for (index, entry) in add.entries.iter().enumerate() {
             let before = self.clone();
             let outcome = self.add_entry(add.app, entry, in_force, at);
+            self.end_records();
             changed |= *self != before;
             if let (Err(refusal), BatchMode::AllOrNothing) = (&outcome, add.mode) {
                 return Err(Refused::Entry(index, refusal.clone()));
@@ -331,6 +400,7 @@ impl Model {
             names,
             ignored,
         } = self.valid(entry, in_force.invalid_identifier)?;
+        self.refuse_suppressed(&names)?;
         let target = self.target(in_force.policy, in_force.unknown_contact_id, &names)?;
         let contact = target.contact;
         let mut card = match self.cards.iter().find(|card| card.id == contact) {
@@ -383,6 +453,7 @@ impl Model {
             last_registered_at: at,
             last_status: None,
             counts: Counts::default(),
+            muted: None,
         });
         after.last_registered_at = after.last_registered_at.max(at);
         if moved {
@@ -606,6 +677,8 @@ impl Model {
                 (Some(own), Some(others)) if others.1 <= own.1 => Some(own),
                 (own, others) => others.or(own),
             };
+            // R59: the later end stays.
+            known.muted = known.muted.max(other.muted);
         }
         let joined = other.as_ref().map(|other| other.id);
         for holder in &known.holders {
@@ -633,6 +706,22 @@ impl Model {
         Ok(Renamed::To(id, joined, holders))
     }
 
+    /// R59. Says whether that changed anything, and the subscriber with the mute that it had.
+    fn set_mute(
+        &mut self,
+        app: AppId,
+        token: &str,
+        muted: Option<MutedUntil>,
+    ) -> (bool, Option<(u64, Option<MutedUntil>)>) {
+        let Some(mut known) = self.by_token(app, token).cloned() else {
+            return (false, None);
+        };
+        let before = std::mem::replace(&mut known.muted, muted);
+        let id = known.id;
+        put(&mut self.subscribers, known, |subscriber| subscriber.id);
+        (before != muted, Some((id, before)))
+    }
+
     /// A subscriber without a holder does not exist.
     fn set_holders(&mut self, subscriber: u64, holders: Vec<u64>) {
         let known = self.subscribers.iter_mut().find(|is| is.id == subscriber);
@@ -657,6 +746,132 @@ impl Model {
         self.cards.retain(|card| card.id != contact);
         self.erased.push(contact);
         true
+    }
+
+    /// R63: remembers who held a token that FAILED removed.
+    fn remember(&mut self, app: AppId, known: &Subscriber) {
+        let most = self.settings.remember_blocked;
+        // After the bound was lowered, two old ones go for each new one.
+        for _ in 0..2 {
+            if most > 0 && self.blocked.len() >= most && !self.blocked.is_empty() {
+                self.blocked.remove(0);
+            }
+        }
+        if self.blocked.len() < most {
+            self.blocked.push(Blocked {
+                connection: self.connection(app),
+                token: known.token.clone(),
+                contacts: known.holders.clone(),
+            });
+        }
+    }
+
+    /// R63: the subscriber and the contacts, if anything is remembered.
+    fn bring_back(
+        &mut self,
+        app: AppId,
+        token: &str,
+        at: u64,
+    ) -> Result<Option<(u64, Vec<u64>)>, Refused> {
+        let connection = self.connection(app);
+        let is = |record: &&Blocked| record.connection == connection && record.token == token;
+        let Some(record) = self.blocked.iter().find(is).cloned() else {
+            return Ok(None);
+        };
+        let (holders, most) = (record.contacts.len(), self.settings.contacts_per_token);
+        within(Limit::ContactsPerToken, holders, most).map_err(of_request)?;
+        self.subscriber_ids[connection - 1] += 1;
+        let id = subscriber_id(connection, self.subscriber_ids[connection - 1]);
+        for contact in &record.contacts {
+            let card = self.cards.iter().find(|card| card.id == *contact);
+            let mut card = card.expect("only who exists is remembered").clone();
+            card.tokens.push(Held {
+                app,
+                token: token.to_owned(),
+                subscriber: id,
+                added_at: at,
+            });
+            self.check_card(&card).map_err(of_request)?;
+            put(&mut self.cards, card, |card| card.id);
+        }
+        self.subscribers.push(Subscriber {
+            id,
+            app,
+            token: token.to_owned(),
+            holders: record.contacts.clone(),
+            last_registered_at: at,
+            last_status: None,
+            counts: Counts::default(),
+            muted: None,
+        });
+        self.end_records();
+        Ok(Some((id, record.contacts)))
+    }
+
+    /// R63: what ends a record, whichever request did it: the token is there, the app is not, or all
+    /// contacts are erased.
+    fn end_records(&mut self) {
+        let connected: Vec<(usize, AppId)> =
+            self.apps.iter().map(|app| (app.number, app.id)).collect();
+        let mut blocked = std::mem::take(&mut self.blocked);
+        for record in &mut blocked {
+            record
+                .contacts
+                .retain(|id| self.cards.iter().any(|card| card.id == *id));
+        }
+        blocked.retain(|record| {
+            let app = connected
+                .iter()
+                .find(|(number, _)| *number == record.connection);
+            let is_gone = |app: &(usize, AppId)| self.by_token(app.1, &record.token).is_none();
+            !record.contacts.is_empty() && app.is_some_and(is_gone)
+        });
+        self.blocked = blocked;
+    }
+
+    /// R65: the identifiers of a contact that was erased. Refused when that would be too many.
+    fn suppress(&mut self, names: &Names) -> Result<KindSet, Refused> {
+        let names = Names {
+            contact_id: None,
+            ..names.clone()
+        };
+        for kind in names.kinds().iter() {
+            let name = names.only(kind);
+            if !self.suppressed.contains(&name) {
+                self.suppressed.push(name);
+            }
+        }
+        let most = self.settings.suppressed_identifiers;
+        if !names.kinds().is_empty() {
+            let now = self.suppressed.len();
+            within(Limit::SuppressedIdentifiers, now, most).map_err(of_request)?;
+        }
+        Ok(names.kinds())
+    }
+
+    /// R65. Says which kinds were suppressed.
+    fn lift(&mut self, names: &Names) -> Result<KindSet, Refused> {
+        let names = Names {
+            contact_id: None,
+            ..names.clone()
+        };
+        if names == Names::default() {
+            return Err(Refused::NothingGiven);
+        }
+        let is_suppressed = |kind: &IdentifierKind| self.suppressed.contains(&names.only(*kind));
+        let lifted: KindSet = names.kinds().iter().filter(is_suppressed).collect();
+        let is_named = |name: &Names| names.kinds().iter().any(|kind| names.only(kind) == *name);
+        self.suppressed.retain(|name| !is_named(name));
+        Ok(lifted)
+    }
+
+    /// R65: the first kind that is suppressed refuses all.
+    fn refuse_suppressed(&self, names: &Names) -> Result<(), Refusal> {
+        let is_suppressed = |kind: &IdentifierKind| self.suppressed.contains(&names.only(*kind));
+        match names.kinds().iter().find(is_suppressed) {
+            Some(kind) => Err(Refusal::Suppressed(kind)),
+            None => Ok(()),
+        }
     }
 
     // Delivery reports (R30–R36).
@@ -721,6 +936,7 @@ impl Model {
             self.take_off(&known.holders, known.id);
             self.connected_mut(app).removed_by_failed += 1;
             self.set_holders(known.id, Vec::new());
+            self.remember(app, &known);
             return Ok(Reported::Removed(known.holders));
         }
         known.counts.count(report.status);

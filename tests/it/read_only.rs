@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use contact_store::transfer::{ImportOptions, TransferError, import_ndjson};
 use contact_store::{
-    AddTokens, AppName, ConnectApp, ContactStore, ContactUpdate, Create, DedupeOn, Error,
-    OpenError, Options, Pending, RecordReports, RemoveStale, RemoveToken, RenameToken, Report,
-    Status, StorageError, Token, TokenEntry, Upsert,
+    AddTokens, AppName, BringBack, ConnectApp, ContactStore, ContactUpdate, Create, DedupeOn,
+    Error, GivenIdentifiers, Mute, OpenError, Options, Pending, RecordReports, RemoveStale,
+    RemoveToken, RenameToken, Report, Status, StorageError, Token, TokenEntry, Unmute, Upsert,
 };
 
 use crate::failing_disk::disk::TestDisk;
@@ -145,7 +145,12 @@ fn r68_every_write_is_refused_and_nothing_is_written() {
     refused(store.upsert(Upsert::new(DedupeOn::Email).contact(update)));
     refused(store.remove_token(RemoveToken::of_all(APP, token("t1"))));
     refused(store.rename_token(RenameToken::new(APP, token("t1"), token("t2"))));
+    refused(store.bring_back(BringBack::new(APP, token("t1"))));
+    refused(store.mute(Mute::new(APP, token("t1"))));
+    refused(store.unmute(Unmute::new(APP, token("t1"))));
     refused(store.erase(id(1)));
+    let nobody = GivenIdentifiers::new().email("no@example.com");
+    refused(store.lift_suppression(nobody.parse().unwrap()));
     refused(store.connect_app(ConnectApp::new(AppName::parse("Bot").unwrap())));
     refused(store.disconnect_app(APP));
     refused(store.forget_messages(APP, at(5_000)));

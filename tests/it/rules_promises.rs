@@ -129,8 +129,28 @@ fn r47_a_request_that_changes_nothing_takes_no_number_and_no_commit() {
             let request = contact_store::RemoveStale::new(APP, before).dry_run(true);
             store.remove_stale(request).wait().unwrap().sequence
         },
+        {
+            let token = contact_store::Token::parse("nobody").unwrap();
+            let request = contact_store::Mute::new(APP, token);
+            store.mute(request).wait().unwrap().sequence
+        },
+        {
+            let token = contact_store::Token::parse("t").unwrap();
+            let request = contact_store::Unmute::new(APP, token);
+            store.unmute(request).wait().unwrap().sequence
+        },
+        {
+            let token = contact_store::Token::parse("nobody").unwrap();
+            let request = contact_store::BringBack::new(APP, token);
+            store.bring_back(request).wait().unwrap().sequence
+        },
+        {
+            let nobody = contact_store::GivenIdentifiers::new().email("no@example.com");
+            let nobody = nobody.parse().unwrap();
+            store.lift_suppression(nobody).wait().unwrap().sequence
+        },
     ];
-    assert_eq!(unchanged, [changed.sequence; 9]);
+    assert_eq!(unchanged, [changed.sequence; 13]);
     assert_eq!(store.snapshot().unwrap().sequence(), changed.sequence);
     assert_eq!(disk.syncs(), syncs);
     // The next change has the next number.

@@ -186,7 +186,7 @@ fn r40_a_send_request_is_read_and_its_recipient_resolved() {
     assert_eq!(format!("{auth:?}"), "Auth(<secret>)");
 
     let now = store.snapshot().unwrap();
-    let addresses = now.resolve(&request.recipient).unwrap();
+    let addresses = now.resolve(&request).unwrap().addresses;
     assert_eq!(addresses.len(), 1);
     let address = &addresses[0];
     assert_eq!((address.app, address.token.as_str()), (app("A"), "chat-1"));
@@ -198,5 +198,5 @@ fn r40_a_send_request_is_read_and_its_recipient_resolved() {
     let again = now
         .resolve(&Recipient::Subscriber(address.subscriber))
         .unwrap();
-    assert_eq!(again, addresses);
+    assert_eq!(again.addresses, addresses);
 }

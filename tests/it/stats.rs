@@ -5,9 +5,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use contact_store::{
-    AddTokens, AppId, AppName, BatchMode, ConnectApp, ContactStore, ContactUpdate, DedupeOn, Error,
-    OperationStats, Ownership, RecordReports, RemoveStale, RemoveToken, RenameToken, Report, Stats,
-    Status, SubscriberId, Token, TokenEntry, Upsert, WhenFull,
+    AddTokens, AppId, AppName, BatchMode, BringBack, ConnectApp, ContactStore, ContactUpdate,
+    DedupeOn, Error, GivenIdentifiers, Mute, OperationStats, Ownership, RecordReports, RemoveStale,
+    RemoveToken, RenameToken, Report, Stats, Status, SubscriberId, Token, TokenEntry, Unmute,
+    Upsert, WhenFull,
 };
 
 use crate::failing_disk::disk::{Fault, FaultKind, TestDisk};
@@ -173,6 +174,39 @@ fn every_request_and_every_entry_is_counted_once_under_its_outcome() {
         &[("erased", 1), ("unknownContact", 1)],
     );
 
+    for _ in 0..2 {
+        let nobody = GivenIdentifiers::new().email("no@example.com");
+        assert!(
+            store
+                .lift_suppression(nobody.parse().unwrap())
+                .wait()
+                .is_ok()
+        );
+    }
+    let nothing = GivenIdentifiers::new().parse().unwrap();
+    assert!(store.lift_suppression(nothing).wait().is_err());
+    let outcomes = [("lifted", 0), ("notSuppressed", 2)];
+    assert_figures(&store, "liftSuppression", (2, 1), &outcomes);
+    let token = |name: &str| Token::parse(name).unwrap();
+    assert!(
+        store
+            .bring_back(BringBack::new(APP, token("nobody")))
+            .wait()
+            .is_ok()
+    );
+    let outcomes = [("broughtBack", 0), ("notRemembered", 1)];
+    assert_figures(&store, "bringBack", (1, 0), &outcomes);
+    for name in ["new", "nobody"] {
+        assert!(store.mute(Mute::new(APP, token(name))).wait().is_ok());
+    }
+    for name in ["new", "new", "nobody"] {
+        assert!(store.unmute(Unmute::new(APP, token(name))).wait().is_ok());
+    }
+    let outcomes = [("muted", 1), ("unknownSubscriber", 1)];
+    assert_figures(&store, "mute", (2, 0), &outcomes);
+    let outcomes = [("unmuted", 1), ("notMuted", 1), ("unknownSubscriber", 1)];
+    assert_figures(&store, "unmute", (3, 0), &outcomes);
+
     clock.set(at(2_000));
     assert!(store.forget_messages(APP, at(2_000)).wait().is_ok());
     assert_figures(&store, "forgetMessages", (1, 0), &[("forgotten", 1)]);
@@ -218,6 +252,10 @@ fn the_kinds_of_operations_are_all_there_in_a_fixed_order() {
         "disconnectApp",
         "forgetMessages",
         "removeStale",
+        "mute",
+        "unmute",
+        "liftSuppression",
+        "bringBack",
         "import",
     ];
     assert_eq!(names, all);

@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contact_store::{
-    AccessKey, AddTokens, AppName, Check, ConnectApp, ContactStore, ContactUpdate, DedupeOn, Error,
-    RecordReports, RemoveStale, RemoveToken, RenameToken, Report, Status, Token, TokenEntry,
-    Upsert,
+    AccessKey, AddTokens, AppName, BringBack, Check, ConnectApp, ContactStore, ContactUpdate,
+    DedupeOn, Erase, Error, GivenIdentifiers, Mute, RecordReports, RemoveStale, RemoveToken,
+    RenameToken, Report, Status, Token, TokenEntry, Unmute, Upsert,
 };
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -291,6 +291,14 @@ fn run_every_operation() {
     assert!(store.remove_stale(stale).wait().is_ok());
     assert!(store.panic_while_deciding().wait().is_err());
     let token = Token::parse(token).unwrap();
+    assert!(store.mute(Mute::new(APP, token.clone())).wait().is_ok());
+    assert!(store.unmute(Unmute::new(APP, token.clone())).wait().is_ok());
+    assert!(
+        store
+            .bring_back(BringBack::new(APP, token.clone()))
+            .wait()
+            .is_ok()
+    );
     let rename = RenameToken::new(APP, token.clone(), token.clone());
     assert!(store.rename_token(rename).wait().is_ok());
     assert!(
@@ -300,7 +308,10 @@ fn run_every_operation() {
             .is_ok()
     );
     assert!(store.snapshot().unwrap().verify().unwrap().is_sound());
-    assert!(store.erase(id(1)).wait().unwrap().outcome.erased);
+    let erase = Erase::new(id(1)).suppress();
+    assert!(store.erase(erase).wait().unwrap().outcome.erased);
+    let suppressed = GivenIdentifiers::new().email(&*email).parse().unwrap();
+    assert!(store.lift_suppression(suppressed).wait().is_ok());
     assert!(store.disconnect_app(APP).wait().is_ok());
     store.close().unwrap();
 }

@@ -174,6 +174,9 @@ impl Committed {
             sequence: self.state.sequence,
             contacts: self.numbers.len() as u64,
             subscribers: 0,
+            muted: 0,
+            suppressed: 0,
+            blocked: 0,
             apps: 0,
             changes: None,
         }

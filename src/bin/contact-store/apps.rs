@@ -66,6 +66,7 @@ pub(crate) fn subscribers(
         "SENT",
         "FAILED",
         "CLICKED",
+        "MUTED UNTIL",
     ];
     let mut table = Table::new(output, &names);
     for subscriber in now.iter_subscribers(app) {
@@ -89,6 +90,10 @@ pub(crate) fn subscribers(
             subscriber.counts.sent.to_string(),
             subscriber.counts.failed.to_string(),
             subscriber.counts.clicked.to_string(),
+            match subscriber.muted {
+                Some(end) => end.time().map_or_else(|| "unmuted".to_owned(), time),
+                None => String::new(),
+            },
         ])?;
     }
     Ok(table.end()?)

@@ -15,10 +15,8 @@ use crate::model::time::Timestamp;
 use super::super::guard::Failure;
 use super::super::tables::{Key, Table};
 use super::keys::RowKey;
+use super::meta::FORMAT_3;
 use super::record::{MALFORMED, Payload, Row};
-
-/// The oldest format with a change feed.
-pub(in crate::storage) const CHANGES_FORMAT: u32 = 3;
 
 /// Most records of a row: a request with more has several rows.
 pub(in crate::storage) const RECORDS_OF_A_ROW: u32 = 256;
@@ -298,7 +296,7 @@ impl Row for ChangesRow {
     type Key = ChangesKey;
 
     fn format(&self) -> u32 {
-        CHANGES_FORMAT
+        FORMAT_3
     }
 
     fn encode(&self, to: &mut Payload<'_>) -> Result<(), Failure> {

@@ -12,16 +12,15 @@ use crate::model::identifier::{ContactId, Email, ExternalCustomerId, Identifiers
 use crate::model::report::Status;
 use crate::model::report::StatusCounts;
 use crate::model::sequence::SequenceNumber;
-use crate::model::subscriber::SubscriberId;
+use crate::model::subscriber::{MuteEnd, SubscriberId};
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 
 use super::super::guard::Failure;
 use super::super::tables::Table;
 use super::super::unique::{IndexState, layout::Layout};
-use super::changes::CHANGES_FORMAT;
 use super::keys::MessageKey;
-use super::meta::{FeedState, OLDEST_FORMAT, State};
+use super::meta::{FORMAT_3, FeedState, OLDEST_FORMAT, State};
 use super::record::{MALFORMED, Payload, Row, decode, take};
 use super::rows::{
     AppPhase, AppRow, AppTallyRow, BorrowedSubscriber, CardRow, FormerIdRow, HeldTokenRow,
@@ -112,7 +111,7 @@ impl Row for CardRow {
     fn format(&self) -> u32 {
         match self.last_change {
             None => OLDEST_FORMAT,
-            Some(_) => CHANGES_FORMAT,
+            Some(_) => FORMAT_3,
         }
     }
 
@@ -351,6 +350,13 @@ impl Row for SubscriberRow {
     const TABLE: Table = Table::Subscribers;
     type Key = SubscriberId;
 
+    fn format(&self) -> u32 {
+        match self.muted {
+            Some(_) => FORMAT_3,
+            None => OLDEST_FORMAT,
+        }
+    }
+
     fn encode(&self, to: &mut Payload<'_>) -> Result<(), Failure> {
         to.push((self.token.as_str(), self.holders.len() as u64))?;
         for holder in &self.holders {
@@ -362,7 +368,12 @@ impl Row for SubscriberRow {
                 .last_status
                 .map(|(status, at)| (status_to_byte(status), at.as_millis())),
             counts: CountsRecord::new(self.counts),
-        })
+        })?;
+        // Only a muted subscriber has this: the bytes of all others are those of format 2.
+        match self.muted {
+            Some(end) => to.push(end.time().map(Timestamp::as_millis)),
+            None => Ok(()),
+        }
     }
 
     fn decode(id: &SubscriberId, payload: &[u8]) -> Result<Self, Failure> {
@@ -374,6 +385,7 @@ impl Row for SubscriberRow {
             last_registered_at: subscriber.last_registered_at,
             last_status: subscriber.last_status,
             counts: subscriber.counts,
+            muted: subscriber.muted,
             holders,
         })
     }
@@ -395,12 +407,21 @@ pub(in crate::storage) fn borrow_subscriber<'p>(
         let id: u64 = take(&mut payload)?;
         holders.push(ContactId::new(id).map_err(|_| MALFORMED)?);
     }
-    let since: DeliveryRecord = decode(payload)?;
+    let since: DeliveryRecord = take(&mut payload)?;
+    let muted = match payload {
+        [] => None,
+        end => Some(decode::<Option<u64>>(end)?),
+    };
     Ok(BorrowedSubscriber {
         token,
         last_registered_at: Timestamp::from_millis(since.last_registered_at),
         last_status: since.last_status.map(status_at).transpose()?,
         counts: since.counts.counts(),
+        muted: muted.map(|end| {
+            end.map_or(MuteEnd::Never, |end| {
+                MuteEnd::At(Timestamp::from_millis(end))
+            })
+        }),
     })
 }
 
@@ -468,8 +489,19 @@ struct StateRecord {
     erased: u64,
 }
 
-/// What follows in a store that has, or had, a change feed.
-#[derive(Encode, BorrowDecode)]
+/// What a state has from format 3 on.
+#[derive(Default, PartialEq, Eq, Encode, BorrowDecode)]
+struct LaterStateRecord {
+    feed: Option<FeedRecord>,
+    muted: u64,
+    suppressed: u64,
+    blocked: u64,
+    blocked_first: u64,
+    blocked_next: u64,
+}
+
+/// Where the change feed stands, in a store that has one or had.
+#[derive(PartialEq, Eq, Encode, BorrowDecode)]
 struct FeedRecord {
     begin: (u64, u32),
     newest: (u64, u32),
@@ -478,6 +510,21 @@ struct FeedRecord {
 }
 
 impl FeedRecord {
+    fn new(feed: FeedState) -> Self {
+        let FeedState {
+            begin,
+            newest,
+            through,
+            kept,
+        } = feed;
+        FeedRecord {
+            begin: (begin.sequence().value(), begin.place()),
+            newest: (newest.sequence().value(), newest.place()),
+            through: through.value(),
+            kept,
+        }
+    }
+
     fn state(&self) -> FeedState {
         let position = |(sequence, place)| ChangePosition::at(SequenceNumber::new(sequence), place);
         FeedState {
@@ -496,7 +543,7 @@ impl Row for State {
     fn format(&self) -> u32 {
         match self.feed {
             None => OLDEST_FORMAT,
-            Some(_) => CHANGES_FORMAT,
+            Some(_) => FORMAT_3,
         }
     }
 
@@ -508,28 +555,26 @@ impl Row for State {
             contacts: self.contacts,
             erased: self.erased,
         })?;
-        self.feed.map_or(Ok(()), |feed| {
-            let FeedState {
-                begin,
-                newest,
-                through,
-                kept,
-            } = feed;
-            to.push(FeedRecord {
-                begin: (begin.sequence().value(), begin.place()),
-                newest: (newest.sequence().value(), newest.place()),
-                through: through.value(),
-                kept,
-            })
-        })
+        // Only a store that uses what these say has them.
+        let later = LaterStateRecord {
+            feed: self.feed.map(FeedRecord::new),
+            muted: self.muted,
+            suppressed: self.suppressed,
+            blocked: self.blocked,
+            blocked_first: self.blocked_first,
+            blocked_next: self.blocked_next,
+        };
+        if later == LaterStateRecord::default() {
+            return Ok(());
+        }
+        to.push(later)
     }
 
-    fn decode(_: &u64, payload: &[u8]) -> Result<Self, Failure> {
-        let mut payload = payload;
+    fn decode(_: &u64, mut payload: &[u8]) -> Result<Self, Failure> {
         let state: StateRecord = take(&mut payload)?;
-        let feed = match payload.is_empty() {
-            true => None,
-            false => Some(decode::<FeedRecord>(payload)?.state()),
+        let later = match payload {
+            [] => LaterStateRecord::default(),
+            later => decode(later)?,
         };
         Ok(State {
             sequence: SequenceNumber::new(state.sequence),
@@ -537,7 +582,12 @@ impl Row for State {
             next_app: state.next_app,
             contacts: state.contacts,
             erased: state.erased,
-            feed,
+            feed: later.feed.map(|feed| feed.state()),
+            muted: later.muted,
+            suppressed: later.suppressed,
+            blocked: later.blocked,
+            blocked_first: later.blocked_first,
+            blocked_next: later.blocked_next,
         })
     }
 }

@@ -3,10 +3,10 @@
 use crate::model::app::{AccessKey, AppId, AppName, AppNumber};
 use crate::model::change::ChangePosition;
 use crate::model::fields::ContactFields;
-use crate::model::identifier::{ContactId, Email, ExternalCustomerId, Identifiers};
+use crate::model::identifier::{ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers};
 use crate::model::report::{Status, StatusCounts};
 use crate::model::sequence::SequenceNumber;
-use crate::model::subscriber::SubscriberId;
+use crate::model::subscriber::{MuteEnd, SubscriberId};
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 
@@ -15,6 +15,7 @@ use super::super::tables::Key;
 use super::super::unique::{IndexState, layout::Layout};
 use super::keys::{INDEX_STATE_KEY, RowKey as _, STATE_KEY};
 use super::meta::{FeedState, State};
+use super::optional::{BlockedEntryRow, BlockedRow, SuppressedRow};
 use super::record::{MALFORMED, Payload, Row, decode_row, encode};
 use super::rows::{
     AppPhase, AppRow, AppTallyRow, CardRow, FormerIdRow, HeldTokenRow, MessageRow, SubscriberRow,
@@ -75,6 +76,11 @@ fn the_bytes_of_every_record_are_the_golden_ones() {
         last_registered_at: Timestamp::from_millis(300),
         last_status: Some((Status::Clicked, Timestamp::from_millis(70_000))),
         counts,
+        muted: None,
+    };
+    let muted = |end| SubscriberRow {
+        muted: Some(end),
+        ..subscriber.clone()
     };
     for (status, byte) in [(Status::Sent, "01"), (Status::Failed, "02")] {
         let last_status = Some((status, Timestamp::from_millis(0)));
@@ -139,6 +145,19 @@ fn the_bytes_of_every_record_are_the_golden_ones() {
             "02063130303230300201fdffffffffffffff7ffb2c010103fc7011010003fbfb00019f13b4b1",
         ),
         (
+            "subscriber with a mute that ends",
+            bytes(
+                SUBSCRIBER,
+                &muted(MuteEnd::At(Timestamp::from_millis(70_000))),
+            ),
+            "02063130303230300201fdffffffffffffff7ffb2c010103fc7011010003fbfb000101fc70110100bff82a7b",
+        ),
+        (
+            "subscriber with a mute without end",
+            bytes(SUBSCRIBER, &muted(MuteEnd::Never)),
+            "02063130303230300201fdffffffffffffff7ffb2c010103fc7011010003fbfb000100db214c2a",
+        ),
+        (
             "app",
             bytes(Key::Wide(0xa), &app),
             "020103426f7401036b657905d922c576",
@@ -165,6 +184,47 @@ fn the_bytes_of_every_record_are_the_golden_ones() {
             "state",
             bytes(Key::Int(STATE_KEY), &State::new()),
             "020001010000d45ed04e",
+        ),
+        (
+            "suppressed identifier",
+            bytes(
+                Key::Wide(7),
+                &SuppressedRow {
+                    kind: IdentifierKind::Email,
+                },
+            ),
+            "02033192703c",
+        ),
+        (
+            "blocked token",
+            bytes(
+                Key::Int(3),
+                &BlockedRow {
+                    app: AppNumber(1),
+                    token: Token::from_stored("100200".to_owned()),
+                    contacts: [1, ContactId::MAX]
+                        .into_iter()
+                        .flat_map(ContactId::new)
+                        .collect(),
+                },
+            ),
+            "0201063130303230300201fdffffffffffffff7f486ae959",
+        ),
+        (
+            "entry of a blocked token",
+            bytes(Key::Wide(7), &BlockedEntryRow { number: 300 }),
+            "02fb2c0104cc4bd1",
+        ),
+        (
+            "state with muted subscribers",
+            bytes(
+                Key::Int(STATE_KEY),
+                &State {
+                    muted: 300,
+                    ..State::new()
+                },
+            ),
+            "020001010000fb2c0100000000c92592c8",
         ),
         (
             "former id",

@@ -156,6 +156,7 @@ pub(in crate::storage) fn subscriber(payload: &[u8]) -> Result<SubscriberRow, Fa
         last_registered_at: Timestamp::from_millis(row.last_registered_at),
         last_status: row.last_status.map(status_at).transpose()?,
         counts: row.counts.counts(),
+        muted: None,
     })
 }
 
@@ -204,6 +205,6 @@ pub(in crate::storage) fn state(payload: &[u8]) -> Result<State, Failure> {
         next_app: state.next_app,
         contacts: state.contacts,
         erased: state.erased,
-        feed: None,
+        ..State::new()
     })
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use std::hash::Hasher as _;
 
 use siphasher::sip::{SipHasher13, SipHasher24};
+use siphasher::sip128::{Hasher128 as _, SipHasher24 as SipHasher128};
 use twox_hash::XxHash3_64;
 
 use super::super::tables::{Key, Table};
@@ -83,6 +84,26 @@ impl IndexHasher {
 
     pub(in crate::storage) fn phone(&self, phone: u64) -> IndexHash {
         self.hash(4, [&phone.to_le_bytes(), &[]])
+    }
+}
+
+impl IndexHasher {
+    /// The hash of a suppressed identifier, which is all that is kept of it: with so many bits, no
+    /// other value has the same.
+    pub(in crate::storage) fn suppressed(&self, kind: u8, value: &[u8]) -> u128 {
+        let mut hasher = SipHasher128::new_with_keys(self.key.0, self.key.1);
+        hasher.write(b"suppressed");
+        hasher.write_u8(kind);
+        hasher.write(value);
+        hasher.finish128().as_u128()
+    }
+
+    /// The hash of a token that FAILED removed.
+    pub(in crate::storage) fn blocked(&self, token: &str) -> u128 {
+        let mut hasher = SipHasher128::new_with_keys(self.key.0, self.key.1);
+        hasher.write(b"blocked");
+        hasher.write(token.as_bytes());
+        hasher.finish128().as_u128() & u128::from(self.mask)
     }
 }
 

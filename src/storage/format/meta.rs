@@ -22,6 +22,10 @@ pub(crate) const FORMAT: u32 = 3;
 /// that the one before does not know. A file gets it in the commit that puts the first of them.
 pub(crate) const OLDEST_FORMAT: u32 = 2;
 
+/// The format of the rows that only a store has whose host uses an option or operation that came
+/// after format 2.
+pub(in crate::storage) const FORMAT_3: u32 = 3;
+
 /// What a file of this crate says of itself first, whatever its format.
 pub(in crate::storage) const APPLICATION: [u8; 16] = *b"contact-store\0\0\0";
 
@@ -164,6 +168,16 @@ pub(crate) struct State {
     pub(crate) erased: u64,
     /// Where the change feed stands, or stood when it was on last. `None` if it never was.
     pub(crate) feed: Option<FeedState>,
+    /// How many subscribers have a mute, ended or not (R59).
+    pub(crate) muted: u64,
+    /// How many identifiers are suppressed (R65).
+    pub(crate) suppressed: u64,
+    /// How many tokens that FAILED removed are remembered (R63).
+    pub(crate) blocked: u64,
+    /// No record of such a token has a smaller number.
+    pub(crate) blocked_first: u64,
+    /// The number of the next record.
+    pub(crate) blocked_next: u64,
 }
 
 /// Where the change feed stands.
@@ -188,6 +202,11 @@ impl State {
             contacts: 0,
             erased: 0,
             feed: None,
+            muted: 0,
+            suppressed: 0,
+            blocked: 0,
+            blocked_first: 0,
+            blocked_next: 0,
         }
     }
 

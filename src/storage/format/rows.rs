@@ -7,7 +7,7 @@ use crate::model::fields::ContactFields;
 use crate::model::identifier::{ContactId, Identifiers};
 use crate::model::report::{Status, StatusCounts};
 use crate::model::sequence::SequenceNumber;
-use crate::model::subscriber::SubscriberId;
+use crate::model::subscriber::{MuteEnd, SubscriberId};
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 
@@ -82,6 +82,7 @@ pub(crate) struct SubscriberRow {
     pub(crate) last_registered_at: Timestamp,
     pub(crate) last_status: Option<(Status, Timestamp)>,
     pub(crate) counts: StatusCounts,
+    pub(crate) muted: Option<MuteEnd>,
 }
 
 /// A subscriber in the bytes of its row, without its holders.
@@ -90,6 +91,7 @@ pub(crate) struct BorrowedSubscriber<'p> {
     pub(crate) last_registered_at: Timestamp,
     pub(crate) last_status: Option<(Status, Timestamp)>,
     pub(crate) counts: StatusCounts,
+    pub(crate) muted: Option<MuteEnd>,
 }
 
 /// The tally of one message.

@@ -52,6 +52,7 @@ demands! {
         TOKEN_IS_ON_THE_CARD_ONCE: "a token is on the card twice"
         SUBSCRIBER_NAMES_THE_CONTACT: "a token's subscriber does not name the contact"
         CONTACT_ID_IS_TAKEN: "the id is not among those taken"
+        NO_IDENTIFIER_IS_SUPPRESSED: "an identifier is suppressed"
     }
     // Each subscriber.
     Subscribers {
@@ -114,8 +115,24 @@ demands! {
     Changes {
         CHANGES_ARE_OF_A_CONTACT: "changes are left of a contact that there is not"
     }
+    // Each token that FAILED removed and that is remembered, and each entry that leads to one.
+    Blocked {
+        RECORD_HAS_A_NUMBER_IN_USE: "the number is not one of those in use"
+        RECORD_IS_FOUND_BY_ITS_TOKEN: "its token does not lead to it"
+        RECORD_IS_FOUND_BY_ITS_CONTACTS: "a contact does not lead to it"
+        REMEMBERED_CONTACTS_EXIST: "a contact does not exist"
+        REMEMBERED_CONTACTS_ARE_DIFFERENT: "it names a contact twice, or none"
+        REMEMBERED_TOKEN_IS_GONE: "its token is a subscriber"
+        REMEMBERED_APP_IS_NOT_GONE: "its app is gone"
+    }
+    BlockedIndex {
+        ENTRY_LEADS_TO_ITS_RECORD: "an entry leads to a record that is not its own"
+    }
     // The counters of the store.
     Meta {
         CONTACTS_ARE_COUNTED: "the contacts are miscounted"
+        MUTED_SUBSCRIBERS_ARE_COUNTED: "the muted subscribers are miscounted"
+        SUPPRESSED_IDENTIFIERS_ARE_COUNTED: "the suppressed identifiers are miscounted"
+        REMEMBERED_TOKENS_ARE_COUNTED: "the tokens that FAILED removed are miscounted"
     }
 }

@@ -87,6 +87,9 @@ pub(crate) fn verify(committed: &Committed) -> Result<Verified, Failure> {
     check.each_row(Check::message)?;
     check.taken_ids()?;
     check.each_row(Check::former_id)?;
+    check.each_row(Check::suppressed)?;
+    check.each_row(Check::blocked)?;
+    check.each_row(Check::blocked_entry)?;
     check.counters();
     Ok(check.found)
 }
@@ -95,6 +98,9 @@ pub(crate) fn verify(committed: &Committed) -> Result<Verified, Failure> {
 #[derive(Default)]
 struct Seen {
     contacts: u64,
+    muted: u64,
+    suppressed: u64,
+    blocked: u64,
     of_app: BTreeMap<AppNumber, OfApp>,
     /// Apps that cards were created through.
     created_through: BTreeSet<AppNumber>,

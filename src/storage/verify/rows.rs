@@ -6,8 +6,12 @@ use crate::model::app::{AppId, AppNumber};
 use crate::model::identifier::{ContactId, Email, ExternalCustomerId, Identifiers};
 use crate::model::subscriber::SubscriberId;
 
+use super::super::blocked::token_key;
 use super::super::contact_ids;
 use super::super::format::keys::{MessageKey, RowKey as _};
+use super::super::format::optional::{
+    BlockedEntryRow, BlockedKey, BlockedRow, SuppressedKey, SuppressedRow,
+};
 use super::super::format::record;
 use super::super::format::rows::{
     AppPhase, AppRow, AppTallyRow, CardRow, FormerIdRow, HeldTokenRow, MessageRow, SubscriberRow,
@@ -15,7 +19,9 @@ use super::super::format::rows::{
 };
 use super::super::guard::Failure;
 use super::super::index::{IDENTIFIERS, identifier_hash};
+use super::super::lookup::find_subscriber;
 use super::super::read::Rows as _;
+use super::super::suppression::first_suppressed;
 use super::super::tables::{Key, Table};
 use super::super::unique::Index;
 use super::demands::*;
@@ -53,6 +59,8 @@ impl Check<'_> {
         }
         let is_taken = self.is_taken(id)?;
         self.demand(CONTACT_ID_IS_TAKEN, row, is_taken);
+        let suppressed = absent_if_corrupt(first_suppressed(self.committed, identifiers))?;
+        self.demand(NO_IDENTIFIER_IS_SUPPRESSED, row, suppressed.is_none());
         Ok(())
     }
 
@@ -86,6 +94,8 @@ impl Check<'_> {
         let of_app = self.seen.of_app.entry(subscriber.app).or_default();
         of_app.subscribers = of_app.subscribers.saturating_add(1);
         of_app.last_number = id.number();
+        let muted = u64::from(subscriber.muted.is_some());
+        self.seen.muted = self.seen.muted.saturating_add(muted);
 
         let hasher = self.committed.hasher();
         let hash = hasher.token(subscriber.app.0, subscriber.token.as_str());
@@ -166,7 +176,7 @@ impl Check<'_> {
         for app in &seen.created_through {
             self.demand(CREATED_THROUGH_AN_APP_WITH_A_TALLY, app.0, has_tally(app));
         }
-        self.seen.contacts = seen.contacts;
+        (self.seen.contacts, self.seen.muted) = (seen.contacts, seen.muted);
     }
 
     pub(super) fn message(&mut self, key: MessageKey, _: MessageRow) -> Result<(), Failure> {
@@ -210,9 +220,64 @@ impl Check<'_> {
         Ok(())
     }
 
+    pub(super) fn suppressed(&mut self, _: SuppressedKey, _: SuppressedRow) -> Result<(), Failure> {
+        self.seen.suppressed = self.seen.suppressed.saturating_add(1);
+        Ok(())
+    }
+
+    pub(super) fn blocked(&mut self, number: u64, record: BlockedRow) -> Result<(), Failure> {
+        self.seen.blocked = self.seen.blocked.saturating_add(1);
+        let state = self.committed.state();
+        let in_use = (state.blocked_first..state.blocked_next).contains(&number);
+        self.demand(RECORD_HAS_A_NUMBER_IN_USE, number, in_use);
+        let leads_here = |entry: Option<BlockedEntryRow>| entry == Some(BlockedEntryRow { number });
+        let key = token_key(self.committed, record.app, &record.token);
+        let is_found = leads_here(self.named(&key)?);
+        self.demand(RECORD_IS_FOUND_BY_ITS_TOKEN, number, is_found);
+        for contact in &record.contacts {
+            let is_found = leads_here(self.named(&BlockedKey::of_contact(*contact, number))?);
+            self.demand(RECORD_IS_FOUND_BY_ITS_CONTACTS, number, is_found);
+            let card: Option<CardRow> = self.named(contact)?;
+            self.demand(REMEMBERED_CONTACTS_EXIST, number, card.is_some());
+        }
+        let contacts: BTreeSet<_> = record.contacts.iter().collect();
+        let are_different = !contacts.is_empty() && contacts.len() == record.contacts.len();
+        self.demand(REMEMBERED_CONTACTS_ARE_DIFFERENT, number, are_different);
+        let there = absent_if_corrupt(find_subscriber(self.committed, record.app, &record.token))?;
+        self.demand(REMEMBERED_TOKEN_IS_GONE, number, there.is_none());
+        let tally: Option<AppTallyRow> = self.named(&record.app)?;
+        let is_there = tally.is_some_and(|tally| tally.phase != AppPhase::Gone);
+        self.demand(REMEMBERED_APP_IS_NOT_GONE, number, is_there);
+        Ok(())
+    }
+
+    pub(super) fn blocked_entry(
+        &mut self,
+        key: BlockedKey,
+        BlockedEntryRow { number }: BlockedEntryRow,
+    ) -> Result<(), Failure> {
+        let record: Option<BlockedRow> = self.named(&number)?;
+        let hasher = self.committed.hasher();
+        let leads_there = record.is_some_and(|record| {
+            key.leads_to(number, &record, hasher.blocked(record.token.as_str()))
+        });
+        self.demand(ENTRY_LEADS_TO_ITS_RECORD, number, leads_there);
+        Ok(())
+    }
+
     pub(super) fn counters(&mut self) {
-        let are_counted = self.committed.state().contacts == self.seen.contacts;
-        self.demand(CONTACTS_ARE_COUNTED, None, are_counted);
+        let state = self.committed.state();
+        self.demand(
+            CONTACTS_ARE_COUNTED,
+            None,
+            state.contacts == self.seen.contacts,
+        );
+        let are_counted = state.muted == self.seen.muted;
+        self.demand(MUTED_SUBSCRIBERS_ARE_COUNTED, None, are_counted);
+        let are_counted = state.suppressed == self.seen.suppressed;
+        self.demand(SUPPRESSED_IDENTIFIERS_ARE_COUNTED, None, are_counted);
+        let are_counted = state.blocked == self.seen.blocked;
+        self.demand(REMEMBERED_TOKENS_ARE_COUNTED, None, are_counted);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::model::fault::Field;
 use crate::model::fields::{self, ContactFields};
 use crate::model::identifier::{ContactId, Email, ExternalCustomerId, Identifiers, Phone};
 use crate::model::report::{MessageId, StatusCounts};
-use crate::model::subscriber::SubscriberId;
+use crate::model::subscriber::{MuteEnd, SubscriberId};
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 use crate::operations::take_over::{ExportedApp, ExportedRow, ExportedSubscriber, Start};
@@ -382,9 +382,11 @@ fn subscriber(value: Value<'_>) -> Result<ExportedSubscriber, EntryError> {
         "lastRegisteredAt",
         "lastStatus",
         "lastStatusAt",
+        "muted",
         "counts",
     ]);
-    let [id, holders, registered, last_status, last_at, counts] = members.map_err(at(PATH))?;
+    let [id, holders, registered, last_status, last_at, muted, counts] =
+        members.map_err(at(PATH))?;
     let (holders, _) = required(holders, PATH, "contactIds")?
         .elements(usize::MAX)
         .map_err(at("subscriber.contactIds"))?;
@@ -409,8 +411,18 @@ fn subscriber(value: Value<'_>) -> Result<ExportedSubscriber, EntryError> {
             .collect::<Result<_, _>>()?,
         last_registered_at: time(registered, PATH, "lastRegisteredAt")?,
         last_status,
+        muted: muted.and_then(Value::given).map(mute_end).transpose()?,
         counts: status_counts(counts, "subscriber.counts")?,
     })
+}
+
+fn mute_end(value: Value<'_>) -> Result<MuteEnd, JsonError> {
+    const PATH: &str = "subscriber.muted";
+    let [until] = value.members(&["until"]).map_err(at(PATH))?;
+    if until.and_then(Value::given).is_none() {
+        return Ok(MuteEnd::Never);
+    }
+    time(until, PATH, "until").map(MuteEnd::At)
 }
 
 /// How many reports of each status there were: none when nothing is given.

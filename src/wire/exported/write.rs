@@ -15,7 +15,7 @@ use crate::storage::{
     AppRow, AppTallyRow, BorrowedSubscriber, CardRow, HeldTokenRow, MessageKey, MessageRow,
 };
 
-use super::super::answer::{ContactIds, Counts, List, Shown};
+use super::super::answer::{ContactIds, Counts, List, MutedForm, Shown};
 use super::VERSION;
 
 /// Appends a line. What it holds can always be written: the writer is memory, and every key is text.
@@ -271,6 +271,7 @@ pub(crate) fn subscriber(
                 last_registered_at: row.last_registered_at.as_millis(),
                 last_status: row.last_status.map(|(status, _)| Status::as_str(status)),
                 last_status_at: row.last_status.map(|(_, at)| at.as_millis()),
+                muted: row.muted.map(MutedForm::from),
                 counts: Counts::from(&row.counts),
             },
         },
@@ -292,6 +293,8 @@ struct SubscriberForm<'a> {
     last_status: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_status_at: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    muted: Option<MutedForm>,
     #[serde(skip_serializing_if = "Counts::is_zero")]
     counts: Counts,
 }

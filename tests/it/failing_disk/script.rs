@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use contact_store::{
     AccessKey, AddTokens, App, AppId, AppName, Card, ChangePage, ChangePosition, ConnectApp,
-    ContactId, ContactStore, ContactUpdate, DedupeOn, Disk, Error, GivenIdentifiers,
-    IdentifierKind, KeepChanges, ManualClock, MatchPolicy, MessageTally, Options, Ownership,
+    ContactId, ContactStore, ContactUpdate, DedupeOn, Disk, Erase, Error, GivenIdentifiers,
+    IdentifierKind, KeepChanges, ManualClock, MatchPolicy, MessageTally, Mute, Options, Ownership,
     Pending, RecordReports, RemoveStale, RemoveToken, Report, SequenceNumber, Snapshot, Status,
     Subscriber, SubscriberId, Timestamp, Token, TokenEntry, Upsert, ValueChange,
 };
@@ -24,8 +24,10 @@ pub enum Request {
     Report(RecordReports),
     Remove(RemoveToken),
     Erase(ContactId),
+    Suppress(ContactId),
     Forget(AppId, Timestamp),
     RemoveStale(RemoveStale),
+    Mute(Mute),
     Upsert(Upsert),
 }
 
@@ -50,8 +52,10 @@ impl Request {
             Request::Report(reports) => Box::new(store.record_reports(reports.clone())),
             Request::Remove(remove) => Box::new(store.remove_token(remove.clone())),
             Request::Erase(contact) => Box::new(store.erase(*contact)),
+            Request::Suppress(contact) => Box::new(store.erase(Erase::new(*contact).suppress())),
             Request::Forget(app, before) => Box::new(store.forget_messages(*app, *before)),
             Request::RemoveStale(request) => Box::new(store.remove_stale(*request)),
+            Request::Mute(request) => Box::new(store.mute(request.clone())),
             Request::Upsert(upsert) => Box::new(store.upsert(upsert.clone())),
         }
     }
@@ -205,6 +209,10 @@ pub fn script() -> Vec<Line> {
         ]),
         one(many_tokens(20, 30)),
         Line::Read,
+        one(Request::Mute(Mute::new(
+            OTHER_APP,
+            Token::parse("other-1").unwrap(),
+        ))),
         one(Request::RemoveStale(RemoveStale::new(
             OTHER_APP,
             at(u64::MAX),
@@ -213,7 +221,7 @@ pub fn script() -> Vec<Line> {
         one(connect(OTHER_APP, "Second bot again")),
         one(add(OTHER_APP, TokenEntry::new("other-3").phone(phone(1)))),
         one(many_tokens(22, 30)),
-        one(Request::Erase(id(20))),
+        one(Request::Suppress(id(20))),
         one(add(APP, everything_of(23))),
     ]
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use contact_store::{
-    AccessKey, AddTokens, AppName, BatchMode, ConnectApp, ContactUpdate, DedupeOn, Error,
-    GivenIdentifiers, Limits, MatchPolicy, Ownership, RecordReports, RemoveStale, RemoveToken,
-    Report, Status, Token, TokenEntry, UnknownContactId, Upsert, wire,
+    AccessKey, AddTokens, AppName, BatchMode, BringBack, ConnectApp, ContactStore, ContactUpdate,
+    DedupeOn, Erase, Error, GivenIdentifiers, Limits, MatchPolicy, Mute, Ownership, Recipient,
+    RecordReports, RemoveStale, RemoveToken, Report, Status, Token, TokenEntry, UnknownContactId,
+    Unmute, Upsert, wire,
 };
 
 use super::{add_body, report_body, text};
@@ -357,6 +358,7 @@ fn r30_r36_reports_subscribers_and_messages() {
         text(&wire::messages_forgotten(forgotten)),
         r#"{"forgotten":1}"#
     );
+    muting_is_answered(&store);
     let stale = RemoveStale::new(APP, at(NOW + 1));
     let counted = store.remove_stale(stale.dry_run(true)).wait().unwrap();
     assert_eq!(
@@ -489,6 +491,7 @@ fn every_code_is_in_the_documentation_and_no_other() {
         "entriesPerRequest",
         "requestTextBytes",
         "cardTextBytes",
+        "suppressedIdentifiers",
         "pageRows",
     ];
     let codes: BTreeSet<String> = codes
@@ -527,4 +530,121 @@ fn every_code_is_in_the_documentation_and_no_other() {
             "{code}"
         );
     }
+}
+
+/// R59: of the first subscriber, which is not muted before and after.
+fn muting_is_answered(store: &ContactStore) {
+    let listed = store.snapshot().unwrap().subscribers(APP, None, 1);
+    let listed = listed.unwrap().remove(0);
+    let (id, contact, token) = (listed.id, listed.contacts[0], listed.token);
+    let nobody = Token::parse("nobody").unwrap();
+    let mute = |request| {
+        text(&wire::token_muted(
+            &store.mute(request).wait().unwrap().outcome,
+        ))
+    };
+    let unmute = |token: &Token| {
+        let request = Unmute::new(APP, token.clone());
+        text(&wire::token_unmuted(
+            &store.unmute(request).wait().unwrap().outcome,
+        ))
+    };
+    let shown = || {
+        let now = store.snapshot().unwrap();
+        let resolved = now.resolve(Recipient::Subscriber(id)).unwrap();
+        let subscriber = now.subscriber(id).unwrap().unwrap();
+        (
+            text(&wire::subscriber(&subscriber)),
+            text(&wire::recipients(&resolved)),
+        )
+    };
+    let until = 5_000_000_000_000_u64;
+    assert_eq!(
+        mute(Mute::new(APP, token.clone()).until(at(until))),
+        format!(r#"{{"outcome":"muted","subscriberId":"{id}","until":{until}}}"#)
+    );
+    let (subscriber, recipients) = shown();
+    let muted = format!(r#","muted":{{"until":{until}}},"counts":"#);
+    assert!(subscriber.contains(&muted), "{subscriber}");
+    let muted = format!(r#"{{"subscriberId":"{id}","contactId":{contact},"until":{until}}}"#);
+    assert_eq!(
+        recipients,
+        format!(r#"{{"recipients":[],"muted":[{muted}]}}"#)
+    );
+    assert_eq!(
+        mute(Mute::new(APP, token.clone())),
+        format!(r#"{{"outcome":"muted","subscriberId":"{id}"}}"#)
+    );
+    let (subscriber, recipients) = shown();
+    assert!(
+        subscriber.contains(r#","muted":{},"counts":"#),
+        "{subscriber}"
+    );
+    let muted = format!(r#"{{"subscriberId":"{id}","contactId":{contact}}}"#);
+    assert_eq!(
+        recipients,
+        format!(r#"{{"recipients":[],"muted":[{muted}]}}"#)
+    );
+    let unknown = r#"{"outcome":"unknownSubscriber"}"#;
+    assert_eq!(mute(Mute::new(APP, nobody.clone())), unknown);
+    for outcome in ["unmuted", "notMuted"] {
+        let expected = format!(r#"{{"outcome":"{outcome}","subscriberId":"{id}"}}"#);
+        assert_eq!(unmute(&token), expected);
+    }
+    assert_eq!(unmute(&nobody), unknown);
+    let (subscriber, recipients) = shown();
+    assert!(!subscriber.contains("muted") && !recipients.contains("muted"));
+}
+
+#[test]
+fn r65_what_is_suppressed_is_answered_by_kind() {
+    let (store, _) = store();
+    let entry = || {
+        TokenEntry::new("t")
+            .email("ann@example.com")
+            .phone("380500000001")
+    };
+    let add = || store.add_tokens(AddTokens::new(APP).entry(entry())).wait();
+    let added = add().unwrap().outcome.entries.into_single().unwrap();
+    let erase = || store.erase(Erase::new(added.contact).suppress()).wait();
+    assert_eq!(
+        text(&wire::erased(erase().unwrap().outcome)),
+        r#"{"erased":true,"suppressed":["phone","email"]}"#
+    );
+    assert_eq!(
+        text(&wire::erased(erase().unwrap().outcome)),
+        r#"{"erased":false}"#
+    );
+    assert_eq!(
+        text(&wire::tokens_added(&add().unwrap().outcome)),
+        r#"{"results":[{"error":{"code":"suppressed","message":"phone is suppressed","kind":"phone"}}]}"#
+    );
+    let ann = || GivenIdentifiers::new().email("ann@example.com").parse();
+    for expected in [r#"{"lifted":["email"]}"#, r#"{"lifted":[]}"#] {
+        let lifted = store.lift_suppression(ann().unwrap()).wait().unwrap();
+        assert_eq!(text(&wire::suppression_lifted(lifted.outcome)), expected);
+    }
+}
+
+#[test]
+fn r63_what_comes_back_is_answered() {
+    let (store, _) = store_with(|options| options.remember_blocked = 1);
+    for id in [1, 2] {
+        let entry = TokenEntry::new("t").external_customer_id(format!("c{id}"));
+        let added = store.add_tokens(AddTokens::new(APP).entry(entry)).wait();
+        assert!(added.unwrap().outcome.entries[0].is_ok());
+    }
+    let failed = RecordReports::new(APP).report(Report::new(Status::Failed).token("t"));
+    store.record_reports(failed).wait().unwrap();
+    let back = || {
+        let request = BringBack::new(APP, Token::parse("t").unwrap());
+        text(&wire::token_brought_back(
+            &store.bring_back(request).wait().unwrap().outcome,
+        ))
+    };
+    assert_eq!(
+        back(),
+        r#"{"outcome":"broughtBack","subscriberId":"1099511627778","contactIds":[1,2]}"#
+    );
+    assert_eq!(back(), r#"{"outcome":"notRemembered"}"#);
 }

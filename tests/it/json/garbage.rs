@@ -138,6 +138,9 @@ fn seeds() -> Vec<String> {
             "limit",
             "before",
             "dryRun",
+            "duration",
+            "suppress",
+            "includeMuted",
         ] {
             for line in [
                 "connectApp",
@@ -148,6 +151,10 @@ fn seeds() -> Vec<String> {
                 "messages",
                 "forgetMessages",
                 "removeStale",
+                "mute",
+                "unmute",
+                "liftSuppression",
+                "bringBack",
                 "apps",
                 "verify",
             ] {

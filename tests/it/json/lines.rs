@@ -35,6 +35,10 @@ fn kind(line: &Line) -> &'static str {
         Line::Messages { .. } => "messages",
         Line::ForgetMessages { .. } => "forgetMessages",
         Line::RemoveStale(_) => "removeStale",
+        Line::LiftSuppression(_) => "liftSuppression",
+        Line::BringBack(_) => "bringBack",
+        Line::Mute(_) => "mute",
+        Line::Unmute(_) => "unmute",
         Line::Verify => "verify",
         _ => "another",
     }
@@ -159,6 +163,33 @@ fn every_kind_of_line_is_taken() {
         (
             r#"{"removeStale": {"appUuid": "APP", "before": 100000000005, "dryRun": null}}"#,
             "removeStale",
+        ),
+        (r#"{"erase": {"contactId": 7, "suppress": true}}"#, "erase"),
+        (
+            r#"{"erase": {"contactId": "7", "suppress": "false"}}"#,
+            "erase",
+        ),
+        (
+            r#"{"liftSuppression": {"email": "ann@example.com", "phone": null}}"#,
+            "liftSuppression",
+        ),
+        (r#"{"liftSuppression": {}}"#, "liftSuppression"),
+        (
+            r#"{"bringBack": {"appUuid": "APP", "token": 5, "at": 100000000005}}"#,
+            "bringBack",
+        ),
+        (r#"{"mute": {"appUuid": "APP", "token": "t"}}"#, "mute"),
+        (
+            r#"{"mute": {"appUuid": "APP", "token": 5, "duration": 31536000, "at": 100000000005}}"#,
+            "mute",
+        ),
+        (
+            r#"{"mute": {"appUuid": "APP", "token": "t", "duration": null, "at": null}}"#,
+            "mute",
+        ),
+        (
+            r#"{"unmute": {"appUuid": "APP", "token": "t", "at": 100000000005}}"#,
+            "unmute",
         ),
         (" \t{\"verify\": { } } ", "verify"),
     ];
@@ -485,6 +516,50 @@ fn what_is_wrong_in_a_line_is_told_with_its_place() {
         (
             r#"{"removeStale": {"before": 100000000005}}"#,
             "missingMember of removeStale",
+        ),
+        (
+            r#"{"erase": {"contactId": 7, "suppress": 1}}"#,
+            "wrongType of erase.suppress",
+        ),
+        (
+            r#"{"erase": {"contactId": 7, "suppress": "yes"}}"#,
+            "wrongType of erase.suppress",
+        ),
+        (
+            r#"{"liftSuppression": {"phone": true}}"#,
+            "wrongType of liftSuppression.phone",
+        ),
+        (
+            r#"{"bringBack": {"appUuid": "APP", "at": 100000000005}}"#,
+            "missingMember of bringBack",
+        ),
+        (
+            r#"{"bringBack": {"appUuid": "APP", "token": "t", "at": 5}}"#,
+            "secondsNotMilliseconds of bringBack.at",
+        ),
+        (
+            r#"{"mute": {"appUuid": "APP", "duration": 5}}"#,
+            "missingMember of mute",
+        ),
+        (
+            r#"{"mute": {"appUuid": "APP", "token": "t", "duration": 4}}"#,
+            "notOneOf of mute.duration",
+        ),
+        (
+            r#"{"mute": {"appUuid": "APP", "token": "t", "duration": 31536001}}"#,
+            "notOneOf of mute.duration",
+        ),
+        (
+            r#"{"mute": {"appUuid": "APP", "token": "t", "duration": "5"}}"#,
+            "wrongType of mute.duration",
+        ),
+        (
+            r#"{"mute": {"appUuid": "APP", "token": "t", "at": 1700000200}}"#,
+            "secondsNotMilliseconds of mute.at",
+        ),
+        (
+            r#"{"unmute": {"appUuid": "APP", "token": "t", "duration": 5}}"#,
+            "unknownMember of unmute",
         ),
     ];
     for (line, expected) in rows {

@@ -7,16 +7,17 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use contact_store::{
-    AccessKey, AddTokens, AppId, AppName, BatchMode, Committed, ConnectApp, ContactId,
-    ContactStore, EntryError, Erased, Error, FailedWithoutReason, Fault, Field, GivenIdentifiers,
-    IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy, MessagesForgotten,
-    OptionsInForce, Outcomes, Ownership, Pending, RecipientError, RecordReports, RemoveStale,
-    RemoveToken, RenameToken, Report, ReportOutcome, StaleRemoved, Status, SubscriberId, Timestamp,
-    Token, TokenAdded, TokenEntry, TokenPlace, TokenRemoved, TokenRenamed, TokensAdded,
-    UnknownContactId,
+    AccessKey, AddTokens, AppId, AppName, BatchMode, BringBack, Committed, ConnectApp, ContactId,
+    ContactStore, EntryError, Erase, Erased, Error, FailedWithoutReason, Fault, Field,
+    GivenIdentifiers, IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy,
+    MessagesForgotten, Mute, OptionsInForce, Outcomes, Ownership, Pending, RecipientError,
+    RecordReports, RemoveStale, RemoveToken, RenameToken, Report, ReportOutcome, StaleRemoved,
+    Status, SubscriberId, SuppressionLifted, Timestamp, Token, TokenAdded, TokenBroughtBack,
+    TokenEntry, TokenMuted, TokenPlace, TokenRemoved, TokenRenamed, TokenUnmuted, TokensAdded,
+    UnknownContactId, Unmute,
 };
 
-use super::{Settings, Upserted, Upserts};
+use super::{Names, Settings, Upserted, Upserts};
 
 /// Any request that may change a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,9 +44,31 @@ pub enum Request {
         old: String,
         new: String,
     },
+    Mute {
+        app: AppId,
+        token: String,
+        /// `None`: without an end.
+        until: Option<u64>,
+        at: Option<u64>,
+    },
+    Unmute {
+        app: AppId,
+        token: String,
+        at: Option<u64>,
+    },
     Erase {
         contact: u64,
     },
+    BringBack {
+        app: AppId,
+        token: String,
+        at: Option<u64>,
+    },
+    /// Erase a contact, and suppress its identifiers.
+    Suppress {
+        contact: u64,
+    },
+    Lift(Names),
     Forget {
         app: AppId,
         before: u64,
@@ -207,7 +230,17 @@ pub enum Outcome {
     Upserted(Vec<Result<Upserted, Refusal>>),
     Removed(Vec<u64>),
     Renamed(Renamed),
+    /// The subscriber, if there is one, and when the mute ends.
+    Muted(Option<u64>, Option<u64>),
+    /// The subscriber, if there is one, and whether it was muted.
+    Unmuted(Option<(u64, bool)>),
+    /// Whether there was such a contact. Nothing was suppressed.
     Erased(bool),
+    /// There was, and the identifiers of these kinds are suppressed.
+    Suppressed(KindSet),
+    Lifted(KindSet),
+    /// The new subscriber and who holds it, if anything was remembered.
+    BroughtBack(Option<(u64, Vec<u64>)>),
     Forgotten(u64),
     /// The subscribers, how often a contact lost a token, and whether it was a dry run.
     StaleRemoved(u64, u64, bool),
@@ -258,6 +291,7 @@ pub enum Refusal {
     ContactNotFound,
     ContactExists(u64),
     Conflict(IdentifierKind, u64),
+    Suppressed(IdentifierKind),
     Limit(Limit, u64, u64),
     OneOfTokenAndSubscriber,
     /// Nothing that the model ever answers.
@@ -295,6 +329,7 @@ impl From<EntryError> for Refusal {
             EntryError::ContactNotFound => Refusal::ContactNotFound,
             EntryError::ContactExists(id) => Refusal::ContactExists(id.value()),
             EntryError::Conflict { kind, contact } => Refusal::Conflict(kind, contact.value()),
+            EntryError::Suppressed { kind } => Refusal::Suppressed(kind),
             EntryError::LimitExceeded(over) => Refusal::Limit(over.limit, over.actual, over.most),
             EntryError::OneOfTokenAndSubscriber => Refusal::OneOfTokenAndSubscriber,
             other => Refusal::Other(other),
@@ -405,9 +440,68 @@ impl From<TokenRenamed> for Outcome {
     }
 }
 
+impl From<TokenMuted> for Outcome {
+    fn from(muted: TokenMuted) -> Self {
+        match muted {
+            TokenMuted::Muted {
+                subscriber, until, ..
+            } => Outcome::Muted(
+                Some(subscriber.value()),
+                until.time().map(Timestamp::as_millis),
+            ),
+            // What is asked for is not repeated there.
+            TokenMuted::UnknownSubscriber => Outcome::Muted(None, None),
+            other => unreachable!("{other:?} is new to the model"),
+        }
+    }
+}
+
+impl From<TokenUnmuted> for Outcome {
+    fn from(unmuted: TokenUnmuted) -> Self {
+        Outcome::Unmuted(match unmuted {
+            TokenUnmuted::Unmuted {
+                subscriber,
+                was_muted,
+                ..
+            } => Some((subscriber.value(), was_muted)),
+            TokenUnmuted::UnknownSubscriber => None,
+            other => unreachable!("{other:?} is new to the model"),
+        })
+    }
+}
+
 impl From<Erased> for Outcome {
     fn from(erased: Erased) -> Self {
-        Outcome::Erased(erased.erased)
+        match erased.suppressed.is_empty() {
+            true => Outcome::Erased(erased.erased),
+            false => {
+                assert!(
+                    erased.erased,
+                    "only a contact that was erased is suppressed"
+                );
+                Outcome::Suppressed(erased.suppressed)
+            }
+        }
+    }
+}
+
+impl From<TokenBroughtBack> for Outcome {
+    fn from(brought: TokenBroughtBack) -> Self {
+        Outcome::BroughtBack(match brought {
+            TokenBroughtBack::BroughtBack {
+                subscriber,
+                contacts,
+                ..
+            } => Some((subscriber.value(), values(contacts))),
+            TokenBroughtBack::NotRemembered => None,
+            other => unreachable!("{other:?} is new to the model"),
+        })
+    }
+}
+
+impl From<SuppressionLifted> for Outcome {
+    fn from(lifted: SuppressionLifted) -> Self {
+        Outcome::Lifted(lifted.lifted)
     }
 }
 
@@ -507,7 +601,43 @@ impl Request {
                 let request = RenameToken::new(*app, token(old), token(new));
                 Waiting::new(store.rename_token(request))
             }
+            Request::Mute {
+                app,
+                token,
+                until,
+                at,
+            } => {
+                let token = Token::parse(token.as_str()).expect("the tests give valid tokens");
+                let mut request = Mute::new(*app, token);
+                if let Some(until) = until {
+                    request = request.until(Timestamp::from_millis(*until));
+                }
+                if let Some(at) = at {
+                    request = request.at(Timestamp::from_millis(*at));
+                }
+                Waiting::new(store.mute(request))
+            }
+            Request::Unmute { app, token, at } => {
+                let token = Token::parse(token.as_str()).expect("the tests give valid tokens");
+                let mut request = Unmute::new(*app, token);
+                if let Some(at) = at {
+                    request = request.at(Timestamp::from_millis(*at));
+                }
+                Waiting::new(store.unmute(request))
+            }
             Request::Erase { contact } => Waiting::new(store.erase(id(*contact))),
+            Request::BringBack { app, token, at } => {
+                let token = Token::parse(token.as_str()).expect("the tests give valid tokens");
+                let mut request = BringBack::new(*app, token);
+                if let Some(at) = at {
+                    request = request.at(Timestamp::from_millis(*at));
+                }
+                Waiting::new(store.bring_back(request))
+            }
+            Request::Suppress { contact } => {
+                Waiting::new(store.erase(Erase::new(id(*contact)).suppress()))
+            }
+            Request::Lift(names) => Waiting::new(store.lift_suppression(names.identifiers())),
             Request::Forget { app, before } => {
                 Waiting::new(store.forget_messages(*app, Timestamp::from_millis(*before)))
             }
@@ -643,7 +773,7 @@ const TIMES: [u64; 6] = [2_000, 1_000, 3_000, 4_000, 0, 1 << 60];
 impl Request {
     /// A request made of choices. The apps are `0xa` and `0xb`, and now and then `0xc`.
     pub fn choose(choices: &mut Choices<'_>) -> Self {
-        match choices.below(40) {
+        match choices.below(51) {
             0..15 => Request::Add(Add::choose(choices)),
             15..20 => Request::Report(Reports::choose(choices)),
             20..23 => Request::Erase {
@@ -670,6 +800,35 @@ impl Request {
                 app: app(choices),
                 before: choices.of(&TIMES),
                 dry_run: choices.one_in(4),
+            },
+            40..43 => Request::Mute {
+                app: app(choices),
+                token: choices.of(&TOKENS).to_owned(),
+                until: choose_time(choices),
+                at: choose_time(choices),
+            },
+            48..51 => Request::BringBack {
+                app: app(choices),
+                token: choices.of(&TOKENS).to_owned(),
+                at: choose_time(choices),
+            },
+            44 | 45 => Request::Suppress {
+                contact: choices.of(&[1, 2, 3, 4, 7, 1 << 40]),
+            },
+            46 | 47 => {
+                let email = choices.of(&["ann@example.com", "ben@example.com"]);
+                let external = choices.of(&["crm-1", "crm-2", "CRM-1"]);
+                Request::Lift(match choices.below(5) {
+                    0 | 1 => Names::email(email).and(Names::phone(380_500_000_001)),
+                    2 => Names::external(external).with_id(1),
+                    3 => Names::email(email).and(Names::external(external)),
+                    _ => Names::id(2),
+                })
+            }
+            43 => Request::Unmute {
+                app: app(choices),
+                token: choices.of(&TOKENS).to_owned(),
+                at: choose_time(choices),
             },
             38 | 39 => Request::Rename {
                 app: app(choices),
@@ -702,6 +861,8 @@ impl Settings {
             // 15 bytes an email, 12 a phone, 5 an external id, 3 a token.
             card_text_bytes: choices.of(&[256 << 10, 256 << 10, 21, 30]),
             entries_per_request: choices.of(&[3_000, 3_000, 4]),
+            suppressed_identifiers: choices.of(&[10_000_000, 10_000_000, 1, 3]),
+            remember_blocked: choices.of(&[0, 100, 100, 1, 2]),
             custom_fields_per_contact: choices.of(&[256, 1]),
         }
     }

@@ -310,6 +310,7 @@ impl Model {
     ) -> Result<Upserted, Refusal> {
         let names = item.names(self)?;
         item.check_fields()?;
+        self.refuse_suppressed(&names)?;
         let found = self.found_by(upserts.dedupe_on, &names)?;
         let found = found.map(|(card, kind)| (card.clone(), kind));
         match (upserts.upsert_mode, &found) {

@@ -8,7 +8,7 @@ use contact_store::{
     StatusCounts, SubscriberId, Token,
 };
 
-use super::recipient::{Reached, Whom, resolve};
+use super::recipient::{Reaching, Whom, resolve};
 use super::upsert::{FieldName, Fields, field_text};
 use super::{Model, Refusal, Refused};
 
@@ -103,7 +103,7 @@ impl Names {
         }
     }
 
-    fn identifiers(&self) -> Identifiers {
+    pub fn identifiers(&self) -> Identifiers {
         let mut identifiers = Identifiers::new();
         if let Some(id) = self.contact_id {
             identifiers = identifiers.with_contact_id(contact_id(id));
@@ -166,6 +166,30 @@ pub struct Subscriber {
     pub last_registered_at: u64,
     pub last_status: Option<(Status, u64)>,
     pub counts: Counts,
+    pub muted: Option<MutedUntil>,
+}
+
+/// When a mute ends (R59), the later the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MutedUntil {
+    Time(u64),
+    NoEnd,
+}
+
+impl MutedUntil {
+    /// Whether a subscriber with this mute is muted at a time.
+    pub fn counts(muted: Option<Self>, at: u64) -> bool {
+        muted > Some(MutedUntil::Time(at))
+    }
+}
+
+impl From<store::MuteEnd> for MutedUntil {
+    fn from(end: store::MuteEnd) -> Self {
+        match end.time() {
+            Some(end) => MutedUntil::Time(end.as_millis()),
+            None => MutedUntil::NoEnd,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -257,7 +281,7 @@ pub(super) trait Reads {
         after: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Card>, Refused>;
-    fn resolve(&self, whom: &Whom) -> Result<Vec<Reached>, Refused>;
+    fn resolve(&self, whom: &Whom) -> Result<Reaching, Refused>;
 }
 
 impl Reads for Model {
@@ -294,6 +318,9 @@ impl Reads for Model {
                 Ok(given) => given,
                 Err(refusal) => return Decided::Refuse(refusal),
             };
+            if let Err(refusal) = self.refuse_suppressed(&given) {
+                return Decided::Refuse(refusal);
+            }
             match self.target(policy, self.settings.unknown_contact_id, &given) {
                 Err(refusal) => Decided::Refuse(refusal),
                 Ok(target) => match target.matched_by {
@@ -388,7 +415,7 @@ impl Reads for Model {
         Ok(page)
     }
 
-    fn resolve(&self, whom: &Whom) -> Result<Vec<Reached>, Refused> {
+    fn resolve(&self, whom: &Whom) -> Result<Reaching, Refused> {
         self.resolve(whom)
     }
 }
@@ -494,7 +521,7 @@ impl Reads for Snapshot {
         Ok(page.into_iter().map(Card::from).collect())
     }
 
-    fn resolve(&self, whom: &Whom) -> Result<Vec<Reached>, Refused> {
+    fn resolve(&self, whom: &Whom) -> Result<Reaching, Refused> {
         resolve(self, whom)
     }
 }
@@ -558,6 +585,7 @@ impl From<store::Subscriber> for Subscriber {
             last_registered_at: subscriber.last_registered_at.as_millis(),
             last_status: last.map(|(status, at)| (status, at.as_millis())),
             counts: subscriber.counts.into(),
+            muted: subscriber.muted.map(MutedUntil::from),
         }
     }
 }
@@ -694,9 +722,9 @@ impl Model {
         let pairs: Vec<Whom> = apps
             .flat_map(|app| {
                 numbers.iter().map(move |number| Whom {
-                    subscriber: None,
                     app,
                     number: *number,
+                    ..Whom::default()
                 })
             })
             .collect();
@@ -707,7 +735,12 @@ impl Model {
             subscriber: Some(id),
             ..beside.clone()
         });
-        for whom in subscribers.chain(pairs.iter().cloned()) {
+        // Each is asked at one of a few times, and some for muted ones too (R59).
+        let times = [2_500, 1_000, 4_500, 1 << 60].into_iter().cycle();
+        let whoms = subscribers.chain(pairs.iter().cloned()).zip(times);
+        for (number, (mut whom, at)) in whoms.enumerate() {
+            whom.at = at;
+            whom.include_muted = number % 5 == 4;
             let found = Reads::resolve(shown, &whom);
             same(("resolve", &whom), found, self.resolve(&whom))?;
         }

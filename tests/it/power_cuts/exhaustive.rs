@@ -61,7 +61,13 @@ fn alphabet() -> Vec<Request> {
             old: "t-1".to_owned(),
             new: "t-2".to_owned(),
         },
-        Request::Erase { contact: 1 },
+        Request::Mute {
+            app: APP,
+            token: "t-1".to_owned(),
+            until: None,
+            at: None,
+        },
+        Request::Suppress { contact: 1 },
         Request::Forget {
             app: APP,
             before: FIRST_AT + 5_000,

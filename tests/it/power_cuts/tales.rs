@@ -139,7 +139,8 @@ pub fn rare_states(hash_mask: u64) -> Tale {
             connect(OTHER_APP, "Bot 3"),
             vec![Request::Erase { contact: 1 }, add(APP, "t-1", 1)],
         ),
-        Step::Ask(Request::Erase { contact: 2 }),
+        Step::Ask(Request::Suppress { contact: 2 }),
+        Step::Ask(Request::Lift(Names::email("2@example.com"))),
         // What the app left is swept in the commit in which it is connected again.
         Step::Group(
             Request::Disconnect { app: OTHER_APP },
@@ -149,6 +150,17 @@ pub fn rare_states(hash_mask: u64) -> Tale {
         Step::Ask(Request::Forget {
             app: APP,
             before: 4_000,
+        }),
+        Step::Ask(Request::Mute {
+            app: APP,
+            token: "t-1".to_owned(),
+            until: None,
+            at: None,
+        }),
+        Step::Ask(Request::Unmute {
+            app: APP,
+            token: "t-1".to_owned(),
+            at: None,
         }),
         Step::Ask(Request::RemoveStale {
             app: OTHER_APP,

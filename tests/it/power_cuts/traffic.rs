@@ -490,7 +490,10 @@ fn kind(request: &Request) -> &'static str {
         Request::Upsert(_) => "upserting",
         Request::Remove { .. } => "removing a token",
         Request::Rename { .. } => "renaming a token",
+        Request::Mute { .. } | Request::Unmute { .. } => "muting",
         Request::Erase { .. } => "erasing",
+        Request::Suppress { .. } | Request::Lift(_) => "suppressing",
+        Request::BringBack { .. } => "bringing back",
         Request::Forget { .. } => "forgetting messages",
         Request::RemoveStale { .. } => "removing stale subscribers",
     }

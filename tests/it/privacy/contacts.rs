@@ -1,9 +1,10 @@
 //! Contact data and recipients: their values, and every error about them.
 
 use contact_store::{
-    Address, Auth, BatchMode, Button, ContactUpdate, DedupeOn, Error, Field, FieldError,
-    GivenRecipient, Recipient, RecipientError, SendRequest, SubscriberId, Upsert, UpsertMode,
-    ValueChange, wire,
+    Address, Auth, BatchMode, BringBack, Button, ContactUpdate, DedupeOn, EntryError, Erase, Error,
+    Field, FieldError, GivenRecipient, Identifiers, LeftOut, Mute, Phone, Recipient,
+    RecipientError, Resolve, SendRequest, SubscriberId, Unmute, Upsert, UpsertMode, ValueChange,
+    wire,
 };
 
 use super::shown::{PHONE, Shown, WORD};
@@ -49,8 +50,45 @@ pub fn values(shown: &mut Shown) {
     shown.value(&given);
     let recipient = given.parse().unwrap();
     shown.value(&recipient);
-    let addresses: Vec<Address> = now.resolve(&recipient).unwrap();
-    shown.value(&addresses[0]);
+    let request = Resolve::new(recipient);
+    shown.value(&request);
+    let resolved = now.resolve(request).unwrap();
+    shown.value(&resolved);
+    let address: &Address = &resolved.addresses[0];
+    shown.value(address);
+    let mute = Mute::new(APP, address.token.clone());
+    shown.value(&mute);
+    let muted = store.mute(mute).wait().unwrap();
+    shown.value(&muted.outcome);
+    shown.json(&wire::token_muted(&muted.outcome));
+    let resolved = store.snapshot().unwrap().resolve(request).unwrap();
+    let left_out: &LeftOut = &resolved.muted[0];
+    shown.value(left_out);
+    shown.value(&left_out.until);
+    let unmute = Unmute::new(APP, address.token.clone());
+    shown.value(&unmute);
+    let unmuted = store.unmute(unmute).wait().unwrap();
+    shown.value(&unmuted.outcome);
+    shown.json(&wire::token_unmuted(&unmuted.outcome));
+    let back = BringBack::new(APP, address.token.clone());
+    shown.value(&back);
+    let brought = store.bring_back(back).wait().unwrap();
+    shown.value(&brought.outcome);
+    shown.json(&wire::token_brought_back(&brought.outcome));
+    let erase = Erase::new(id(1)).suppress();
+    shown.value(&erase);
+    let erased = store.erase(erase).wait().unwrap();
+    shown.value(&erased.outcome);
+    shown.json(&wire::erased(erased.outcome));
+    let again = Upsert::new(DedupeOn::Phone).contact(update());
+    let again = store.upsert(again).wait().unwrap();
+    let refused = again.outcome[0].as_ref().unwrap_err();
+    assert!(matches!(refused, EntryError::Suppressed { .. }));
+    shown.entry_error(refused);
+    let suppressed = Identifiers::new().with_phone(Phone::parse(&phone()).unwrap());
+    let lifted = store.lift_suppression(suppressed).wait().unwrap();
+    shown.value(&lifted.outcome);
+    shown.json(&wire::suppression_lifted(lifted.outcome));
     let mut send = SendRequest::new(recipient, WORD).unwrap();
     send.buttons = vec![Button::new(WORD, format!("https://{WORD}.example.com")).unwrap()];
     send.auth = Some(Auth::new(token("user"), token("pass")).unwrap());

@@ -1,10 +1,10 @@
 //! Requests full of canaries, each of which is refused, whole or in part.
 
 use contact_store::{
-    AccessKey, AddTokens, AppId, AppName, BatchMode, Email, Fault, GivenIdentifiers,
-    InvalidIdentifier, Limits, MatchPolicy, MessageId, Options, Phone, Placeholders, RecordReports,
-    RemoveStale, RemoveToken, Report, Status, SubscriberId, Timestamp, Token, TokenEntry,
-    UnknownContactId, wire,
+    AccessKey, AddTokens, AppId, AppName, BatchMode, BringBack, Email, Fault, GivenIdentifiers,
+    InvalidIdentifier, Limits, MatchPolicy, MessageId, Mute, Options, Phone, Placeholders,
+    RecordReports, RemoveStale, RemoveToken, Report, Status, SubscriberId, Timestamp, Token,
+    TokenEntry, UnknownContactId, Unmute, wire,
 };
 
 use super::shown::{DIGITS, PHONE, Shown, WORD};
@@ -191,6 +191,14 @@ pub fn lines(shown: &mut Shown) {
             format!(
                 "{{\"removeStale\": {{\"appUuid\": \"{app}\", \"before\": 100000000005, \"dryRun\": {wrong}}}}}"
             ),
+            format!("{{\"erase\": {{\"contactId\": 7, \"suppress\": {wrong}, \"x\": 1}}}}"),
+            format!("{{\"liftSuppression\": {{\"phone\": {wrong}, \"x\": 1}}}}"),
+            format!("{{\"mute\": {{\"appUuid\": \"{app}\", \"token\": {wrong}, \"at\": 5}}}}"),
+            format!(
+                "{{\"mute\": {{\"appUuid\": \"{app}\", \"token\": \"t\", \"duration\": {wrong}}}}}"
+            ),
+            format!("{{\"unmute\": {{\"appUuid\": \"{app}\", \"token\": {wrong}, \"x\": 1}}}}"),
+            format!("{{\"bringBack\": {{\"appUuid\": \"{app}\", \"token\": {wrong}, \"x\": 1}}}}"),
             format!("{{\"verify\": {wrong}}}"),
         ] {
             lines.push(line.into_bytes());
@@ -399,5 +407,14 @@ pub fn entries(shown: &mut Shown) {
     );
     let stale = RemoveStale::new(unknown, Timestamp::from_millis(1));
     shown.error(&store.remove_stale(stale).wait().unwrap_err());
+    let nothing = GivenIdentifiers::new().contact_id(1).parse().unwrap();
+    shown.error(&store.lift_suppression(nothing).wait().unwrap_err());
+    let secret = Token::parse(token("muted")).unwrap();
+    let mute = Mute::new(unknown, secret.clone());
+    shown.error(&store.mute(mute).wait().unwrap_err());
+    let back = BringBack::new(unknown, secret.clone());
+    shown.error(&store.bring_back(back).wait().unwrap_err());
+    let unmute = Unmute::new(unknown, secret);
+    shown.error(&store.unmute(unmute).wait().unwrap_err());
     shown.value(&Options::default());
 }

@@ -145,6 +145,113 @@ pub fn tokens() -> Vec<Request> {
     ]
 }
 
+/// Requests that mute subscribers, among the few that end, move or lose a mute.
+pub fn mutes() -> Vec<Request> {
+    let mute = |token: &str, until: Option<u64>| Request::Mute {
+        app: APP,
+        token: token.to_owned(),
+        until,
+        at: None,
+    };
+    let rename = |old: &str, new: &str| Request::Rename {
+        app: APP,
+        old: old.to_owned(),
+        new: new.to_owned(),
+    };
+    let taking = Add {
+        ownership: Some(Ownership::Exclusive),
+        ..add(&[("t-1", given().email(BEN))])
+    };
+    vec![
+        one("t-1", given().email(ANN).phone(PHONE)),
+        one("t-2", given().email(ANN)),
+        Request::Add(taking),
+        mute("t-1", None),
+        mute("t-1", Some(FIRST_AT + 1_500)),
+        mute("t-2", Some(FIRST_AT + 5_000)),
+        Request::Unmute {
+            app: APP,
+            token: "t-1".to_owned(),
+            at: None,
+        },
+        rename("t-1", "t-2"),
+        rename("t-2", "t-1"),
+        reports(vec![said("t-1", Status::Failed, "m-1")]),
+        Request::Erase { contact: 1 },
+        Request::Disconnect { app: APP },
+    ]
+}
+
+/// Requests that remove tokens by FAILED and bring them back, among the few that end what is
+/// remembered.
+pub fn blocks() -> Vec<Request> {
+    let failed = |token: &str| reports(vec![said(token, Status::Failed, "m-1")]);
+    let back = |token: &str| Request::BringBack {
+        app: APP,
+        token: token.to_owned(),
+        at: None,
+    };
+    let of_two = add(&[
+        ("t-1", given().email(ANN)),
+        ("t-1", given().email(BEN)),
+        ("t-2", given().email(ANN)),
+    ]);
+    vec![
+        Request::Add(of_two),
+        one("t-1", given().email(BEN)),
+        failed("t-1"),
+        reports(vec![
+            said("t-1", Status::Failed, "m-1"),
+            said("t-2", Status::Failed, "m-1"),
+        ]),
+        back("t-1"),
+        back("t-2"),
+        Request::Rename {
+            app: APP,
+            old: "t-2".to_owned(),
+            new: "t-1".to_owned(),
+        },
+        Request::Erase { contact: 1 },
+        Request::Erase { contact: 2 },
+        Request::Disconnect { app: APP },
+        connect(APP, "New name"),
+    ]
+}
+
+/// Requests that suppress identifiers, among the few that name them.
+pub fn suppressions() -> Vec<Request> {
+    let all_or_nothing = Add {
+        mode: BatchMode::AllOrNothing,
+        ..add(&[
+            ("t-2", given().phone(OTHER_PHONE)),
+            ("t-1", given().email(ANN)),
+        ])
+    };
+    let ignoring = Add {
+        invalid_identifier: Some(InvalidIdentifier::Ignore),
+        ..add(&[("t-2", given().phone(PHONE).email(BEN))])
+    };
+    vec![
+        one("t-1", given().email(ANN).phone(PHONE)),
+        one("t-1", given().external("crm-1").email(BEN)),
+        Request::Add(all_or_nothing),
+        Request::Add(ignoring),
+        upsert(
+            DedupeOn::PhoneThenEmail,
+            &[
+                item().phone(OTHER_PHONE).email(ANN),
+                item().phone(PHONE).email(BEN),
+            ],
+        ),
+        upsert(DedupeOn::Email, &[item().email(BEN).phone(To::Null)]),
+        Request::Suppress { contact: 1 },
+        Request::Suppress { contact: 2 },
+        Request::Erase { contact: 1 },
+        Request::Lift(Names::email(ANN)),
+        Request::Lift(Names::phone(380_500_000_001).and(Names::email(BEN))),
+    ]
+}
+
 fn upsert(dedupe_on: DedupeOn, items: &[Item]) -> Request {
     Request::Upsert(Upserts::new(dedupe_on, items.to_vec()))
 }

@@ -199,6 +199,20 @@ fn note(answer: &Answer, seen: &mut Kinds) {
             saw(format!("renamed, joined: {}", joined.is_some()));
         }
         Ok((_, Outcome::Renamed(Renamed::UnknownSubscriber))) => saw("renamed: unknown".to_owned()),
+        Ok((_, Outcome::Muted(known, until))) => saw(format!(
+            "muted: {}, an end: {}",
+            known.is_some(),
+            until.is_some()
+        )),
+        Ok((_, Outcome::Unmuted(known))) => saw(format!("unmuted: {:?}", known.map(|it| it.1))),
+        Ok((_, Outcome::Suppressed(kinds))) => {
+            saw(format!("suppressed: {}", kinds.iter().count()));
+        }
+        Ok((_, Outcome::BroughtBack(brought))) => saw(format!(
+            "brought back: {:?}",
+            brought.as_ref().map(|(_, contacts)| contacts.len().min(2))
+        )),
+        Ok((_, Outcome::Lifted(kinds))) => saw(format!("lifted: {}", kinds.iter().count())),
         Ok((_, Outcome::Erased(erased))) => saw(format!("erased: {erased}")),
         Ok((_, Outcome::Forgotten(tallies))) => saw(format!("forgotten: {}", (*tallies).min(2))),
         Ok((_, Outcome::StaleRemoved(subscribers, cards, dry_run))) => saw(format!(

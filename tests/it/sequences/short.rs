@@ -143,7 +143,12 @@ fn options(policy: MatchPolicy, ownership: Ownership, hash_mask: u64) -> Options
 
 /// Checks all short sequences of these requests.
 fn check_all(alphabet: Vec<Request>, options: Options) {
-    let least = alphabet.len().pow(2) * 7;
+    check_at_least(7, alphabet, options);
+}
+
+/// The same for an alphabet many of whose requests change nothing at first.
+fn check_at_least(times: usize, alphabet: Vec<Request>, options: Options) {
+    let least = alphabet.len().pow(2) * times;
     let (mut walk, pair) = Walk::new(alphabet, options);
     walk.follow(&[], pair);
     // A walk that sees little proves little.
@@ -151,7 +156,11 @@ fn check_all(alphabet: Vec<Request>, options: Options) {
 }
 
 fn check_all_in_one_commit(alphabet: Vec<Request>, options: Options) {
-    let least = alphabet.len().pow(2) * 7;
+    check_at_least_in_one_commit(7, alphabet, options);
+}
+
+fn check_at_least_in_one_commit(times: usize, alphabet: Vec<Request>, options: Options) {
+    let least = alphabet.len().pow(2) * times;
     let (mut walk, pair) = Walk::new(alphabet, options);
     pair.store.close().unwrap();
     walk.share_commits(&pair.disk.copy(), &pair.model);
@@ -198,6 +207,52 @@ fn all_short_sequences_agree_in_one_commit() {
 fn all_short_sequences_agree_in_one_commit_when_all_of_a_kind_share_one_index_row() {
     let options = options(MatchPolicy::Cascade, Ownership::Exclusive, 0);
     check_all_in_one_commit(alphabet::tokens(), options);
+}
+
+// R59.
+
+#[test]
+fn all_short_sequences_with_mutes_agree() {
+    let options = options(MatchPolicy::Cascade, Ownership::Shared, u64::MAX);
+    check_at_least(3, alphabet::mutes(), options);
+}
+
+#[test]
+fn all_short_sequences_with_mutes_agree_in_one_commit() {
+    let options = options(MatchPolicy::Cascade, Ownership::Shared, 0);
+    check_at_least_in_one_commit(3, alphabet::mutes(), options);
+}
+
+// R65.
+
+#[test]
+fn all_short_sequences_with_suppressions_agree() {
+    let mut options = options(MatchPolicy::TopPriority, Ownership::Shared, 0);
+    options.limits.suppressed_identifiers = 3;
+    check_at_least(3, alphabet::suppressions(), options);
+}
+
+#[test]
+fn all_short_sequences_with_suppressions_agree_in_one_commit() {
+    let mut options = options(MatchPolicy::Cascade, Ownership::Shared, u64::MAX);
+    options.limits.suppressed_identifiers = 3;
+    check_at_least_in_one_commit(3, alphabet::suppressions(), options);
+}
+
+// R63.
+
+#[test]
+fn all_short_sequences_with_tokens_that_come_back_agree() {
+    let mut options = options(MatchPolicy::Cascade, Ownership::Shared, 0);
+    options.remember_blocked = 2;
+    check_at_least(3, alphabet::blocks(), options);
+}
+
+#[test]
+fn all_short_sequences_with_tokens_that_come_back_agree_in_one_commit() {
+    let mut options = options(MatchPolicy::Cascade, Ownership::Exclusive, u64::MAX);
+    options.remember_blocked = 1;
+    check_at_least_in_one_commit(3, alphabet::blocks(), options);
 }
 
 // R41, R42: the policy and who owns tokens do not matter to an upsert.

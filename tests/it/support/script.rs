@@ -18,12 +18,14 @@ mod words;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use contact_store::{
-    AccessKey, AddTokens, AppName, BatchMode, ChangePosition, Committed, ConnectApp, ContactId,
-    ContactStore, Error, FailedWithoutReason, Found, InvalidIdentifier, KeepChanges, ManualClock,
-    MessageId, Options, OptionsInForce, Ownership, RecordReports, RemoveStale, RemoveToken,
-    RenameToken, ReportOutcome, SequenceNumber, Snapshot, UnknownContactId,
+    AccessKey, AddTokens, AppName, BatchMode, BringBack, ChangePosition, Committed, ConnectApp,
+    ContactId, ContactStore, Erase, Error, FailedWithoutReason, Found, InvalidIdentifier,
+    KeepChanges, ManualClock, MessageId, Mute, Options, OptionsInForce, Ownership, RecordReports,
+    RemoveStale, RemoveToken, RenameToken, ReportOutcome, Resolve, SequenceNumber, Snapshot,
+    TokenBroughtBack, UnknownContactId, Unmute,
 };
 
 use super::at;
@@ -141,6 +143,9 @@ impl Stage {
             now.contact_count(),
             "contacts that no answer named"
         );
+        let stats = self.store.stats().unwrap();
+        rows.push(format!("suppressed {}", stats.suppressed));
+        rows.push(format!("blocked {}", stats.blocked));
         for app in now.apps().unwrap() {
             let key = now.access_key(app.id).unwrap();
             let key = key.as_ref().map(AccessKey::reveal);
@@ -187,11 +192,27 @@ impl Stage {
                 }
                 Answer::written(written, |outcome| join(outcome, show_upserted))
             }
-            // erase 1
+            // erase 1 suppress
             "erase" => {
-                let contact = contact(&words.must());
-                let written = self.store.erase(contact).wait();
-                Answer::written(written, |outcome| outcome.erased.to_string())
+                let mut request = Erase::new(contact(&words.must()));
+                if let Some(word) = words.next() {
+                    assert_eq!(word, "suppress");
+                    request = request.suppress();
+                }
+                let written = self.store.erase(request).wait();
+                Answer::written(written, |outcome| match outcome.suppressed.is_empty() {
+                    true => outcome.erased.to_string(),
+                    false => format!("{} {}", outcome.erased, show_kinds(outcome.suppressed)),
+                })
+            }
+            // lift email=a@b.c
+            "lift" => {
+                let (_, given) = given(words);
+                let written = self.store.lift_suppression(given.parse().unwrap());
+                Answer::written(written.wait(), |outcome| match outcome.lifted.is_empty() {
+                    true => "none".to_owned(),
+                    false => show_kinds(outcome.lifted),
+                })
             }
             // remove A token1 of=1
             "remove" => {
@@ -211,6 +232,55 @@ impl Stage {
                 let request = RenameToken::new(app, old, token(&words.must()));
                 let written = self.store.rename_token(request).wait();
                 Answer::written(written, show_renamed)
+            }
+            // back A token1 at=900
+            "back" => {
+                let (app, token) = (app(&words.must()), token(&words.must()));
+                let mut request = BringBack::new(app, token);
+                for (word, value) in words.named() {
+                    assert_eq!(word, "at");
+                    request = request.at(millis(&value));
+                }
+                Answer::written(
+                    self.store.bring_back(request).wait(),
+                    |outcome| match outcome {
+                        TokenBroughtBack::BroughtBack {
+                            subscriber,
+                            contacts,
+                            ..
+                        } => format!(
+                            "{} of {}",
+                            show_subscriber_id(*subscriber),
+                            show_ids(contacts)
+                        ),
+                        TokenBroughtBack::NotRemembered => "not remembered".to_owned(),
+                        other => panic!("{other:?}"),
+                    },
+                )
+            }
+            // mute A token1 until=2000 for=500 at=900
+            "mute" => {
+                let (app, token) = (app(&words.must()), token(&words.must()));
+                let mut request = Mute::new(app, token);
+                for (word, value) in words.named() {
+                    request = match word.as_str() {
+                        "until" => request.until(millis(&value)),
+                        "for" => request.duration(Duration::from_millis(value.parse().unwrap())),
+                        "at" => request.at(millis(&value)),
+                        _ => panic!("{word}?"),
+                    };
+                }
+                Answer::written(self.store.mute(request).wait(), show_muted)
+            }
+            // unmute A token1 at=900
+            "unmute" => {
+                let (app, token) = (app(&words.must()), token(&words.must()));
+                let mut request = Unmute::new(app, token);
+                for (word, value) in words.named() {
+                    assert_eq!(word, "at");
+                    request = request.at(millis(&value));
+                }
+                Answer::written(self.store.unmute(request).wait(), show_unmuted)
             }
             // forget A before=1000
             "forget" => {
@@ -445,10 +515,18 @@ fn read(now: &Snapshot, verb: &str, mut words: Words) -> Result<String, Error> {
             let rows: Vec<String> = page.iter().map(show_message).collect();
             rows.join(" | ")
         }
-        // resolve sub=#1 app=A number=1234567
+        // resolve sub=#1 app=A number=1234567 muted=too at=900
         "resolve" => {
-            let recipient = recipient(words).parse()?;
-            show_addresses(&now.resolve(&recipient)?)
+            let (muted, others) = words.named().partition(|(word, _)| word == "muted");
+            let (at, others): (Vec<_>, Vec<_>) =
+                Vec::into_iter(others).partition(|it| it.0 == "at");
+            let muted: Vec<(String, String)> = muted;
+            let mut request = Resolve::new(recipient(others).parse()?);
+            request = request.include_muted(!muted.is_empty());
+            for (_, value) in at {
+                request = request.at(millis(&value));
+            }
+            show_resolved(&now.resolve(request)?)
         }
         // changes after=3.1 limit=2
         "changes" => {

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use contact_store::{
-    Address, CardChange, ContactId, ContactUpserted, Erased, Found, IdentifierKind, KindSet,
-    ReportOutcome, TokenAdded, TokenRemoved, TokenRenamed,
+    CardChange, ContactId, ContactUpserted, Erased, Found, IdentifierKind, KindSet, ReportOutcome,
+    Resolved, TokenAdded, TokenRemoved, TokenRenamed,
 };
 use serde::Serialize;
 
@@ -135,8 +135,9 @@ impl Decided {
         }
     }
 
-    pub(crate) fn resolved(addresses: &[Address]) -> Self {
-        let contacts = addresses.iter().map(|address| address.contact);
+    pub(crate) fn resolved(resolved: &Resolved) -> Self {
+        let addressed = resolved.addresses.iter().map(|address| address.contact);
+        let contacts = addressed.chain(resolved.muted.iter().map(|muted| muted.contact));
         Decided::Resolved {
             contact_ids: contacts.collect(),
         }

@@ -200,6 +200,18 @@ impl Stores {
                 "removeStale",
                 self.not_compared(|store| store.remove_stale(request)),
             ),
+            Line::BringBack(request) => (
+                "bringBack",
+                self.not_compared(|store| store.bring_back(request.clone())),
+            ),
+            Line::Mute(request) => (
+                "mute",
+                self.not_compared(|store| store.mute(request.clone())),
+            ),
+            Line::Unmute(request) => (
+                "unmute",
+                self.not_compared(|store| store.unmute(request.clone())),
+            ),
             Line::AddTokens(request) => {
                 let write = |store: &ContactStore| store.add_tokens(request.clone());
                 let wait = self.batch(write, |added| decided(&added.entries, Decided::added));
@@ -223,8 +235,13 @@ impl Stores {
                 let write = |store: &ContactStore| store.rename_token(request.clone());
                 ("renameToken", self.single(write, Decided::renamed))
             }
-            Line::Erase(contact) => {
-                let write = |store: &ContactStore| store.erase(contact);
+            Line::LiftSuppression(identifiers) => (
+                "liftSuppression",
+                self.not_compared(|store| store.lift_suppression(identifiers.clone())),
+            ),
+            Line::Erase(request) => {
+                let contact = request.contact();
+                let write = |store: &ContactStore| store.erase(request);
                 let wait = self.single(write, move |erased| Decided::erased(contact, *erased));
                 ("erase", wait)
             }
@@ -236,8 +253,7 @@ impl Stores {
                 ("find", wait?)
             }
             Line::Resolve(request) => {
-                let recipient = &request.recipient;
-                let wait = self.read(|now, _| Ok(Decided::resolved(&now.resolve(recipient)?)));
+                let wait = self.read(|now, _| Ok(Decided::resolved(&now.resolve(&request)?)));
                 ("resolve", wait?)
             }
             _ => return Ok(None),

@@ -330,6 +330,71 @@ fn stale_subscribers_are_counted_and_then_removed() {
     host.stop();
 }
 
+// R59.
+#[test]
+fn a_subscriber_is_muted_and_unmuted_and_left_out_meanwhile() {
+    let (host, client) = with_people();
+    let listed = || client.get(&format!("/v1/apps/{APP}/subscribers")).json();
+    let first = listed()["subscribers"][0].take();
+    let (id, token) = (first["subscriberId"].as_str().unwrap(), &first["token"]);
+    let post = |what: &str, body: &str| client.post(&format!("/v1/apps/{APP}/token/{what}"), body);
+    let resolve = |more: &str| {
+        let body = format!(r#"{{"subscriberId": "{id}", "text": "Hello"{more}}}"#);
+        client.post("/v1/recipients/resolve", body).json()
+    };
+    let muted = post(
+        "mute",
+        &format!(r#"{{"token": {token}, "duration": 3600}}"#),
+    )
+    .json();
+    assert_eq!(
+        (&muted["outcome"], &muted["subscriberId"]),
+        (&"muted".into(), &id.into())
+    );
+    assert!(muted["until"].is_u64(), "{muted}");
+    assert_eq!(listed()["subscribers"][0]["muted"]["until"], muted["until"]);
+    let left_out = resolve("");
+    assert_eq!(left_out["recipients"], serde_json::json!([]));
+    assert_eq!(left_out["muted"][0]["until"], muted["until"]);
+    let to_all = resolve(r#", "includeMuted": true"#);
+    assert_eq!(&to_all["recipients"][0]["token"], token);
+    let named = format!(r#"{{"token": {token}}}"#);
+    let is = |outcome: &str| format!(r#"{{"outcome": "{outcome}", "subscriberId": "{id}"}}"#);
+    post("mute", &named).is(200, &is("muted"));
+    post("unmute", &named).is(200, &is("unmuted"));
+    post("unmute", &named).is(200, &is("notMuted"));
+    assert_eq!(&resolve("")["recipients"][0]["token"], token);
+    for what in ["mute", "unmute"] {
+        post(what, r#"{"token": "nobody"}"#).is(200, r#"{"outcome": "unknownSubscriber"}"#);
+        post(what, "{}").is_error(400, "missingMember", "member \"token\" is required");
+    }
+    let wrong = post("mute", r#"{"token": "t", "duration": 4}"#);
+    assert_eq!(wrong.code(), "notOneOf");
+    host.stop();
+}
+
+// R65.
+#[test]
+fn an_erased_contact_may_be_suppressed_and_that_lifted() {
+    let (host, client) = with_people();
+    let erase = |how: &str| client.ask(&format!("DELETE /v1/contacts/7{how}"), "");
+    assert_eq!(erase("?suppress=yes").code(), "wrongType");
+    assert_eq!(erase("?limit=5").code(), "unknownMember");
+    let erased = erase("?suppress=true").json();
+    assert_eq!(erased["erased"], true);
+    let suppressed = erased["suppressed"].as_array().unwrap().clone();
+    assert!(!suppressed.is_empty());
+    erase("?suppress=true").is(200, r#"{"erased": false}"#);
+    let lift = |body: &str| client.post("/v1/suppressions/lift", body);
+    lift(r#"{"email": "nobody@example.com"}"#).is(200, r#"{"lifted": []}"#);
+    lift(r#"{"contactId": 7}"#).is_error(
+        400,
+        "nothingGiven",
+        "no identifier is given, at least one is required",
+    );
+    host.stop();
+}
+
 // R69.
 #[test]
 fn r69_a_store_whose_file_was_moved_is_not_healthy_and_takes_no_writes() {

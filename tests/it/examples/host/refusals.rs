@@ -197,6 +197,9 @@ fn an_unknown_app_is_404_for_every_question_about_it() {
         ("POST tokens/remove", r#"{"token": "t"}"#),
         ("POST messages/forget", r#"{"before": 1700000000000}"#),
         ("POST stale/remove", r#"{"before": 1700000000000}"#),
+        ("POST tokens/bring-back", r#"{"token": "t"}"#),
+        ("POST token/mute", r#"{"token": "t"}"#),
+        ("POST token/unmute", r#"{"token": "t"}"#),
         ("DELETE ", ""),
     ] {
         let what = what.replace(' ', &format!(" /v1/apps/{UNKNOWN}/"));
@@ -386,10 +389,14 @@ fn a_parameter_that_is_not_known_is_refused_by_name_wherever_it_stands() {
             "POST /v1/apps/APP/stale/remove",
             r#"{"before": 1700000000000}"#,
         ),
+        ("POST /v1/apps/APP/tokens/bring-back", r#"{"token": "t"}"#),
+        ("POST /v1/apps/APP/token/mute", r#"{"token": "t"}"#),
+        ("POST /v1/apps/APP/token/unmute", r#"{"token": "t"}"#),
         ("GET /v1/contacts", ""),
         ("POST /v1/contacts/find", r#"{"email": "ann@example.com"}"#),
         ("GET /v1/contacts/1", ""),
         ("DELETE /v1/contacts/1", ""),
+        ("POST /v1/suppressions/lift", r#"{"phone": "380500000001"}"#),
         ("POST /v1/recipients/resolve", r#"{"text": "Hello"}"#),
         ("GET /openapi.yaml", ""),
     ];

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use contact_store::{
     Address, App, AppId, Card, CardChange, Change, Changed, ContactId, ContactUpserted, Decision,
-    EntryError, Error, IdentifierKind, KindSet, LimitExceeded, MessageTally, Phone, RecipientError,
-    Subscriber, SubscriberId, TokenAdded, TokenPlace, TokenRenamed,
+    EntryError, Error, IdentifierKind, KindSet, LimitExceeded, MessageTally, MuteEnd, Phone,
+    RecipientError, Resolved, Subscriber, SubscriberId, TokenAdded, TokenMuted, TokenPlace,
+    TokenRenamed, TokenUnmuted,
 };
 
 use super::words;
@@ -178,8 +179,11 @@ pub(super) fn show_subscriber(subscriber: &Subscriber) -> String {
         .map_or("-".to_owned(), |(status, at)| {
             format!("{}@{}", status.as_str(), at.as_millis())
         });
+    let muted = subscriber
+        .muted
+        .map_or(String::new(), |end| format!(" muted {}", show_end(end)));
     format!(
-        "{} {}:{} of {} registered {} sent {} failed {} clicked {} last {last}",
+        "{} {}:{} of {} registered {} sent {} failed {} clicked {} last {last}{muted}",
         show_subscriber_id(subscriber.id),
         show_app_id(subscriber.app),
         subscriber.token.as_str(),
@@ -247,6 +251,7 @@ pub(super) fn show_entry_error(error: &EntryError) -> String {
         EntryError::Conflict { kind, contact } => {
             format!("Conflict {} {contact}", show_kind(*kind))
         }
+        EntryError::Suppressed { kind } => format!("Suppressed {}", show_kind(*kind)),
         other => format!("{other:?}"),
     }
 }
@@ -339,8 +344,54 @@ pub(super) fn show_fields(card: &Card) -> String {
     named.chain(custom).collect()
 }
 
+/// `until 1000`, `without end`.
+fn show_end(end: MuteEnd) -> String {
+    end.time().map_or("without end".to_owned(), |end| {
+        format!("until {}", end.as_millis())
+    })
+}
+
+/// `#1 until 1000`.
+pub(super) fn show_muted(muted: &TokenMuted) -> String {
+    match muted {
+        TokenMuted::Muted {
+            subscriber, until, ..
+        } => format!("{} {}", show_subscriber_id(*subscriber), show_end(*until)),
+        TokenMuted::UnknownSubscriber => "unknown".to_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// `#1`, `#1 was not`.
+pub(super) fn show_unmuted(unmuted: &TokenUnmuted) -> String {
+    match unmuted {
+        TokenUnmuted::Unmuted {
+            subscriber,
+            was_muted,
+            ..
+        } => {
+            let was_not = if *was_muted { "" } else { " was not" };
+            format!("{}{was_not}", show_subscriber_id(*subscriber))
+        }
+        TokenUnmuted::UnknownSubscriber => "unknown".to_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// `A:token1 #1 of 1 | muted #2 of 1 until 1000`.
+pub(super) fn show_resolved(resolved: &Resolved) -> String {
+    let addresses = (!resolved.addresses.is_empty()).then(|| show_addresses(&resolved.addresses));
+    let muted = resolved.muted.iter().map(|out| {
+        let subscriber = show_subscriber_id(out.subscriber);
+        let end = show_end(out.until);
+        format!("muted {subscriber} of {} {end}", out.contact)
+    });
+    let shown: Vec<String> = addresses.into_iter().chain(muted).collect();
+    shown.join(" | ")
+}
+
 /// `A:token1 #1 of 1`.
-pub(super) fn show_addresses(addresses: &[Address]) -> String {
+fn show_addresses(addresses: &[Address]) -> String {
     let show = |address: &Address| {
         let (app, token) = (show_app_id(address.app), address.token.as_str());
         let subscriber = show_subscriber_id(address.subscriber);

@@ -244,9 +244,9 @@ pub(super) fn item(mut words: Vec<String>) -> ContactUpdate {
 }
 
 /// What `sub=#1 app=A number=1234567` gives.
-pub(super) fn recipient(words: Words) -> GivenRecipient {
+pub(super) fn recipient(words: Vec<(String, String)>) -> GivenRecipient {
     let mut given = GivenRecipient::new();
-    for (word, value) in words.named() {
+    for (word, value) in words {
         given = match word.as_str() {
             "sub" => given.subscriber(subscriber_id(&value)),
             "app" => given.app(app(&value)),
