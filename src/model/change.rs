@@ -176,6 +176,26 @@ pub enum Changed {
         /// The subscriber.
         subscriber: SubscriberId,
     },
+    /// A subscriber was muted, or has another mute ([R59](crate::rulebook#r59)). Each contact that
+    /// holds it has such a change. That a mute has ended by its time is no change.
+    TokenMuted {
+        /// The contact.
+        contact: ContactId,
+        /// The app of the token.
+        app: AppId,
+        /// The subscriber.
+        subscriber: SubscriberId,
+    },
+    /// A subscriber was unmuted ([R59](crate::rulebook#r59)). Each contact that holds it has such a
+    /// change.
+    TokenUnmuted {
+        /// The contact.
+        contact: ContactId,
+        /// The app of the token.
+        app: AppId,
+        /// The subscriber.
+        subscriber: SubscriberId,
+    },
     /// A token left the card of the contact.
     TokenRemoved {
         /// The contact.
@@ -215,6 +235,8 @@ impl Changed {
             | Changed::TokenAdded { contact, .. }
             | Changed::TokenMoved { contact, .. }
             | Changed::TokenRenamed { contact, .. }
+            | Changed::TokenMuted { contact, .. }
+            | Changed::TokenUnmuted { contact, .. }
             | Changed::TokenRemoved { contact, .. } => Some(contact),
             Changed::AppConnected { .. }
             | Changed::AppUpdated { .. }

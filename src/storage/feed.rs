@@ -29,7 +29,7 @@ use super::format::changes::{
 use super::format::keys::RowKey as _;
 use super::format::meta::FeedState;
 use super::format::record;
-use super::format::rows::{AppRow, CardRow, HeldTokenRow};
+use super::format::rows::{AppRow, CardRow, HeldTokenRow, SubscriberRow};
 use super::guard::Failure;
 use super::read::Rows;
 use super::tables::Table;
@@ -157,6 +157,16 @@ impl Apps<'_> {
                     app: self.id(subscriber.app())?,
                     subscriber,
                 },
+                ContactChange::TokenMuted(subscriber) => Changed::TokenMuted {
+                    contact,
+                    app: self.id(subscriber.app())?,
+                    subscriber,
+                },
+                ContactChange::TokenUnmuted(subscriber) => Changed::TokenUnmuted {
+                    contact,
+                    app: self.id(subscriber.app())?,
+                    subscriber,
+                },
                 ContactChange::TokenRemoved(subscriber, why) => Changed::TokenRemoved {
                     contact,
                     app: self.id(subscriber.app())?,
@@ -229,6 +239,33 @@ impl Draft<'_> {
             last_change: last,
             ..after.clone()
         })
+    }
+
+    /// Records that the mute of a subscriber changed, for each contact that holds it.
+    pub(super) fn record_mute(
+        &mut self,
+        id: SubscriberId,
+        row: &SubscriberRow,
+    ) -> Result<(), Failure> {
+        if !self.records_changes() {
+            return Ok(());
+        }
+        let what = match row.muted {
+            Some(_) => ContactChange::TokenMuted(id),
+            None => ContactChange::TokenUnmuted(id),
+        };
+        for holder in &row.holders {
+            let card: CardRow = self.expect_row(holder)?;
+            let last_change = self.record_of(*holder, card.last_change, what);
+            self.put(
+                holder,
+                Some(&CardRow {
+                    last_change,
+                    ..card
+                }),
+            )?;
+        }
+        Ok(())
     }
 
     /// Records what changed of an app.

@@ -163,6 +163,11 @@ impl Draft<'_> {
             return Ok(());
         }
         self.put_or_insert(&id, before.is_none(), after)?;
+        if let (Some(before), Some(after)) = (before, after)
+            && before.muted != after.muted
+        {
+            self.record_mute(id, after)?;
+        }
         let hasher = self.hasher();
         let hash = |row: &SubscriberRow| hasher.token(row.app.0, row.token.as_str());
         self.move_index_entry(Index::Tokens, before.map(hash), after.map(hash), id.value());

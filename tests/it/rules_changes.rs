@@ -469,3 +469,37 @@ fn r60_a_feed_keeps_one_change_at_least_and_no_more_than_it_may() {
     open(1_000_000_000).unwrap();
     open(1).unwrap();
 }
+
+#[test]
+fn r60_r59_a_mute_and_its_end_are_a_change_of_each_contact_that_holds_the_token() {
+    fed("
+        add A : t ext=c1 | t ext=c2 | u ext=c1 => 1 created added #1 | 2 created added #1 also=1
+            | 1 by ext added #2
+        mute A t until=2000 => #1 until 2000
+        changes after=3     => 4.1 muted 1 #1 | 4.2 muted 2 #1
+        mute A t            => #1 without end
+        mute A t            => #1 without end
+        unmute A t          => #1
+        unmute A t          => #1 was not
+        changes after=4     => 5.1 muted 1 #1 | 5.2 muted 2 #1 | 6.1 unmuted 1 #1 | 6.2 unmuted 2 #1
+        // Of an erased contact nothing else is left.
+        erase 1             => true
+        changes after=3     => 4.2 muted 2 #1 | 5.2 muted 2 #1 | 6.2 unmuted 2 #1 | 7.1 erased 1
+    ");
+}
+
+#[test]
+fn r60_r63_what_comes_back_is_added_to_each_contact() {
+    script_with(
+        |options| {
+            options.change_feed = Some(KeepChanges::default());
+            options.remember_blocked = 5;
+        },
+        "
+        add A : t ext=c1 | t ext=c2 => 1 created added #1 | 2 created added #1 also=1
+        report A : t FAILED => removed from 1,2
+        back A t            => #2 of 1,2
+        changes after=4     => 5.1 added 1 #2 | 5.2 added 2 #2
+    ",
+    );
+}

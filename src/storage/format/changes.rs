@@ -131,6 +131,8 @@ pub(crate) enum ContactChange {
     TokenAdded(SubscriberId),
     TokenMoved(SubscriberId),
     TokenRenamed(SubscriberId),
+    TokenMuted(SubscriberId),
+    TokenUnmuted(SubscriberId),
     TokenRemoved(SubscriberId, TokenLoss),
 }
 
@@ -142,6 +144,8 @@ impl ContactChange {
             ContactChange::TokenAdded(id)
             | ContactChange::TokenMoved(id)
             | ContactChange::TokenRenamed(id)
+            | ContactChange::TokenMuted(id)
+            | ContactChange::TokenUnmuted(id)
             | ContactChange::TokenRemoved(id, _) => Some(id),
         }
     }
@@ -165,6 +169,8 @@ mod tag {
     pub(super) const TOKEN_ADDED: u8 = 16;
     pub(super) const TOKEN_MOVED: u8 = 17;
     pub(super) const TOKEN_RENAMED: u8 = 18;
+    pub(super) const TOKEN_MUTED: u8 = 19;
+    pub(super) const TOKEN_UNMUTED: u8 = 20;
     pub(super) const TOKEN_FAILED: u8 = 32;
     pub(super) const TOKEN_TAKEN_OFF: u8 = 33;
     pub(super) const TOKEN_STALE: u8 = 34;
@@ -203,6 +209,8 @@ impl Recorded {
                     ContactChange::TokenAdded(id) => (tag::TOKEN_ADDED, Some(id)),
                     ContactChange::TokenMoved(id) => (tag::TOKEN_MOVED, Some(id)),
                     ContactChange::TokenRenamed(id) => (tag::TOKEN_RENAMED, Some(id)),
+                    ContactChange::TokenMuted(id) => (tag::TOKEN_MUTED, Some(id)),
+                    ContactChange::TokenUnmuted(id) => (tag::TOKEN_UNMUTED, Some(id)),
                     ContactChange::TokenRemoved(id, why) => {
                         let tag = match why {
                             TokenLoss::Failed => tag::TOKEN_FAILED,
@@ -255,6 +263,8 @@ impl Recorded {
             tag::TOKEN_ADDED => ContactChange::TokenAdded(take_subscriber(from)?),
             tag::TOKEN_MOVED => ContactChange::TokenMoved(take_subscriber(from)?),
             tag::TOKEN_RENAMED => ContactChange::TokenRenamed(take_subscriber(from)?),
+            tag::TOKEN_MUTED => ContactChange::TokenMuted(take_subscriber(from)?),
+            tag::TOKEN_UNMUTED => ContactChange::TokenUnmuted(take_subscriber(from)?),
             tag::TOKEN_FAILED => removed(TokenLoss::Failed)(take_subscriber(from)?),
             tag::TOKEN_TAKEN_OFF => removed(TokenLoss::Removed)(take_subscriber(from)?),
             tag::TOKEN_STALE => removed(TokenLoss::Stale)(take_subscriber(from)?),

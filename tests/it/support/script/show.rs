@@ -81,6 +81,16 @@ pub(super) fn show_change(change: &Change) -> String {
             app,
             subscriber,
         } => show_token_change("renamed", contact, app, subscriber),
+        Changed::TokenMuted {
+            contact,
+            app,
+            subscriber,
+        } => show_token_change("muted", contact, app, subscriber),
+        Changed::TokenUnmuted {
+            contact,
+            app,
+            subscriber,
+        } => show_token_change("unmuted", contact, app, subscriber),
         Changed::TokenRemoved {
             contact,
             app,
