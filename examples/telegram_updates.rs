@@ -1,5 +1,6 @@
 //! The service between a Telegram bot and the store: it reads the bot's updates, one JSON update or one
-//! answer of `getUpdates` a line, and registers persons, reports blocked chats and renames migrated ones.
+//! answer of `getUpdates` a line, and registers persons, reports blocked chats, brings back those that
+//! unblock the bot (with `--remember-blocked`) and renames migrated ones.
 //! No network: whatever receives the updates writes them down.
 //!
 //! ```text
@@ -26,8 +27,8 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use contact_store::{
-    AddTokens, AppId, AppName, ConnectApp, ContactStore, EntryError, Error, Limits, RecordReports,
-    RenameToken, Report, Status, TokenEntry, wire,
+    AddTokens, AppId, AppName, BringBack, ConnectApp, ContactStore, EntryError, Error, Limits,
+    RecordReports, RenameToken, Report, Status, TokenBroughtBack, TokenEntry, wire,
 };
 use serde::Serialize;
 
@@ -270,6 +271,16 @@ impl Bot<'_> {
                 let outcome = wire::reports_recorded(&recorded);
                 put(answer, &did(id, "recordReports", outcome))?;
                 Ok(EntryOutcome::of(&recorded))
+            }
+            Action::BringBack { token, at } => {
+                let request = BringBack::new(self.app, token).at(at);
+                let brought = self.store.bring_back(request).wait()?.outcome;
+                let outcome = wire::token_brought_back(&brought);
+                put(answer, &did(id, "bringBack", outcome))?;
+                Ok(match brought {
+                    TokenBroughtBack::BroughtBack { .. } => EntryOutcome::Applied,
+                    _ => EntryOutcome::Nothing,
+                })
             }
             Action::RenameToken { old, new } => {
                 let request = RenameToken::new(self.app, old, new);

@@ -60,6 +60,10 @@ pub struct StoreOptions {
     /// No such phrase but those given with --gone-phrase
     #[arg(long, value_parser = is_true)]
     pub no_gone_phrases: bool,
+    /// The tokens removed by FAILED of which is remembered who held them, so that they can be brought
+    /// back; 0 unless given
+    #[arg(long, value_name = "N", value_parser = number)]
+    pub remember_blocked: Option<usize>,
     /// A customer id or token that programs write where they have none, besides the usual ones; may be
     /// given again
     #[arg(long, value_name = "WORD", value_parser = not_blank)]
@@ -107,6 +111,9 @@ pub struct StoreLimits {
     /// Most bytes of text on one card; 262144 unless given
     #[arg(long, value_name = "BYTES", value_parser = number)]
     pub card_text_bytes: Option<usize>,
+    /// Most identifiers of erased contacts that are suppressed; 10000000 unless given
+    #[arg(long, value_name = "N", value_parser = number)]
+    pub suppressed_identifiers: Option<usize>,
     /// Most requests that wait for the writer; 1024 unless given
     #[arg(long, value_name = "N", value_parser = number)]
     pub waiting_requests: Option<usize>,
@@ -156,6 +163,8 @@ impl StoreOptions {
         let options = with(options, self.cache_bytes, Options::cache_bytes);
         let options = with(options, self.index_memory_bytes, Options::index_memory);
         let options = with(options, self.card_memory_bytes, Options::card_memory);
+        let remember = self.remember_blocked;
+        let options = with(options, remember, Options::remember_blocked);
         let options = with(options, self.policy, Options::policy);
         let options = with(options, self.ownership, Options::ownership);
         let invalid = self.invalid_identifier;
@@ -215,6 +224,10 @@ impl StoreLimits {
                 self.custom_fields_per_contact,
             ),
             (&mut limits.card_text_bytes, self.card_text_bytes),
+            (
+                &mut limits.suppressed_identifiers,
+                self.suppressed_identifiers,
+            ),
             (&mut limits.waiting_requests, self.waiting_requests),
             (&mut limits.waiting_text_bytes, self.waiting_text_bytes),
         ] {

@@ -37,6 +37,15 @@ pub enum Action {
         /// When. A report that comes late does not undo a later registration (R31).
         at: Timestamp,
     },
+    /// Bring the token back to the contacts that held it (R63): the person has unblocked the bot, or
+    /// begins again. It names nobody, so nobody else gets the token by it: a chat is one person's for
+    /// ever.
+    BringBack {
+        /// The id of the private chat.
+        token: Token,
+        /// When.
+        at: Timestamp,
+    },
     /// Rename the token of a chat that migrated (R57).
     RenameToken {
         /// The id of the group that was.
@@ -66,8 +75,6 @@ pub enum Reason {
     SeveralKinds,
     /// A message with neither a deep link nor a contact.
     NoIdentifier,
-    /// `/start` without a payload.
-    StartWithoutLink,
     /// Not in a private chat: others than the sender read there.
     NotPrivate,
     /// Nobody sent it.
@@ -88,8 +95,6 @@ pub enum Reason {
     ContactWithoutUser,
     /// Telegram's phone is invalid by R4.
     NotAPhone,
-    /// The person has unblocked the bot, which names nobody: the next deep link or contact does.
-    Unblocked,
     /// A standing of the bot that no private chat has.
     OtherStanding,
     /// A chat that cannot become a supergroup, or what it became cannot be one.
@@ -104,7 +109,6 @@ impl Reason {
             Reason::OtherKind => "otherKind",
             Reason::SeveralKinds => "severalKinds",
             Reason::NoIdentifier => "noIdentifier",
-            Reason::StartWithoutLink => "startWithoutLink",
             Reason::NotPrivate => "notPrivate",
             Reason::NoSender => "noSender",
             Reason::SenderIsBot => "senderIsBot",
@@ -115,7 +119,6 @@ impl Reason {
             Reason::ContactOfAnother => "contactOfAnother",
             Reason::ContactWithoutUser => "contactWithoutUser",
             Reason::NotAPhone => "notAPhone",
-            Reason::Unblocked => "unblocked",
             Reason::OtherStanding => "otherStanding",
             Reason::NotAGroup => "notAGroup",
         }
@@ -146,21 +149,21 @@ fn message_action(message: &Message, links: &DeepLinks, now: u64) -> Result<Acti
     let claim = Claim::of(message)?;
     let token = own_chat(&message.chat, message.from.as_ref())?;
     written_by_hand(message)?;
+    let at = time(message.date);
     let proved = match claim {
+        Claim::Start => return Ok(Action::BringBack { token, at }),
         Claim::Link(payload) => {
             Proved::CustomerId(links.verify(payload, now).map_err(Reason::Link)?)
         }
         Claim::Contact(contact) => own_phone(contact, &message.chat)?,
     };
-    Ok(Action::AddToken {
-        token,
-        proved,
-        at: time(message.date),
-    })
+    Ok(Action::AddToken { token, proved, at })
 }
 
 /// Who a message says its sender is. Nothing of it is proved.
 enum Claim<'a> {
+    /// Who it was before.
+    Start,
     Link(&'a str),
     Contact(&'a SharedContact),
 }
@@ -172,7 +175,7 @@ impl<'a> Claim<'a> {
         }
         match start_payload(message) {
             None => Err(Reason::NoIdentifier),
-            Some("") => Err(Reason::StartWithoutLink),
+            Some("") => Ok(Claim::Start),
             Some(payload) => Ok(Claim::Link(payload)),
         }
     }
@@ -248,7 +251,10 @@ fn member_action(changed: &MemberChanged) -> Result<Action, Reason> {
             reason: BLOCKED,
             at: time(changed.date),
         }),
-        "member" => Err(Reason::Unblocked),
+        "member" => Ok(Action::BringBack {
+            token,
+            at: time(changed.date),
+        }),
         _ => Err(Reason::OtherStanding),
     }
 }

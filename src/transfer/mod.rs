@@ -32,9 +32,13 @@
 //! | `takenContactIds` | any | a list of `[first, last]`: runs of ids from `nextContactId` on that are or were in use |
 //! | `formerSubscriberId` | any | `former`: the id that a subscriber had in a file of format 1; `now`: its id |
 //! | `contact` | one for each, by id | `contactId`; \[`externalCustomerId`\]; \[`phone`\]; \[`email`\]; \[`firstName`\]; \[`lastName`\]; \[`languageCode`\]; \[`timeZone`\]; \[`fields`\]: an object of texts; `createdAt`; \[`createdThroughAppNumber`\]; `tokens`: a list, in the order added, of `subscriberId`, `token` and `addedAt` |
-//! | `subscriber` | one for each, by id | `subscriberId`; `contactIds`: those that hold its token, in the order in which they began to; `lastRegisteredAt`; \[`lastStatus`\] with `lastStatusAt`; \[`counts`\]: `sent`, `failed` and `clicked`, left out when all are 0 |
+//! | `subscriber` | one for each, by id | `subscriberId`; `contactIds`: those that hold its token, in the order in which they began to; `lastRegisteredAt`; \[`lastStatus`\] with `lastStatusAt`; \[`muted`\]: an object with \[`until`\], the end of its mute ([R59](crate::rulebook#r59)); \[`counts`\]: `sent`, `failed` and `clicked`, left out when all are 0 |
 //! | `message` | one for each tally | `appNumber`; `messageId`; `lastAt`; \[`counts`\] |
 //! | `end` | the last | `lines`: how many lines come before it |
+//!
+//! Not in it are the suppressed identifiers ([R65](crate::rulebook#r65)), of which a store has only hashes
+//! that no other store can use, and the tokens that FAILED removed and that can be brought back
+//! ([R63](crate::rulebook#r63)).
 //!
 //! The number of a subscriber's app is its id divided by 2^40. Lines of apps and former apps may be
 //! mixed. A byte order mark before the first byte is skipped. A line is at most as long as a card within

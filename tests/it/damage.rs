@@ -13,6 +13,7 @@
 //! last two writes to it, that is, a disk that lost an acknowledged write without a trace.
 
 mod changes;
+mod optional;
 mod rows;
 mod unnoticed;
 

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use contact_store::transfer::{ExportOptions, export_ndjson};
 use contact_store::{
-    AddTokens, AppName, ConnectApp, ContactStore, EntryError, ManualClock, NotSingle, Options,
-    SubscriberId, TokenEntry,
+    AddTokens, AppName, ConnectApp, ContactStore, EntryError, ManualClock, Mute, NotSingle,
+    Options, SubscriberId, Token, TokenEntry,
 };
 use proptest::collection::vec;
 use proptest::prelude::any;
@@ -249,4 +249,28 @@ fn go_on(stores: &[&ContactStore], bytes: &[u8], clock: &ManualClock) {
             assert_eq!(*answer, answers[0], "{request:?}");
         }
     }
+}
+
+#[test]
+fn r70_r59_a_mute_is_in_an_export_and_comes_back_with_an_import() {
+    let store = empty_with(Options::default());
+    crate::support::connect(&store);
+    for name in ["a", "b", "c"] {
+        let entry = TokenEntry::new(name).external_customer_id("c1");
+        crate::support::add(&store, entry);
+    }
+    let mute = |name: &str| Mute::new(APP, Token::parse(name).unwrap());
+    let until = mute("a").until(at(99_999_999_999_999));
+    for request in [until, mute("b")] {
+        store.mute(request).wait().unwrap();
+    }
+    let (text, _) = export(&store.snapshot().unwrap());
+    for said in [r#""muted":{"until":99999999999999}"#, r#""muted":{}"#] {
+        let text = String::from_utf8(text.clone()).unwrap();
+        assert_eq!(text.matches(said).count(), 1, "{text}");
+    }
+    let restored = empty_with(Options::default());
+    assert_eq!(import(&restored, &text).reasons(), []);
+    assert_same(&store, &restored);
+    assert_eq!(restored.stats().unwrap().muted, 2);
 }

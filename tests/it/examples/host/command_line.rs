@@ -65,7 +65,7 @@ fn config(text: &str) -> (TempDir, String) {
 }
 
 /// Every flag but those that say where something is, with a value that is not its default.
-const SET: [(&str, &str); 24] = [
+const SET: [(&str, &str); 26] = [
     ("check", "if-unclean"),
     ("upgrade", "true"),
     ("cache-bytes", "1000000"),
@@ -78,6 +78,7 @@ const SET: [(&str, &str); 24] = [
     ("failed-without-reason", "keep"),
     ("gone-phrase", "NotRegistered"),
     ("no-gone-phrases", "true"),
+    ("remember-blocked", "10"),
     ("placeholder", "test"),
     ("placeholder-phone", "+380 00 000 00 00"),
     ("placeholder-email", "noreply@example.com"),
@@ -88,6 +89,7 @@ const SET: [(&str, &str); 24] = [
     ("request-text-bytes", "14"),
     ("custom-fields-per-contact", "15"),
     ("card-text-bytes", "16"),
+    ("suppressed-identifiers", "19"),
     ("waiting-requests", "17"),
     ("waiting-text-bytes", "18"),
 ];
@@ -102,6 +104,7 @@ fn assert_all_set(arguments: &Arguments) {
     limits.request_text_bytes = 14;
     limits.custom_fields_per_contact = 15;
     limits.card_text_bytes = 16;
+    limits.suppressed_identifiers = 19;
     limits.waiting_requests = 17;
     limits.waiting_text_bytes = 18;
     let placeholders = Placeholders::none()
@@ -121,6 +124,7 @@ fn assert_all_set(arguments: &Arguments) {
         .unknown_contact_id(UnknownContactId::Reject)
         .failed_without_reason(FailedWithoutReason::Keep)
         .gone_phrases(GonePhrases::none().phrase("NotRegistered"))
+        .remember_blocked(10)
         .placeholders(placeholders)
         .limits(limits);
     let options = arguments.options.options();

@@ -316,11 +316,15 @@ fn an_update_of_two_kinds_registers_and_removes_nobody() {
 
 #[test]
 fn start_without_a_link_and_plain_text_register_nobody() {
+    // It brings back what that chat had, and nothing else.
+    let back = |update| match asks(update) {
+        Action::BringBack { token, .. } => assert_eq!(token.as_str(), MALLORY.to_string()),
+        other => panic!("{other:?}"),
+    };
     for payload in ["", " ", "\n"] {
-        refused(start(MALLORY, payload), Reason::StartWithoutLink);
+        back(start(MALLORY, payload));
     }
-    let text = with(start(MALLORY, ""), "/message/text", json!("/start"));
-    refused(text, Reason::StartWithoutLink);
+    back(with(start(MALLORY, ""), "/message/text", json!("/start")));
     refused(
         super::message(MALLORY, json!({"text": "hello"})),
         Reason::NoIdentifier,

@@ -18,7 +18,11 @@ fn token(id: i64) -> Token {
 }
 
 fn store() -> ContactStore {
-    let store = ContactStore::open_in_memory(Options::default()).unwrap();
+    store_with(Options::default())
+}
+
+fn store_with(options: Options) -> ContactStore {
+    let store = ContactStore::open_in_memory(options).unwrap();
     let name = AppName::parse("Shop bot").unwrap();
     let request = ConnectApp::new(name).id(SAMPLE_APP);
     store.connect_app(request).wait().unwrap();
@@ -45,7 +49,13 @@ fn became(store: &ContactStore, updates: &[Value]) -> Vec<String> {
 fn in_short(answer: &str) -> String {
     let answer: Value = serde_json::from_str(answer).unwrap();
     let result = &answer["outcome"]["results"][0];
-    let says = [&result["token"], &result["outcome"], &answer["reason"]];
+    let outcome = &answer["outcome"]["outcome"];
+    let says = [
+        &result["token"],
+        &result["outcome"],
+        outcome,
+        &answer["reason"],
+    ];
     let says = says.into_iter().find_map(Value::as_str);
     says.map_or_else(|| answer.to_string(), str::to_owned)
 }
@@ -158,11 +168,33 @@ fn r31_starting_and_blocking_within_one_second_leaves_the_last_of_both() {
 }
 
 #[test]
-fn r35_unblocking_adds_nothing_and_the_next_link_makes_a_new_subscriber() {
+fn r63_unblocking_or_starting_again_brings_the_token_back() {
+    let store = store_with(Options::default().remember_blocked(10));
+    let blocked = [start(ANN, &link()), standing(ANN, "kicked")];
+    for (number, back) in [standing(ANN, "member"), start(ANN, "")]
+        .into_iter()
+        .enumerate()
+    {
+        let first = if number == 0 { "added" } else { "alreadyHeld" };
+        assert_eq!(became(&store, &blocked), [first, "removed"]);
+        assert_eq!(ann(&store).tokens.len(), 0);
+        let again = [back.clone(), back];
+        assert_eq!(became(&store, &again), ["broughtBack", "notRemembered"]);
+        let held = ann(&store).tokens[0].subscriber;
+        assert_eq!(held, crate::support::subscriber(2 + number as u64));
+    }
+    assert_eq!(became(&store, &[start(ANN, &link())]), ["alreadyHeld"]);
+}
+
+#[test]
+fn r35_r63_without_a_memory_unblocking_adds_nothing_and_the_next_link_makes_a_new_subscriber() {
     let store = store();
     let first = [start(ANN, &link()), standing(ANN, "kicked")];
     assert_eq!(became(&store, &first), ["added", "removed"]);
-    assert_eq!(became(&store, &[standing(ANN, "member")]), ["unblocked"]);
+    assert_eq!(
+        became(&store, &[standing(ANN, "member")]),
+        ["notRemembered"]
+    );
     assert_eq!(ann(&store).tokens.len(), 0);
     assert_eq!(became(&store, &[start(ANN, &link())]), ["added"]);
     assert_eq!(
