@@ -91,7 +91,7 @@ pub fn changes(page: &ChangePage) -> impl Serialize {
 /// ([R60](crate::rulebook#r60)).
 ///
 /// `change` is `contactCreated`, `contactUpdated`, `contactErased`, `tokenAdded`, `tokenMoved`,
-/// `tokenRenamed`, `tokenRemoved`, `appConnected`, `appUpdated` or `appDisconnected`. `why`, of a removed
+/// `tokenRenamed`, `tokenMuted`, `tokenUnmuted`, `tokenRemoved`, `appConnected`, `appUpdated` or `appDisconnected`. `why`, of a removed
 /// token, is `failed`, `removed`, `stale`, `moved` or `joined`.
 ///
 /// ```
@@ -173,6 +173,12 @@ fn parts(what: Changed) -> Parts {
         Changed::TokenRenamed {
             app, subscriber, ..
         } => ("tokenRenamed", Some(app), Some(subscriber), None),
+        Changed::TokenMuted {
+            app, subscriber, ..
+        } => ("tokenMuted", Some(app), Some(subscriber), None),
+        Changed::TokenUnmuted {
+            app, subscriber, ..
+        } => ("tokenUnmuted", Some(app), Some(subscriber), None),
         Changed::TokenRemoved {
             app,
             subscriber,

@@ -232,6 +232,20 @@ fn write_and_disconnect(store: &ContactStore) {
     }
 }
 
+/// The file was made before there was any option that keeps something. Written again, it has the same
+/// bytes: what is off costs nothing.
+#[test]
+fn r60_r65_with_every_option_off_a_file_has_the_bytes_that_it_had_before_there_were_options() {
+    let disk = TestDisk::empty();
+    let store = create(&disk, None);
+    write_and_disconnect(&store);
+    store.close().unwrap();
+    let (now, before) = (disk.bytes(), golden(&present("closed.pages")));
+    assert_eq!(now.len(), before.len());
+    let differ = (0..now.len()).filter(|at| now[*at] != before[*at]);
+    assert_eq!(differ.collect::<Vec<_>>(), [0_usize; 0]);
+}
+
 /// Makes the files. See the module.
 #[test]
 #[ignore = "makes the files, once those there are removed: cargo test -p contact-store-tests --test it -- --ignored golden"]

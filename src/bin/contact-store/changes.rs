@@ -125,6 +125,16 @@ fn words(what: Changed) -> String {
             app,
             subscriber,
         } => format!("contact {contact}: token renamed, subscriber {subscriber} of app {app}"),
+        Changed::TokenMuted {
+            contact,
+            app,
+            subscriber,
+        } => format!("contact {contact}: token muted, subscriber {subscriber} of app {app}"),
+        Changed::TokenUnmuted {
+            contact,
+            app,
+            subscriber,
+        } => format!("contact {contact}: token unmuted, subscriber {subscriber} of app {app}"),
         Changed::TokenRemoved {
             contact,
             app,
