@@ -337,6 +337,11 @@ pub struct OptionValues {
     /// A file whose feed was ever on has format 3, and older versions of this crate cannot open it. While
     /// the feed is off, nothing is recorded. When it is on again after requests that changed the store, it
     /// begins anew, since it would have a gap, and what it kept before is dropped.
+    ///
+    /// Erasing a contact then takes time in proportion to its kept changes.
+    ///
+    /// A backup has the feed as it was. Once a store was restored from one, it has other changes at the
+    /// positions after it: readers have to begin anew.
     pub change_feed: Option<KeepChanges>,
     /// The clock ([R54](crate::rulebook#r54)). Default: the system's.
     pub clock: Arc<dyn Clock>,

@@ -10,6 +10,7 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::app::AppId;
+use crate::model::change::ChangePosition;
 use crate::model::identifier::{ContactId, IdentifierKind, KindSet};
 use crate::model::report::Status;
 use crate::model::report::StatusCounts;
@@ -57,6 +58,7 @@ macro_rules! as_text {
 as_text!(
     AppId,
     BatchMode,
+    ChangePosition,
     Check,
     Create,
     DedupeOn,
@@ -174,6 +176,7 @@ mod tests {
         shown(SubscriberId::new(u64::MAX), "\"18446744073709551615\"");
         shown(ContactId::new(7).ok(), "7");
         shown(SequenceNumber::new(3), "3");
+        shown(ChangePosition::at(SequenceNumber::new(3), 2), "\"3.2\"");
         shown(Timestamp::from_millis(1_000), "1000");
         shown(Status::Failed, "\"FAILED\"");
         shown(MatchPolicy::TopPriority, "\"topPriority\"");

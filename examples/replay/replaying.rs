@@ -296,6 +296,9 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             Line::Messages { app, after, limit } => now
                 .messages(*app, after.as_ref(), *limit)
                 .map(|page| put(into, &wire::messages(&page))),
+            Line::Changes { after, limit } => now
+                .changes(*after, *limit)
+                .map(|page| put(into, &wire::changes(&page))),
             Line::Verify => now.verify().map(|found| put(into, &wire::verified(&found))),
             _ => return Err(Stop::UnknownLine),
         };

@@ -5,6 +5,7 @@
 use crate::error::{Error, JsonFault};
 use crate::limits::{Limits, PAGE_ROWS};
 use crate::model::app::{AccessKey, AppId, AppName};
+use crate::model::change::ChangePosition;
 use crate::model::identifier::{ContactId, Identifiers};
 use crate::model::report::MessageId;
 use crate::model::send_request::SendRequest;
@@ -21,6 +22,7 @@ use crate::operations::remove_token::RemoveToken;
 use crate::operations::rename_token::RenameToken;
 use crate::operations::upsert::Upsert;
 
+use super::changes::position;
 use super::contacts::upsert;
 use super::json::{Value, at};
 use super::request::{
@@ -52,6 +54,7 @@ use super::send::send_request;
 /// | `{"apps": {}}` | [`Line::Apps`] |
 /// | `{"subscribers": {"appUuid", "after", "limit"}}` | [`Line::Subscribers`]; only `appUuid` is required |
 /// | `{"messages": {"appUuid", "after", "limit"}}` | [`Line::Messages`]; only `appUuid` is required |
+/// | `{"changes": {"after", "limit"}}` | [`Line::Changes`]; neither is required |
 /// | `{"forgetMessages": {"appUuid", "before"}}` | [`Line::ForgetMessages`] |
 /// | `{"removeStale": {"appUuid", "before", "dryRun"}}` | [`Line::RemoveStale`]; `dryRun` is optional |
 /// | `{"verify": {}}` | [`Line::Verify`] |
@@ -125,6 +128,13 @@ pub enum Line {
         /// The most rows in the page. Without `limit` in the line, the most that a page may have.
         limit: usize,
     },
+    /// List changes.
+    Changes {
+        /// The position after which the page begins. Without `after` in the line, the start.
+        after: ChangePosition,
+        /// The most changes in the page. Without `limit` in the line, the most that a page may have.
+        limit: usize,
+    },
     /// Forget the message tallies of an app whose latest report is older than a time.
     ForgetMessages {
         /// The app.
@@ -138,7 +148,7 @@ pub enum Line {
     Verify,
 }
 
-const MEMBERS: [&str; 26] = [
+const MEMBERS: [&str; 27] = [
     "appUuid",
     "at",
     "dedupeOn",
@@ -162,6 +172,7 @@ const MEMBERS: [&str; 26] = [
     "apps",
     "subscribers",
     "messages",
+    "changes",
     "forgetMessages",
     "removeStale",
     "verify",
@@ -169,7 +180,7 @@ const MEMBERS: [&str; 26] = [
 
 const ONE_KIND: JsonFault = JsonFault::NotOneOf {
     expected: "one of tokens, statuses, contacts, connectApp, disconnectApp, find, explain, resolve, \
-               erase, liftSuppression, removeToken, renameToken, bringBack, mute, unmute, listContacts, apps, subscribers, messages, forgetMessages, removeStale and verify",
+               erase, liftSuppression, removeToken, renameToken, bringBack, mute, unmute, listContacts, apps, subscribers, messages, changes, forgetMessages, removeStale and verify",
 };
 
 impl Line {
@@ -234,6 +245,7 @@ impl Line {
             "apps" => nothing_in(value, "apps").map(|()| Line::Apps),
             "subscribers" => Self::subscribers(value),
             "messages" => Self::messages(value),
+            "changes" => Self::changes(value),
             "forgetMessages" => Self::forget_messages(value),
             "removeStale" => Self::remove_stale(value),
             "verify" => nothing_in(value, "verify").map(|()| Line::Verify),
@@ -387,6 +399,17 @@ impl Line {
             app,
             after: after.map(MessageId::parse).transpose()?,
             limit: page_rows(limit, "messages.limit")?,
+        })
+    }
+
+    fn changes(value: Value<'_>) -> Result<Self, Error> {
+        const PATH: &str = "changes";
+        let [after, limit] = value.members(&["after", "limit"]).map_err(at(PATH))?;
+        let after = after.and_then(Value::given);
+        let after = after.map(|after| position(after, "changes.after"));
+        Ok(Line::Changes {
+            after: after.transpose()?.unwrap_or(ChangePosition::START),
+            limit: page_rows(limit, "changes.limit")?,
         })
     }
 

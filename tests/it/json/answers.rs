@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use contact_store::{
-    AccessKey, AddTokens, AppName, BatchMode, BringBack, ConnectApp, ContactStore, ContactUpdate,
-    DedupeOn, Erase, Error, GivenIdentifiers, Limits, MatchPolicy, Mute, Ownership, Recipient,
-    RecordReports, RemoveStale, RemoveToken, Report, Status, Token, TokenEntry, UnknownContactId,
+    AccessKey, AddTokens, AppName, BatchMode, BringBack, ChangePosition, ConnectApp, ContactStore, ContactUpdate,
+    DedupeOn, Erase, Error, GivenIdentifiers, KeepChanges, Limits, MatchPolicy, Mute, Ownership, Recipient,
+    RecordReports, RemoveStale, RemoveToken, RenameToken, Report, Status, Token, TokenEntry, UnknownContactId,
     Unmute, Upsert, wire,
 };
 
@@ -370,6 +370,123 @@ fn r30_r36_reports_subscribers_and_messages() {
         text(&wire::stale_removed(removed.outcome)),
         r#"{"subscribers":2,"takenOff":3,"dryRun":false}"#
     );
+}
+
+#[test]
+fn r60_a_page_of_changes_of_every_kind() {
+    let (store, clock) = store_with(|options| {
+        options.ownership = Ownership::Exclusive;
+        options.change_feed = Some(KeepChanges::default());
+    });
+    clock.set(at(1_000));
+    let add = |token: &str, id: u64| {
+        let body =
+            format!(r#"{{"tokens": [{{"token": "{token}", "externalCustomerId": "{id}"}}]}}"#);
+        add_body(&store, body.as_bytes()).unwrap();
+    };
+    add("t1", 1);
+    add("t1", 2);
+    let [old, new] = ["t1", "t2"].map(|token| Token::parse(token).unwrap());
+    let rename = RenameToken::new(APP, old, new);
+    store.rename_token(rename).wait().unwrap();
+    let removed = Token::parse("t2").unwrap();
+    store
+        .remove_token(RemoveToken::of_all(APP, removed))
+        .wait()
+        .unwrap();
+    let body = br#"{"dedupeOn": "externalCustomerId", "contacts": [{"externalCustomerId": "2", "firstName": "Ann"}]}"#;
+    let upsert = wire::parse_upsert(body, &Limits::default()).unwrap();
+    store.upsert(upsert).wait().unwrap().outcome.all().unwrap();
+    store.erase(id(1)).wait().unwrap();
+    let name = AppName::parse("Another").unwrap();
+    store
+        .connect_app(ConnectApp::new(name).id(APP))
+        .wait()
+        .unwrap();
+    store.disconnect_app(APP).wait().unwrap();
+    let now = store.snapshot().unwrap();
+    let page = now
+        .changes(ChangePosition::parse("1").unwrap(), 100)
+        .unwrap();
+    let of = r#""appUuid":"00000000-0000-0000-0000-00000000000a""#;
+    let second = r#""appUuid":"00000000-0000-0000-0000-00000000000b""#;
+    let sub = r#""subscriberId":"1099511627777""#;
+    let rows = [
+        format!(r#"{{"position":"2.1","at":1000,"change":"appConnected",{second}}}"#),
+        format!(r#"{{"position":"4.2","at":1000,"change":"contactCreated","contactId":2}}"#),
+        format!(r#"{{"position":"4.3","at":1000,"change":"tokenMoved","contactId":2,{of},{sub}}}"#),
+        format!(
+            r#"{{"position":"5.1","at":1000,"change":"tokenRenamed","contactId":2,{of},{sub}}}"#
+        ),
+        format!(
+            r#"{{"position":"6.1","at":1000,"change":"tokenRemoved","contactId":2,{of},{sub},"why":"removed"}}"#
+        ),
+        format!(r#"{{"position":"7.1","at":1000,"change":"contactUpdated","contactId":2}}"#),
+        format!(r#"{{"position":"8.1","at":1000,"change":"contactErased","contactId":1}}"#),
+        format!(r#"{{"position":"9.1","at":1000,"change":"appUpdated",{of}}}"#),
+        format!(r#"{{"position":"10.1","at":1000,"change":"appDisconnected",{of}}}"#),
+    ];
+    let rows = rows.join(",");
+    assert_eq!(
+        text(&wire::changes(&page)),
+        format!(r#"{{"changes":[{rows}],"position":"10.1","more":false}}"#)
+    );
+    let page = now.changes(ChangePosition::START, 1).unwrap();
+    let first = format!(r#"{{"position":"1.1","at":1000,"change":"appConnected",{of}}}"#);
+    assert_eq!(
+        text(&wire::changes(&page)),
+        format!(r#"{{"changes":[{first}],"position":"1.1","more":true}}"#)
+    );
+}
+
+#[test]
+fn r60_a_question_for_a_page_of_changes() {
+    let limits = Limits::default();
+    let parse = |body: &str| wire::parse_changes_page(body.as_bytes(), &limits);
+    let rows = [
+        ("{}", None, None, None),
+        (
+            r#"{"after": null, "limit": null, "wait": null}"#,
+            None,
+            None,
+            None,
+        ),
+        (
+            r#"{"after": 17, "limit": 5, "wait": 0}"#,
+            Some("17"),
+            Some(5),
+            Some(0),
+        ),
+        (
+            r#"{"after": "17.3", "limit": "5", "wait": "60"}"#,
+            Some("17.3"),
+            Some(5),
+            Some(60),
+        ),
+    ];
+    for (body, after, limit, wait) in rows {
+        let question = parse(body).unwrap();
+        let after = after.map(|after| ChangePosition::parse(after).unwrap());
+        assert_eq!(
+            (question.after, question.limit, question.wait_seconds),
+            (after, limit, wait),
+            "{body}"
+        );
+    }
+    let rows = [
+        (r#"{"after": ""}"#, "notAChangePosition"),
+        (r#"{"after": -1}"#, "notAChangePosition"),
+        (r#"{"after": 17.3}"#, "wrongType"),
+        (r#"{"after": []}"#, "wrongType"),
+        (r#"{"wait": 61}"#, "notOneOf"),
+        (r#"{"wait": "+1"}"#, "notOneOf"),
+        (r#"{"wait": true}"#, "wrongType"),
+        (r#"{"limit": -1}"#, "notOneOf"),
+        (r#"{"waits": 1}"#, "unknownMember"),
+    ];
+    for (body, code) in rows {
+        assert_eq!(wire::code(&parse(body).unwrap_err()), code, "{body}");
+    }
 }
 
 #[test]

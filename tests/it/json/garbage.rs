@@ -255,6 +255,7 @@ fn everything_said(store: &ContactStore, body: &[u8]) -> String {
     let refused = [
         wire::parse_connect_app(body, &limits).err(),
         wire::parse_subscribers_page(body, &limits).err(),
+        wire::parse_changes_page(body, &limits).err(),
         wire::parse_messages_page(body, &limits).err(),
         wire::parse_contacts_page(body, &limits).err(),
         wire::parse_card(body, &limits).err(),

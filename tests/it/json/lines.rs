@@ -1,7 +1,7 @@
 //! The lines of a log: what each may hold.
 
 use contact_store::wire::Line;
-use contact_store::{Limits, wire};
+use contact_store::{ChangePosition, Limits, wire};
 
 use super::{said, text};
 
@@ -33,6 +33,7 @@ fn kind(line: &Line) -> &'static str {
         Line::Apps => "apps",
         Line::Subscribers { .. } => "subscribers",
         Line::Messages { .. } => "messages",
+        Line::Changes { .. } => "changes",
         Line::ForgetMessages { .. } => "forgetMessages",
         Line::RemoveStale(_) => "removeStale",
         Line::LiftSuppression(_) => "liftSuppression",
@@ -122,6 +123,9 @@ fn every_kind_of_line_is_taken() {
             "renameToken",
         ),
         (r#"{"listContacts": {}}"#, "listContacts"),
+        (r#"{"changes": {}}"#, "changes"),
+        (r#"{"changes": {"after": "17.3", "limit": 5}}"#, "changes"),
+        (r#"{"changes": {"after": 17, "limit": null}}"#, "changes"),
         (
             r#"{"listContacts": {"appUuid": "APP", "after": 7, "limit": 5}}"#,
             "listContacts",
@@ -578,6 +582,7 @@ fn a_page_without_a_limit_is_as_long_as_a_page_may_be() {
         r#"{"messages": {"appUuid": "APP"}}"#,
         r#"{"listContacts": {}}"#,
         r#"{"listContacts": {"appUuid": "APP"}}"#,
+        r#"{"changes": {}}"#,
     ] {
         match parse(line) {
             Ok(
@@ -589,6 +594,10 @@ fn a_page_without_a_limit_is_as_long_as_a_page_may_be() {
                 }
                 | Line::Contacts {
                     limit, after: None, ..
+                }
+                | Line::Changes {
+                    limit,
+                    after: ChangePosition::START,
                 },
             ) => {
                 assert_eq!(limit, contact_store::limits::PAGE_ROWS);
