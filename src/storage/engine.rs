@@ -153,9 +153,10 @@ impl Engine {
             && draft.changed_rows() > 0
         {
             let mark = draft.mark();
-            if draft.trim_changes(keep).is_err() {
-                // What is left can be read, or is damage that `verify` reports. No write is to fail for it.
-                draft.roll_back_to(mark);
+            match draft.trim_changes(keep) {
+                // It is where it is read, and `verify` reports it: no write is to fail for it.
+                Err(Failure::Corrupt(_)) => draft.roll_back_to(mark),
+                trimmed => trimmed?,
             }
         }
         let changes = draft.finish()?;

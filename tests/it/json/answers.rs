@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use contact_store::{
-    AccessKey, AddTokens, AppName, BatchMode, BringBack, ChangePosition, ConnectApp, ContactStore, ContactUpdate,
-    DedupeOn, Erase, Error, GivenIdentifiers, KeepChanges, Limits, MatchPolicy, Mute, Ownership, Recipient,
-    RecordReports, RemoveStale, RemoveToken, RenameToken, Report, Status, Token, TokenEntry, UnknownContactId,
-    Unmute, Upsert, wire,
+    AccessKey, AddTokens, AppName, BatchMode, BringBack, ChangePosition, ConnectApp, ContactStore,
+    ContactUpdate, DedupeOn, Erase, Error, GivenIdentifiers, KeepChanges, Limits, MatchPolicy,
+    Mute, Ownership, Recipient, RecordReports, RemoveStale, RemoveToken, RenameToken, Report,
+    Status, Token, TokenEntry, UnknownContactId, Unmute, Upsert, wire,
 };
 
 use super::{add_body, report_body, text};

@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use contact_store::{
-    Check, Create, Email, FailedWithoutReason, GonePhrases, InvalidIdentifier, Limits, MatchPolicy,
-    Options, Ownership, Phone, Placeholders, UnknownContactId,
+    Check, Create, Email, FailedWithoutReason, GonePhrases, InvalidIdentifier, KeepChanges, Limits,
+    MatchPolicy, Options, Ownership, Phone, Placeholders, UnknownContactId,
 };
 use tempfile::TempDir;
 
@@ -65,7 +66,7 @@ fn config(text: &str) -> (TempDir, String) {
 }
 
 /// Every flag but those that say where something is, with a value that is not its default.
-const SET: [(&str, &str); 26] = [
+const SET: [(&str, &str); 28] = [
     ("check", "if-unclean"),
     ("upgrade", "true"),
     ("cache-bytes", "1000000"),
@@ -83,6 +84,8 @@ const SET: [(&str, &str); 26] = [
     ("placeholder-phone", "+380 00 000 00 00"),
     ("placeholder-email", "noreply@example.com"),
     ("no-placeholders", "true"),
+    ("keep-changes", "20"),
+    ("keep-changes-seconds", "21"),
     ("tokens-per-contact", "11"),
     ("contacts-per-token", "12"),
     ("entries-per-request", "13"),
@@ -126,6 +129,11 @@ fn assert_all_set(arguments: &Arguments) {
         .gone_phrases(GonePhrases::none().phrase("NotRegistered"))
         .remember_blocked(10)
         .placeholders(placeholders)
+        .change_feed(
+            KeepChanges::default()
+                .changes(20)
+                .age(Duration::from_secs(21)),
+        )
         .limits(limits);
     let options = arguments.options.options();
     // It shows every option but the clock.
