@@ -30,8 +30,8 @@ fn r65_an_entry_or_item_that_names_a_suppressed_identifier_is_refused_until_that
         // R23.
         add A mode=all : t3 ext=c3 | t3 ext=c1 => error EntryRefused 1: Suppressed ext
         // R28.
-        explain email=ann@example.com => named email:none cascade refuses Suppressed email
-            top refuses Suppressed email
+        explain email=ann@example.com
+            => email:-; cascade refuses Suppressed email; top refuses Suppressed email
         // A look-up finds nobody.
         find email=ann@example.com => none
         lift email=Ann@Example.com => email

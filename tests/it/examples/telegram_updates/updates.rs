@@ -49,14 +49,9 @@ fn became(store: &ContactStore, updates: &[Value]) -> Vec<String> {
 fn in_short(answer: &str) -> String {
     let answer: Value = serde_json::from_str(answer).unwrap();
     let result = &answer["outcome"]["results"][0];
-    let outcome = &answer["outcome"]["outcome"];
-    let says = [
-        &result["token"],
-        &result["outcome"],
-        outcome,
-        &answer["reason"],
-    ];
-    let says = says.into_iter().find_map(Value::as_str);
+    let back = (answer["action"] == "bringBack").then(|| &answer["outcome"]["outcome"]);
+    let says = [&result["token"], &result["outcome"], &answer["reason"]];
+    let says = back.into_iter().chain(says).find_map(Value::as_str);
     says.map_or_else(|| answer.to_string(), str::to_owned)
 }
 
