@@ -55,7 +55,7 @@ fuzz_target!(|bytes: &[u8]| {
     match wire::parse_send_request(bytes, &limits) {
         Ok(request) => {
             said.push_str(&format!("{request:?}"));
-            let nobody = STORE.snapshot().unwrap().resolve(&request.recipient);
+            let nobody = STORE.snapshot().unwrap().resolve(request.recipient);
             said.push_str(&nobody.unwrap_err().to_string());
         }
         Err(error) => said.push_str(&error.to_string()),

@@ -20,7 +20,7 @@ use crate::model::token::Token;
 /// # let store = ContactStore::open_in_memory(Options::default())?;
 /// # let bot = store.connect_app(ConnectApp::new(AppName::parse("Bot")?)).wait()?.outcome;
 /// let given = GivenRecipient::new().app(bot).number("+380 50 000 00 01");
-/// let unknown = store.snapshot()?.resolve(&given.parse()?);
+/// let unknown = store.snapshot()?.resolve(given.parse()?);
 /// assert!(matches!(unknown, Err(Error::Recipient(RecipientError::UnknownContact))));
 /// # Ok(())
 /// # }
@@ -176,12 +176,6 @@ impl Resolve {
 impl From<Recipient> for Resolve {
     fn from(recipient: Recipient) -> Self {
         Resolve::new(recipient)
-    }
-}
-
-impl From<&Recipient> for Resolve {
-    fn from(recipient: &Recipient) -> Self {
-        Resolve::new(*recipient)
     }
 }
 

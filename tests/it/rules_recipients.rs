@@ -196,7 +196,7 @@ fn r40_a_send_request_is_read_and_its_recipient_resolved() {
     );
     // And the same by the subscriber that the address names.
     let again = now
-        .resolve(&Recipient::Subscriber(address.subscriber))
+        .resolve(Recipient::Subscriber(address.subscriber))
         .unwrap();
     assert_eq!(again.addresses, addresses);
 }

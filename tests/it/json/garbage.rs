@@ -235,7 +235,7 @@ fn everything_said(store: &ContactStore, body: &[u8]) -> String {
     match wire::parse_send_request(body, &limits) {
         Ok(request) => {
             write!(said, "{request:?} ").unwrap();
-            match store.snapshot().unwrap().resolve(&request.recipient) {
+            match store.snapshot().unwrap().resolve(request.recipient) {
                 Ok(addresses) => write!(said, "{addresses:?} ").unwrap(),
                 Err(refused) => error(&mut said, &refused),
             }

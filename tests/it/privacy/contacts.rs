@@ -169,7 +169,7 @@ pub fn errors(shown: &mut Shown) {
     let unknown = Recipient::Subscriber(SubscriberId::new(99));
     let to = |app, number: String| {
         let given = GivenRecipient::new().app(app).number(number);
-        now.resolve(&given.parse().unwrap()).unwrap_err()
+        now.resolve(given.parse().unwrap()).unwrap_err()
     };
     let no_phone = GivenRecipient::new().app(APP).number(WORD).parse();
     let no_phone = no_phone.unwrap_err();
@@ -183,7 +183,7 @@ pub fn errors(shown: &mut Shown) {
             .parse()
             .unwrap_err()
             .into(),
-        now.resolve(&unknown).unwrap_err(),
+        now.resolve(unknown).unwrap_err(),
         to(APP, format!("{PHONE}0")),
         to(OTHER_APP, phone()),
     ] {
