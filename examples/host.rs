@@ -37,6 +37,8 @@ mod logged_request;
 mod memory_budget;
 #[path = "host/metrics.rs"]
 pub(crate) mod metrics;
+#[path = "host/once.rs"]
+mod once;
 #[path = "common/open_store.rs"]
 pub mod open_store;
 #[path = "host/options.rs"]

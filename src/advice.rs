@@ -53,6 +53,8 @@ impl Error {
             | Error::ReadOnly
             | Error::ChangesNotKept { .. }
             | Error::ChangesAhead { .. }
+            | Error::IdempotencyKeyReused
+            | Error::AnswersNotKept
             | Error::AnswerTaken => Advice::MendTheCall,
             Error::Busy { .. } | Error::SnapshotExpired => Advice::TryAgain,
             // Reopening verifies the file, and says when it is damaged.

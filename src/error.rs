@@ -154,6 +154,18 @@ pub enum Error {
         /// The newest request.
         newest: SequenceNumber,
     },
+    /// Another request was made under the same idempotency key ([R64](crate::rulebook#r64)). Nothing was
+    /// done.
+    ///
+    /// A request also counts as another one when options of the store changed since, so that other
+    /// entries of it are valid.
+    #[error("another request was made under the same idempotency key")]
+    IdempotencyKeyReused,
+    /// The request has an idempotency key, and the store keeps no answers
+    /// ([`Options::keep_answers`](crate::Options::keep_answers), [R64](crate::rulebook#r64)). Nothing
+    /// was done.
+    #[error("the request has an idempotency key, and the store keeps no answers")]
+    AnswersNotKept,
     /// The file could not be closed cleanly. Everything that was acknowledged is in it. The next
     /// opening takes longer.
     #[error("the file was not closed cleanly, but everything acknowledged is in it")]

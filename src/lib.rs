@@ -64,6 +64,7 @@
 //! | take back a person that unblocked the bot | [`BringBack`], outcome [`TokenBroughtBack`] |
 //! | remove what was not heard of for long | [`RemoveStale`], outcome [`StaleRemoved`] |
 //! | wait for a write, or await it | [`Pending`] |
+//! | repeat a request that must not be done twice | [`Options::keep_answers`], [`ContactStore::once`] |
 //! | follow what changes | [`Options::change_feed`], [`Snapshot::changes`], [`ContactStore::wait_for_changes`] |
 //! | find, explain, list, verify | [`Snapshot`] |
 //! | back up an open store; open a file for reading only | [`Snapshot::backup`]; [`Options::read_only`] |
@@ -229,6 +230,7 @@ pub use model::change::{Change, ChangePage, ChangePosition, Changed, KeepChanges
 pub use model::contact::{Card, HeldToken};
 pub use model::fault::{Fault, Field, FieldError, PhoneMark};
 pub use model::fields::ContactFields;
+pub use model::idempotency_key::{IdempotencyKey, KeepAnswers};
 pub use model::identifier::{
     ContactId, Email, ExternalCustomerId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet,
     Phone,
@@ -267,7 +269,7 @@ pub use rules::{
     UnknownContactId, UpsertMode,
 };
 pub use snapshot::{Found, Snapshot};
-pub use stats::{ChangeStats, Histogram, OperationStats, Space, Stats};
+pub use stats::{AnswerStats, ChangeStats, Histogram, OperationStats, Space, Stats};
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use storage::Disk;

@@ -28,6 +28,15 @@ pub const PAGE_CARDS_LOOKED_AT: usize = 10_000;
 pub const CHANGES_KEPT: usize = 1_000_000_000;
 /// Most rows of the change feed that one page looks at ([R60](crate::rulebook#r60)).
 pub const PAGE_CHANGE_ROWS_LOOKED_AT: usize = 10_000;
+/// Longest idempotency key, in bytes ([R64](crate::rulebook#r64)).
+pub const IDEMPOTENCY_KEY_BYTES: usize = 128;
+/// Most answers of requests with an idempotency key that the store may be set to keep
+/// ([R64](crate::rulebook#r64)).
+pub const ANSWERS_KEPT: usize = 10_000_000;
+/// Longest outcome of a request with an idempotency key, in bytes as it is kept
+/// ([R64](crate::rulebook#r64)). That of an entry takes about ten, and some for each contact that it
+/// names.
+pub const ANSWER_BYTES: usize = 4 << 20;
 /// A commit takes further requests until it holds this many entries; it always takes one.
 pub const COMMIT_ENTRIES: usize = 4_096;
 /// A commit takes further requests until it holds this many bytes of text; it always takes one.
@@ -171,6 +180,8 @@ pub enum Limit {
     /// Subscriber ids assigned since an app was connected. At most 2^40 - 1. After that the app
     /// must be disconnected and connected again.
     SubscribersOfApp,
+    /// Bytes of the outcome of a request with an idempotency key.
+    AnswerBytes,
     /// Apps connected since the store was created, counting each connection. At most 2^23 - 1.
     AppConnections,
 }
@@ -187,6 +198,7 @@ impl Limit {
             Limit::SuppressedIdentifiers => "suppressed identifiers",
             Limit::PageRows => "rows in a page",
             Limit::SubscribersOfApp => "subscribers ever added to the app",
+            Limit::AnswerBytes => "bytes of the outcome to keep",
             Limit::AppConnections => "connections of apps ever made",
         }
     }

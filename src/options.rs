@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::limits::Limits;
 use crate::model::change::KeepChanges;
+use crate::model::idempotency_key::KeepAnswers;
 use crate::model::names::named;
 use crate::model::placeholders::Placeholders;
 use crate::model::report::GonePhrases;
@@ -227,6 +228,14 @@ impl Options {
         self
     }
 
+    /// Lets requests have an idempotency key, and sets for how long their answers are kept
+    /// ([R64](crate::rulebook#r64)). See [`ContactStore::once`](crate::ContactStore::once).
+    #[must_use]
+    pub fn keep_answers(mut self, keep: KeepAnswers) -> Self {
+        self.values.keep_answers = Some(keep);
+        self
+    }
+
     /// The clock ([R54](crate::rulebook#r54)). Tests can use a [`ManualClock`](crate::ManualClock).
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -343,6 +352,13 @@ pub struct OptionValues {
     /// A backup has the feed as it was. Once a store was restored from one, it has other changes at the
     /// positions after it: readers have to begin anew.
     pub change_feed: Option<KeepChanges>,
+    /// Which answers of requests with an idempotency key are kept ([R64](crate::rulebook#r64)). Default:
+    /// `None`, such a request is refused with
+    /// [`Error::AnswersNotKept`](crate::Error::AnswersNotKept).
+    ///
+    /// A file that ever got such a request has format 3, and older versions of this crate cannot open it.
+    /// Answers that it has stay in it while this is off.
+    pub keep_answers: Option<KeepAnswers>,
     /// The clock ([R54](crate::rulebook#r54)). Default: the system's.
     pub clock: Arc<dyn Clock>,
     /// Options that only the crate's own tests set.
@@ -408,6 +424,7 @@ impl Default for OptionValues {
             remember_blocked: 0,
             placeholders: Placeholders::default(),
             change_feed: None,
+            keep_answers: None,
             clock: Arc::new(SystemClock),
             #[cfg(feature = "testing")]
             testing: Testing::default(),
@@ -488,6 +505,7 @@ impl fmt::Debug for OptionValues {
             .field("remember_blocked", &self.remember_blocked)
             .field("placeholders", &self.placeholders)
             .field("change_feed", &self.change_feed)
+            .field("keep_answers", &self.keep_answers)
             .finish_non_exhaustive()
     }
 }

@@ -119,6 +119,27 @@ impl<W: Write> Text<'_, W> {
             "Changes that the change feed is to keep, 0 while it is off.",
             changes.map_or(0, |changes| changes.most),
         )?;
+        let answers = stats.answers;
+        self.gauge(
+            "answers_kept",
+            "Answers kept of requests with an idempotency key, 0 while none are kept.",
+            answers.map_or(0, |answers| answers.kept),
+        )?;
+        self.gauge(
+            "answers_kept_limit",
+            "Answers to keep of requests with an idempotency key, 0 while none are kept.",
+            answers.map_or(0, |answers| answers.most),
+        )?;
+        self.family(
+            "repeated_requests_total",
+            "counter",
+            "Requests that repeated another one under its idempotency key.",
+        )?;
+        self.sample(
+            "repeated_requests_total",
+            &[],
+            answers.map_or(0, |answers| answers.repeated),
+        )?;
         self.gauge(
             "needs_reopen",
             "1 while the store refuses writes after a failure.",

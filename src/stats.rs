@@ -82,6 +82,9 @@ pub struct Stats {
     pub card_bytes: usize,
     /// What the change feed keeps. `None` while it is off ([R60](crate::rulebook#r60)).
     pub changes: Option<ChangeStats>,
+    /// The answers kept of requests with an idempotency key. `None` while none are kept
+    /// ([R64](crate::rulebook#r64)).
+    pub answers: Option<AnswerStats>,
     /// The version of this crate.
     pub version: &'static str,
     /// The time since the oldest state that a [`Snapshot`](crate::Snapshot) still holds was first
@@ -138,6 +141,25 @@ pub struct ChangeStats {
     pub newest: ChangePosition,
 }
 
+/// The answers that a store keeps of requests with an idempotency key ([R64](crate::rulebook#r64)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AnswerStats {
+    /// The number of answers kept, including those whose time is over and that were not removed yet.
+    pub kept: u64,
+    /// The number of answers to keep ([`KeepAnswers::answers`](crate::KeepAnswers::answers)).
+    pub most: u64,
+    /// The requests that repeated another one, and were answered with its outcome.
+    pub repeated: u64,
+}
+
+/// The answers that a state has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeptAnswers {
+    pub(crate) kept: u64,
+    pub(crate) most: u64,
+}
+
 /// What a store keeps in memory besides pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MemoryUse {
@@ -174,7 +196,8 @@ pub struct OperationStats {
     /// `connectApp`, `disconnectApp`, `forgetMessages`, `removeStale`, `mute`, `unmute`,
     /// `liftSuppression`, `bringBack` or `import`.
     pub operation: &'static str,
-    /// The requests answered with an outcome. Each is counted once its change is durable.
+    /// The requests answered with an outcome. Each is counted once its change is durable. Those that
+    /// repeat another one ([R64](crate::rulebook#r64)) are counted here, and not in `outcomes`.
     pub accepted: u64,
     /// The requests answered with any error. These include requests that never entered the queue,
     /// and indeterminate ones ([`Error::Indeterminate`]).
@@ -241,7 +264,7 @@ impl OperationKind {
         OperationKind::Import,
     ];
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             OperationKind::AddTokens => "addTokens",
             OperationKind::RecordReports => "recordReports",
@@ -358,6 +381,7 @@ pub(crate) struct StateCounts {
     pub(crate) muted: u64,
     pub(crate) suppressed: u64,
     pub(crate) blocked: u64,
+    pub(crate) answers: Option<KeptAnswers>,
 }
 
 /// The bounds for the time of a commit in microseconds, from a fast disk to a failing one.
@@ -374,6 +398,7 @@ const GROUP_SIZES: [u64; 13] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_
 pub(crate) struct RunningStats {
     /// The counts of the last durable state.
     pub(crate) counts: StateCounts,
+    repeated: u64,
     failed_commits: u64,
     last_failure: Option<String>,
     commit_micros: RunningHistogram,
@@ -385,6 +410,7 @@ impl RunningStats {
     pub(crate) fn new(counts: StateCounts) -> Self {
         RunningStats {
             counts,
+            repeated: 0,
             failed_commits: 0,
             last_failure: None,
             commit_micros: RunningHistogram::up_to(&COMMIT_MICROS),
@@ -427,6 +453,21 @@ impl RunningStats {
     pub(crate) fn refused(&mut self, kind: OperationKind) {
         let tally = self.operations.entry(kind).or_default();
         tally.refused = tally.refused.saturating_add(1);
+    }
+
+    /// Counts an accepted request that repeats another one. The outcomes of its entries were counted then.
+    pub(crate) fn repeated(&mut self, kind: OperationKind) {
+        self.accepted(kind);
+        self.repeated = self.repeated.saturating_add(1);
+    }
+
+    pub(crate) fn answers(&self) -> Option<AnswerStats> {
+        let KeptAnswers { kept, most } = self.counts.answers?;
+        Some(AnswerStats {
+            kept,
+            most,
+            repeated: self.repeated,
+        })
     }
 
     pub(crate) fn commit_latency(&self) -> Histogram<Duration> {

@@ -12,20 +12,24 @@ use crate::error::{Error, OpenError};
 use crate::limits::LimitExceeded;
 use crate::model::app::AppId;
 use crate::model::change::ChangePosition;
+use crate::model::idempotency_key::IdempotencyKey;
 use crate::model::identifier::Identifiers;
 use crate::model::sequence::SequenceNumber;
 use crate::model::time::Timestamp;
 use crate::operations::add_tokens::{AddTokens, TokensAdded};
 use crate::operations::bring_back::{BringBack, TokenBroughtBack};
 use crate::operations::connect_app::{ConnectApp, DisconnectApp};
+use crate::operations::described::{Described, Description};
 use crate::operations::erase::{Erase, Erased};
 use crate::operations::explain::ExplainedBy;
 use crate::operations::forget_messages::{ForgetMessages, MessagesForgotten};
 use crate::operations::lift_suppression::{LiftSuppression, SuppressionLifted};
 use crate::operations::mute::{Mute, TokenMuted, TokenUnmuted, Unmute};
+use crate::operations::once::Once;
 use crate::operations::operation::Operation;
 use crate::operations::outcomes::Outcomes;
 use crate::operations::record_reports::{RecordReports, ReportOutcome};
+use crate::operations::remembered::Remembered;
 use crate::operations::remove_stale::{RemoveStale, StaleRemoved};
 use crate::operations::remove_token::{RemoveToken, TokenRemoved};
 use crate::operations::rename_token::{RenameToken, TokenRenamed};
@@ -35,10 +39,10 @@ use crate::operations::upsert::{ContactUpserted, Upsert};
 use crate::options::{Check, Create, Options, WhenFull};
 use crate::pinned::Pinned;
 use crate::snapshot::{AnsweredBy, Snapshot};
-use crate::stats::{Space, Stats};
+use crate::stats::{OperationKind, Space, Stats};
 #[cfg(feature = "testing")]
 use crate::storage::Disk;
-use crate::storage::{Engine, Location, MemoryDisk, OpenAs};
+use crate::storage::{Engine, KeyHash, Keyed, Location, MemoryDisk, OpenAs, RequestHasher};
 use crate::vacuum::{Vacuumed, vacuum};
 use crate::writer::{Pending, WaitForChanges, Writer};
 
@@ -59,7 +63,10 @@ use crate::writer::{Pending, WaitForChanges, Writer};
 /// - [`Error::NeedsReopen`] after a failed commit or read;
 /// - [`Error::FileMoved`] while the file is not at its path;
 /// - [`Error::Indeterminate`] when its own commit fails;
-/// - [`Error::Storage`] when a row that it needs cannot be read.
+/// - [`Error::Storage`] when a row that it needs cannot be read;
+/// - with an idempotency key ([`once`](Self::once)): [`Error::IdempotencyKeyReused`],
+///   [`Error::AnswersNotKept`], and [`Error::LimitExceeded`] when its outcome is too long to be kept
+///   ([`ANSWER_BYTES`](crate::limits::ANSWER_BYTES)).
 ///
 /// After any of these except `Indeterminate`, nothing of the request was written. The exceptions
 /// are [`forget_messages`](Self::forget_messages) and [`remove_stale`](Self::remove_stale), which
@@ -80,11 +87,14 @@ use crate::writer::{Pending, WaitForChanges, Writer};
 pub struct ContactStore {
     inner: Arc<Inner>,
     when_full: WhenFull,
+    /// The keyed hash of the idempotency key of its requests.
+    key: Option<KeyHash>,
 }
 
 struct Inner {
     writer: Writer,
     options: Options,
+    hasher: RequestHasher,
     answered_by: Arc<AnsweredBy>,
     pinned: Pinned,
 }
@@ -130,6 +140,10 @@ impl ContactStore {
             keep.refuse_zero().map_err(OpenError::from)?;
             keep.validate().map_err(OpenError::from)?;
         }
+        if let Some(keep) = options.keep_answers {
+            keep.refuse_zero().map_err(OpenError::from)?;
+            keep.validate().map_err(OpenError::from)?;
+        }
         let open_as = OpenAs {
             may_create: options.create != Create::Never && !options.read_only,
             must_create: options.create == Create::Always,
@@ -140,6 +154,7 @@ impl ContactStore {
             upgrade: options.upgrade && !options.read_only,
             read_only: options.read_only,
             change_feed: options.change_feed,
+            keep_answers: options.keep_answers,
             progress: options.progress(),
             folding: options.folding(),
             now: options.clock.now(),
@@ -148,6 +163,7 @@ impl ContactStore {
             random: options.random(),
         };
         let (engine, snapshot) = Engine::open(place, open_as)?;
+        let hasher = snapshot.request_hasher();
         let writer = Writer::start(engine, snapshot, &options.limits)?;
         let explained_by = ExplainedBy {
             unknown_contact_id: options.unknown_contact_id,
@@ -161,12 +177,14 @@ impl ContactStore {
         let inner = Inner {
             writer,
             options,
+            hasher,
             answered_by: Arc::new(answered_by),
             pinned: Pinned::new(),
         };
         Ok(ContactStore {
             inner: Arc::new(inner),
             when_full: WhenFull::default(),
+            key: None,
         })
     }
 
@@ -174,8 +192,50 @@ impl ContactStore {
     #[must_use]
     pub fn when_full(&self, when_full: WhenFull) -> Self {
         ContactStore {
-            inner: Arc::clone(&self.inner),
             when_full,
+            ..self.clone()
+        }
+    }
+
+    /// Returns a handle to the same store whose requests are done once, however often they are repeated
+    /// under this key ([R64](crate::rulebook#r64)).
+    ///
+    /// It is for a caller that may not learn the outcome of its request, such as one on the other side of a
+    /// network. It makes the same request again under the same key, also after the store was reopened or
+    /// its process restarted. A request that was done does nothing then, and is answered with its first
+    /// number and outcome, [marked as repeated](crate::Committed::repeated). One that was not done, or
+    /// refused with an error, is done now.
+    ///
+    /// The key is for one request and its repetitions: each write through the handle has it. Reads,
+    /// imports and [`vacuum`](Self::vacuum) have no key. The time within which a request may be repeated
+    /// is set by [`Options::keep_answers`](crate::Options::keep_answers).
+    ///
+    /// ```
+    /// # use contact_store::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let options = Options::default().keep_answers(KeepAnswers::default());
+    /// let store = ContactStore::open_in_memory(options)?;
+    /// # let bot = store.connect_app(ConnectApp::new(AppName::parse("Bot")?)).wait()?.outcome;
+    /// # store.add_tokens(AddTokens::new(bot).entry(TokenEntry::new("100200300").email("ann@example.com"))).wait()?;
+    /// let sent = RecordReports::new(bot).report(Report::new(Status::Sent).token("100200300"));
+    /// let once = store.once(&IdempotencyKey::parse("report-2611-000017")?);
+    /// let first = once.record_reports(sent.clone()).wait()?;
+    /// let again = once.record_reports(sent).wait()?;
+    /// assert!(again.repeated);
+    /// assert_eq!((again.sequence, again.outcome), (first.sequence, first.outcome));
+    /// // It was counted once.
+    /// assert_eq!(store.snapshot()?.subscribers(bot, None, 10)?[0].counts.sent, 1);
+    /// // Another request under the key is refused.
+    /// let other = once.erase(ContactId::new(1)?).wait();
+    /// assert!(matches!(other, Err(Error::IdempotencyKeyReused)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn once(&self, key: &IdempotencyKey) -> Self {
+        ContactStore {
+            key: Some(self.inner.hasher.key(key)),
+            ..self.clone()
         }
     }
 
@@ -198,7 +258,8 @@ impl ContactStore {
     ///
     /// Those of every write.
     pub fn connect_app(&self, request: ConnectApp) -> Pending<AppId> {
-        self.submit(request.prepare(self.now()))
+        let keyed = self.keyed(OperationKind::ConnectApp, &request);
+        self.submit(request.prepare(self.now()), keyed)
     }
 
     /// Disconnects an app ([R11](crate::rulebook#r11)).
@@ -210,7 +271,9 @@ impl ContactStore {
     ///
     /// [`Error::UnknownApp`]; those of every write.
     pub fn disconnect_app(&self, app: AppId) -> Pending<()> {
-        self.submit(DisconnectApp(app))
+        let request = DisconnectApp(app);
+        let keyed = self.keyed(OperationKind::DisconnectApp, &request);
+        self.submit(request, keyed)
     }
 
     /// Adds tokens to the contacts that their identifiers name, and creates contacts where there
@@ -223,12 +286,14 @@ impl ContactStore {
     /// other mode a refused entry does not fail the request: its error is in the outcome.
     pub fn add_tokens(&self, request: AddTokens) -> Pending<TokensAdded> {
         let options = &self.inner.options;
-        self.submit_prepared(request.prepare(
+        let keyed = self.keyed(OperationKind::AddTokens, &request);
+        let prepared = request.prepare(
             options.in_force(),
             &options.placeholders,
             options.limits,
             self.now(),
-        ))
+        );
+        self.submit_prepared(prepared, keyed)
     }
 
     /// Records delivery reports; FAILED with reason Forbidden removes the token
@@ -239,13 +304,15 @@ impl ContactStore {
     /// As for [`add_tokens`](ContactStore::add_tokens).
     pub fn record_reports(&self, request: RecordReports) -> Pending<Outcomes<ReportOutcome>> {
         let options = &self.inner.options;
-        self.submit_prepared(request.prepare(
+        let keyed = self.keyed(OperationKind::RecordReports, &request);
+        let prepared = request.prepare(
             options.failed_without_reason,
             &options.gone_phrases,
             options.limits,
             options.remember_blocked as u64,
             self.now(),
-        ))
+        );
+        self.submit_prepared(prepared, keyed)
     }
 
     /// Creates contacts, and updates their identifiers and fields
@@ -258,12 +325,14 @@ impl ContactStore {
     /// other mode a refused item does not fail the request: its error is in the outcome.
     pub fn upsert(&self, request: Upsert) -> Pending<Outcomes<ContactUpserted>> {
         let options = &self.inner.options;
-        self.submit_prepared(request.prepare(
+        let keyed = self.keyed(OperationKind::Upsert, &request);
+        let prepared = request.prepare(
             options.unknown_contact_id,
             &options.placeholders,
             options.limits,
             self.now(),
-        ))
+        );
+        self.submit_prepared(prepared, keyed)
     }
 
     /// Removes a token from the card of one contact, or of all that hold it
@@ -274,7 +343,8 @@ impl ContactStore {
     /// [`Error::UnknownApp`]; those of every write. Removing a token that no named contact holds is
     /// not an error.
     pub fn remove_token(&self, request: RemoveToken) -> Pending<TokenRemoved> {
-        self.submit(request)
+        let keyed = self.keyed(OperationKind::RemoveToken, &request);
+        self.submit(request, keyed)
     }
 
     /// Renames a token, for a chat that migrated ([R57](crate::rulebook#r57)).
@@ -288,7 +358,8 @@ impl ContactStore {
     /// or a card would have too much text; those of every write. An unknown old token is not an
     /// error.
     pub fn rename_token(&self, request: RenameToken) -> Pending<TokenRenamed> {
-        self.submit(request.prepare(self.inner.options.limits))
+        let keyed = self.keyed(OperationKind::RenameToken, &request);
+        self.submit(request.prepare(self.inner.options.limits), keyed)
     }
 
     /// Appends a token that FAILED removed to the cards of the contacts that held it
@@ -303,7 +374,9 @@ impl ContactStore {
     /// [`Error::UnknownApp`]; [`Error::LimitExceeded`] when a card would have too many tokens or too
     /// much text; those of every write. A token of which nothing is remembered is not an error.
     pub fn bring_back(&self, request: BringBack) -> Pending<TokenBroughtBack> {
-        self.submit(request.prepare(self.inner.options.limits, self.now()))
+        let keyed = self.keyed(OperationKind::BringBack, &request);
+        let limits = self.inner.options.limits;
+        self.submit(request.prepare(limits, self.now()), keyed)
     }
 
     /// Mutes a subscriber until a time, or until it is unmuted ([R59](crate::rulebook#r59)).
@@ -315,7 +388,8 @@ impl ContactStore {
     ///
     /// [`Error::UnknownApp`]; those of every write. An unknown token is not an error.
     pub fn mute(&self, request: Mute) -> Pending<TokenMuted> {
-        self.submit(request.prepare(self.now()))
+        let keyed = self.keyed(OperationKind::Mute, &request);
+        self.submit(request.prepare(self.now()), keyed)
     }
 
     /// Ends the mute of a subscriber ([R59](crate::rulebook#r59)).
@@ -325,7 +399,8 @@ impl ContactStore {
     /// [`Error::UnknownApp`]; those of every write. Neither an unknown token nor a subscriber that
     /// is not muted is an error.
     pub fn unmute(&self, request: Unmute) -> Pending<TokenUnmuted> {
-        self.submit(request.prepare(self.now()))
+        let keyed = self.keyed(OperationKind::Unmute, &request);
+        self.submit(request.prepare(self.now()), keyed)
     }
 
     /// Erases a contact, with its identifiers and tokens ([R44](crate::rulebook#r44)).
@@ -341,7 +416,8 @@ impl ContactStore {
     /// [`Limits::suppressed_identifiers`](crate::Limits::suppressed_identifiers).
     pub fn erase(&self, request: impl Into<Erase>) -> Pending<Erased> {
         let request: Erase = request.into();
-        self.submit(request.prepare(self.inner.options.limits))
+        let keyed = self.keyed(OperationKind::Erase, &request);
+        self.submit(request.prepare(self.inner.options.limits), keyed)
     }
 
     /// Lifts the suppression of identifiers ([R65](crate::rulebook#r65)), so that entries and items
@@ -369,7 +445,9 @@ impl ContactStore {
     /// [`Error::NothingGiven`] when there is no other identifier than a contact id; those of every
     /// write. An identifier that is not suppressed is not an error.
     pub fn lift_suppression(&self, identifiers: Identifiers) -> Pending<SuppressionLifted> {
-        self.submit(LiftSuppression(identifiers))
+        let request = LiftSuppression(identifiers);
+        let keyed = self.keyed(OperationKind::LiftSuppression, &request);
+        self.submit(request, keyed)
     }
 
     /// Forgets the message tallies of an app whose latest report is older than `before`
@@ -382,7 +460,9 @@ impl ContactStore {
     ///
     /// [`Error::UnknownApp`]; those of every write.
     pub fn forget_messages(&self, app: AppId, before: Timestamp) -> Pending<MessagesForgotten> {
-        self.submit(ForgetMessages::new(app, before))
+        let request = ForgetMessages::new(app, before);
+        let keyed = self.keyed(OperationKind::ForgetMessages, &request);
+        self.submit(request, keyed)
     }
 
     /// Removes the subscribers of an app that were neither registered nor reported about since a
@@ -400,7 +480,8 @@ impl ContactStore {
     ///
     /// [`Error::UnknownApp`]; those of every write, of a dry run too.
     pub fn remove_stale(&self, request: RemoveStale) -> Pending<StaleRemoved> {
-        self.submit(request.prepare())
+        let keyed = self.keyed(OperationKind::RemoveStale, &request);
+        self.submit(request.prepare(), keyed)
     }
 
     /// Returns a wait for changes after a position, on a thread or in a task
@@ -501,7 +582,9 @@ impl ContactStore {
     #[cfg(feature = "testing")]
     #[doc(hidden)]
     pub fn panic_while_deciding(&self) -> Pending<()> {
-        self.submit(Panicking)
+        self.inner
+            .writer
+            .submit(Panicking, self.when_full, None, None)
     }
 
     /// Returns counts of what the store holds, what waits, and the outcomes of its requests.
@@ -538,6 +621,7 @@ impl ContactStore {
             index_is_damaged: memory.index_is_damaged,
             card_bytes: memory.card_bytes,
             changes: stats.counts.changes,
+            answers: stats.answers(),
             version: env!("CARGO_PKG_VERSION"),
             oldest_snapshot: inner.pinned.oldest(stats.counts.sequence),
             last_failure: stats.last_failure(),
@@ -594,29 +678,74 @@ impl ContactStore {
         &self.inner.options
     }
 
+    /// A handle for the requests of an import, which wait for a place in the queue and have no idempotency
+    /// key.
+    #[cfg(feature = "transfer")]
+    pub(crate) fn importing(&self) -> Self {
+        ContactStore {
+            when_full: WhenFull::Wait,
+            key: None,
+            ..self.clone()
+        }
+    }
+
     /// Queues a part of an export to take over, and waits for a place in the queue (R70).
     #[cfg(feature = "transfer")]
     pub(crate) fn take_over(&self, part: TakeOver) -> Pending<PartTaken> {
-        self.when_full(WhenFull::Wait).submit(part)
+        if self.inner.options.read_only {
+            return self.inner.writer.refuse::<TakeOver>(Error::ReadOnly);
+        }
+        let at = self.inner.options.change_feed.map(|_| self.now());
+        let writer = &self.inner.writer;
+        writer.submit(part, WhenFull::Wait, at, None)
     }
 
     /// Queues a request that was prepared, or answers with the error that stopped it.
-    fn submit_prepared<O: Operation>(
+    fn submit_prepared<O: Operation<Outcome: Remembered>>(
         &self,
         prepared: Result<O, LimitExceeded>,
+        keyed: Option<Keyed>,
     ) -> Pending<O::Outcome> {
         match prepared {
-            Ok(operation) => self.submit(operation),
+            Ok(operation) => self.submit(operation, keyed),
             Err(exceeded) => self.inner.writer.refuse::<O>(exceeded.into()),
         }
     }
 
-    fn submit<O: Operation>(&self, operation: O) -> Pending<O::Outcome> {
-        if self.inner.options.read_only {
-            return self.inner.writer.refuse::<O>(Error::ReadOnly);
+    /// Queues a request. `keyed` is what [`keyed`](Self::keyed) gave of it.
+    fn submit<O: Operation<Outcome: Remembered>>(
+        &self,
+        operation: O,
+        keyed: Option<Keyed>,
+    ) -> Pending<O::Outcome> {
+        let options = &self.inner.options;
+        let writer = &self.inner.writer;
+        if options.read_only {
+            return writer.refuse::<O>(Error::ReadOnly);
         }
-        let at = self.inner.options.change_feed.map(|_| self.now());
-        self.inner.writer.submit(operation, self.when_full, at)
+        // Never done without the guarantee that its caller relies on.
+        if self.key.is_some() && keyed.is_none() {
+            return writer.refuse::<O>(Error::AnswersNotKept);
+        }
+        let at = match keyed {
+            Some(keyed) => Some(keyed.at),
+            None => options.change_feed.map(|_| self.now()),
+        };
+        writer.submit(operation, self.when_full, at, keyed.map(Once::new))
+    }
+
+    /// What a request is told by when it is repeated; `None` when it has no idempotency key, or no
+    /// answers are kept.
+    fn keyed(&self, kind: OperationKind, request: &dyn Described) -> Option<Keyed> {
+        let key = self.key?;
+        self.inner.options.keep_answers?;
+        let mut description = Description::new(self.inner.hasher.request());
+        description.parts(&[&kind.name(), request]);
+        Some(Keyed {
+            key,
+            request: description.finish(),
+            at: self.now(),
+        })
     }
 
     fn now(&self) -> Timestamp {
@@ -628,6 +757,7 @@ impl fmt::Debug for ContactStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ContactStore")
             .field("when_full", &self.when_full)
+            .field("has_key", &self.key.is_some())
             .finish_non_exhaustive()
     }
 }

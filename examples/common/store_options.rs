@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use contact_store::{
-    Check, Create, Email, FailedWithoutReason, GonePhrases, InvalidIdentifier, KeepChanges, Limits,
+    Check, Create, Email, FailedWithoutReason, GonePhrases, InvalidIdentifier, KeepAnswers, KeepChanges, Limits,
     MatchPolicy, Options, Ownership, Phone, Placeholders, UnknownContactId,
 };
 
@@ -53,6 +53,13 @@ pub struct StoreOptions {
     /// What FAILED without a reason does to the token; remove unless given
     #[arg(long, value_name = "WHAT", value_parser = word_of(&FAILED_WITHOUT_REASON))]
     pub failed_without_reason: Option<FailedWithoutReason>,
+    /// Takes requests with an idempotency key, and keeps their answers for this time. Without it such a
+    /// request is refused
+    #[arg(long, value_name = "SECONDS", value_parser = number)]
+    pub keep_answers: Option<usize>,
+    /// Most answers that are kept so, 1 to 10000000; 1000000 unless given
+    #[arg(long, value_name = "N", value_parser = number, requires = "keep_answers")]
+    pub most_answers: Option<usize>,
     /// A phrase in the reason of FAILED that removes the token, besides those of Telegram; may be given
     /// again
     #[arg(long, value_name = "TEXT", value_parser = not_blank)]
@@ -172,7 +179,17 @@ impl StoreOptions {
         let unknown = self.unknown_contact_id;
         let options = with(options, unknown, Options::unknown_contact_id);
         let without_reason = self.failed_without_reason;
-        with(options, without_reason, Options::failed_without_reason)
+        let options = with(options, without_reason, Options::failed_without_reason);
+        with(options, self.answers(), Options::keep_answers)
+    }
+
+    fn answers(&self) -> Option<KeepAnswers> {
+        let within = Duration::from_secs(self.keep_answers? as u64);
+        let keep = KeepAnswers::default().within(within);
+        Some(match self.most_answers {
+            Some(most) => keep.answers(most as u64),
+            None => keep,
+        })
     }
 
     /// What the change feed keeps; `None` when it is off.

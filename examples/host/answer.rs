@@ -13,17 +13,22 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::memory_budget::{BudgetExceeded, MemoryBudget, Share, Text};
+use super::once::REPEATED;
 
 /// A second: a queue is empty again by then, and a store that failed may be reopened.
 const RETRY: (HeaderName, HeaderValue) = (RETRY_AFTER, HeaderValue::from_static("1"));
 
 /// A JSON text.
-pub(crate) struct Json(Bytes);
+pub(crate) struct Json {
+    bytes: Bytes,
+    /// Whether it is the answer of an earlier request, which this one repeats.
+    repeated: bool,
+}
 
 impl Json {
     /// An answer that is never longer than a few lines.
     pub(crate) fn short(answer: &impl Serialize) -> Self {
-        Json(text(answer).into())
+        Self::of_bytes(text(answer).into())
     }
 
     /// An answer that is refused when the budget does not allow it.
@@ -46,7 +51,19 @@ impl Json {
     fn held(mut text: Text) -> Self {
         text.bytes.shrink_to_fit();
         text.share.shrink_to(text.bytes.len());
-        Json(Bytes::from_owner(text))
+        Self::of_bytes(Bytes::from_owner(text))
+    }
+
+    fn of_bytes(bytes: Bytes) -> Self {
+        Json {
+            bytes,
+            repeated: false,
+        }
+    }
+
+    /// Marks it as the answer of an earlier request, if it is one.
+    pub(crate) fn repeated(self, repeated: bool) -> Self {
+        Json { repeated, ..self }
     }
 }
 
@@ -65,7 +82,11 @@ impl IntoResponse for Json {
             // Cards are personal data, and old by the next request.
             (CACHE_CONTROL, HeaderValue::from_static("no-store")),
         ];
-        (HEADERS, self.0).into_response()
+        let mut response = (HEADERS, self.bytes).into_response();
+        response
+            .headers_mut()
+            .extend(self.repeated.then_some(REPEATED));
+        response
     }
 }
 
@@ -146,6 +167,17 @@ impl Refusal {
     );
     pub(crate) const QUERY_NOT_UTF8: Self =
         Self::own(StatusCode::BAD_REQUEST, "notUtf8", "the query is not UTF-8");
+
+    pub(crate) const KEY_NOT_UTF8: Self = Self::own(
+        StatusCode::BAD_REQUEST,
+        "notUtf8",
+        "the Idempotency-Key is not UTF-8",
+    );
+    pub(crate) const SEVERAL_KEYS: Self = Self::own(
+        StatusCode::BAD_REQUEST,
+        "severalKeys",
+        "one Idempotency-Key at most is allowed",
+    );
 
     const fn own(status: StatusCode, code: &'static str, message: &'static str) -> Self {
         Refusal::Own {
@@ -251,12 +283,16 @@ fn with_hint(error: &Error, hint: &str) -> Value {
 /// The status of an error.
 ///
 /// 503 says that the same request may be made again. After `indeterminate` it may be in already:
-/// adding tokens again is safe (R24), a repeated report counts again (R36).
+/// adding tokens again is safe (R24), a repeated report counts again (R36) unless it has an
+/// idempotency key (R64).
 fn status_of(error: &Error) -> StatusCode {
     match error {
-        Error::Json(_) | Error::Field(_) | Error::NothingGiven | Error::EntryRefused { .. } => {
-            StatusCode::BAD_REQUEST
-        }
+        Error::Json(_)
+        | Error::Field(_)
+        | Error::NothingGiven
+        | Error::EntryRefused { .. }
+        | Error::AnswersNotKept => StatusCode::BAD_REQUEST,
+        Error::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         Error::LimitExceeded(exceeded) if exceeded.limit == Limit::PageRows => {
             StatusCode::BAD_REQUEST
         }

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::answer::{Json, Refusal};
 use super::body::JsonBody;
 use super::memory_budget::{BudgetExceeded, Share};
+use super::once::Once;
 use super::service::Service;
 
 /// An entry among the results, or its error, without the contacts that it lists; as it is in memory
@@ -25,6 +26,7 @@ const WRITTEN_AT_ONCE: usize = 64 << 10;
 /// many contacts at most.
 pub(crate) async fn answered<O: Send + 'static>(
     service: &Service,
+    Once(store): Once,
     body: JsonBody,
     listed: usize,
     queue: impl FnOnce(&ContactStore, &[u8], &Limits) -> Result<Pending<O>, Error> + Send + 'static,
@@ -32,27 +34,28 @@ pub(crate) async fn answered<O: Send + 'static>(
 ) -> Result<Json, Refusal> {
     let longest = longest_answer(&body, listed, &service.settings().limits);
     let share = share_for(service, longest).await?;
-    let store = service.store().clone();
     let queue = move |body: &[u8], limits: &Limits| queue(&store, body, limits);
-    let outcome = service.written(body.read(queue).await?).await?;
+    let done = service.written(body.read(queue).await?).await?;
+    let answer = move || answer(done.outcome, share).repeated(done.repeated);
     if longest <= WRITTEN_AT_ONCE {
-        return Ok(answer(outcome, share));
+        return Ok(answer());
     }
-    let written = spawn_blocking(move || answer(outcome, share)).await;
+    let written = spawn_blocking(answer).await;
     written.map_err(|_| Error::Panicked.into())
 }
 
 /// The same for a request that has one answer, which lists at most `listed` contacts.
 pub(crate) async fn answered_once<O>(
     service: &Service,
+    Once(store): Once,
     listed: usize,
     write: impl FnOnce(&ContactStore) -> Pending<O>,
     answer: impl FnOnce(O, Share) -> Json,
 ) -> Result<Json, Refusal> {
     let longest = listed.saturating_mul(ID_BYTES).saturating_add(ENTRY_BYTES);
     let share = share_for(service, longest).await?;
-    let outcome = service.written(write(service.store())).await?;
-    Ok(answer(outcome, share))
+    let done = service.written(write(&store)).await?;
+    Ok(answer(done.outcome, share).repeated(done.repeated))
 }
 
 async fn share_for(service: &Service, bytes: usize) -> Result<Share, BudgetExceeded> {

@@ -25,6 +25,7 @@ use super::guard::{HEALTH, METRICS};
 use super::log::REQUEST;
 use super::logged_request::{KnownId, LoggedRequest};
 use super::metrics;
+use super::once::Once;
 use super::query::{Query, refuse_parameters};
 use super::service::Service;
 
@@ -175,24 +176,27 @@ async fn apps(State(service): State<Service>) -> Answer {
         .await
 }
 
-async fn connect_app(State(service): State<Service>, body: JsonBody) -> Answer {
+async fn connect_app(State(service): State<Service>, Once(store): Once, body: JsonBody) -> Answer {
     let (request, name) = body.read(wire::parse_connect_app).await?;
-    let id = service
-        .written(service.store().connect_app(request))
-        .await?;
-    Ok(Json::short(&wire::app_connected(id, &name)))
+    let done = service.written(store.connect_app(request)).await?;
+    let answer = Json::short(&wire::app_connected(done.outcome, &name));
+    Ok(answer.repeated(done.repeated))
 }
 
-async fn disconnect_app(State(service): State<Service>, AppInPath(app): AppInPath) -> AnswerOfApp {
-    let disconnected = service.store().disconnect_app(app);
-    service.written(disconnected).await?;
-    let answer = Json::short(&wire::app_disconnected());
+async fn disconnect_app(
+    State(service): State<Service>,
+    AppInPath(app): AppInPath,
+    Once(store): Once,
+) -> AnswerOfApp {
+    let done = service.written(store.disconnect_app(app)).await?;
+    let answer = Json::short(&wire::app_disconnected()).repeated(done.repeated);
     Ok((Extension(KnownId::App(app)), answer))
 }
 
 async fn add_tokens(
     State(service): State<Service>,
     AppInPath(app): AppInPath,
+    once: Once,
     body: JsonBody,
 ) -> AnswerOfApp {
     let queue = move |store: &ContactStore, body: &[u8], limits: &Limits| {
@@ -200,13 +204,14 @@ async fn add_tokens(
     };
     let answer = |added, share| Json::within(share, &wire::tokens_added(&added));
     let listed = service.settings().limits.contacts_per_token;
-    let answer = batch::answered(&service, body, listed, queue, answer).await?;
+    let answer = batch::answered(&service, once, body, listed, queue, answer).await?;
     Ok((Extension(KnownId::App(app)), answer))
 }
 
 async fn remove_token(
     State(service): State<Service>,
     AppInPath(app): AppInPath,
+    once: Once,
     body: JsonBody,
 ) -> AnswerOfApp {
     let read = move |body: &[u8], limits: &Limits| wire::parse_remove_token(app, body, limits);
@@ -214,13 +219,14 @@ async fn remove_token(
     let listed = service.settings().limits.contacts_per_token;
     let write = |store: &ContactStore| store.remove_token(request);
     let answer = |removed: TokenRemoved, share| Json::within(share, &wire::token_removed(&removed));
-    let answer = batch::answered_once(&service, listed, write, answer).await?;
+    let answer = batch::answered_once(&service, once, listed, write, answer).await?;
     Ok((Extension(KnownId::App(app)), answer))
 }
 
 async fn rename_token(
     State(service): State<Service>,
     AppInPath(app): AppInPath,
+    once: Once,
     body: JsonBody,
 ) -> AnswerOfApp {
     let read = move |body: &[u8], limits: &Limits| wire::parse_rename_token(app, body, limits);
@@ -228,13 +234,14 @@ async fn rename_token(
     let listed = service.settings().limits.contacts_per_token;
     let write = |store: &ContactStore| store.rename_token(request);
     let answer = |renamed: TokenRenamed, share| Json::within(share, &wire::token_renamed(&renamed));
-    let answer = batch::answered_once(&service, listed, write, answer).await?;
+    let answer = batch::answered_once(&service, once, listed, write, answer).await?;
     Ok((Extension(KnownId::App(app)), answer))
 }
 
 async fn record_reports(
     State(service): State<Service>,
     AppInPath(app): AppInPath,
+    once: Once,
     body: JsonBody,
 ) -> AnswerOfApp {
     let queue = move |store: &ContactStore, body: &[u8], limits: &Limits| {
@@ -242,7 +249,7 @@ async fn record_reports(
     };
     let answer =
         |recorded: Outcomes<_>, share| Json::within(share, &wire::reports_recorded(&recorded));
-    let answer = batch::answered(&service, body, 0, queue, answer).await?;
+    let answer = batch::answered(&service, once, body, 0, queue, answer).await?;
     Ok((Extension(KnownId::App(app)), answer))
 }
 
@@ -297,30 +304,32 @@ async fn messages(
 async fn forget_messages(
     State(service): State<Service>,
     AppInPath(app): AppInPath,
+    Once(store): Once,
     body: JsonBody,
 ) -> AnswerOfApp {
     let before = body.read(wire::parse_forget_messages).await?;
-    let forgotten = service.store().forget_messages(app, before);
-    let forgotten = service.written(forgotten).await?;
-    let answer = Json::short(&wire::messages_forgotten(forgotten));
+    let done = service.written(store.forget_messages(app, before)).await?;
+    let answer = Json::short(&wire::messages_forgotten(done.outcome)).repeated(done.repeated);
     Ok((Extension(KnownId::App(app)), answer))
 }
 
 async fn remove_stale(
     State(service): State<Service>,
     AppInPath(app): AppInPath,
+    Once(store): Once,
     body: JsonBody,
 ) -> AnswerOfApp {
     let read = move |body: &[u8], limits: &Limits| wire::parse_remove_stale(app, body, limits);
-    let removed = service.store().remove_stale(body.read(read).await?);
-    let removed = service.written(removed).await?;
-    let answer = Json::short(&wire::stale_removed(removed));
+    let removed = store.remove_stale(body.read(read).await?);
+    let done = service.written(removed).await?;
+    let answer = Json::short(&wire::stale_removed(done.outcome)).repeated(done.repeated);
     Ok((Extension(KnownId::App(app)), answer))
 }
 
 async fn bring_back(
     State(service): State<Service>,
     AppInPath(app): AppInPath,
+    once: Once,
     body: JsonBody,
 ) -> AnswerOfApp {
     let read = move |body: &[u8], limits: &Limits| wire::parse_bring_back(app, body, limits);
@@ -329,41 +338,43 @@ async fn bring_back(
     let write = |store: &ContactStore| store.bring_back(request);
     let answer =
         |brought: TokenBroughtBack, share| Json::within(share, &wire::token_brought_back(&brought));
-    let answer = batch::answered_once(&service, listed, write, answer).await?;
+    let answer = batch::answered_once(&service, once, listed, write, answer).await?;
     Ok((Extension(KnownId::App(app)), answer))
 }
 
 async fn mute(
     State(service): State<Service>,
     AppInPath(app): AppInPath,
+    Once(store): Once,
     body: JsonBody,
 ) -> AnswerOfApp {
     let read = move |body: &[u8], limits: &Limits| wire::parse_mute(app, body, limits);
-    let muted = service.store().mute(body.read(read).await?);
-    let muted = service.written(muted).await?;
-    let answer = Json::short(&wire::token_muted(&muted));
+    let muted = store.mute(body.read(read).await?);
+    let done = service.written(muted).await?;
+    let answer = Json::short(&wire::token_muted(&done.outcome)).repeated(done.repeated);
     Ok((Extension(KnownId::App(app)), answer))
 }
 
 async fn unmute(
     State(service): State<Service>,
     AppInPath(app): AppInPath,
+    Once(store): Once,
     body: JsonBody,
 ) -> AnswerOfApp {
     let read = move |body: &[u8], limits: &Limits| wire::parse_unmute(app, body, limits);
-    let unmuted = service.store().unmute(body.read(read).await?);
-    let unmuted = service.written(unmuted).await?;
-    let answer = Json::short(&wire::token_unmuted(&unmuted));
+    let unmuted = store.unmute(body.read(read).await?);
+    let done = service.written(unmuted).await?;
+    let answer = Json::short(&wire::token_unmuted(&done.outcome)).repeated(done.repeated);
     Ok((Extension(KnownId::App(app)), answer))
 }
 
-async fn upsert(State(service): State<Service>, body: JsonBody) -> Answer {
+async fn upsert(State(service): State<Service>, once: Once, body: JsonBody) -> Answer {
     let queue = |store: &ContactStore, body: &[u8], limits: &Limits| {
         Ok(store.upsert(wire::parse_upsert(body, limits)?))
     };
     let answer =
         |upserted: Outcomes<_>, share| Json::within(share, &wire::contacts_upserted(&upserted));
-    batch::answered(&service, body, 0, queue, answer).await
+    batch::answered(&service, once, body, 0, queue, answer).await
 }
 
 async fn contacts(State(service): State<Service>, query: Query) -> Answer {
@@ -424,20 +435,27 @@ async fn contact(
 async fn erase(
     State(service): State<Service>,
     ContactInPath(id): ContactInPath,
+    Once(store): Once,
     query: Query,
 ) -> Result<(Option<Extension<KnownId>>, Json), Refusal> {
     let read = |query: &[u8], limits: &Limits| wire::parse_erase(id, query, limits);
     let request = query.read(read, &service.settings().limits)?;
-    let erased = service.written(service.store().erase(request)).await?;
+    let done = service.written(store.erase(request)).await?;
+    let erased = done.outcome;
     let there_was = erased.erased.then_some(Extension(KnownId::Contact(id)));
-    Ok((there_was, Json::short(&wire::erased(erased))))
+    let answer = Json::short(&wire::erased(erased)).repeated(done.repeated);
+    Ok((there_was, answer))
 }
 
-async fn lift_suppression(State(service): State<Service>, body: JsonBody) -> Answer {
+async fn lift_suppression(
+    State(service): State<Service>,
+    Once(store): Once,
+    body: JsonBody,
+) -> Answer {
     let identifiers = body.read(wire::parse_identifiers).await?;
-    let lifted = service.store().lift_suppression(identifiers);
-    let lifted = service.written(lifted).await?;
-    Ok(Json::short(&wire::suppression_lifted(lifted)))
+    let done = service.written(store.lift_suppression(identifiers)).await?;
+    let answer = Json::short(&wire::suppression_lifted(done.outcome));
+    Ok(answer.repeated(done.repeated))
 }
 
 async fn resolve(State(service): State<Service>, body: JsonBody) -> Answer {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contact_store::{
-    ChangePosition, ContactStore, Error, KeepOpen, Limits, MatchPolicy, Pending, Snapshot,
+    ChangePosition, Committed, ContactStore, Error, KeepOpen, Limits, MatchPolicy, Pending, Snapshot,
 };
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -150,10 +150,9 @@ impl Service {
     }
 
     /// Awaits a write. Who goes away does not cancel it: it is queued already.
-    pub(crate) async fn written<T>(&self, write: Pending<T>) -> Result<T, Refusal> {
+    pub(crate) async fn written<T>(&self, write: Pending<T>) -> Result<Committed<T>, Refusal> {
         let committed = write.await.map_err(Refusal::from);
-        let committed = committed.inspect_err(|refusal| self.note(refusal));
-        Ok(committed?.outcome)
+        committed.inspect_err(|refusal| self.note(refusal))
     }
 
     /// Answers from the last durable state, on a thread that may wait: what is read may have to come

@@ -31,6 +31,8 @@ pub enum Field {
     SubscriberId,
     /// A position in the change feed ([R60](crate::rulebook#r60)).
     ChangePosition,
+    /// The key under which a request is repeated, a secret ([R64](crate::rulebook#r64)).
+    IdempotencyKey,
     /// The reason that a delivery report gives ([R32](crate::rulebook#r32)).
     Reason,
     /// A contact's first name ([R43](crate::rulebook#r43)).
@@ -102,6 +104,7 @@ impl Field {
             Self::MessageId => "messageId",
             Self::SubscriberId => "subscriberId",
             Self::ChangePosition => "changePosition",
+            Self::IdempotencyKey => "idempotencyKey",
             Self::Reason => "reason",
             Self::FirstName => "firstName",
             Self::LastName => "lastName",
@@ -467,6 +470,7 @@ mod tests {
             (Field::MessageId, "messageId"),
             (Field::SubscriberId, "subscriberId"),
             (Field::ChangePosition, "changePosition"),
+            (Field::IdempotencyKey, "idempotencyKey"),
             (Field::Reason, "reason"),
             (Field::FirstName, "firstName"),
             (Field::LastName, "lastName"),

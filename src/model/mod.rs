@@ -18,6 +18,7 @@ pub(crate) mod change;
 pub(crate) mod contact;
 pub(crate) mod fault;
 pub(crate) mod fields;
+pub(crate) mod idempotency_key;
 pub(crate) mod identifier;
 pub(crate) mod names;
 pub(crate) mod placeholders;

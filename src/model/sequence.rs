@@ -36,14 +36,30 @@ impl fmt::Display for SequenceNumber {
 pub struct Committed<T> {
     /// The number of the state that the request made. If it changed nothing, the number of the
     /// state that it was decided on. That state is durable ([R46](crate::rulebook#r46),
-    /// [R47](crate::rulebook#r47)).
+    /// [R47](crate::rulebook#r47)). For a repeated request, the number that the first one got.
     pub sequence: SequenceNumber,
-    /// The outcome of the request.
+    /// The outcome of the request. For a repeated request, that of the first one.
     pub outcome: T,
+    /// Whether the request repeats an earlier one under its idempotency key, so that it did nothing
+    /// ([R64](crate::rulebook#r64)).
+    pub repeated: bool,
 }
 
 impl<T> Committed<T> {
     pub(crate) fn new(sequence: SequenceNumber, outcome: T) -> Self {
-        Committed { sequence, outcome }
+        Committed {
+            sequence,
+            outcome,
+            repeated: false,
+        }
+    }
+
+    /// The answer to a request that repeats the one with this number and outcome.
+    pub(crate) fn repeated(first: SequenceNumber, outcome: T) -> Self {
+        Committed {
+            sequence: first,
+            outcome,
+            repeated: true,
+        }
     }
 }

@@ -15,10 +15,11 @@ use crate::model::subscriber::SubscriberId;
 use crate::model::time::{RequestTime, Timestamp};
 use crate::model::token::Token;
 use crate::operations::batch::decide_batch;
+use crate::operations::described::{Described, Description};
 use crate::operations::holding;
 use crate::operations::matching::{self, Located};
 use crate::operations::not_accepted::NotAccepted;
-use crate::operations::operation::{Operation, Size, Step};
+use crate::operations::operation::{Operation, Size, Step, refused_among};
 use crate::operations::outcomes::Outcomes;
 use crate::rules::{
     self, BatchMode, InvalidIdentifier, MatchPolicy, Ownership, Placement, UnknownContactId,
@@ -373,6 +374,34 @@ pub enum TokenPlace {
     },
 }
 
+impl Described for TokenEntry {
+    fn describe(&self, to: &mut Description) {
+        let TokenEntry {
+            token,
+            identifiers,
+            malformed,
+        } = self;
+        to.parts(&[token, identifiers, malformed]);
+    }
+}
+
+impl Described for AddTokens {
+    fn describe(&self, to: &mut Description) {
+        let AddTokens {
+            app,
+            entries,
+            at,
+            policy,
+            ownership,
+            invalid_identifier,
+            unknown_contact_id,
+            mode,
+        } = self;
+        to.parts(&[app, entries, at, policy, ownership]);
+        to.parts(&[invalid_identifier, unknown_contact_id, mode]);
+    }
+}
+
 /// A request to add tokens, parsed.
 pub(crate) struct PreparedAddTokens {
     app: AppId,
@@ -403,6 +432,10 @@ impl Operation for PreparedAddTokens {
             in_force: self.in_force,
             entries,
         }))
+    }
+
+    fn refused_entries(&self) -> Vec<(usize, EntryError)> {
+        refused_among(&self.entries)
     }
 
     fn count(outcome: &TokensAdded, tally: &mut Tally) {

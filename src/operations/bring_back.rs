@@ -13,6 +13,7 @@ use crate::model::subscriber::SubscriberId;
 use crate::model::time::{RequestTime, Timestamp};
 use crate::model::token::Token;
 use crate::operations::card_limits;
+use crate::operations::described::{Described, Description};
 use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::stats::{EntryOutcome, OperationKind, Tally};
@@ -75,6 +76,13 @@ impl BringBack {
             at: RequestTime::new(clock, self.at).at(),
             limits,
         }
+    }
+}
+
+impl Described for BringBack {
+    fn describe(&self, to: &mut Description) {
+        let BringBack { app, token, at } = self;
+        to.parts(&[app, token, at]);
     }
 }
 

@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::limits::{Limit, LimitExceeded};
 use crate::model::app::{AccessKey, AppId, AppName, AppNumber};
 use crate::model::time::Timestamp;
+use crate::operations::described::{Described, Description};
 use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::rules::Removal;
@@ -64,6 +65,20 @@ pub(crate) struct PreparedConnectApp {
     name: AppName,
     key: Option<AccessKey>,
     at: Timestamp,
+}
+
+impl Described for ConnectApp {
+    fn describe(&self, to: &mut Description) {
+        let ConnectApp { id, name, key } = self;
+        to.parts(&[id, name, key]);
+    }
+}
+
+impl Described for DisconnectApp {
+    fn describe(&self, to: &mut Description) {
+        let DisconnectApp(app) = self;
+        app.describe(to);
+    }
 }
 
 impl Operation for PreparedConnectApp {

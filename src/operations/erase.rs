@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::model::change::Cause;
 use crate::model::identifier::{ContactId, KindSet};
+use crate::operations::described::{Described, Description};
 use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::stats::{EntryOutcome, OperationKind, Tally};
@@ -86,6 +87,13 @@ pub struct Erased {
 pub(crate) struct PreparedErase {
     request: Erase,
     limits: Limits,
+}
+
+impl Described for Erase {
+    fn describe(&self, to: &mut Description) {
+        let Erase { contact, suppress } = self;
+        to.parts(&[contact, suppress]);
+    }
 }
 
 impl Operation for PreparedErase {

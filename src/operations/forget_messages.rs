@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::model::app::AppId;
 use crate::model::report::MessageId;
 use crate::model::time::Timestamp;
+use crate::operations::described::{Described, Description};
 use crate::operations::operation::{Operation, Size, Step};
 use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{AppRow, Draft, Rows as _, messages_after};
@@ -33,6 +34,19 @@ impl ForgetMessages {
             after: None,
             forgotten: 0,
         }
+    }
+}
+
+impl Described for ForgetMessages {
+    fn describe(&self, to: &mut Description) {
+        let ForgetMessages {
+            app,
+            before,
+            // How far it has come.
+            after: _,
+            forgotten: _,
+        } = self;
+        to.parts(&[app, before]);
     }
 }
 

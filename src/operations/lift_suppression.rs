@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::error::Error;
 use crate::model::identifier::{ContactId, Identifiers, KindSet};
+use crate::operations::described::{Described, Description};
 use crate::operations::operation::{Operation, Size, Step};
 use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::Draft;
@@ -25,6 +26,13 @@ impl fmt::Debug for LiftSuppression {
         f.debug_tuple("LiftSuppression")
             .field(&self.0.kinds())
             .finish()
+    }
+}
+
+impl Described for LiftSuppression {
+    fn describe(&self, to: &mut Description) {
+        let LiftSuppression(identifiers) = self;
+        identifiers.describe(to);
     }
 }
 

@@ -10,6 +10,7 @@ use crate::model::app::AppId;
 use crate::model::subscriber::{MuteEnd, SubscriberId};
 use crate::model::time::{RequestTime, Timestamp};
 use crate::model::token::Token;
+use crate::operations::described::{Described, Description};
 use crate::operations::operation::{Operation, Size, Step};
 use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{AppRow, Draft, Rows as _, SubscriberRow, find_subscriber};
@@ -106,6 +107,30 @@ impl Mute {
     }
 }
 
+impl Described for Until {
+    fn describe(&self, to: &mut Description) {
+        match self {
+            Until::NoEnd => to.parts(&[&1_u8]),
+            Until::Time(end) => to.parts(&[&2_u8, end]),
+            Until::After(duration) => {
+                to.parts(&[&3_u8, &duration.as_secs(), &duration.subsec_nanos()]);
+            }
+        }
+    }
+}
+
+impl Described for Mute {
+    fn describe(&self, to: &mut Description) {
+        let Mute {
+            app,
+            token,
+            until,
+            at,
+        } = self;
+        to.parts(&[app, token, until, at]);
+    }
+}
+
 // A token reaches a person, but its own `Debug` is masked (R52).
 impl fmt::Debug for Mute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -151,6 +176,13 @@ impl Unmute {
             token: self.token,
             at: RequestTime::new(clock, self.at).at(),
         }
+    }
+}
+
+impl Described for Unmute {
+    fn describe(&self, to: &mut Description) {
+        let Unmute { app, token, at } = self;
+        to.parts(&[app, token, at]);
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! This module does not know queues, commits or callers.
 
-use crate::error::Error;
+use crate::error::{EntryError, Error};
 use crate::limits::{Limit, LimitExceeded, Limits};
+use crate::model::sequence::SequenceNumber;
 use crate::stats::{OperationKind, Tally};
 use crate::storage::Draft;
 
@@ -21,6 +22,12 @@ pub(crate) trait Operation: Send + 'static {
     /// back.
     fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<Self::Outcome>, Error>;
 
+    /// The entries that were refused while the request was parsed, by their places, in order. Asked for
+    /// before it is decided, if it has an idempotency key.
+    fn refused_entries(&self) -> Vec<(usize, EntryError)> {
+        Vec::new()
+    }
+
     /// Counts the outcome of each of its entries.
     fn count(outcome: &Self::Outcome, tally: &mut Tally);
 }
@@ -32,6 +39,48 @@ pub(crate) enum Step<T> {
     /// As far as one commit should go. The draft is committed, and deciding continues in the next
     /// commit.
     Again,
+}
+
+impl<T> Step<T> {
+    pub(crate) fn map<U>(self, turn: impl FnOnce(T) -> U) -> Step<U> {
+        match self {
+            Step::Done(outcome) => Step::Done(turn(outcome)),
+            Step::Again => Step::Again,
+        }
+    }
+}
+
+/// The outcome of a request, and whether it comes from an earlier one.
+pub(crate) struct Decided<T> {
+    pub(crate) outcome: T,
+    /// The number of the request that this one repeats (R64).
+    pub(crate) first: Option<SequenceNumber>,
+}
+
+impl<T> Decided<T> {
+    /// An outcome that was decided now.
+    pub(crate) fn now(outcome: T) -> Self {
+        Decided {
+            outcome,
+            first: None,
+        }
+    }
+
+    /// The outcome of a request that was done before.
+    pub(crate) fn before(first: SequenceNumber, outcome: T) -> Self {
+        Decided {
+            outcome,
+            first: Some(first),
+        }
+    }
+}
+
+/// The entries among these that were refused, by their places.
+pub(crate) fn refused_among<E>(entries: &[Result<E, EntryError>]) -> Vec<(usize, EntryError)> {
+    let places = entries.iter().enumerate();
+    places
+        .filter_map(|(place, entry)| Some((place, entry.as_ref().err()?.clone())))
+        .collect()
 }
 
 /// The size of a request.

@@ -14,8 +14,9 @@ use crate::model::subscriber::SubscriberId;
 use crate::model::time::{RequestTime, Timestamp};
 use crate::model::token::Token;
 use crate::operations::batch::decide_batch;
+use crate::operations::described::{Described, Description};
 use crate::operations::holding;
-use crate::operations::operation::{Operation, Size, Step};
+use crate::operations::operation::{Operation, Size, Step, refused_among};
 use crate::operations::outcomes::Outcomes;
 use crate::rules::{self, BatchMode, FailedWithoutReason};
 use crate::stats::{EntryOutcome, OperationKind, Tally};
@@ -298,6 +299,35 @@ pub(crate) struct PreparedReports {
     mode: BatchMode,
 }
 
+impl Described for Report {
+    fn describe(&self, to: &mut Description) {
+        let Report {
+            token,
+            subscriber,
+            status,
+            reason,
+            message,
+            at,
+            malformed,
+        } = self;
+        to.parts(&[token, subscriber, status, reason, message, at, malformed]);
+    }
+}
+
+impl Described for RecordReports {
+    fn describe(&self, to: &mut Description) {
+        let RecordReports {
+            app,
+            reports,
+            at,
+            failed_without_reason,
+            gone_phrases,
+            mode,
+        } = self;
+        to.parts(&[app, reports, at, failed_without_reason, gone_phrases, mode]);
+    }
+}
+
 impl Operation for PreparedReports {
     type Outcome = Outcomes<ReportOutcome>;
 
@@ -319,6 +349,10 @@ impl Operation for PreparedReports {
             )?)
         })?;
         Ok(Step::Done(outcomes))
+    }
+
+    fn refused_entries(&self) -> Vec<(usize, EntryError)> {
+        refused_among(&self.reports)
     }
 
     fn count(outcome: &Self::Outcome, tally: &mut Tally) {

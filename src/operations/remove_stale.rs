@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::model::app::AppId;
 use crate::model::subscriber::SubscriberId;
 use crate::model::time::Timestamp;
+use crate::operations::described::{Described, Description};
 use crate::operations::operation::{Operation, Size, Step};
 use crate::operations::remove_token;
 use crate::rules::{self, Removal};
@@ -94,6 +95,17 @@ pub(crate) struct PreparedRemoveStale {
     /// The subscriber after which to continue.
     after: Option<SubscriberId>,
     so_far: StaleRemoved,
+}
+
+impl Described for RemoveStale {
+    fn describe(&self, to: &mut Description) {
+        let RemoveStale {
+            app,
+            before,
+            dry_run,
+        } = self;
+        to.parts(&[app, before, dry_run]);
+    }
 }
 
 impl Operation for PreparedRemoveStale {

@@ -7,6 +7,7 @@ use crate::model::app::AppId;
 use crate::model::identifier::ContactId;
 use crate::model::subscriber::SubscriberId;
 use crate::model::token::Token;
+use crate::operations::described::{Described, Description};
 use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::rules::Removal;
@@ -60,6 +61,17 @@ impl fmt::Debug for RemoveToken {
 pub struct TokenRemoved {
     /// The contacts whose cards lost it. Empty when no named contact held it.
     pub from: Vec<ContactId>,
+}
+
+impl Described for RemoveToken {
+    fn describe(&self, to: &mut Description) {
+        let RemoveToken {
+            app,
+            token,
+            contact,
+        } = self;
+        to.parts(&[app, token, contact]);
+    }
 }
 
 impl Operation for RemoveToken {

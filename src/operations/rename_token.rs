@@ -12,6 +12,7 @@ use crate::model::identifier::ContactId;
 use crate::model::subscriber::SubscriberId;
 use crate::model::token::Token;
 use crate::operations::card_limits;
+use crate::operations::described::{Described, Description};
 use crate::operations::operation::{Operation, Size, Step};
 use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{AppRow, CardRow, Draft, Rows as _, SubscriberRow, find_subscriber};
@@ -96,6 +97,13 @@ pub enum TokenRenamed {
 pub(crate) struct PreparedRename {
     request: RenameToken,
     limits: Limits,
+}
+
+impl Described for RenameToken {
+    fn describe(&self, to: &mut Description) {
+        let RenameToken { app, old, new } = self;
+        to.parts(&[app, old, new]);
+    }
 }
 
 impl Operation for PreparedRename {

@@ -19,10 +19,11 @@ use crate::model::text;
 use crate::model::time::{RequestTime, Timestamp};
 use crate::operations::batch::decide_batch;
 use crate::operations::card_limits;
+use crate::operations::described::{Described, Description};
 use crate::operations::matching;
 use crate::operations::new_contact::NewContact;
 use crate::operations::not_accepted::NotAccepted;
-use crate::operations::operation::{Operation, Size, Step};
+use crate::operations::operation::{Operation, Size, Step, refused_among};
 use crate::operations::outcomes::Outcomes;
 use crate::rules::{self, BatchMode, DedupeOn, FoundByUpsert, UnknownContactId, UpsertMode};
 use crate::stats::{EntryOutcome, OperationKind, Tally};
@@ -493,6 +494,57 @@ pub(crate) struct PreparedUpsert {
     limits: Limits,
 }
 
+impl Described for ValueChange {
+    fn describe(&self, to: &mut Description) {
+        match self {
+            ValueChange::Set(value) => to.parts(&[&1_u8, value]),
+            ValueChange::Remove => to.parts(&[&2_u8]),
+        }
+    }
+}
+
+impl Described for ContactUpdate {
+    fn describe(&self, to: &mut Description) {
+        let ContactUpdate {
+            contact_id,
+            external_customer_id,
+            phone,
+            email,
+            first_name,
+            last_name,
+            language_code,
+            time_zone,
+            custom,
+            malformed,
+        } = self;
+        let custom: Vec<(&String, &ValueChange)> = custom.iter().collect();
+        to.parts(&[contact_id, external_customer_id, phone, email]);
+        to.parts(&[first_name, last_name, language_code, time_zone]);
+        to.parts(&[&custom, malformed]);
+    }
+}
+
+impl Described for Upsert {
+    fn describe(&self, to: &mut Description) {
+        let Upsert {
+            dedupe_on,
+            contacts,
+            at,
+            unknown_contact_id,
+            upsert_mode,
+            mode,
+        } = self;
+        to.parts(&[
+            dedupe_on,
+            contacts,
+            at,
+            unknown_contact_id,
+            upsert_mode,
+            mode,
+        ]);
+    }
+}
+
 impl Operation for PreparedUpsert {
     type Outcome = Outcomes<ContactUpserted>;
 
@@ -508,6 +560,10 @@ impl Operation for PreparedUpsert {
             self.decide_one(draft, update)
         })?;
         Ok(Step::Done(outcomes))
+    }
+
+    fn refused_entries(&self) -> Vec<(usize, EntryError)> {
+        refused_among(&self.updates)
     }
 
     fn count(outcome: &Self::Outcome, tally: &mut Tally) {

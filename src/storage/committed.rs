@@ -9,6 +9,7 @@ use redb::ReadableDatabase;
 
 use crate::model::app::{AppId, AppNumber};
 use crate::model::change::KeepChanges;
+use crate::model::idempotency_key::KeepAnswers;
 use crate::model::identifier::ContactId;
 use crate::stats::{MemoryUse, StateCounts};
 
@@ -40,6 +41,10 @@ pub(crate) struct Committed {
     version: u64,
     /// What the change feed keeps; `None` when it is off.
     keep: Option<KeepChanges>,
+    /// Which answers are kept; `None` when none are.
+    keep_answers: Option<KeepAnswers>,
+    /// How many answers there are.
+    answers: u64,
     hasher: IndexHasher,
     liveness: Arc<Liveness>,
 }
@@ -139,11 +144,14 @@ impl Committed {
             cards,
             version: 0,
             keep: None,
+            keep_answers: None,
+            answers: 0,
             hasher,
             liveness,
         };
         committed.state = committed.read_state()?;
         committed.format = committed.format_row()?.read_format;
+        committed.answers = committed.count_answers()?;
         let indexes: Option<IndexState> = committed.row(&keys::INDEX_STATE_KEY)?;
         let indexes = indexes.ok_or(Failure::Corrupt("the row of the indexes is missing"))?;
         committed.read_apps()?;
@@ -173,6 +181,9 @@ impl Committed {
             ..self.clone()
         };
         after.state = after.read_state()?;
+        if changes.touch(Table::Answers) {
+            after.answers = after.count_answers()?;
+        }
         for (number, tally) in &changes.tallies {
             let before: Option<AppTallyRow> = self.row(number)?;
             let of = |tally: &AppTallyRow| match tally.phase {
@@ -199,6 +210,32 @@ impl Committed {
     /// What the change feed keeps; `None` when it is off.
     pub(crate) fn keep_changes(&self) -> Option<KeepChanges> {
         self.keep
+    }
+
+    /// The same state, of a store that keeps these answers, or none.
+    pub(super) fn with_answers(self, keep_answers: Option<KeepAnswers>) -> Self {
+        Committed {
+            keep_answers,
+            ..self
+        }
+    }
+
+    /// Which answers are kept; `None` when none are.
+    pub(super) fn keep_answers(&self) -> Option<KeepAnswers> {
+        self.keep_answers
+    }
+
+    /// How many answers there are.
+    pub(super) fn answers(&self) -> u64 {
+        self.answers
+    }
+
+    /// The table knows it without being read.
+    fn count_answers(&self) -> Result<u64, Failure> {
+        match self.table(Table::Answers)? {
+            Some(table) => self.noted(guarded(|| table.row_count())),
+            None => Ok(0),
+        }
     }
 
     /// The same state, with other shards in memory.
@@ -283,6 +320,7 @@ impl Committed {
             muted: self.state.muted,
             suppressed: self.state.suppressed,
             blocked: self.state.blocked,
+            answers: self.answer_stats(),
         }
     }
 

@@ -133,6 +133,7 @@ mod tests {
             card_memory: 0,
             upgrade: false,
             change_feed: None,
+            keep_answers: None,
             read_only: false,
             progress: None,
             folding: crate::storage::Folding::default(),

@@ -13,7 +13,9 @@ use crate::model::app::AppNumber;
 use crate::model::identifier::ContactId;
 use crate::model::time::Timestamp;
 
+use super::answers::NewAnswers;
 use super::committed::Committed;
+use super::format::answers::KeyHash;
 use super::format::changes::Recorded;
 use super::format::hash::IndexHasher;
 use super::format::keys::{self, RowKey};
@@ -146,6 +148,10 @@ pub(crate) struct Draft<'s> {
     format: u32,
     /// `None` when the change feed is off.
     pub(super) recording: Option<Recording>,
+    /// The answers that its requests leave.
+    pub(super) new_answers: NewAnswers,
+    /// The keys of requests that go on in the next commit.
+    pub(super) under_way: Vec<KeyHash>,
     /// The counters, with all changes counted.
     pub(crate) state: State,
 }
@@ -155,6 +161,7 @@ pub(crate) struct Draft<'s> {
 pub(crate) struct Mark {
     steps: usize,
     format: u32,
+    new_answers: NewAnswers,
     state: State,
 }
 
@@ -175,6 +182,8 @@ impl<'s> Draft<'s> {
             undo: Vec::with_capacity(index_changes.saturating_mul(2)),
             format: base.format(),
             recording: base.keep_changes().map(|_| Recording::default()),
+            new_answers: NewAnswers::default(),
+            under_way: Vec::new(),
             state: base.state(),
         }
     }
@@ -183,8 +192,14 @@ impl<'s> Draft<'s> {
         Mark {
             steps: self.undo.len(),
             format: self.format,
+            new_answers: self.new_answers,
             state: self.state,
         }
+    }
+
+    /// The state that the changes are laid over.
+    pub(super) fn base(&self) -> &'s Committed {
+        self.base
     }
 
     /// Whether anything was changed since `mark`.
@@ -223,6 +238,7 @@ impl<'s> Draft<'s> {
             }
         }
         self.format = mark.format;
+        self.new_answers = mark.new_answers;
         self.state = mark.state;
     }
 

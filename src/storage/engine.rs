@@ -159,6 +159,13 @@ impl Engine {
                 trimmed => trimmed?,
             }
         }
+        if let Some(keep) = before.keep_answers() {
+            let mark = draft.mark();
+            if draft.trim_answers(keep).is_err() {
+                // The same.
+                draft.roll_back_to(mark);
+            }
+        }
         let changes = draft.finish()?;
         let folds_only = changes.is_none();
         if folds_only && !open.indexes.is_asked_to_fold() {
@@ -366,6 +373,7 @@ fn open_now(
         };
         let committed = committed.with_indexes(indexes.view());
         let committed = committed.with_change_feed(open_as.change_feed);
+        let committed = committed.with_answers(open_as.keep_answers);
         Ok((committed, indexes))
     });
     match loaded {

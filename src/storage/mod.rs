@@ -11,6 +11,7 @@
 //! | [`engine`] | opens, commits, reopens, replaces by a copy and closes |
 //! | [`open`], [`upgrade`], [`verify`](mod@verify) | look at a whole file |
 //! | [`index`], [`contact_ids`] | write a card or subscriber with all that follows from it; assign and adopt contact ids |
+//! | [`answers`] | keeps the answers of requests that may be repeated |
 //! | [`feed`] | records what a request changed, and reads it |
 //! | [`copy`], [`successor`] | write a whole file anew; one that takes the place of the old one |
 //! | [`store_file`] | the file as others than the writer see it |
@@ -26,6 +27,7 @@
 //! | [`file`](mod@file) | what stands between the tables and the disk |
 //! | [`guard`] | the border to redb: its errors and panics |
 
+mod answers;
 mod batch;
 mod blocked;
 mod cards;
@@ -54,6 +56,7 @@ mod verify;
 #[cfg(feature = "transfer")]
 mod whole;
 
+pub(crate) use self::answers::{Keyed, Known, RequestHasher};
 pub(crate) use self::blocked::find_blocked;
 pub(crate) use self::committed::Committed;
 pub(crate) use self::copy::{NotCopied, backup};
@@ -63,8 +66,10 @@ pub(crate) use self::feed::changes_after;
 #[cfg(feature = "testing")]
 pub use self::file::disk::Disk;
 pub(crate) use self::file::disk::MemoryDisk;
+pub(crate) use self::format::answers::KeyHash;
 #[cfg(feature = "testing")]
 pub use self::format::fuzzed::decode_records;
+pub(crate) use self::format::hash::WideHasher;
 pub(crate) use self::format::keys::MessageKey;
 pub(crate) use self::format::meta::OLDEST_FORMAT;
 pub(crate) use self::format::rows::{

@@ -17,6 +17,7 @@ use redb::{
 
 use crate::error::OpenError;
 use crate::model::change::KeepChanges;
+use crate::model::idempotency_key::KeepAnswers;
 use crate::model::identifier::CANONICAL_VERSION;
 use crate::model::time::Timestamp;
 use crate::opening::{OpeningStage, Progress};
@@ -74,6 +75,8 @@ pub(crate) struct OpenAs {
     pub(crate) read_only: bool,
     /// What the change feed keeps; `None` when it is off.
     pub(crate) change_feed: Option<KeepChanges>,
+    /// Which answers are kept; `None` when none are.
+    pub(crate) keep_answers: Option<KeepAnswers>,
     pub(crate) progress: Option<Progress>,
     /// When and how much of the indexes is folded.
     pub(crate) folding: Folding,

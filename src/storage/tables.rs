@@ -21,6 +21,8 @@
 //! | `suppressed` | keyed hash of an identifier | [`SuppressedRow`](super::format::optional::SuppressedRow): only its kind (R65) |
 //! | `blocked` | number | [`BlockedRow`](super::format::optional::BlockedRow): who held a token that FAILED removed (R63) |
 //! | `blocked_index` | [`BlockedKey`](super::format::optional::BlockedKey): of a token, or of a contact | the number in `blocked` |
+//! | `answers` | sequence number | [`AnswerRow`](super::format::answers::AnswerRow): the answer to a request with an idempotency key |
+//! | `answer_keys` | keyed hash of an idempotency key | [`AnswerKeyRow`](super::format::answers::AnswerKeyRow): the last request under it |
 //!
 //! A file of format 2 has all of them. Tables of later formats follow those in [`Table::ALL`]: a file need
 //! not have them, and the first row that is put into one creates it.
@@ -53,10 +55,12 @@ pub(crate) enum Table {
     Suppressed = 30,
     Blocked = 31,
     BlockedIndex = 32,
+    Answers = 40,
+    AnswerKeys = 41,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 13] = [
+    pub(super) const ALL: [Table; 15] = [
         Table::Meta,
         Table::Contacts,
         Table::TakenIds,
@@ -70,6 +74,8 @@ impl Table {
         Table::Suppressed,
         Table::Blocked,
         Table::BlockedIndex,
+        Table::Answers,
+        Table::AnswerKeys,
     ];
 
     /// How many of [`Table::ALL`], from the first on, are in every file.
@@ -96,6 +102,8 @@ impl Table {
             Table::Suppressed => "suppressed",
             Table::Blocked => "blocked",
             Table::BlockedIndex => "blocked_index",
+            Table::Answers => "answers",
+            Table::AnswerKeys => "answer_keys",
         }
     }
 
@@ -115,6 +123,8 @@ impl Table {
             Table::Suppressed => 10,
             Table::Blocked => 11,
             Table::BlockedIndex => 12,
+            Table::Answers => 13,
+            Table::AnswerKeys => 14,
         }
     }
 
@@ -133,12 +143,19 @@ impl Table {
 
     /// Whether the rows that a commit removes are neighbours, with no other row between them.
     fn is_removed_in_runs(self) -> bool {
-        matches!(self, Table::Index | Table::IndexLog | Table::Changes)
+        matches!(
+            self,
+            Table::Index | Table::IndexLog | Table::Changes | Table::Answers
+        )
     }
 
     fn width(self) -> Width {
         match self {
-            Table::Apps | Table::Changes | Table::Suppressed | Table::BlockedIndex => Width::Wide,
+            Table::Apps
+            | Table::Changes
+            | Table::Suppressed
+            | Table::BlockedIndex
+            | Table::AnswerKeys => Width::Wide,
             Table::Messages => Width::Bytes,
             _ => Width::Int,
         }

@@ -31,6 +31,8 @@ pub fn code(error: &Error) -> &'static str {
         Error::SnapshotExpired => "snapshotExpired",
         Error::ChangesNotKept { .. } => "changesNotKept",
         Error::ChangesAhead { .. } => "changesAhead",
+        Error::IdempotencyKeyReused => "idempotencyKeyReused",
+        Error::AnswersNotKept => "answersNotKept",
         Error::CloseIncomplete(_) => "closeIncomplete",
         Error::Copy(error) => copy_code(error),
         Error::Open(error) => open_code(error),
@@ -165,6 +167,7 @@ fn limit_name(limit: Limit) -> &'static str {
         Limit::CardTextBytes => "cardTextBytes",
         Limit::SuppressedIdentifiers => "suppressedIdentifiers",
         Limit::SubscribersOfApp => "subscribersOfApp",
+        Limit::AnswerBytes => "answerBytes",
         Limit::AppConnections => "appConnections",
         Limit::PageRows => "pageRows",
     }

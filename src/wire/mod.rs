@@ -85,6 +85,7 @@
 //! | `fileMoved` | request | the file is no longer at its path ([R69](crate::rulebook#r69)) |
 //! | `readOnly` | request | a write to a store that is open for reading only ([R68](crate::rulebook#r68)) |
 //! | `changesNotKept`, `changesAhead` | request | the changes after the position are not all kept, `oldest` is the oldest position whose are; or the position is after the newest request, which `sequence` names ([R60](crate::rulebook#r60)) |
+//! | `idempotencyKeyReused`, `answersNotKept` | request | another request was made under the idempotency key; the store keeps no answers ([R64](crate::rulebook#r64)) |
 //! | `needsReopen`, `closed`, `snapshotExpired`, `answerTaken`, `closeIncomplete` | request | the store's state |
 //! | `io`, `corrupt`, `storageStopped`, `storagePanicked` | request | reading failed |
 //! | `copyAlreadyExists`, `copyNotAFile`, `copyAlreadyRunning`, `copyCancelled`, `copyFailed` | backup, vacuum | the copy could not be made ([R66](crate::rulebook#r66), [R67](crate::rulebook#r67)) |

@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::error::Error;
 use crate::model::sequence::{Committed, SequenceNumber};
 use crate::model::time::Timestamp;
-use crate::operations::operation::{Operation, Size, Step};
+use crate::operations::once::Once;
+use crate::operations::operation::{Decided, Operation, Size, Step};
 use crate::stats::RunningStats;
 use crate::storage::Draft;
 use crate::sync::oneshot;
@@ -39,7 +40,9 @@ pub(super) struct Write<O: Operation> {
     operation: O,
     /// When it was made, for the change feed.
     at: Option<Timestamp>,
-    decided: Option<Result<O::Outcome, Error>>,
+    /// Its idempotency key, if it has one.
+    once: Option<Once<O>>,
+    decided: Option<Result<Decided<O::Outcome>, Error>>,
     reply: oneshot::Sender<Answer<O::Outcome>>,
 }
 
@@ -47,11 +50,13 @@ impl<O: Operation> Write<O> {
     pub(super) fn new(
         operation: O,
         at: Option<Timestamp>,
+        once: Option<Once<O>>,
         reply: oneshot::Sender<Answer<O::Outcome>>,
     ) -> Self {
         Write {
             operation,
             at,
+            once,
             decided: None,
             reply,
         }
@@ -66,7 +71,12 @@ impl<O: Operation> Job for Write<O> {
     fn decide(&mut self, draft: &mut Draft<'_>) -> Progress {
         let mark = draft.mark();
         // A panic is this request's alone: its changes are rolled back, its neighbours go on (R48).
-        let mut decided = match catch_unwind(AssertUnwindSafe(|| self.operation.decide(draft))) {
+        let operation = &mut self.operation;
+        let decide = || match &self.once {
+            Some(once) => once.decide(operation, draft),
+            None => Ok(operation.decide(draft)?.map(Decided::now)),
+        };
+        let mut decided = match catch_unwind(AssertUnwindSafe(decide)) {
             Ok(decided) => decided,
             Err(_) => Err(Error::Panicked),
         };
@@ -94,7 +104,10 @@ impl<O: Operation> Job for Write<O> {
 
     fn count(&self, durable: bool, stats: &mut RunningStats) {
         match &self.decided {
-            Some(Ok(outcome)) if durable => O::count(outcome, stats.accepted(O::KIND)),
+            Some(Ok(decided)) if durable => match decided.first {
+                None => O::count(&decided.outcome, stats.accepted(O::KIND)),
+                Some(_) => stats.repeated(O::KIND),
+            },
             _ => stats.refused(O::KIND),
         }
     }
@@ -102,7 +115,10 @@ impl<O: Operation> Job for Write<O> {
     fn answer(self: Box<Self>, with: Result<SequenceNumber, Error>) {
         let answer = match (with, self.decided) {
             (Ok(sequence), Some(decided)) => {
-                decided.map(|outcome| Committed::new(sequence, outcome))
+                decided.map(|Decided { outcome, first }| match first {
+                    None => Committed::new(sequence, outcome),
+                    Some(first) => Committed::repeated(first, outcome),
+                })
             }
             (Ok(_), None) => Err(Error::Panicked),
             // Refused on a state that may never have been: not in whatever reopening finds, and

@@ -16,6 +16,7 @@ use crate::limits::Limits;
 use crate::model::sequence::SequenceNumber;
 use crate::model::time::Timestamp;
 use crate::operations::connect_app;
+use crate::operations::once::Once;
 use crate::operations::operation::Operation;
 use crate::options::WhenFull;
 use crate::stats::{MemoryUse, RunningStats};
@@ -122,16 +123,17 @@ impl Writer {
         })
     }
 
-    /// Queues a write. `at` is when it was made, for the change feed.
+    /// Queues a write. `at` is when it was made, for the change feed; `once` is its idempotency key.
     pub(crate) fn submit<O: Operation>(
         &self,
         operation: O,
         when_full: WhenFull,
         at: Option<Timestamp>,
+        once: Option<Once<O>>,
     ) -> Pending<O::Outcome> {
         let (reply, answer) = oneshot::channel();
         let queue = &self.shared.queue;
-        match queue.submit(Box::new(Write::new(operation, at, reply)), when_full) {
+        match queue.submit(Box::new(Write::new(operation, at, once, reply)), when_full) {
             Ok(ticket) => Pending::new(answer, ticket.map(|ticket| (Arc::clone(queue), ticket))),
             Err(error) => self.refuse::<O>(error),
         }

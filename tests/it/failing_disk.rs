@@ -7,6 +7,7 @@
 pub mod disk;
 mod every_call;
 mod failed_sync;
+mod once;
 pub mod play;
 pub mod script;
 mod silent_disk;

@@ -179,6 +179,7 @@ impl Committed {
             blocked: 0,
             apps: 0,
             changes: None,
+            answers: None,
         }
     }
 

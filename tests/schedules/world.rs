@@ -185,7 +185,7 @@ impl World {
             own,
             does,
             began,
-            pending: self.writer.submit(asks, when_full, None),
+            pending: self.writer.submit(asks, when_full, None, None),
         }
     }
 

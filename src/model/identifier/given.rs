@@ -123,6 +123,18 @@ impl GivenIdentifiers {
         Ok(())
     }
 
+    /// The contact id, and the texts of the other kinds in order of priority, as they were given.
+    pub(crate) fn parts(&self) -> (Option<i128>, [Option<&str>; 3]) {
+        let GivenIdentifiers {
+            contact_id,
+            external_customer_id,
+            phone,
+            email,
+        } = self;
+        let texts = [external_customer_id, phone, email];
+        (*contact_id, texts.map(Option::as_deref))
+    }
+
     /// The bytes of text held, including blank text, which a waiting request takes up.
     pub(crate) fn text_len(&self) -> usize {
         [&self.external_customer_id, &self.phone, &self.email]

@@ -13,6 +13,7 @@ use crate::model::token::Token;
 use super::super::guard::Failure;
 use super::super::tables::Key;
 use super::super::unique::{IndexState, layout::Layout};
+use super::answers::{AnswerKeyRow, AnswerRow, KeyHash};
 use super::keys::{INDEX_STATE_KEY, RowKey as _, STATE_KEY};
 use super::meta::{FeedState, State};
 use super::optional::{BlockedEntryRow, BlockedRow, SuppressedRow};
@@ -113,6 +114,13 @@ fn the_bytes_of_every_record_are_the_golden_ones() {
         last_change: Some(SequenceNumber::new(300)),
         ..card()
     };
+    let request = SequenceNumber::new(300);
+    let answer = AnswerRow {
+        key: KeyHash(0x0102),
+        request: 0x0304,
+        at: Timestamp::from_millis(70_000),
+        outcome: vec![1, 2, 3],
+    };
     let position = |sequence, place| ChangePosition::at(SequenceNumber::new(sequence), place);
     let state_with_feed = State {
         feed: Some(FeedState {
@@ -161,6 +169,16 @@ fn the_bytes_of_every_record_are_the_golden_ones() {
             "app",
             bytes(Key::Wide(0xa), &app),
             "020103426f7401036b657905d922c576",
+        ),
+        (
+            "answer",
+            bytes(Key::Int(300), &answer),
+            "020201000000000000000000000000000004030000000000000000000000000000fc70110100010203f7ee4927",
+        ),
+        (
+            "idempotency key",
+            bytes(Key::Wide(0x0102), &AnswerKeyRow { request }),
+            "02fb2c01a57f1691",
         ),
         (
             "tally",

@@ -3,10 +3,12 @@
 
 use crate::model::app::{AppId, AppNumber};
 use crate::model::identifier::ContactId;
+use crate::model::sequence::SequenceNumber;
 use crate::model::subscriber::SubscriberId;
 
 use super::super::tables::{Key, Table};
 use super::super::unique::{self, IndexState};
+use super::answers::{AnswerKeyRow, AnswerRow, KeyHash};
 use super::keys::{FORMAT_KEY, INDEX_STATE_KEY, MessageKey, RowKey as _, STATE_KEY};
 use super::meta::{State, decode_format};
 use super::record::{Payload, Row, encode_format_1};
@@ -43,6 +45,8 @@ pub fn decode_records(bytes: &[u8]) {
     {
         check::<MessageRow>(&message, bytes);
     }
+    check::<AnswerRow>(&SequenceNumber::default(), bytes);
+    check::<AnswerKeyRow>(&KeyHash(0), bytes);
     for index in unique::Index::ALL {
         drop(unique::bucket::decode(index, bytes, &mut Vec::new()));
         drop(unique::bucket::ids(index, 0, bytes));

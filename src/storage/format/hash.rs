@@ -106,6 +106,26 @@ impl IndexHasher {
         hasher.write(token.as_bytes());
         hasher.finish128().as_u128()
     }
+
+    /// Begins a hash of this kind.
+    pub(in crate::storage) fn wide(&self, kind: u8) -> WideHasher {
+        let mut hasher = SipHasher128::new_with_keys(self.key.0, self.key.1);
+        hasher.write_u8(kind);
+        WideHasher(hasher)
+    }
+}
+
+/// A keyed hash of 128 bits under way: wide enough that what has the same one is the same.
+pub(crate) struct WideHasher(SipHasher128);
+
+impl WideHasher {
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        self.0.write(bytes);
+    }
+
+    pub(crate) fn finish(self) -> u128 {
+        self.0.finish128().as_u128()
+    }
 }
 
 /// The checksum of a record: over its table, its key and its payload, so that a row that ended up
@@ -163,6 +183,22 @@ mod tests {
         assert_eq!(hasher.token(7, "100200300").0, GOLDEN_TOKEN);
         assert_eq!(hasher.phone(380_500_000_001).0, GOLDEN_PHONE);
     }
+
+    #[test]
+    fn a_wide_hash_is_that_of_siphash_2_4_128_and_stays_so() {
+        let hasher = IndexHasher::new(0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100, 1);
+        let mut hash = hasher.wide(5);
+        hash.write(b"in ");
+        hash.write(b"parts");
+        let reference =
+            WideSipHasher24::new_with_keys(0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908);
+        let reference = reference.hash(b"\x05in parts").as_u128();
+        assert_eq!(hash.finish(), reference);
+        assert_eq!(reference, GOLDEN_WIDE);
+        assert_ne!(hasher.wide(6).finish(), hasher.wide(5).finish());
+    }
+
+    const GOLDEN_WIDE: u128 = 13_076_366_330_442_621_491_358_351_820_249_153_052;
 
     #[test]
     fn an_index_key_is_the_same_however_long_the_value_is() {

@@ -5,6 +5,7 @@
 //! [`record`] puts a version and a checksum from [`hash`] around that. [`meta`] are
 //! the two rows that describe the file, and [`format_1`] what was different in the first format.
 
+pub(super) mod answers;
 pub(super) mod changes;
 pub(super) mod codec;
 #[cfg(test)]

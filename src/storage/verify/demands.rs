@@ -128,6 +128,14 @@ demands! {
     BlockedIndex {
         ENTRY_LEADS_TO_ITS_RECORD: "an entry leads to a record that is not its own"
     }
+    // Each answer, and each idempotency key.
+    Answers {
+        ANSWER_IS_OF_A_REQUEST_MADE: "the request was not made yet"
+        ANSWER_HAS_ITS_KEY: "no idempotency key leads to the answer, or to a later one"
+    }
+    AnswerKeys {
+        KEY_LEADS_TO_ITS_ANSWER: "the idempotency key does not lead to its answer"
+    }
     // The counters of the store.
     Meta {
         CONTACTS_ARE_COUNTED: "the contacts are miscounted"

@@ -1,10 +1,11 @@
 //! Verifying a committed state: every row against every other that must agree with it, both ways.
 //!
-//! [`demands`] lists all that is demanded; [`rows`], [`indexes`] and
-//! [`changes`] check it. Reads nothing but that state,
+//! [`demands`] lists all that is demanded; [`rows`], [`indexes`],
+//! [`changes`] and [`answers`] check it. Reads nothing but that state,
 //! so it runs while others write. It does not repair, and it does not look at pages: those are verified at
 //! opening.
 
+mod answers;
 mod changes;
 mod demands;
 mod indexes;
@@ -90,6 +91,8 @@ pub(crate) fn verify(committed: &Committed) -> Result<Verified, Failure> {
     check.each_row(Check::suppressed)?;
     check.each_row(Check::blocked)?;
     check.each_row(Check::blocked_entry)?;
+    check.each_row(Check::answer)?;
+    check.each_row(Check::answer_key)?;
     check.counters();
     Ok(check.found)
 }

@@ -13,7 +13,6 @@ use crate::limits::{COMMIT_TEXT_BYTES, CSV_ROW_BYTES, Limit, LimitExceeded, Limi
 use crate::model::sequence::SequenceNumber;
 use crate::operations::outcomes::Outcomes;
 use crate::operations::upsert::{CardChange, ContactUpdate, ContactUpserted, Upsert};
-use crate::options::WhenFull;
 use crate::rules::DedupeOn;
 use crate::store::ContactStore;
 use crate::writer::Pending;
@@ -124,7 +123,7 @@ pub fn import_csv(
         go_to(point, &mut records)?;
     }
     let mut import = Import {
-        store: store.when_full(WhenFull::Wait),
+        store: store.importing(),
         dedupe_on,
         header,
         under_way: VecDeque::new(),
