@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use contact_store::{
-    Check, Create, Email, FailedWithoutReason, GonePhrases, InvalidIdentifier, KeepAnswers, KeepChanges, Limits,
-    MatchPolicy, Options, Ownership, Phone, Placeholders, UnknownContactId,
+    Check, Create, Email, FailedWithoutReason, GonePhrases, InvalidIdentifier, KeepAnswers,
+    KeepChanges, Limits, MatchPolicy, Options, Ownership, Phone, Placeholders, UnknownContactId,
 };
 
 use super::command_line::is_true;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contact_store::{
-    ChangePosition, Committed, ContactStore, Error, KeepOpen, Limits, MatchPolicy, Pending, Snapshot,
+    ChangePosition, Committed, ContactStore, Error, KeepOpen, Limits, MatchPolicy, Pending,
+    Snapshot,
 };
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
