@@ -12,6 +12,7 @@
 //! One thing is not tested because nobody could notice it: a whole header page from before the
 //! last two writes to it, that is, a disk that lost an acknowledged write without a trace.
 
+mod answers;
 mod changes;
 mod optional;
 mod rows;

@@ -7,6 +7,7 @@
 mod changes;
 mod contacts;
 mod csv;
+mod once;
 mod refusals;
 pub mod shown;
 mod states;
@@ -98,6 +99,7 @@ fn values(shown: &mut Shown) {
     fill(&store);
     requests(shown, &store);
     answers(shown, &store);
+    once::values(shown);
     changes::values(shown);
     contacts::values(shown);
     transfers::values(shown);
@@ -282,6 +284,7 @@ fn errors(shown: &mut Shown) {
     refusals::entries(shown);
     contacts::errors(shown);
     changes::errors(shown);
+    once::errors(shown);
     states::queue(shown);
     states::failing_disk(shown);
     states::files(shown);

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use contact_store::limits::{ANSWER_BYTES, ANSWERS_KEPT};
 use contact_store::{
-    AccessKey, AddTokens, AppId, AppName, BatchMode, CardChange, Committed, ConnectApp,
-    ContactStore, ContactUpdate, DedupeOn, EntryError, Error, IdempotencyKey, InvalidIdentifier,
-    KeepAnswers, Limit, LimitExceeded, LimitTooHigh, LimitZero, OpenError, Options, Ownership,
-    Pending, Placeholders, RecordReports, RemoveStale, RemoveToken, RenameToken, Report, Status,
-    Token, TokenEntry, Upsert, WhenFull,
+    AccessKey, AddTokens, AppId, AppName, BatchMode, BringBack, CardChange, Committed, ConnectApp,
+    ContactStore, ContactUpdate, DedupeOn, EntryError, Erase, Error, GivenIdentifiers,
+    IdempotencyKey, IdentifierKind, InvalidIdentifier, KeepAnswers, Limit, LimitExceeded,
+    LimitTooHigh, LimitZero, Mute, OpenError, Options, Ownership, Pending, Placeholders,
+    RecordReports, RemoveStale, RemoveToken, RenameToken, Report, Status, Token, TokenBroughtBack,
+    TokenEntry, Unmute, Upsert, WhenFull,
 };
 
 use crate::support::raw::row_counts;
@@ -58,6 +59,7 @@ impl Repeats {
     fn new() -> Self {
         let (mut options, _) = options();
         keeping(&mut options);
+        options.remember_blocked = 10;
         let disk = WatchedDisk::new();
         let store = disk.open(&options);
         connect(&store);
@@ -171,7 +173,25 @@ fn r64_a_repeated_request_does_nothing_and_has_the_first_outcome_whatever_it_ask
     all.repeat(|store| store.rename_token(RenameToken::new(APP, token("a"), token("z"))));
     let removed = all.repeat(|store| store.remove_token(RemoveToken::of_all(APP, token("z"))));
     assert_eq!(removed.from.len(), 1);
-    assert!(all.repeat(|store| store.erase(id(1))).erased);
+    let back = all.repeat(|store| store.bring_back(BringBack::new(APP, token("b"))));
+    assert!(matches!(back, TokenBroughtBack::BroughtBack { .. }));
+    all.repeat(|store| store.bring_back(BringBack::new(APP, token("b"))));
+    for hour in [None, Some(Duration::from_secs(3_600))] {
+        let mute = Mute::new(APP, token("b"));
+        let mute = || hour.map_or(mute.clone(), |hour| mute.clone().duration(hour));
+        all.repeat(|store| store.mute(mute()));
+    }
+    all.repeat(|store| store.unmute(Unmute::new(APP, token("b"))));
+    all.repeat(|store| store.unmute(Unmute::new(APP, token("none"))));
+    let erased = all.repeat(|store| store.erase(Erase::new(id(1)).suppress()));
+    assert!(erased.erased && !erased.suppressed.is_empty());
+    let phone = GivenIdentifiers::new().phone("1234567").parse().unwrap();
+    let again = AddTokens::new(APP).entry(TokenEntry::new("a").phone("1234567"));
+    let refused = all.repeat(|store| store.add_tokens(again.clone())).entries;
+    let kind = IdentifierKind::Phone;
+    assert_eq!(refused[0], Err(EntryError::Suppressed { kind }));
+    let lifted = all.repeat(|store| store.lift_suppression(phone.clone()));
+    assert!(lifted.lifted.contains(kind));
     assert!(!all.repeat(|store| store.erase(id(1))).erased);
     all.repeat(|store| store.forget_messages(APP, at(5_000)));
     let stale = RemoveStale::new(APP, at(5_000));

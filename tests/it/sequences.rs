@@ -4,6 +4,7 @@
 pub mod alphabet;
 mod changes;
 pub mod memory_disk;
+mod once;
 mod random;
 mod short;
 mod stale;

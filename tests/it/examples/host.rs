@@ -16,6 +16,7 @@ mod failing;
 mod large;
 mod log;
 pub mod metrics;
+mod once;
 pub mod openapi;
 pub mod process;
 mod published_guides;

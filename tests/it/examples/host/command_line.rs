@@ -7,7 +7,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use contact_store::{
-    Check, Create, Email, FailedWithoutReason, GonePhrases, InvalidIdentifier, KeepChanges, Limits,
+    Check, Create, Email, FailedWithoutReason, GonePhrases, InvalidIdentifier, KeepAnswers,
+    KeepChanges, Limits,
     MatchPolicy, Options, Ownership, Phone, Placeholders, UnknownContactId,
 };
 use tempfile::TempDir;
@@ -77,6 +78,8 @@ const SET: [(&str, &str); 28] = [
     ("invalid-identifier", "ignore"),
     ("unknown-contact-id", "reject"),
     ("failed-without-reason", "keep"),
+    ("keep-answers", "3600"),
+    ("most-answers", "20"),
     ("gone-phrase", "NotRegistered"),
     ("no-gone-phrases", "true"),
     ("remember-blocked", "10"),
@@ -128,6 +131,11 @@ fn assert_all_set(arguments: &Arguments) {
         .failed_without_reason(FailedWithoutReason::Keep)
         .gone_phrases(GonePhrases::none().phrase("NotRegistered"))
         .remember_blocked(10)
+        .keep_answers(
+            KeepAnswers::default()
+                .within(Duration::from_secs(3_600))
+                .answers(20),
+        )
         .placeholders(placeholders)
         .change_feed(
             KeepChanges::default()
