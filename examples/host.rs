@@ -21,6 +21,8 @@ mod causes;
 mod changes;
 #[path = "common/command_line.rs"]
 pub mod command_line;
+#[path = "host/console.rs"]
+pub(crate) mod console;
 #[path = "host/content_type.rs"]
 mod content_type;
 #[path = "host/guard.rs"]
@@ -126,6 +128,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut settings = Settings::new(guard, options.limits);
     settings.policy = options.policy;
     settings.backup_directory = backup_directory_of(arguments)?;
+    settings.console = arguments.console;
 
     // The address first: a second host on the same one then leaves the store alone.
     let cannot_listen = |error| Failure::Listen(arguments.listen, error);

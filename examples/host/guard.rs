@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::answer::Refusal;
+use super::console;
 use super::key_file::{KeyFileError, read_key_file};
 
 /// Shorter keys can be guessed.
@@ -17,7 +18,8 @@ const SHORTEST_KEY: usize = 16;
 /// Longer ones may not fit into the head of a request.
 const LONGEST_KEY: usize = 4_096;
 
-/// The one path that needs no key: the program that restarts an unhealthy host has none.
+/// It needs no key: the program that restarts an unhealthy host has none. Of the other paths, only those
+/// of the console need none, where it is on (see `console`).
 pub(crate) const HEALTH: &str = "/healthz";
 pub(crate) const METRICS: &str = "/metrics";
 
@@ -58,10 +60,11 @@ impl Guard {
         Ok(Guard::Key(Sha256::digest(key).into()))
     }
 
-    /// Lets a request in, or says why not.
-    pub(crate) fn admit<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
+    /// Lets a request in, or says why not. `console`: whether the console is on.
+    pub(crate) fn admit<B>(&self, request: &Request<B>, console: bool) -> Result<(), Refusal> {
+        let path = request.uri().path();
         match self {
-            Guard::Key(_) if request.uri().path() == HEALTH => Ok(()),
+            Guard::Key(_) if path == HEALTH || (console && console::has(path)) => Ok(()),
             Guard::Key(digest) => match bearer(request.headers()) {
                 Some(key) if is_key(digest, key) => Ok(()),
                 _ => Err(Refusal::UNAUTHORIZED),
@@ -69,7 +72,7 @@ impl Guard {
             Guard::LoopbackName => {
                 let headers = request.headers();
                 let no_host = request.uri().authority().is_none() && !headers.contains_key(HOST);
-                if no_host && PROBED.contains(&request.uri().path()) {
+                if no_host && PROBED.contains(&path) {
                     return Ok(());
                 }
                 // A request for a whole URL means the name in that, whatever `Host` says.

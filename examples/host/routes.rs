@@ -21,13 +21,14 @@ use super::answer::{Json, Refusal};
 use super::batch;
 use super::body::JsonBody;
 use super::changes::changes;
+use super::console;
 use super::guard::{HEALTH, METRICS};
 use super::log::REQUEST;
 use super::logged_request::{KnownId, LoggedRequest};
 use super::metrics;
 use super::once::Once;
 use super::query::{Query, refuse_parameters};
-use super::service::Service;
+use super::service::{Service, Settings};
 
 /// Rows of a page, unless the request says.
 const PAGE_ROWS: usize = 100;
@@ -75,6 +76,8 @@ pub(crate) fn table() -> Vec<Route> {
         // A probe may add what it likes.
         get(HEALTH, health).with_query(),
         get(METRICS, metrics_text).with_query(),
+        get(console::PAGE, console::page).of_console(),
+        get(console::FILE, console::file).of_console(),
     ]
 }
 
@@ -83,6 +86,7 @@ pub(crate) struct Route {
     pub(crate) path: &'static str,
     answers: MethodRouter<Service>,
     with_query: bool,
+    of_console: bool,
 }
 
 impl Route {
@@ -91,12 +95,19 @@ impl Route {
             path,
             answers,
             with_query: false,
+            of_console: false,
         }
     }
 
     /// It sees to the query itself. Any other refuses what it is given there.
     fn with_query(mut self) -> Self {
         self.with_query = true;
+        self
+    }
+
+    /// It is there only where the console is on.
+    fn of_console(mut self) -> Self {
+        self.of_console = true;
         self
     }
 }
@@ -116,7 +127,11 @@ fn delete<T: 'static>(path: &'static str, handler: impl Handler<T, Service>) -> 
 pub(crate) fn routes(service: Service) -> Router {
     let refuse = middleware::from_fn_with_state(service.clone(), refuse_parameters);
     let mut routes = Router::new();
-    for route in table() {
+    let console = service.settings().console;
+    for route in table()
+        .into_iter()
+        .filter(|route| console || !route.of_console)
+    {
         let answers = match route.with_query {
             true => route.answers,
             false => route.answers.route_layer(refuse.clone()),
@@ -156,7 +171,8 @@ async fn without_last_slash(mut request: Request) -> Request {
 async fn at_the_door(State(service): State<Service>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let logged = LoggedRequest::of(&request);
-    let answer = match service.settings().guard.admit(&request) {
+    let Settings { guard, console, .. } = service.settings();
+    let answer = match guard.admit(&request, *console) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };

@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) answer_bytes: usize,
     /// Where backups go; without it none are made.
     pub(crate) backup_directory: Option<PathBuf>,
+    /// Whether the page for people is served.
+    pub(crate) console: bool,
 }
 
 impl Settings {
@@ -49,6 +51,7 @@ impl Settings {
             answer_time: Duration::from_secs(30),
             answer_bytes: 256 << 20,
             backup_directory: None,
+            console: false,
         }
     }
 }
