@@ -124,10 +124,7 @@ fn named(name: &str) -> Option<File> {
 impl IntoResponse for File {
     fn into_response(self) -> axum::response::Response {
         const HEADERS: [(HeaderName, HeaderValue); 6] = [
-            (
-                CONTENT_SECURITY_POLICY,
-                HeaderValue::from_static(POLICY),
-            ),
+            (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
             (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
             (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
             // A later version of the host must not be asked by the scripts of an older one.

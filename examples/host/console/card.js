@@ -29,15 +29,19 @@ export function titleOf(card) {
   return name === "" ? `Contact ${card.contactId}` : name;
 }
 
-/** Shows a card. `note` says how it was found. */
-export async function showCard(place, card, note) {
+/**
+ * Shows a card. `note` says how it was found; `isWanted`, whether it still is after an answer was waited for.
+ * What was delivered is read after the card is shown.
+ */
+export async function showCard(place, card, note, isWanted) {
   const names = await appNames();
+  if (!isWanted()) return;
   const appOf = (id) => names.get(id) ?? id;
   const fields = Object.entries(card.fields ?? {});
-  const cells = new Map();
+  const cells = [];
   const rows = card.tokens.map((held) => {
     const delivery = element("span", null, "not read");
-    cells.set(held.subscriberId, { held, delivery });
+    cells.push({ held, delivery });
     return [appOf(held.appUuid), held.token, held.subscriberId, time(held.addedAt), delivery];
   });
   const more = element("div", { class: "actions" });
@@ -69,25 +73,27 @@ export async function showCard(place, card, note) {
       more,
     ),
   );
-  await showDeliveries([...cells.values()], more);
+  showDeliveries(cells, more, isWanted);
 }
 
 /** Reads and shows the delivery state of the first tokens, and offers the others. */
-async function showDeliveries(cells, more) {
+async function showDeliveries(cells, more, isWanted) {
   replace(more);
   const now = cells.slice(0, AT_ONCE);
   const later = cells.slice(AT_ONCE);
   for (const cell of now) {
     try {
-      replace(cell.delivery, deliveryOf(await subscriber(cell.held)));
+      const found = await subscriber(cell.held);
+      if (!isWanted()) return;
+      replace(cell.delivery, deliveryOf(found));
     } catch (error) {
-      if (error instanceof Outdated) return;
+      if (error instanceof Outdated || !isWanted()) return;
       replace(cell.delivery, sentence(error.message));
     }
   }
   if (later.length > 0) {
     const text = `Read the delivery of ${counted(Math.min(later.length, AT_ONCE), "more token")}`;
-    replace(more, button(text, () => showDeliveries(later, more), { class: "quiet" }));
+    replace(more, button(text, () => showDeliveries(later, more, isWanted), { class: "quiet" }));
   }
 }
 

@@ -57,6 +57,7 @@ async function unlock() {
     the("key-wrong").textContent = message;
     the("key").setAttribute("aria-invalid", "true");
     the("key").focus();
+    the("key").select();
     say(message, true);
   };
   // Anything else cannot be sent as a header, and is no key of a host.

@@ -37,18 +37,20 @@ export function replace(parent, ...children) {
 }
 
 /**
- * A table. On a narrow page each row becomes a block of lines, with the heading before each value.
- * A row is an array of cells: texts or nodes.
+ * A table. A row is an array of cells: texts or nodes. On a narrow page each row becomes a block of lines, with
+ * the heading before each value; the roles keep it a table for screen readers then.
  */
 export function table(caption, headings, rows) {
   const cell = (content, place) =>
-    element("td", { "data-heading": headings[place] }, element("span", null, content));
+    element("td", { role: "cell", "data-heading": headings[place] }, element("span", null, content));
+  const heading = (text) => element("th", { role: "columnheader", scope: "col" }, text);
+  const row = (cells) => element("tr", { role: "row" }, cells);
   return element(
     "table",
-    null,
+    { role: "table" },
     element("caption", null, caption),
-    element("thead", null, element("tr", null, headings.map((text) => element("th", { scope: "col" }, text)))),
-    element("tbody", null, rows.map((row) => element("tr", null, row.map(cell)))),
+    element("thead", { role: "rowgroup" }, row(headings.map(heading))),
+    element("tbody", { role: "rowgroup" }, rows.map((cells) => row(cells.map(cell)))),
   );
 }
 

@@ -114,8 +114,8 @@ function draw(drawing) {
   const width = Math.max(drawing.width, 200);
   const ends = endsOf(steps, decision);
   const height = Math.max(steps.length, ends.length) * ROW;
-  const left = Math.min(190, width * 0.46);
-  const right = Math.min(150, width * 0.36);
+  const left = Math.min(190, width * 0.42);
+  const right = Math.min(150, width * 0.42);
   const middle = (place, count) => (place + 0.5) * (height / count);
   const at = (end) => middle(ends.findIndex(({ to }) => to === end), ends.length);
 

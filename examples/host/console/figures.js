@@ -153,7 +153,7 @@ function plot([name, shown, valueOf]) {
   const values = points.map(({ value }) => value);
   const last = values.length === 0 ? "–" : shown(values[values.length - 1]);
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const range = values.length === 0 ? "no value yet" : `${shown(low)} to ${shown(high)}`;
+  const range = rangeOf(values, shown);
   return element(
     "figure",
     { class: "sheet plot" },
@@ -171,6 +171,12 @@ function plot([name, shown, valueOf]) {
     ),
     element("p", { class: "faint" }, range),
   );
+}
+
+function rangeOf(values, shown) {
+  if (values.length === 0) return "no value yet";
+  const [low, high] = [shown(Math.min(...values)), shown(Math.max(...values))];
+  return low === high ? "unchanged" : `${low} to ${high}`;
 }
 
 function lines(points, low, high) {

@@ -64,7 +64,7 @@ async function lookUp() {
       return;
     }
     const note = `Found by ${KIND_NAMES[found.matchedBy].toLowerCase()}.`;
-    await showCard(the("card"), found.contact, note);
+    await showCard(the("card"), found.contact, note, () => now === asked);
     if (now !== asked) return;
     say(`${titleOf(found.contact)} is found.`);
     the("card-title")?.focus();

@@ -10,6 +10,7 @@ mod changes;
 pub mod client;
 mod command_line;
 mod connections;
+mod console;
 mod door;
 mod endpoints;
 mod failing;

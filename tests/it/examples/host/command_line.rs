@@ -234,6 +234,7 @@ fn what_there_is_is_all_in_the_help() {
         "listen",
         "api-key-file",
         "backup-directory",
+        "console",
         "log",
         "quiet",
         "config",

@@ -62,7 +62,8 @@ impl Curl {
         const APP: &str = "6f1c3f6e-5a54-4d2b-9d0c-0a1b2c3d4e5f";
         let path = self.what.split('?').next().unwrap();
         let path = path.replace(APP, "{app_uuid}");
-        path.replace("/v1/contacts/1", "/v1/contacts/{contactId}")
+        let path = path.replace("/v1/contacts/1", "/v1/contacts/{contactId}");
+        path.replace("/console/console.js", "/console/{file}")
     }
 }
 
@@ -76,7 +77,9 @@ fn curls() -> Vec<Curl> {
 fn the_curl_lines_are_answered_in_their_order() {
     let backups = tempfile::tempdir().unwrap();
     let backups = backups.path().to_str().unwrap();
-    let host = Host::start_with(&["--backup-directory", backups, "--keep-changes", "1000000"]);
+    let keep = ["--keep-changes", "1000000"];
+    let host =
+        Host::start_with(&[&["--console", "--backup-directory", backups], &keep[..]].concat());
     let client = host.client();
     for curl in curls() {
         let answer = client.ask(&curl.what, curl.body);
