@@ -48,7 +48,7 @@ const INDEX: File = File {
 };
 
 /// What the page loads.
-pub(crate) const FILES: [File; 10] = [
+pub(crate) const FILES: [File; 11] = [
     File {
         name: "api.js",
         kind: SCRIPT,
@@ -63,6 +63,11 @@ pub(crate) const FILES: [File; 10] = [
         name: "card.js",
         kind: SCRIPT,
         text: include_str!("console/card.js"),
+    },
+    File {
+        name: "change.js",
+        kind: SCRIPT,
+        text: include_str!("console/change.js"),
     },
     File {
         name: "console.css",

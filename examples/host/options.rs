@@ -40,8 +40,8 @@ pub(crate) struct Arguments {
     /// none are made
     #[arg(long, value_name = "PATH")]
     pub(crate) backup_directory: Option<PathBuf>,
-    /// Serves a page for people at /console: contacts, how identifiers match, apps and figures. It asks
-    /// for the key where there is one
+    /// Serves a page for people at /console: contacts and how identifiers match, merges, apps and figures.
+    /// It asks for the key where there is one
     #[arg(long, value_parser = is_true)]
     pub(crate) console: bool,
     /// How the log on standard error is written

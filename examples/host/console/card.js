@@ -30,10 +30,10 @@ export function titleOf(card) {
 }
 
 /**
- * Shows a card. `note` says how it was found; `isWanted`, whether it still is after an answer was waited for.
- * What was delivered is read after the card is shown.
+ * Shows a card. `note` says how it was found; `actions` are below it; `isWanted` says whether the card still is,
+ * after an answer was waited for. What was delivered is read after the card is shown.
  */
-export async function showCard(place, card, note, isWanted) {
+export async function showCard(place, card, { note, actions, isWanted }) {
   const names = await appNames();
   if (!isWanted()) return;
   const appOf = (id) => names.get(id) ?? id;
@@ -52,18 +52,7 @@ export async function showCard(place, card, note, isWanted) {
       { class: "sheet card", "aria-labelledby": "card-title" },
       element("h2", { id: "card-title", tabindex: "-1" }, titleOf(card)),
       element("p", { class: "faint" }, note),
-      pairs([
-        ["Contact id", card.contactId],
-        ["Customer id", card.externalCustomerId],
-        ["Phone", card.phone],
-        ["Email", card.email],
-        ["First name", card.firstName],
-        ["Last name", card.lastName],
-        ["Language", card.languageCode],
-        ["Time zone", card.timeZone],
-        ["Created", time(card.createdAt)],
-        ["Created through", card.createdThroughAppUuid && appOf(card.createdThroughAppUuid)],
-      ]),
+      cardAsPairs(card, appOf),
       fields.length > 0
         ? table("Fields", ["Name", "Value"], fields)
         : element("p", { class: "faint" }, "No custom fields."),
@@ -71,9 +60,26 @@ export async function showCard(place, card, note, isWanted) {
         ? table(counted(rows.length, "token"), ["App", "Token", "Subscriber", "Added", "Delivery"], rows)
         : element("p", { class: "faint" }, "No tokens: nothing can be sent to this contact."),
       more,
+      actions,
     ),
   );
   showDeliveries(cells, more, isWanted);
+}
+
+/** What is on a card besides its tokens and custom fields. */
+export function cardAsPairs(card, appOf = (id) => id) {
+  return pairs([
+    ["Contact id", card.contactId],
+    ["Customer id", card.externalCustomerId],
+    ["Phone", card.phone],
+    ["Email", card.email],
+    ["First name", card.firstName],
+    ["Last name", card.lastName],
+    ["Language", card.languageCode],
+    ["Time zone", card.timeZone],
+    ["Created", time(card.createdAt)],
+    ["Created through", card.createdThroughAppUuid && appOf(card.createdThroughAppUuid)],
+  ]);
 }
 
 /** Reads and shows the delivery state of the first tokens, and offers the others. */

@@ -54,15 +54,20 @@ export function table(caption, headings, rows) {
   );
 }
 
-/** A list of names and values. Pairs without a value are left out. */
-export function pairs(list) {
+/** A list of names and values, or of long ones. Pairs without a value are left out. */
+export function pairs(list, wide = false) {
   const given = list.filter(([, value]) => value !== undefined && value !== null);
   return element(
     "dl",
-    { class: "pairs" },
+    { class: wide ? "pairs wide" : "pairs" },
     given.map(([name, value]) =>
       element("div", null, element("dt", null, name), element("dd", null, value))),
   );
+}
+
+/** A list; each entry is an array of texts and nodes. */
+export function listOf(entries) {
+  return element("ul", { class: "list" }, entries.map((entry) => element("li", null, entry)));
 }
 
 const DATE = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
@@ -86,7 +91,7 @@ export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1
 /** How long an outcome covers a line at the foot of the page. What went wrong stays. */
 const SEEN = 10_000;
 
-let gone = null;
+let timers = [];
 
 /** Says an outcome where screen readers hear it. */
 export function say(text, wrong = false) {
@@ -94,10 +99,10 @@ export function say(text, wrong = false) {
   const put = (now) => {
     outcome.textContent = now;
   };
-  clearTimeout(gone);
+  timers.forEach(clearTimeout);
   outcome.classList.toggle("wrong", wrong);
   // The same text twice would be heard once.
   put("");
-  setTimeout(put, 50, text);
-  if (!wrong) gone = setTimeout(put, SEEN, "");
+  timers = [setTimeout(put, 50, text)];
+  if (!wrong) timers.push(setTimeout(put, SEEN, ""));
 }

@@ -2,7 +2,8 @@
 
 import { Outdated, post } from "./api.js";
 import { KIND_NAMES, KINDS, showCard, titleOf } from "./card.js";
-import { element, replace, say, sentence, the } from "./dom.js";
+import { offerMerge, offerSplit, offerUnmerge, showMerged } from "./change.js";
+import { button, element, replace, say, sentence, the } from "./dom.js";
 import { showExplanation } from "./explanation.js";
 
 // Counts look-ups: an answer to an earlier one is not shown.
@@ -21,16 +22,17 @@ export function forget() {
   the("look-up").reset();
 }
 
-/** Shows the contact with an id. */
-export async function open(contactId) {
+/** Shows the contact with an id. `said`, if given, is said instead of that it is found. */
+export async function open(contactId, said) {
   the("look-up").reset();
   the("contactId").value = contactId;
-  await lookUp();
+  await lookUp(said);
 }
 
 function clear() {
   asked += 1;
   replace(the("card"));
+  replace(the("change"));
   replace(the("explanation"));
   KINDS.forEach((kind) => mark(kind, ""));
 }
@@ -40,7 +42,7 @@ function given() {
   return Object.fromEntries(values.filter(([, value]) => value.trim() !== ""));
 }
 
-async function lookUp() {
+async function lookUp(said) {
   clear();
   const now = asked;
   const identifiers = given();
@@ -55,7 +57,7 @@ async function lookUp() {
   try {
     const explanation = await post("/v1/contacts/explain", identifiers);
     if (now !== asked) return;
-    showExplanation(the("explanation"), identifiers, explanation, open);
+    showExplanation(the("explanation"), identifiers, explanation, (contactId) => open(contactId));
     const found = await find(policy === "" ? identifiers : { ...identifiers, policy });
     if (now !== asked) return;
     if (found === null) {
@@ -63,14 +65,37 @@ async function lookUp() {
       say("No contact is found.");
       return;
     }
-    const note = `Found by ${KIND_NAMES[found.matchedBy].toLowerCase()}.`;
-    await showCard(the("card"), found.contact, note, () => now === asked);
+    await show(found, () => now === asked);
     if (now !== asked) return;
-    say(`${titleOf(found.contact)} is found.`);
+    say(...(said ?? [`${titleOf(found.contact)} is found.`]));
     the("card-title")?.focus();
   } catch (error) {
     if (error instanceof Outdated || now !== asked) return;
     refused(error);
+  }
+}
+
+async function show({ contact, matchedBy }, isWanted) {
+  const change = the("change");
+  const merged = element("div", { class: "merged" });
+  const actions = element(
+    "div",
+    { class: "actions" },
+    button("Merge…", () => offerMerge(change, contact.contactId, "", open), { class: "quiet" }),
+    button("Split…", () => act(() => offerSplit(change, contact, open), isWanted), { class: "quiet" }),
+  );
+  const note = `Found by ${KIND_NAMES[matchedBy].toLowerCase()}.`;
+  await showCard(the("card"), contact, { note, actions: [merged, actions], isWanted });
+  const take = (contactId) => offerUnmerge(change, contactId, open);
+  act(() => showMerged(merged, contact.contactId, isWanted, take), isWanted);
+}
+
+/** Does something for the card that is shown, and says what goes wrong while it is. */
+async function act(what, isWanted) {
+  try {
+    await what();
+  } catch (error) {
+    if (isWanted() && !(error instanceof Outdated)) refused(error);
   }
 }
 

@@ -126,6 +126,12 @@ impl Browser {
     /// Opens a page of its own, this wide.
     #[track_caller]
     pub fn open(&mut self, url: &str, width: u32) -> Page<'_> {
+        self.open_after("", url, width)
+    }
+
+    /// The same, with a script that runs before those of the page.
+    #[track_caller]
+    pub fn open_after(&mut self, script: &str, url: &str, width: u32) -> Page<'_> {
         self.events.clear();
         let target = self.call(None, "Target.createTarget", json!({"url": "about:blank"}));
         let target = target["targetId"].clone();
@@ -139,7 +145,9 @@ impl Browser {
         for domain in ["Page", "Runtime", "Log", "Network"] {
             page.call(&format!("{domain}.enable"), json!({}));
         }
-        page.set_width(width);
+        page.set_width(width, 1.0);
+        let source = json!({"source": script});
+        page.call("Page.addScriptToEvaluateOnNewDocument", source);
         page.call("Page.navigate", json!({"url": url}));
         page.until("document.readyState === 'complete'");
         page
@@ -169,12 +177,12 @@ impl Page<'_> {
         self.browser.call(Some(&self.session), method, parameters)
     }
 
-    /// How wide and high it is, in CSS pixels.
+    /// How wide it is in CSS pixels, and how many pixels of a picture one of them takes.
     #[track_caller]
-    pub fn set_width(&mut self, width: u32) {
+    pub fn set_width(&mut self, width: u32, scale: f64) {
         self.call(
             "Emulation.setDeviceMetricsOverride",
-            json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false}),
+            json!({"width": width, "height": 900, "deviceScaleFactor": scale, "mobile": false}),
         );
     }
 
@@ -195,7 +203,11 @@ impl Page<'_> {
     #[track_caller]
     pub fn until(&mut self, expression: &str) {
         let began = Instant::now();
-        while self.value(&format!("Boolean({expression})")) != true {
+        // What it asks for may not be there yet.
+        let tried = format!(
+            "(() => {{ try {{ return Boolean({expression}) }} catch {{ return false }} }})()"
+        );
+        while self.value(&tried) != true {
             let shown = || "document.body.innerText";
             if began.elapsed() > HANG {
                 panic!("never {expression}: {}", self.value(shown()));
@@ -266,10 +278,11 @@ impl Page<'_> {
         panic!("no Tab leads to {selector}");
     }
 
-    /// A picture of what is shown, as PNG.
+    /// A picture of the whole page, as PNG.
     #[track_caller]
     pub fn write_picture(&mut self, path: &Path) {
-        let shot = self.call("Page.captureScreenshot", json!({"format": "png"}));
+        let whole = json!({"format": "png", "captureBeyondViewport": true});
+        let shot = self.call("Page.captureScreenshot", whole);
         let picture = data_encoding::BASE64.decode(shot["data"].as_str().unwrap().as_bytes());
         std::fs::write(path, picture.unwrap()).unwrap();
     }

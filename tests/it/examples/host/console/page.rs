@@ -25,12 +25,14 @@ fn a_person_can_do_everything_with_the_console_in_a_browser_and_no_text_becomes_
         return;
     };
     with_the_key_by_keyboard_alone(&mut browser);
+    the_page_locks_itself_when_it_is_left(&mut browser);
     let host = Host::start_with(&["--console"]);
     let client = host.client();
     fill(&client);
     each_kind_finds_under_either_policy_and_is_drawn(&mut browser, &host);
     attacks_are_shown_as_the_texts_that_they_are(&mut browser, &host);
     the_policy_of_the_page_refuses_markup_and_scripts(&mut browser, &host);
+    contacts_are_merged_taken_out_and_split_after_their_previews(&mut browser, &host);
     figures_are_plotted_as_the_store_changes(&mut browser, &host);
     nothing_is_wider_than_320_pixels(&mut browser, &host);
     host.stop();
@@ -184,6 +186,42 @@ fn with_the_key_by_keyboard_alone(browser: &mut Browser) {
 }
 
 #[track_caller]
+fn the_page_locks_itself_when_it_is_left(browser: &mut Browser) {
+    let (_directory, key) = key_file(KEY, 0o600);
+    let host = Host::start_with(&["--console", "--api-key-file", key.to_str().unwrap()]);
+    // A quarter of an hour passes in a second and a half.
+    let hurry = "const wait = setTimeout; \
+        window.setTimeout = (act, time, ...more) => wait(act, time === 900000 ? 1500 : time, ...more)";
+    let mut page = browser.open_after(hurry, &console(&host), 1_280);
+    let unlock = |page: &mut Page<'_>| {
+        page.until("document.activeElement.id === 'key'");
+        page.type_in(KEY);
+        page.press("Enter");
+        page.until("document.activeElement.id === 'look-up-title'");
+        page.value("document.getElementById('phone').value = '380500000001'");
+    };
+    let is_locked = |page: &mut Page<'_>| {
+        page.until("document.activeElement.id === 'key'");
+        let left = page.value(
+            "[...document.querySelectorAll('input:not([type=radio])')].map((it) => it.value).join('')",
+        );
+        assert_eq!(left, "");
+        assert_eq!(
+            page.value("fetch('/v1/apps').then(({ status }) => status)"),
+            401
+        );
+    };
+    unlock(&mut page);
+    page.until_shown("Locked: the page was not used for 15 minutes.");
+    is_locked(&mut page);
+    unlock(&mut page);
+    page.value("dispatchEvent(new Event('pagehide'))");
+    is_locked(&mut page);
+    page.close(&origin(&host), &PERSONAL);
+    host.stop();
+}
+
+#[track_caller]
 fn each_kind_finds_under_either_policy_and_is_drawn(browser: &mut Browser, host: &Host) {
     let mut page = browser.open(&console(host), 1_280);
     page.until("!document.getElementById('view-look-up').hidden");
@@ -263,7 +301,11 @@ fn each_kind_finds_under_either_policy_and_is_drawn(browser: &mut Browser, host:
     has(&page.text("#card"), &["No contact is found"]);
     if std::env::var_os("CONTACT_STORE_WRITE_PICTURE").is_some_and(|value| value == "1") {
         look_up(&mut page, &three, "cascade");
-        page.value("document.activeElement.blur(); scrollTo(0, 0)");
+        page.until_shown("Ann Kovalenko is found.");
+        // As wide as a document shows it.
+        page.set_width(1_040, 0.8);
+        page.until("document.getElementById('outcome').innerText === ''");
+        page.value("new Promise(requestAnimationFrame)");
         page.write_picture(&package().join("examples/host/console/console.png"));
     }
     page.close(&origin(host), &PERSONAL);
@@ -322,6 +364,16 @@ fn attacks_are_shown_as_the_texts_that_they_are(browser: &mut Browser, host: &Ho
             "FAILED",
         ],
     );
+    page.value("document.querySelector('.card .actions button').click()");
+    preview_merge_into(&mut page, "1");
+    has(
+        &page.text(".preview"),
+        &[one, two, four, "__proto__", email],
+    );
+    page.value("[...document.querySelectorAll('#change .quiet')].at(-1).click()");
+    page.value("document.querySelector('.card .actions button:last-child').click()");
+    page.until("document.querySelector('[name=identifier]')");
+    has(&page.text("#change"), &[one, two, email]);
     page.value("location.hash = 'apps'");
     let button = "document.querySelector('#apps-list tr:last-child button')";
     page.until(&format!(
@@ -349,6 +401,129 @@ fn attacks_are_shown_as_the_texts_that_they_are(browser: &mut Browser, host: &Ho
         "/console/icon.svg"
     ]);
     assert_eq!(made, json!([false, 0, own]));
+    page.close(&origin(host), &PERSONAL);
+}
+
+/// Shows what the merge that is offered would do.
+#[track_caller]
+fn preview_merge_into(page: &mut Page<'_>, into: &str) {
+    let set = "document.getElementById('merge-into').value";
+    page.value(&format!("{set} = {}", json!(into)));
+    page.value("document.querySelector('#change form').requestSubmit()");
+    page.until("document.querySelector('.preview h3')");
+}
+
+/// Presses Enter on a button, and waits until something has the focus.
+#[track_caller]
+fn enter(page: &mut Page<'_>, button: &str, focused: &str) {
+    page.tab_to(button);
+    page.press("Enter");
+    page.until(&format!(
+        "document.activeElement.matches({})",
+        json!(focused)
+    ));
+}
+
+const PREVIEW: &str = ".preview h3";
+
+// R58. By keyboard alone.
+#[track_caller]
+fn contacts_are_merged_taken_out_and_split_after_their_previews(
+    browser: &mut Browser,
+    host: &Host,
+) {
+    let client = host.client();
+    let id_of = |contact: &str| {
+        let answer = client.get(&format!("/v1/contacts/{contact}"));
+        (answer.status, answer.json()["contactId"].clone())
+    };
+    let mut page = browser.open(&console(host), 1_280);
+    page.until("!document.getElementById('view-look-up').hidden");
+    look_up(&mut page, &[("contactId", "2")], "");
+    page.until("document.activeElement.id === 'card-title'");
+
+    // Into itself: refused, and said.
+    enter(&mut page, ".card .actions button", "#merge-into");
+    page.type_in("2");
+    page.press("Enter");
+    page.until("document.querySelector('#outcome.wrong')?.innerText.includes('itself')");
+    page.tab_to("#merge-into");
+    page.value("document.activeElement.select()");
+    page.type_in("1");
+    page.press("Enter");
+    page.until(&format!(
+        "document.activeElement.matches({})",
+        json!(PREVIEW)
+    ));
+    let parts = [
+        "Nothing is written yet.",
+        "From: Contact 2",
+        "Into: Ann Kovalenko",
+        "Token 100200302 of Bot",
+        "Stays out, for the other has its own\nEmail",
+    ];
+    has(&page.text(".preview"), &parts);
+    assert_eq!(id_of("2"), (200, json!(2)));
+    // What is changed after the preview is shown again before it is done.
+    page.value("document.querySelector('#change form').dispatchEvent(new Event('input'))");
+    assert_eq!(page.text(".preview"), "");
+    enter(&mut page, "#change [type=submit]", PREVIEW);
+    page.tab_to(".preview button");
+    assert_eq!(page.text(":focus"), "Merge contact 2 into contact 1");
+    page.press("Enter");
+    page.until_shown("Contact 2 is merged into contact 1.");
+    assert_eq!(id_of("2"), (200, json!(1)));
+    has(&page.text("#card"), &["Ann Kovalenko", "3 tokens"]);
+
+    // It was a mistake.
+    page.until_shown("Contact 2 with email");
+    enter(&mut page, ".merged button", "#change [type=submit]");
+    enter(&mut page, "#change [type=submit]", PREVIEW);
+    let back = "Gets back\nEmail\nToken 100200302 of Bot";
+    has(
+        &page.text(".preview"),
+        &[back, "Does not get back\nNothing"],
+    );
+    page.tab_to(".preview button");
+    page.press("Enter");
+    page.until_shown("Contact 2 is taken out of contact 1.");
+    assert_eq!(id_of("2"), (200, json!(2)));
+    has(
+        &page.text("#card"),
+        &["Contact 2", "bob@example.com", "1 token"],
+    );
+
+    // Two people on one card.
+    look_up(&mut page, &[("contactId", "1")], "");
+    page.until("document.activeElement.id === 'card-title'");
+    enter(
+        &mut page,
+        ".card .actions button:last-child",
+        "[name=identifier]",
+    );
+    page.tab_to("#change [type=submit]");
+    page.press("Enter");
+    page.until_shown("Choose at least one identifier that goes.");
+    page.value("document.querySelector('[name=identifier][value=email]').focus()");
+    page.press("Space");
+    page.tab_to("[name=subscriber]");
+    page.press("Tab");
+    page.press("Space");
+    enter(&mut page, "#change [type=submit]", PREVIEW);
+    let shown = page.text(".preview");
+    has(
+        &shown,
+        &["\nEmail\nToken 100200301 of Bot\n", "Stays with contact 1"],
+    );
+    page.tab_to(".preview button");
+    assert_eq!(page.text(":focus"), "Split contact 1");
+    page.press("Enter");
+    page.until_shown(" is split off contact 1.");
+    has(
+        &page.text("#card"),
+        &["ann@example.com", "100200301", "1 token"],
+    );
+    assert_eq!(client.get("/v1/contacts/1").json().get("email"), None);
     page.close(&origin(host), &PERSONAL);
 }
 
@@ -439,6 +614,8 @@ fn nothing_is_wider_than_320_pixels(browser: &mut Browser, host: &Host) {
     );
     fits(&mut page);
     look_up(&mut page, &[("externalCustomerId", ATTACKS[1])], "");
+    page.value("document.querySelector('.card .actions button').click()");
+    preview_merge_into(&mut page, "1");
     fits(&mut page);
     page.value("location.hash = 'apps'");
     page.until("document.querySelector('#apps-list tr:last-child button')");
