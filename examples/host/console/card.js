@@ -122,8 +122,16 @@ function deliveryOf(found) {
       ? "no report yet"
       : element("span", null, element("b", { class: "status" }, found.lastStatus), " ", time(found.lastStatusAt)),
     element("span", { class: "faint" }, `${sent} sent, ${failed} failed, ${clicked} clicked`),
+    muteOf(found),
     others > 0 ? element("span", { class: "faint" }, `held by ${counted(others, "other contact")}`) : null,
   );
+}
+
+/** The mute of a subscriber, unless it has ended. */
+function muteOf({ muted }) {
+  if (muted === undefined || Number(muted.until) <= Date.now()) return null;
+  const end = muted.until === undefined ? null : [" until ", time(muted.until)];
+  return element("span", { class: "status" }, "muted", end);
 }
 
 /** The names of the apps by their ids. */

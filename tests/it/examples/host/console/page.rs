@@ -64,6 +64,9 @@ fn fill(client: &Client) {
         {"token": "100200300", "status": "CLICKED", "messageId": "spring"}]}"#;
     let reports = format!("/v1/apps/{APP}/statuses");
     assert_eq!(client.post(&reports, body).status, 200);
+    let mute = format!("/v1/apps/{APP}/token/mute");
+    let body = r#"{"token": "100200301"}"#;
+    assert_eq!(client.post(&mute, body).status, 200);
 }
 
 /// Looks somebody up in the form, under a policy or that of the host.
@@ -148,6 +151,7 @@ fn with_the_key_by_keyboard_alone(browser: &mut Browser) {
             "CLICKED",
             "1 sent, 0 failed, 1 clicked",
             "no report yet",
+            "muted",
         ],
     );
     // On to the other views, and back by the history.
