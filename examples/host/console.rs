@@ -1,8 +1,8 @@
 //! The console: a page for people, which asks for everything that it shows as any other client does.
 //!
 //! Its files are in the program, and nothing in them comes from a store. A browser that opens an address
-//! cannot send `Authorization: Bearer`, so the files are served without the key: who has none sees an empty
-//! page that asks for it. The page keeps the key in memory alone and sends it with each request of its
+//! cannot send `Authorization: Bearer`, so the files are served without the key: a person without it sees an
+//! empty page that asks for it. The page keeps the key in memory alone and sends it with each request of its
 //! own. The other ways are worse. A browser keeps a password of HTTP `Basic` until it is closed, and adds
 //! it, as it does a cookie, to requests that other pages make. A key in an address ends up in histories and
 //! in the logs of proxies.

@@ -1,4 +1,4 @@
-// The apps, and what became of the messages of one.
+// The apps, and the tallies of the messages of one.
 
 import { get, Outdated } from "./api.js";
 import { button, counted, element, replace, say, sentence, table, the, time } from "./dom.js";

@@ -35,7 +35,7 @@ whenUnauthorized((refused) => {
 });
 enter();
 
-/** Lets in whoever needs no key, or asks for it. */
+/** Opens the page where no key is needed, or asks for the key. */
 async function enter() {
   try {
     await get("/v1/apps");
