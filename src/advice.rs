@@ -48,6 +48,7 @@ impl Error {
             | Error::Field(_)
             | Error::NothingGiven
             | Error::Recipient(_)
+            | Error::Merge(_)
             | Error::LimitExceeded(_)
             | Error::Json(_)
             | Error::ReadOnly

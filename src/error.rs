@@ -14,6 +14,7 @@ use crate::model::fault::FieldError;
 use crate::model::identifier::{ContactId, IdentifierKind};
 use crate::model::recipient::RecipientError;
 use crate::model::sequence::SequenceNumber;
+use crate::model::subscriber::SubscriberId;
 
 /// Why a call failed.
 ///
@@ -73,6 +74,9 @@ pub enum Error {
     /// A recipient is invalid, or cannot be reached ([R39](crate::rulebook#r39)).
     #[error(transparent)]
     Recipient(RecipientError),
+    /// Contacts cannot be merged, unmerged or split as asked ([R58](crate::rulebook#r58)).
+    #[error(transparent)]
+    Merge(#[from] MergeError),
     /// The request, or the page asked for, is larger than allowed.
     #[error(transparent)]
     LimitExceeded(#[from] LimitExceeded),
@@ -240,6 +244,48 @@ pub enum EntryError {
     /// The entry is not of the published JSON form ([R55](crate::rulebook#r55)).
     #[error(transparent)]
     Json(#[from] JsonError),
+}
+
+/// Why contacts cannot be merged, unmerged or split ([R58](crate::rulebook#r58)). Nothing was
+/// written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MergeError {
+    /// There is no contact with this id, and never was.
+    #[error("contact {0} is unknown")]
+    UnknownContact(ContactId),
+    /// The contact was erased, or the one that it was merged into.
+    #[error("contact {0} was erased")]
+    ErasedContact(ContactId),
+    /// Both ids of a merge lead to this contact.
+    #[error("contact {0} cannot be merged into itself")]
+    IntoItself(ContactId),
+    /// The contact to unmerge is not merged into another.
+    #[error("contact {0} is not merged into another")]
+    NotMerged(ContactId),
+    /// A split names no identifier to go.
+    #[error("no identifier to split off is named, at least one is required")]
+    NoIdentifier,
+    /// A split names an identifier to go that is not on the card, or is the contact id, which
+    /// stays.
+    #[error("contact {contact} has no {kind} to split off")]
+    NoSuchIdentifier {
+        /// The contact.
+        contact: ContactId,
+        /// The kind of identifier.
+        kind: IdentifierKind,
+    },
+    /// A split names a token to go that is not on the card.
+    #[error("contact {contact} does not hold subscriber {subscriber}")]
+    NotHeld {
+        /// The contact.
+        contact: ContactId,
+        /// The subscriber.
+        subscriber: SubscriberId,
+    },
+    /// Every id that could be assigned is taken.
+    #[error("no contact id is left to assign")]
+    ContactIdsExhausted,
 }
 
 /// Why [`Outcomes::into_single`](crate::Outcomes::into_single) has no accepted entry to give.

@@ -57,6 +57,7 @@
 //! | record delivery reports | [`RecordReports`] of [`Report`]s, outcome [`ReportOutcome`] |
 //! | create and update contacts | [`Upsert`] of [`ContactUpdate`]s, outcome [`ContactUpserted`] |
 //! | find out where to send a message | [`Snapshot::resolve`] a [`Recipient`], outcome [`Resolved`] |
+//! | make two contacts one, and take them apart | [`Merge`], [`ContactStore::unmerge`], [`Split`] |
 //! | erase a contact, remove a token | [`Erase`], [`RemoveToken`] |
 //! | refuse the identifiers of an erased contact | [`Erase::suppress`], [`ContactStore::lift_suppression`] |
 //! | follow a chat whose id changed | [`RenameToken`], outcome [`TokenRenamed`] |
@@ -221,7 +222,8 @@ pub use advice::Advice;
 pub use backup::{Backup, CopyProgress};
 
 pub use error::{
-    CopyError, EntryError, Error, JsonError, JsonFault, NotSingle, OpenError, StorageError,
+    CopyError, EntryError, Error, JsonError, JsonFault, MergeError, NotSingle, OpenError,
+    StorageError,
 };
 pub use keep_open::{Backoff, KeepOpen, Reopening};
 pub use limits::{Limit, LimitExceeded, LimitTooHigh, LimitZero, Limits};
@@ -229,7 +231,7 @@ pub use model::app::{AccessKey, App, AppId, AppName};
 pub use model::change::{Change, ChangePage, ChangePosition, Changed, KeepChanges, TokenLoss};
 pub use model::contact::{Card, HeldToken};
 pub use model::fault::{Fault, Field, FieldError, PhoneMark};
-pub use model::fields::ContactFields;
+pub use model::fields::{ContactFields, FieldNames};
 pub use model::idempotency_key::{IdempotencyKey, KeepAnswers};
 pub use model::identifier::{
     ContactId, Email, ExternalCustomerId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet,
@@ -255,12 +257,15 @@ pub use operations::erase::{Erase, Erased};
 pub use operations::explain::{Decision, Explanation};
 pub use operations::forget_messages::MessagesForgotten;
 pub use operations::lift_suppression::SuppressionLifted;
+pub use operations::merge::{Merge, Merged, MergedContact};
 pub use operations::mute::{Mute, TokenMuted, TokenUnmuted, Unmute};
 pub use operations::outcomes::Outcomes;
 pub use operations::record_reports::{RecordReports, Report, ReportOutcome};
 pub use operations::remove_stale::{RemoveStale, StaleRemoved};
 pub use operations::remove_token::{RemoveToken, TokenRemoved};
 pub use operations::rename_token::{RenameToken, TokenRenamed};
+pub use operations::split::{Split, SplitOff};
+pub use operations::unmerge::{NotGivenBack, Unmerged};
 pub use operations::upsert::{CardChange, ContactUpdate, ContactUpserted, Upsert, ValueChange};
 pub use options::{Check, Create, OptionValues, Options, WhenFull};
 pub use pages::ContactPage;

@@ -20,6 +20,9 @@ pub const MESSAGE_ID_BYTES: usize = 256;
 pub const FIELD_NAME_BYTES: usize = 128;
 /// Longest value of a field of a contact, in bytes ([R43](crate::rulebook#r43)).
 pub const FIELD_VALUE_BYTES: usize = 4_096;
+/// Most contacts that may be merged into one, directly or through others
+/// ([R58](crate::rulebook#r58)).
+pub const MERGES_PER_CONTACT: usize = 256;
 /// Most rows that one page of a listing may ask for; the fewest is 1.
 pub const PAGE_ROWS: usize = 1_000;
 /// Most cards that one page of the contacts of an app looks at ([R56](crate::rulebook#r56)).
@@ -184,6 +187,8 @@ pub enum Limit {
     AnswerBytes,
     /// Apps connected since the store was created, counting each connection. At most 2^23 - 1.
     AppConnections,
+    /// Contacts merged into one.
+    MergesPerContact,
 }
 
 impl Limit {
@@ -200,6 +205,7 @@ impl Limit {
             Limit::SubscribersOfApp => "subscribers ever added to the app",
             Limit::AnswerBytes => "bytes of the outcome to keep",
             Limit::AppConnections => "connections of apps ever made",
+            Limit::MergesPerContact => "contacts merged into one",
         }
     }
 }

@@ -82,6 +82,7 @@ impl<W: Write> Text<'_, W> {
             "The most of these that are remembered.",
             stats.most_blocked,
         )?;
+        self.gauge("merged", "Contacts merged into others.", stats.merged)?;
         self.gauge("file_bytes", "Length of the file.", stats.file_bytes)?;
         self.gauge(
             "cache_limit_bytes",

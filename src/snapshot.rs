@@ -21,14 +21,18 @@ use crate::model::recipient::{Address, LeftOut, Recipient, RecipientError, Resol
 use crate::model::report::{MessageId, MessageTally};
 use crate::model::sequence::SequenceNumber;
 use crate::model::subscriber::{MuteEnd, Subscriber, SubscriberId, SubscriberRef};
-use crate::model::time::Clock;
+use crate::model::time::{Clock, Timestamp};
 use crate::model::token::Token;
 use crate::operations::explain::{ExplainedBy, Explanation, explain};
 use crate::operations::matching;
+use crate::operations::merge::{Merge, Merged, MergedContact};
+use crate::operations::operation::{Operation, Step};
+use crate::operations::split::{Split, SplitOff};
+use crate::operations::unmerge::{Unmerge, Unmerged};
 use crate::pages::{ContactPage, Paged};
 use crate::rules::MatchPolicy;
 use crate::storage::{
-    self, AppRow, CardRow, Ended, Failure, FoundCard, Rows as _, SubscriberRow, Verified,
+    self, AppRow, CardRow, Draft, Ended, Failure, FoundCard, Rows as _, SubscriberRow, Verified,
     changes_after, find_subscriber, subscriber_with_id,
 };
 use crate::trace;
@@ -130,12 +134,15 @@ impl Snapshot {
 
     /// Returns the card of a contact ([R27](crate::rulebook#r27), [R29](crate::rulebook#r29)).
     ///
+    /// The id of a contact that was merged into another returns the card of that one, under its own id
+    /// ([R58](crate::rulebook#r58)).
+    ///
     /// # Errors
     ///
     /// As for every read.
     pub fn contact(&self, id: ContactId) -> Result<Option<Card>, Error> {
-        let row = self.reading(self.tables.card(id))?;
-        Ok(row.map(|row| self.card(id, row)))
+        let found = self.reading(storage::contact_with_id(&*self.tables, id))?;
+        Ok(found.map(|FoundCard { id, card }| self.card(id, card)))
     }
 
     /// Returns the card of the contact with this external customer id ([R27](crate::rulebook#r27)).
@@ -550,6 +557,71 @@ impl Snapshot {
         ))
     }
 
+    /// Shows what a [merge](crate::ContactStore::merge) would do in this state, and writes nothing
+    /// ([R58](crate::rulebook#r58)).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Merge`] and [`Error::LimitExceeded`] as the merge would; otherwise as for every read.
+    pub fn preview_merge(&self, request: Merge) -> Result<Merged, Error> {
+        self.preview(request.prepare(self.answered_by.explained_by.limits, Timestamp::default()))
+    }
+
+    /// Shows what [taking out](crate::ContactStore::unmerge) a merged contact would do in this state,
+    /// and writes nothing ([R58](crate::rulebook#r58)).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Merge`] and [`Error::LimitExceeded`] as taking it out would; otherwise as for every
+    /// read.
+    pub fn preview_unmerge(&self, contact: ContactId) -> Result<Unmerged, Error> {
+        self.preview(Unmerge {
+            contact,
+            limits: self.answered_by.explained_by.limits,
+        })
+    }
+
+    /// Shows what a [split](crate::ContactStore::split) would do in this state, and writes nothing
+    /// ([R58](crate::rulebook#r58)).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Merge`] and [`Error::LimitExceeded`] as the split would; otherwise as for every read.
+    pub fn preview_split(&self, request: Split) -> Result<SplitOff, Error> {
+        self.preview(request.prepare(self.answered_by.explained_by.limits, Timestamp::default()))
+    }
+
+    /// Decides a request in a draft that nobody commits.
+    fn preview<O: Operation>(&self, mut operation: O) -> Result<O::Outcome, Error> {
+        let mut draft = Draft::new(&self.tables, 1);
+        loop {
+            match operation.decide(&mut draft) {
+                Ok(Step::Done(outcome)) => return Ok(outcome),
+                Ok(Step::Again) => {}
+                Err(Error::Storage(error)) => return Err(self.ended().unwrap_or(error.into())),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Returns the contacts that were merged into a contact, directly or through others, in order of
+    /// id ([R58](crate::rulebook#r58)). Each can be [taken out](crate::ContactStore::unmerge).
+    ///
+    /// The list is empty for a contact that does not exist. An id that leads to another contact since
+    /// a merge stands for that one.
+    ///
+    /// # Errors
+    ///
+    /// As for every read.
+    pub fn merged_contacts(&self, contact: ContactId) -> Result<Vec<MergedContact>, Error> {
+        let holder = self.reading(storage::merged_into(&*self.tables, contact))?;
+        let merges = storage::merges_of(&*self.tables, holder.unwrap_or(contact));
+        let merges = self.reading(merges)?.into_iter();
+        Ok(merges
+            .map(|(id, row)| MergedContact::new(id, &row))
+            .collect())
+    }
+
     /// Returns the connected apps in order of id, with their counts ([R37](crate::rulebook#r37)).
     ///
     /// # Errors
@@ -766,10 +838,17 @@ impl Snapshot {
     }
 
     pub(crate) fn reading<T>(&self, read: Result<T, Failure>) -> Result<T, Error> {
-        read.map_err(|failure| match self.tables.ended() {
-            Some(Ended::Closed) => Error::Closed,
-            Some(Ended::Reopened) => Error::SnapshotExpired,
-            None => StorageError::from(failure).into(),
+        read.map_err(|failure| {
+            let other = || StorageError::from(failure).into();
+            self.ended().unwrap_or_else(other)
+        })
+    }
+
+    /// Why nothing can be read any more, if so.
+    fn ended(&self) -> Option<Error> {
+        self.tables.ended().map(|ended| match ended {
+            Ended::Closed => Error::Closed,
+            Ended::Reopened => Error::SnapshotExpired,
         })
     }
 }

@@ -26,7 +26,7 @@ pub struct Space {
 /// The counts and the condition of a store, from
 /// [`ContactStore::stats`](crate::ContactStore::stats).
 ///
-/// `sequence`, `contacts`, `subscribers` and `apps` describe one state: the last that the store
+/// `sequence`, `contacts`, `subscribers`, `apps` and `merged` describe one state: the last that the store
 /// knows to be durable. After a failed commit, and while reopening fails, that is the state before
 /// the commit, and `needs_reopen` is set.
 ///
@@ -44,6 +44,10 @@ pub struct Stats {
     pub subscribers: u64,
     /// The number of connected apps.
     pub apps: u64,
+    /// The number of contacts that were merged into others, of which a record is kept
+    /// ([R58](crate::rulebook#r58)). At most
+    /// [`MERGES_PER_CONTACT`](crate::limits::MERGES_PER_CONTACT) for each contact.
+    pub merged: u64,
     /// The number of subscribers that have a mute, ended or not ([R59](crate::rulebook#r59)). Those
     /// that a disconnected app left count until they are removed.
     pub muted: u64,
@@ -193,8 +197,8 @@ pub struct Histogram<T> {
 #[non_exhaustive]
 pub struct OperationStats {
     /// The kind: `addTokens`, `recordReports`, `upsert`, `removeToken`, `renameToken`, `erase`,
-    /// `connectApp`, `disconnectApp`, `forgetMessages`, `removeStale`, `mute`, `unmute`,
-    /// `liftSuppression`, `bringBack` or `import`.
+    /// `merge`, `unmerge`, `split`, `connectApp`, `disconnectApp`, `forgetMessages`, `removeStale`,
+    /// `mute`, `unmute`, `liftSuppression`, `bringBack` or `import`.
     pub operation: &'static str,
     /// The requests answered with an outcome. Each is counted once its change is durable. Those that
     /// repeat another one ([R64](crate::rulebook#r64)) are counted here, and not in `outcomes`.
@@ -214,6 +218,9 @@ pub struct OperationStats {
     /// - `removeToken`: `removed` or `notHeld`;
     /// - `renameToken`: `renamed`, `joined` or `unknownSubscriber`;
     /// - `erase`: `erased` or `unknownContact`;
+    /// - `merge`: `merged`;
+    /// - `unmerge`: `unmerged`, or `unmergedInPart` when the contact did not get everything back;
+    /// - `split`: `splitOff`;
     /// - `forgetMessages`: `forgotten`, the tallies removed;
     /// - `removeStale`: `removed`, the subscribers removed, and `found`, those that dry runs counted;
     /// - `mute`: `muted` or `unknownSubscriber`;
@@ -234,6 +241,9 @@ pub(crate) enum OperationKind {
     RemoveToken,
     RenameToken,
     Erase,
+    Merge,
+    Unmerge,
+    Split,
     ConnectApp,
     DisconnectApp,
     ForgetMessages,
@@ -246,13 +256,16 @@ pub(crate) enum OperationKind {
 }
 
 impl OperationKind {
-    const ALL: [OperationKind; 15] = [
+    const ALL: [OperationKind; 18] = [
         OperationKind::AddTokens,
         OperationKind::RecordReports,
         OperationKind::Upsert,
         OperationKind::RemoveToken,
         OperationKind::RenameToken,
         OperationKind::Erase,
+        OperationKind::Merge,
+        OperationKind::Unmerge,
+        OperationKind::Split,
         OperationKind::ConnectApp,
         OperationKind::DisconnectApp,
         OperationKind::ForgetMessages,
@@ -272,6 +285,9 @@ impl OperationKind {
             OperationKind::RemoveToken => "removeToken",
             OperationKind::RenameToken => "renameToken",
             OperationKind::Erase => "erase",
+            OperationKind::Merge => "merge",
+            OperationKind::Unmerge => "unmerge",
+            OperationKind::Split => "split",
             OperationKind::ConnectApp => "connectApp",
             OperationKind::DisconnectApp => "disconnectApp",
             OperationKind::ForgetMessages => "forgetMessages",
@@ -288,8 +304,9 @@ impl OperationKind {
     fn outcomes(self) -> &'static [EntryOutcome] {
         use EntryOutcome::{
             Added, AlreadyHeld, BroughtBack, Created, Erased, Forgotten, Found, Joined, Lifted,
-            Moved, Muted, NotHeld, NotMuted, NotRemembered, NotSuppressed, Recorded, Refused,
-            Removed, Renamed, Unchanged, UnknownContact, UnknownSubscriber, Unmuted, Updated,
+            Merged, Moved, Muted, NotHeld, NotMuted, NotRemembered, NotSuppressed, Recorded,
+            Refused, Removed, Renamed, SplitOff, Unchanged, UnknownContact, UnknownSubscriber,
+            Unmerged, UnmergedInPart, Unmuted, Updated,
         };
         match self {
             OperationKind::AddTokens => &[Created, Found, Added, AlreadyHeld, Moved, Refused],
@@ -298,6 +315,9 @@ impl OperationKind {
             OperationKind::RemoveToken => &[Removed, NotHeld],
             OperationKind::RenameToken => &[Renamed, Joined, UnknownSubscriber],
             OperationKind::Erase => &[Erased, UnknownContact],
+            OperationKind::Merge => &[Merged],
+            OperationKind::Unmerge => &[Unmerged, UnmergedInPart],
+            OperationKind::Split => &[SplitOff],
             OperationKind::ForgetMessages => &[Forgotten],
             OperationKind::RemoveStale => &[Removed, Found],
             OperationKind::Mute => &[Muted, UnknownSubscriber],
@@ -328,6 +348,10 @@ pub(crate) enum EntryOutcome {
     Joined,
     Erased,
     UnknownContact,
+    Merged,
+    Unmerged,
+    UnmergedInPart,
+    SplitOff,
     Forgotten,
     Muted,
     Unmuted,
@@ -357,6 +381,10 @@ impl EntryOutcome {
             EntryOutcome::Joined => "joined",
             EntryOutcome::Erased => "erased",
             EntryOutcome::UnknownContact => "unknownContact",
+            EntryOutcome::Merged => "merged",
+            EntryOutcome::Unmerged => "unmerged",
+            EntryOutcome::UnmergedInPart => "unmergedInPart",
+            EntryOutcome::SplitOff => "splitOff",
             EntryOutcome::Forgotten => "forgotten",
             EntryOutcome::Muted => "muted",
             EntryOutcome::Unmuted => "unmuted",
@@ -378,6 +406,7 @@ pub(crate) struct StateCounts {
     pub(crate) subscribers: u64,
     pub(crate) apps: u64,
     pub(crate) changes: Option<ChangeStats>,
+    pub(crate) merged: u64,
     pub(crate) muted: u64,
     pub(crate) suppressed: u64,
     pub(crate) blocked: u64,

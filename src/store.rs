@@ -13,7 +13,7 @@ use crate::limits::LimitExceeded;
 use crate::model::app::AppId;
 use crate::model::change::ChangePosition;
 use crate::model::idempotency_key::IdempotencyKey;
-use crate::model::identifier::Identifiers;
+use crate::model::identifier::{ContactId, Identifiers};
 use crate::model::sequence::SequenceNumber;
 use crate::model::time::Timestamp;
 use crate::operations::add_tokens::{AddTokens, TokensAdded};
@@ -24,6 +24,7 @@ use crate::operations::erase::{Erase, Erased};
 use crate::operations::explain::ExplainedBy;
 use crate::operations::forget_messages::{ForgetMessages, MessagesForgotten};
 use crate::operations::lift_suppression::{LiftSuppression, SuppressionLifted};
+use crate::operations::merge::{Merge, Merged};
 use crate::operations::mute::{Mute, TokenMuted, TokenUnmuted, Unmute};
 use crate::operations::once::Once;
 use crate::operations::operation::Operation;
@@ -33,8 +34,10 @@ use crate::operations::remembered::Remembered;
 use crate::operations::remove_stale::{RemoveStale, StaleRemoved};
 use crate::operations::remove_token::{RemoveToken, TokenRemoved};
 use crate::operations::rename_token::{RenameToken, TokenRenamed};
+use crate::operations::split::{Split, SplitOff};
 #[cfg(feature = "transfer")]
 use crate::operations::take_over::{PartTaken, TakeOver};
+use crate::operations::unmerge::{Unmerge, Unmerged};
 use crate::operations::upsert::{ContactUpserted, Upsert};
 use crate::options::{Check, Create, Options, WhenFull};
 use crate::pinned::Pinned;
@@ -166,6 +169,7 @@ impl ContactStore {
         let hasher = snapshot.request_hasher();
         let writer = Writer::start(engine, snapshot, &options.limits)?;
         let explained_by = ExplainedBy {
+            limits: options.limits,
             unknown_contact_id: options.unknown_contact_id,
             invalid_identifier: options.invalid_identifier,
             placeholders: options.placeholders.clone(),
@@ -405,6 +409,10 @@ impl ContactStore {
 
     /// Erases a contact, with its identifiers and tokens ([R44](crate::rulebook#r44)).
     ///
+    /// The id of a contact that was merged into another stands for that one
+    /// ([R58](crate::rulebook#r58)). With a contact goes everything that is kept of those merged into
+    /// it. Their ids are those of erased contacts then.
+    ///
     /// The identifiers are free again. A subscriber that no other contact holds is removed too. The
     /// contact id is never used again ([R18](crate::rulebook#r18)).
     ///
@@ -448,6 +456,75 @@ impl ContactStore {
         let request = LiftSuppression(identifiers);
         let keyed = self.keyed(OperationKind::LiftSuppression, &request);
         self.submit(request, keyed)
+    }
+
+    /// Merges a contact into another ([R58](crate::rulebook#r58)).
+    ///
+    /// Tokens of both are on the card that is left, in the order in which they were added. It gets the
+    /// identifiers and fields that it lacks. Of what both have, it keeps its own. The other contact is
+    /// gone: its id leads to the one that is left, and is never used again. What it had is kept until
+    /// it is [taken out](Self::unmerge) again, or until the contact that is left is erased.
+    ///
+    /// [`Snapshot::preview_merge`] shows the outcome before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Merge`] with [`MergeError::UnknownContact`](crate::MergeError::UnknownContact),
+    /// [`ErasedContact`](crate::MergeError::ErasedContact) or
+    /// [`IntoItself`](crate::MergeError::IntoItself); [`Error::LimitExceeded`] when the card that is
+    /// left would be over a limit, or more than
+    /// [`MERGES_PER_CONTACT`](crate::limits::MERGES_PER_CONTACT) contacts would be in it; those of
+    /// every write.
+    pub fn merge(&self, request: Merge) -> Pending<Merged> {
+        let keyed = self.keyed(OperationKind::Merge, &request);
+        let limits = self.inner.options.limits;
+        self.submit(request.prepare(limits, self.now()), keyed)
+    }
+
+    /// Takes a merged contact out of the one that it was merged into
+    /// ([R58](crate::rulebook#r58)).
+    ///
+    /// It is there again under its old id, with the identifiers, fields and tokens that it had, and
+    /// the other contact loses what it got by the merge. What happened in between stays: an identifier
+    /// that another contact has by now, and a token that was removed, are not given back, and the
+    /// outcome names them. A field that was changed in between stays changed on the other card, and
+    /// the contact gets its own value back.
+    ///
+    /// Contacts that were merged into it earlier come out with it. One that came through others can be
+    /// taken out alone, in any order.
+    ///
+    /// [`Snapshot::preview_unmerge`] shows the outcome before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Merge`] with [`MergeError::NotMerged`](crate::MergeError::NotMerged),
+    /// [`UnknownContact`](crate::MergeError::UnknownContact) or
+    /// [`ErasedContact`](crate::MergeError::ErasedContact); [`Error::LimitExceeded`] when too many
+    /// contacts would hold a token; those of every write.
+    pub fn unmerge(&self, contact: ContactId) -> Pending<Unmerged> {
+        let keyed = self.keyed(OperationKind::Unmerge, &contact);
+        let limits = self.inner.options.limits;
+        self.submit(Unmerge { contact, limits }, keyed)
+    }
+
+    /// Splits a contact: chosen identifiers and tokens go to a new one
+    /// ([R58](crate::rulebook#r58)).
+    ///
+    /// [`Snapshot::preview_split`] shows the outcome before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Merge`] with [`MergeError::UnknownContact`](crate::MergeError::UnknownContact),
+    /// [`ErasedContact`](crate::MergeError::ErasedContact),
+    /// [`NoIdentifier`](crate::MergeError::NoIdentifier),
+    /// [`NoSuchIdentifier`](crate::MergeError::NoSuchIdentifier),
+    /// [`NotHeld`](crate::MergeError::NotHeld) or
+    /// [`ContactIdsExhausted`](crate::MergeError::ContactIdsExhausted); [`Error::LimitExceeded`] when
+    /// the new card would be over a limit that was lowered; those of every write.
+    pub fn split(&self, request: Split) -> Pending<SplitOff> {
+        let keyed = self.keyed(OperationKind::Split, &request);
+        let limits = self.inner.options.limits;
+        self.submit(request.prepare(limits, self.now()), keyed)
     }
 
     /// Forgets the message tallies of an app whose latest report is older than `before`
@@ -613,6 +690,7 @@ impl ContactStore {
             blocked: stats.counts.blocked,
             most_blocked: inner.options.remember_blocked as u64,
             most_suppressed: inner.options.limits.suppressed_identifiers as u64,
+            merged: stats.counts.merged,
             file_bytes: file.len()?,
             cache_bytes: inner.options.cache_bytes,
             index_bytes: memory.index_bytes,

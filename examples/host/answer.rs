@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use contact_store::{CopyError, Error, Limit, RecipientError, wire};
+use contact_store::{CopyError, Error, Limit, MergeError, RecipientError, wire};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -303,8 +303,14 @@ fn status_of(error: &Error) -> StatusCode {
             | RecipientError::NumberWithoutApp
             | RecipientError::Number(_),
         ) => StatusCode::BAD_REQUEST,
+        Error::Merge(MergeError::NoIdentifier) => StatusCode::BAD_REQUEST,
         // The others of recipients are of those that are not there.
-        Error::UnknownApp(_) | Error::Recipient(_) => StatusCode::NOT_FOUND,
+        Error::UnknownApp(_)
+        | Error::Recipient(_)
+        | Error::Merge(MergeError::UnknownContact(_) | MergeError::ErasedContact(_)) => {
+            StatusCode::NOT_FOUND
+        }
+        Error::Merge(_) => StatusCode::CONFLICT,
         Error::Copy(CopyError::AlreadyExists) | Error::ChangesAhead { .. } => StatusCode::CONFLICT,
         // A reader that missed something does not mend that by trying again.
         Error::ChangesNotKept { .. } => StatusCode::GONE,

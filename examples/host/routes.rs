@@ -12,8 +12,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{self, MethodRouter};
 use axum::{Extension, Router};
 use contact_store::{
-    AppId, ContactId, ContactStore, Identifiers, Limits, MatchPolicy, Outcomes, Resolve,
-    TokenBroughtBack, TokenRemoved, TokenRenamed, wire,
+    AppId, ContactId, ContactStore, Identifiers, Limits, MatchPolicy, Merged, Outcomes, Resolve,
+    SplitOff, TokenBroughtBack, TokenRemoved, TokenRenamed, Unmerged, limits::MERGES_PER_CONTACT,
+    wire,
 };
 use serde::Serialize;
 
@@ -68,6 +69,10 @@ pub(crate) fn table() -> Vec<Route> {
         post("/v1/contacts/explain", explain),
         get("/v1/contacts/{contactId}", contact),
         delete("/v1/contacts/{contactId}", erase).with_query(),
+        get("/v1/contacts/{contactId}/merged", merged_contacts),
+        post("/v1/contacts/{contactId}/merge", merge),
+        post("/v1/contacts/{contactId}/unmerge", unmerge),
+        post("/v1/contacts/{contactId}/split", split),
         post("/v1/suppressions/lift", lift_suppression),
         post("/v1/recipients/resolve", resolve),
         get("/v1/changes", changes).with_query(),
@@ -472,6 +477,100 @@ async fn lift_suppression(
     let done = service.written(store.lift_suppression(identifiers)).await?;
     let answer = Json::short(&wire::suppression_lifted(done.outcome));
     Ok(answer.repeated(done.repeated))
+}
+
+/// An answer that says that there is, or was, the contact of the path.
+type AnswerOfContact = Result<(Extension<KnownId>, Json), Refusal>;
+
+async fn merged_contacts(
+    State(service): State<Service>,
+    ContactInPath(id): ContactInPath,
+) -> AnswerOfContact {
+    let merged = service
+        .read(move |now, budget| {
+            let merged = now.merged_contacts(id)?;
+            // Of an id that leads to none there is nothing to list.
+            if merged.is_empty() && now.contact(id)?.is_none() {
+                return Err(Refusal::NO_CONTACT);
+            }
+            Json::of(&wire::merged_contacts(&merged), budget)
+        })
+        .await?;
+    Ok((Extension(KnownId::Contact(id)), merged))
+}
+
+async fn merge(
+    State(service): State<Service>,
+    ContactInPath(id): ContactInPath,
+    once: Once,
+    body: JsonBody,
+) -> AnswerOfContact {
+    let read = move |body: &[u8], limits: &Limits| wire::parse_merge(id, body, limits);
+    let (request, preview) = body.read(read).await?;
+    let answer = if preview {
+        service
+            .read(move |now, budget| Json::of(&wire::merged(&now.preview_merge(request)?), budget))
+            .await?
+    } else {
+        let write = |store: &ContactStore| store.merge(request);
+        let answer = |merged: Merged, share| Json::within(share, &wire::merged(&merged));
+        batch::answered_once(&service, once, listed_of_card(&service), write, answer).await?
+    };
+    Ok((Extension(KnownId::Contact(id)), answer))
+}
+
+async fn unmerge(
+    State(service): State<Service>,
+    ContactInPath(id): ContactInPath,
+    once: Once,
+    body: JsonBody,
+) -> AnswerOfContact {
+    let answer = if body.read(wire::parse_unmerge).await? {
+        service
+            .read(move |now, budget| Json::of(&wire::unmerged(&now.preview_unmerge(id)?), budget))
+            .await?
+    } else {
+        let write = |store: &ContactStore| store.unmerge(id);
+        let answer = |unmerged: Unmerged, share| Json::within(share, &wire::unmerged(&unmerged));
+        batch::answered_once(&service, once, listed_of_card(&service), write, answer).await?
+    };
+    Ok((Extension(KnownId::Contact(id)), answer))
+}
+
+async fn split(
+    State(service): State<Service>,
+    ContactInPath(id): ContactInPath,
+    once: Once,
+    body: JsonBody,
+) -> AnswerOfContact {
+    let read = move |body: &[u8], limits: &Limits| wire::parse_split(id, body, limits);
+    let (request, preview) = body.read(read).await?;
+    let answer = if preview {
+        service
+            .read(move |now, budget| {
+                Json::of(&wire::split_off(&now.preview_split(request)?), budget)
+            })
+            .await?
+    } else {
+        let write = |store: &ContactStore| store.split(request);
+        let answer = |split: SplitOff, share| Json::within(share, &wire::split_off(&split));
+        batch::answered_once(&service, once, listed_of_card(&service), write, answer).await?
+    };
+    Ok((Extension(KnownId::Contact(id)), answer))
+}
+
+/// What the longest list of parts of a card takes, in contact ids: its tokens, the ids that lead to it,
+/// and the names of its custom fields, each at most 128 bytes, which may be twice as long in JSON.
+fn listed_of_card(service: &Service) -> usize {
+    const IDS_OF_A_NAME: usize = 11;
+    let limits = &service.settings().limits;
+    let names = limits
+        .custom_fields_per_contact
+        .saturating_mul(IDS_OF_A_NAME);
+    limits
+        .tokens_per_contact
+        .saturating_add(MERGES_PER_CONTACT)
+        .saturating_add(names)
 }
 
 async fn resolve(State(service): State<Service>, body: JsonBody) -> Answer {

@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use contact_store::wire::{self, Line};
 use contact_store::{
-    AppId, AppName, ContactStore, ContactUpserted, Erased, Error, Limits, MatchPolicy,
-    MessagesForgotten, Outcomes, Pending, ReportOutcome, StaleRemoved, SuppressionLifted,
-    TokenBroughtBack, TokenMuted, TokenRemoved, TokenRenamed, TokenUnmuted, TokensAdded, WhenFull,
+    AppId, AppName, ContactStore, ContactUpserted, Erased, Error, Limits, MatchPolicy, Merged,
+    MessagesForgotten, Outcomes, Pending, ReportOutcome, SplitOff, StaleRemoved, SuppressionLifted,
+    TokenBroughtBack, TokenMuted, TokenRemoved, TokenRenamed, TokenUnmuted, TokensAdded, Unmerged,
+    WhenFull,
 };
 use serde::Serialize;
 
@@ -76,6 +77,9 @@ enum Submitted {
     RenameToken(Pending<TokenRenamed>),
     Erase(Pending<Erased>),
     LiftSuppression(Pending<SuppressionLifted>),
+    Merge(Pending<Merged>),
+    Unmerge(Pending<Unmerged>),
+    Split(Pending<SplitOff>),
     ForgetMessages(Pending<MessagesForgotten>),
     RemoveStale(Pending<StaleRemoved>),
     BringBack(Pending<TokenBroughtBack>),
@@ -171,6 +175,9 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             Ok(Line::LiftSuppression(identifiers)) => {
                 Submitted::LiftSuppression(store.lift_suppression(identifiers))
             }
+            Ok(Line::Merge(request)) => Submitted::Merge(store.merge(request)),
+            Ok(Line::Unmerge(contact)) => Submitted::Unmerge(store.unmerge(contact)),
+            Ok(Line::Split(request)) => Submitted::Split(store.split(request)),
             Ok(Line::ForgetMessages { app, before }) => {
                 Submitted::ForgetMessages(store.forget_messages(app, before))
             }
@@ -244,6 +251,15 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             }
             Submitted::LiftSuppression(pending) => {
                 outcome(pending).map(|lifted| put(into, &wire::suppression_lifted(lifted)))
+            }
+            Submitted::Merge(pending) => {
+                outcome(pending).map(|merged| put(into, &wire::merged(&merged)))
+            }
+            Submitted::Unmerge(pending) => {
+                outcome(pending).map(|unmerged| put(into, &wire::unmerged(&unmerged)))
+            }
+            Submitted::Split(pending) => {
+                outcome(pending).map(|split| put(into, &wire::split_off(&split)))
             }
             Submitted::ForgetMessages(pending) => {
                 outcome(pending).map(|forgotten| put(into, &wire::messages_forgotten(forgotten)))

@@ -146,6 +146,30 @@ pub enum Changed {
         /// The contact.
         contact: ContactId,
     },
+    /// The contact was merged into another and is gone ([R58](crate::rulebook#r58)). The other has
+    /// changes of its own.
+    ContactMerged {
+        /// The contact.
+        contact: ContactId,
+        /// The contact that it is in.
+        into: ContactId,
+    },
+    /// The contact was taken out of the one that it was merged into, and is there again
+    /// ([R58](crate::rulebook#r58)). The other has changes of its own.
+    ContactUnmerged {
+        /// The contact.
+        contact: ContactId,
+        /// The contact that it was in.
+        from: ContactId,
+    },
+    /// The contact was created by splitting another ([R58](crate::rulebook#r58)). The other has changes
+    /// of its own.
+    ContactSplitOff {
+        /// The contact.
+        contact: ContactId,
+        /// The contact that was split.
+        from: ContactId,
+    },
     /// A token came to the card of the contact.
     TokenAdded {
         /// The contact.
@@ -232,6 +256,9 @@ impl Changed {
             Changed::ContactCreated { contact }
             | Changed::ContactUpdated { contact }
             | Changed::ContactErased { contact }
+            | Changed::ContactMerged { contact, .. }
+            | Changed::ContactUnmerged { contact, .. }
+            | Changed::ContactSplitOff { contact, .. }
             | Changed::TokenAdded { contact, .. }
             | Changed::TokenMoved { contact, .. }
             | Changed::TokenRenamed { contact, .. }
@@ -259,6 +286,10 @@ pub enum TokenLoss {
     Moved,
     /// A token was renamed to it, and the subscribers became one ([R57](crate::rulebook#r57)).
     Joined,
+    /// It went back to a contact that was taken out of this one ([R58](crate::rulebook#r58)).
+    Unmerged,
+    /// It went to a contact that was split off ([R58](crate::rulebook#r58)).
+    Split,
 }
 
 impl TokenLoss {
@@ -271,6 +302,8 @@ impl TokenLoss {
             TokenLoss::Stale => "stale",
             TokenLoss::Moved => "moved",
             TokenLoss::Joined => "joined",
+            TokenLoss::Unmerged => "unmerged",
+            TokenLoss::Split => "split",
         }
     }
 }
@@ -281,7 +314,7 @@ impl fmt::Display for TokenLoss {
     }
 }
 
-/// Why the tokens on a card change, for what is recorded of it.
+/// Why a card changes, for what is recorded of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// The request gives what is on the card.
@@ -292,6 +325,12 @@ pub(crate) enum Cause {
     Renamed,
     /// A token is taken off.
     Removed(TokenLoss),
+    /// The contact is merged into this one and goes (R58).
+    Merged(ContactId),
+    /// The contact is taken out of this one and comes back (R58).
+    Unmerged(ContactId),
+    /// The contact is split off this one (R58).
+    SplitOff(ContactId),
     /// The app was disconnected. Nothing is recorded: the disconnection says it for all of its tokens.
     AppGone,
 }

@@ -2,7 +2,7 @@
 //!
 //! This module does not know how fields are changed or stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::limits::{FIELD_NAME_BYTES, FIELD_VALUE_BYTES};
@@ -44,6 +44,121 @@ impl ContactFields {
             .chain(custom)
             .map(String::len)
             .fold(0, usize::saturating_add)
+    }
+}
+
+impl ContactFields {
+    /// Each field that has a value, with it.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (FieldName<'_>, &str)> {
+        let named = [
+            (FieldName::FirstName, &self.first_name),
+            (FieldName::LastName, &self.last_name),
+            (FieldName::LanguageCode, &self.language_code),
+            (FieldName::TimeZone, &self.time_zone),
+        ];
+        let named = named
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        let custom = self.custom.iter();
+        named.chain(custom.map(|(name, value)| (FieldName::Custom(name), value.as_str())))
+    }
+
+    /// The value of a field.
+    pub(crate) fn value(&self, name: FieldName<'_>) -> Option<&str> {
+        match name {
+            FieldName::FirstName => self.first_name.as_deref(),
+            FieldName::LastName => self.last_name.as_deref(),
+            FieldName::LanguageCode => self.language_code.as_deref(),
+            FieldName::TimeZone => self.time_zone.as_deref(),
+            FieldName::Custom(name) => self.custom.get(name).map(String::as_str),
+        }
+    }
+
+    /// Sets or removes the value of a field.
+    pub(crate) fn put(&mut self, name: FieldName<'_>, value: Option<&str>) {
+        let value = value.map(str::to_owned);
+        match (name, value) {
+            (FieldName::FirstName, value) => self.first_name = value,
+            (FieldName::LastName, value) => self.last_name = value,
+            (FieldName::LanguageCode, value) => self.language_code = value,
+            (FieldName::TimeZone, value) => self.time_zone = value,
+            (FieldName::Custom(name), Some(value)) => {
+                self.custom.insert(name.to_owned(), value);
+            }
+            (FieldName::Custom(name), None) => {
+                self.custom.remove(name);
+            }
+        }
+    }
+}
+
+/// Which field it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FieldName<'a> {
+    FirstName,
+    LastName,
+    LanguageCode,
+    TimeZone,
+    Custom(&'a str),
+}
+
+/// The names of some fields of a contact ([R43](crate::rulebook#r43)).
+///
+/// `Debug` shows only the number of custom fields ([R52](crate::rulebook#r52)).
+#[derive(Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FieldNames {
+    /// Whether the first name is among them.
+    pub first_name: bool,
+    /// Whether the last name is among them.
+    pub last_name: bool,
+    /// Whether the language is among them.
+    pub language_code: bool,
+    /// Whether the time zone is among them.
+    pub time_zone: bool,
+    /// The names of custom fields.
+    pub custom: BTreeSet<String>,
+}
+
+impl FieldNames {
+    /// Whether no field is among them.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == FieldNames::default()
+    }
+
+    /// The names of the fields that have a value.
+    pub(crate) fn of(fields: &ContactFields) -> Self {
+        let mut names = FieldNames::default();
+        for (name, _) in fields.named() {
+            names.insert(name);
+        }
+        names
+    }
+
+    pub(crate) fn insert(&mut self, name: FieldName<'_>) {
+        match name {
+            FieldName::FirstName => self.first_name = true,
+            FieldName::LastName => self.last_name = true,
+            FieldName::LanguageCode => self.language_code = true,
+            FieldName::TimeZone => self.time_zone = true,
+            FieldName::Custom(name) => {
+                self.custom.insert(name.to_owned());
+            }
+        }
+    }
+}
+
+// The host chose the names of custom fields, and some programs put values there.
+impl fmt::Debug for FieldNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FieldNames")
+            .field("first_name", &self.first_name)
+            .field("last_name", &self.last_name)
+            .field("language_code", &self.language_code)
+            .field("time_zone", &self.time_zone)
+            .field("custom_fields", &self.custom.len())
+            .finish()
     }
 }
 

@@ -17,7 +17,9 @@ use crate::operations::described::{Described, Description};
 use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::stats::{EntryOutcome, OperationKind, Tally};
-use crate::storage::{AppRow, CardRow, Draft, HeldTokenRow, Rows as _, find_blocked};
+use crate::storage::{
+    AppRow, CardRow, Draft, Failure, HeldTokenRow, Rows as _, find_blocked, merged_into,
+};
 
 /// A request to bring back a token that FAILED removed, for a person that unblocks the bot
 /// ([R63](crate::rulebook#r63)).
@@ -135,7 +137,7 @@ impl Operation for PreparedBringBack {
         let Some((_, record)) = find_blocked(draft, app.number, &self.token)? else {
             return Ok(Step::Done(TokenBroughtBack::NotRemembered));
         };
-        let contacts = record.contacts;
+        let contacts = holders_now(draft, &record.contacts)?;
         let most = self.limits.contacts_per_token;
         LimitExceeded::check(Limit::ContactsPerToken, contacts.len(), most)?;
         let subscriber = holding::take_subscriber_id(draft, app.number)?;
@@ -165,4 +167,16 @@ impl Operation for PreparedBringBack {
             TokenBroughtBack::NotRemembered => EntryOutcome::NotRemembered,
         });
     }
+}
+
+/// The contacts, each as the one that it was merged into since (R58), and each once.
+fn holders_now(draft: &Draft<'_>, contacts: &[ContactId]) -> Result<Vec<ContactId>, Failure> {
+    let mut now = Vec::with_capacity(contacts.len());
+    for contact in contacts {
+        let holder = merged_into(draft, *contact)?.unwrap_or(*contact);
+        if !now.contains(&holder) {
+            now.push(holder);
+        }
+    }
+    Ok(now)
 }

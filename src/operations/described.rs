@@ -8,7 +8,8 @@ use crate::error::{JsonError, JsonFault};
 use crate::model::app::{AccessKey, AppId, AppName};
 use crate::model::fault::Field;
 use crate::model::identifier::{
-    ContactId, Email, ExternalCustomerId, GivenIdentifiers, Identifiers, Phone,
+    ContactId, Email, ExternalCustomerId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet,
+    Phone,
 };
 use crate::model::report::{GonePhrases, Status};
 use crate::model::subscriber::SubscriberId;
@@ -176,6 +177,14 @@ impl Described for ContactId {
 impl Described for SubscriberId {
     fn describe(&self, to: &mut Description) {
         self.value().describe(to);
+    }
+}
+
+impl Described for KindSet {
+    fn describe(&self, to: &mut Description) {
+        for kind in IdentifierKind::ALL {
+            self.contains(*kind).describe(to);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::operations::described::{Described, Description};
 use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::stats::{EntryOutcome, OperationKind, Tally};
-use crate::storage::{CardRow, Draft, Rows as _, SubscriberRow};
+use crate::storage::{Draft, FoundCard, Rows as _, SubscriberRow, contact_with_id, merges_of};
 
 /// A request to erase a contact ([R44](crate::rulebook#r44)). A contact id is one by itself, which
 /// suppresses nothing.
@@ -107,12 +107,22 @@ impl Operation for PreparedErase {
 
     fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<Erased>, Error> {
         let Erase { contact, suppress } = self.request;
-        let Some(card): Option<CardRow> = draft.row(&contact)? else {
+        let Some(found) = contact_with_id(draft, contact)? else {
             return Ok(Step::Done(Erased {
                 erased: false,
                 suppressed: KindSet::EMPTY,
             }));
         };
+        let FoundCard { id: contact, card } = found;
+        let merges = merges_of(draft, contact)?;
+        // What is kept of those merged into it is theirs, and goes too (R58).
+        for (merged, row) in &merges {
+            draft.write_merge(*merged, Some(contact), None)?;
+            draft.forget_blocked_contact(*merged)?;
+            if let Some(last) = row.last_change {
+                draft.strip_changes(*merged, last)?;
+            }
+        }
         for held in &card.tokens {
             let row: SubscriberRow = draft.expect_row(&held.subscriber)?;
             holding::strike_holders(draft, (held.subscriber, &row), &[contact])?;
@@ -122,6 +132,10 @@ impl Operation for PreparedErase {
         let mut suppressed = KindSet::EMPTY;
         if suppress {
             suppressed = draft.suppress(&card.identifiers)?;
+            for (_, row) in &merges {
+                let kept = draft.suppress(&row.kept.identifiers)?;
+                suppressed = suppressed.iter().chain(kept.iter()).collect();
+            }
             let most = self.limits.suppressed_identifiers as u64;
             LimitExceeded::check_count(Limit::SuppressedIdentifiers, draft.state.suppressed, most)?;
         }

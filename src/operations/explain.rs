@@ -4,6 +4,7 @@
 //! This module asks what add-tokens asks, and writes nothing.
 
 use crate::error::EntryError;
+use crate::limits::Limits;
 use crate::model::identifier::{ContactId, IdentifierKind, Identifiers, KindSet};
 use crate::model::placeholders::Placeholders;
 use crate::operations::matching::{self, Located};
@@ -50,8 +51,10 @@ pub struct Explanation {
     pub top_priority: Decision,
 }
 
-/// The options of add-tokens, besides the policy, unless a request says otherwise.
+/// What a snapshot needs to say what a request would do: the limits, and the options of add-tokens,
+/// besides the policy, unless a request says otherwise.
 pub(crate) struct ExplainedBy {
+    pub(crate) limits: Limits,
     pub(crate) unknown_contact_id: UnknownContactId,
     pub(crate) invalid_identifier: InvalidIdentifier,
     pub(crate) placeholders: Placeholders,

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | what every write is | [`operation`] |
 //! | many entries in one request | [`batch`], [`not_accepted`], [`outcomes`] |
-//! | what several operations do | [`matching`], [`new_contact`], [`holding`], [`card_limits`] |
+//! | what several operations do | [`matching`], [`new_contact`], [`holding`], [`card_limits`], [`merging`] |
 //! | one file an operation | all others |
 
 pub(crate) mod add_tokens;
@@ -22,6 +22,8 @@ pub(crate) mod forget_messages;
 pub(crate) mod holding;
 pub(crate) mod lift_suppression;
 pub(crate) mod matching;
+pub(crate) mod merge;
+pub(crate) mod merging;
 pub(crate) mod mute;
 pub(crate) mod new_contact;
 pub(crate) mod not_accepted;
@@ -33,6 +35,8 @@ pub(crate) mod remembered;
 pub(crate) mod remove_stale;
 pub(crate) mod remove_token;
 pub(crate) mod rename_token;
+pub(crate) mod split;
 #[cfg(feature = "transfer")]
 pub(crate) mod take_over;
+pub(crate) mod unmerge;
 pub(crate) mod upsert;

@@ -4,9 +4,12 @@
 //! entry that was refused while it was parsed has a mark alone: the repeated request has the same entry,
 //! whose error is taken from there. This module does not know where the bytes are kept.
 
+use std::collections::BTreeSet;
+
 use crate::error::EntryError;
 use crate::limits::{Limit, LimitExceeded};
 use crate::model::app::AppId;
+use crate::model::fields::FieldNames;
 use crate::model::identifier::{ContactId, IdentifierKind, KindSet};
 use crate::model::subscriber::{MuteEnd, SubscriberId};
 use crate::model::time::Timestamp;
@@ -15,12 +18,15 @@ use crate::operations::bring_back::TokenBroughtBack;
 use crate::operations::erase::Erased;
 use crate::operations::forget_messages::MessagesForgotten;
 use crate::operations::lift_suppression::SuppressionLifted;
+use crate::operations::merge::Merged;
 use crate::operations::mute::{TokenMuted, TokenUnmuted};
 use crate::operations::outcomes::Outcomes;
 use crate::operations::record_reports::ReportOutcome;
 use crate::operations::remove_stale::StaleRemoved;
 use crate::operations::remove_token::TokenRemoved;
 use crate::operations::rename_token::TokenRenamed;
+use crate::operations::split::SplitOff;
+use crate::operations::unmerge::{NotGivenBack, Unmerged};
 use crate::operations::upsert::{CardChange, ContactUpserted};
 use crate::rules::{InvalidIdentifier, MatchPolicy, Ownership, UnknownContactId};
 
@@ -198,6 +204,46 @@ impl<T: Remembered> Remembered for Vec<T> {
             parts.push(T::take(from)?);
         }
         Ok(parts)
+    }
+}
+
+impl<A: Remembered, B: Remembered> Remembered for (A, B) {
+    fn put(&self, to: &mut Memo<'_>) {
+        self.0.put(to);
+        self.1.put(to);
+    }
+
+    fn take(from: &mut Memory<'_>) -> Result<Self, Forgotten> {
+        Ok((A::take(from)?, B::take(from)?))
+    }
+}
+
+impl<T: Remembered + Ord> Remembered for BTreeSet<T> {
+    fn put(&self, to: &mut Memo<'_>) {
+        self.len().put(to);
+        self.iter().for_each(|part| part.put(to));
+    }
+
+    fn take(from: &mut Memory<'_>) -> Result<Self, Forgotten> {
+        Ok(Vec::take(from)?.into_iter().collect())
+    }
+}
+
+impl Remembered for String {
+    fn put(&self, to: &mut Memo<'_>) {
+        self.len().put(to);
+        to.bytes.extend_from_slice(self.as_bytes());
+    }
+
+    fn take(from: &mut Memory<'_>) -> Result<Self, Forgotten> {
+        let len = usize::take(from)?;
+        let (text, rest) = from
+            .bytes
+            .split_at_checked(len)
+            .ok_or(Forgotten::Malformed)?;
+        from.bytes = rest;
+        let text = str::from_utf8(text).map_err(|_| Forgotten::Malformed)?;
+        Ok(text.to_owned())
     }
 }
 
@@ -410,6 +456,7 @@ numbered! {
         AppConnections = 9,
         AnswerBytes = 10,
         SuppressedIdentifiers = 11,
+        MergesPerContact = 12,
     }
     MatchPolicy { Cascade = 1, TopPriority = 2 }
     Ownership { Shared = 1, Exclusive = 2 }
@@ -444,6 +491,11 @@ fields! {
     StaleRemoved { subscribers, taken_off, dry_run }
     TokenRemoved { from }
     SuppressionLifted { lifted }
+    Merged { from, into, identifiers, kept_identifiers, fields, kept_fields, tokens, shared_tokens, ids }
+    Unmerged { contact, from, identifiers, fields, tokens, ids, not_given_back }
+    NotGivenBack { identifiers, tokens }
+    SplitOff { from, contact, identifiers, tokens }
+    FieldNames { first_name, last_name, language_code, time_zone, custom }
 }
 
 /// Keeps an enum as the number of its variant, and its fields after that, in this order.
@@ -535,6 +587,40 @@ mod tests {
         });
         stays(&TokenRemoved {
             from: contacts(&[3, 1, 1 << 40]),
+        });
+        let names = FieldNames {
+            last_name: true,
+            custom: BTreeSet::from(["city".to_owned(), "plan".to_owned()]),
+            ..FieldNames::default()
+        };
+        stays(&Merged {
+            from: contact,
+            into: other,
+            identifiers: kind.into(),
+            kept_identifiers: KindSet::EMPTY,
+            fields: names.clone(),
+            kept_fields: FieldNames::default(),
+            tokens: vec![subscriber],
+            shared_tokens: Vec::new(),
+            ids: contacts(&[3, 4]),
+        });
+        stays(&Unmerged {
+            contact,
+            from: other,
+            identifiers: KindSet::EMPTY,
+            fields: names,
+            tokens: vec![subscriber],
+            ids: contacts(&[3]),
+            not_given_back: NotGivenBack {
+                identifiers: vec![(kind, other)],
+                tokens: vec![subscriber],
+            },
+        });
+        stays(&SplitOff {
+            from: contact,
+            contact: other,
+            identifiers: kind.into(),
+            tokens: vec![subscriber],
         });
         stays(&TokenRenamed::UnknownSubscriber);
         stays(&TokenRenamed::Joined {

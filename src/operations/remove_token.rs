@@ -12,7 +12,9 @@ use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::rules::Removal;
 use crate::stats::{EntryOutcome, OperationKind, Tally};
-use crate::storage::{AppRow, Draft, Failure, Rows as _, SubscriberRow, find_subscriber};
+use crate::storage::{
+    AppRow, Draft, Failure, Rows as _, SubscriberRow, find_subscriber, merged_into,
+};
 
 /// A request to remove a token from the card of one contact, or of all that hold it.
 #[derive(Clone, PartialEq, Eq)]
@@ -89,12 +91,13 @@ impl Operation for RemoveToken {
             return Ok(Step::Done(TokenRemoved { from: Vec::new() }));
         };
         let from: Vec<ContactId> = match self.contact {
-            Some(contact) => row
-                .holders
-                .iter()
-                .copied()
-                .filter(|holder| *holder == contact)
-                .collect(),
+            Some(contact) if row.holders.contains(&contact) => vec![contact],
+            Some(contact) => {
+                // It may be in another by now (R58).
+                let present = merged_into(draft, contact)?;
+                let holds = present.filter(|contact| row.holders.contains(contact));
+                holds.into_iter().collect()
+            }
             None => row.holders.clone(),
         };
         take_off(draft, (id, &row), &from, Removal::ordered_by_host())?;

@@ -3,7 +3,7 @@
 //! Every commit leaves a sound store. First come the apps and all taken contact ids, as if all contacts
 //! had been erased. Then comes each contact with its tokens: it takes its id back, and the subscriber
 //! of a token is made with the first contact that holds it. The state of a subscriber and the order of
-//! its holders come after all contacts.
+//! its holders come after all contacts. What is kept of merged contacts comes last.
 //!
 //! A row that is in the store already changes nothing, so a part may be taken over again. This module
 //! does not know JSON, nor where the rows come from.
@@ -11,11 +11,11 @@
 use std::collections::BTreeSet;
 
 use crate::error::{EntryError, Error};
-use crate::limits::{Limit, LimitExceeded, Limits};
+use crate::limits::{Limit, LimitExceeded, Limits, MERGES_PER_CONTACT};
 use crate::model::app::{AppId, AppNumber};
 use crate::model::change::Cause;
 use crate::model::fault::FieldError;
-use crate::model::identifier::{ContactId, IdentifierKind};
+use crate::model::identifier::{ContactId, IdentifierKind, Identifiers};
 use crate::model::placeholders::Placeholders;
 use crate::model::report::{Status, StatusCounts};
 use crate::model::subscriber::{MuteEnd, SubscriberId};
@@ -26,8 +26,9 @@ use crate::operations::not_accepted::NotAccepted;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{
-    AppPhase, AppRow, AppTallyRow, CardRow, Draft, FormerIdRow, HeldTokenRow, MessageKey,
-    MessageRow, Rows as _, SubscriberRow, find_card, find_subscriber,
+    AppPhase, AppRow, AppTallyRow, CardRow, Draft, FormerIdRow, HeldTokenRow, MergeRow, MessageKey,
+    MessageRow, Rows as _, SubscriberRow, find_card, find_subscriber, merged_into, merges_of,
+    was_contact_id_taken,
 };
 
 /// A row of an export.
@@ -43,6 +44,8 @@ pub(crate) enum ExportedRow {
     Contact(Box<(ContactId, CardRow)>),
     Subscriber(ExportedSubscriber),
     Message(MessageKey, MessageRow),
+    /// The contact that was merged, the one that it is in, and what is kept of it.
+    Merge(Box<(ContactId, ContactId, MergeRow)>),
 }
 
 /// Where the counters of a store stand.
@@ -76,22 +79,35 @@ pub(crate) struct ExportedSubscriber {
 impl ExportedRow {
     /// Checks what the options of the store refuse (R3).
     pub(crate) fn check(&self, placeholders: &Placeholders) -> Result<(), FieldError> {
-        let ExportedRow::Contact(contact) = self else {
-            return Ok(());
+        let contact = match self {
+            ExportedRow::Contact(contact) => contact,
+            ExportedRow::Merge(merge) => {
+                let (_, _, MergeRow { moved, kept, .. }) = &**merge;
+                check_identifiers(placeholders, &moved.identifiers)?;
+                return check_identifiers(placeholders, &kept.identifiers);
+            }
+            _ => return Ok(()),
         };
-        let identifiers = &contact.1.identifiers;
-        if let Some(id) = identifiers.external_customer_id() {
-            placeholders.check_external_id(id)?;
-        }
-        if let Some(phone) = identifiers.phone() {
-            placeholders.check_phone(phone)?;
-        }
-        if let Some(email) = identifiers.email() {
-            placeholders.check_email(email)?;
-        }
+        check_identifiers(placeholders, &contact.1.identifiers)?;
         let mut tokens = contact.1.tokens.iter();
         tokens.try_for_each(|held| placeholders.check_token(&held.token))
     }
+}
+
+fn check_identifiers(
+    placeholders: &Placeholders,
+    identifiers: &Identifiers,
+) -> Result<(), FieldError> {
+    if let Some(id) = identifiers.external_customer_id() {
+        placeholders.check_external_id(id)?;
+    }
+    if let Some(phone) = identifiers.phone() {
+        placeholders.check_phone(phone)?;
+    }
+    if let Some(email) = identifiers.email() {
+        placeholders.check_email(email)?;
+    }
+    Ok(())
 }
 
 /// Why a row of an export does not fit the store that it is imported into.
@@ -124,6 +140,12 @@ pub enum Misfit {
         /// The last that was given out.
         last: u64,
     },
+    /// The id of a merged contact is that of a contact, or was never in use.
+    #[error("contact id {0} is not that of a contact that was merged")]
+    NotMerged(ContactId),
+    /// The store has no contact that the merged one could be in.
+    #[error("contact {0} is unknown")]
+    UnknownContact(ContactId),
     /// A row of this kind comes after the rows of a later kind.
     #[error("the row comes after rows of a later kind")]
     OutOfOrder,
@@ -258,6 +280,10 @@ impl TakeOver {
             }
             ExportedRow::Subscriber(subscriber) => take_subscriber(draft, subscriber),
             ExportedRow::Message(key, tally) => take_message(draft, &key, tally),
+            ExportedRow::Merge(merge) => {
+                let (merged, into, row) = *merge;
+                take_merge(draft, merged, into, row)
+            }
         };
         taken.map(Some)
     }
@@ -516,6 +542,50 @@ fn take_former_id(
         Some(row) if row == (FormerIdRow { now }) => Ok(TakenOver::Unchanged),
         Some(_) => Err(Misfit::Differs.into()),
     }
+}
+
+fn take_merge(
+    draft: &mut Draft<'_>,
+    merged: ContactId,
+    into: ContactId,
+    mut row: MergeRow,
+) -> Result<TakenOver, Refused> {
+    if draft.card(merged)?.is_some() || !was_contact_id_taken(draft, merged)? {
+        return Err(Misfit::NotMerged(merged).into());
+    }
+    if draft.card(into)?.is_none() {
+        return Err(Misfit::UnknownContact(into).into());
+    }
+    if let Some(through) = row.created_through
+        && draft.known_tally(through)?.is_none()
+    {
+        return Err(Misfit::UnknownApp { number: through.0 }.into());
+    }
+    let mut seen = BTreeSet::new();
+    for token in &row.tokens {
+        if !seen.insert(token.subscriber) {
+            return Err(Misfit::TokenRepeated(token.subscriber).into());
+        }
+    }
+    let others = merges_of(draft, into)?;
+    // Those of rows that were refused lead nowhere.
+    row.ids
+        .retain(|id| others.iter().any(|(other, _)| other == id));
+    if let Some((_, present)) = others.iter().find(|(other, _)| *other == merged) {
+        return if *present == row {
+            Ok(TakenOver::Unchanged)
+        } else {
+            Err(Misfit::Differs.into())
+        };
+    }
+    if merged_into(draft, merged)?.is_some() {
+        return Err(Misfit::Differs.into());
+    }
+    let merges = others.len().saturating_add(1);
+    LimitExceeded::check(Limit::MergesPerContact, merges, MERGES_PER_CONTACT)
+        .map_err(EntryError::from)?;
+    draft.write_merge(merged, None, Some((into, &row)))?;
+    Ok(TakenOver::Created)
 }
 
 fn take_message(

@@ -15,7 +15,7 @@ use crate::stats::KeptAnswers;
 use super::committed::Committed;
 use super::draft::Draft;
 use super::format::answers::{AnswerKeyRow, AnswerRow, KeyHash};
-use super::format::hash::{IndexHasher, WideHasher};
+use super::format::hash::{IDEMPOTENCY_KEY, IndexHasher, REQUEST, WideHasher};
 use super::format::record;
 use super::guard::Failure;
 use super::read::Rows as _;
@@ -32,14 +32,14 @@ impl RequestHasher {
     }
 
     pub(crate) fn key(self, key: &IdempotencyKey) -> KeyHash {
-        let mut hash = self.0.wide(5);
+        let mut hash = self.0.wide(IDEMPOTENCY_KEY);
         hash.write(key.reveal().as_bytes());
         KeyHash(hash.finish())
     }
 
     /// Begins the hash of a request.
     pub(crate) fn request(self) -> WideHasher {
-        self.0.wide(6)
+        self.0.wide(REQUEST)
     }
 }
 

@@ -34,6 +34,7 @@ pub(crate) struct Committed {
     format: u32,
     /// Of all connected apps together.
     subscribers: u64,
+    merged_ids: u64,
     directory: Arc<Directory>,
     indexes: Arc<View>,
     cards: Arc<Cards>,
@@ -139,6 +140,7 @@ impl Committed {
             state: State::new(),
             format: OLDEST_FORMAT,
             subscribers: 0,
+            merged_ids: 0,
             directory: Arc::default(),
             indexes: Arc::new(View::new(unique::layout::Layout::default())),
             cards,
@@ -155,6 +157,7 @@ impl Committed {
         let indexes: Option<IndexState> = committed.row(&keys::INDEX_STATE_KEY)?;
         let indexes = indexes.ok_or(Failure::Corrupt("the row of the indexes is missing"))?;
         committed.read_apps()?;
+        committed.merged_ids = committed.rows_of(Table::MergedIds)?;
         Ok((committed, indexes))
     }
 
@@ -197,6 +200,9 @@ impl Committed {
             if before.is_none_or(|before| before.phase != tally.phase) {
                 Arc::make_mut(&mut after.directory).note(*number, tally);
             }
+        }
+        if changes.touch(Table::MergedIds) {
+            after.merged_ids = after.rows_of(Table::MergedIds)?;
         }
         after.cards.advance(after.version, changes.contacts());
         Ok(after)
@@ -321,6 +327,7 @@ impl Committed {
             suppressed: self.state.suppressed,
             blocked: self.state.blocked,
             answers: self.answer_stats(),
+            merged: self.merged_ids,
         }
     }
 
@@ -355,6 +362,14 @@ impl Committed {
             return Err(Failure::Stopped);
         }
         Ok(self.tables.get(table))
+    }
+
+    /// How many rows a table has, which it says by itself.
+    fn rows_of(&self, table: Table) -> Result<u64, Failure> {
+        match self.table(table)? {
+            Some(table) => self.noted(guarded(|| table.row_count())),
+            None => Ok(0),
+        }
     }
 
     /// How many rows all tables have together.

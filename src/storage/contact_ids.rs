@@ -2,7 +2,8 @@
 //!
 //! Every id below the counter is taken: it was assigned, or adopted and passed over. Adopted ids at
 //! or above the counter are kept as runs, each as long as it can be, so passing over any number of
-//! them is one look-up. A taken id without a contact is that of an erased contact.
+//! them is one look-up. A taken id without a contact is that of an erased
+//! contact, or of one that was merged into another (R58).
 
 use crate::model::identifier::ContactId;
 
@@ -64,6 +65,17 @@ impl Draft<'_> {
         }
         self.put(&first, Some(&TakenRow { last }))
     }
+
+    /// Takes an id for a contact: one that is taken already and of no contact, or one to adopt.
+    pub(crate) fn take_back_contact_id(&mut self, id: ContactId) -> Result<(), Failure> {
+        if !self.state.passed(id) && run_with(self, id.value())?.is_none() {
+            return self.adopt_contact_id(id);
+        }
+        const NEVER_ERASED: Failure =
+            Failure::Corrupt("a taken id of no contact that is not counted");
+        self.state.erased = self.state.erased.checked_sub(1).ok_or(NEVER_ERASED)?;
+        Ok(())
+    }
 }
 
 /// Contact ids as an import brings them: all that are taken come first, as those of erased contacts,
@@ -93,17 +105,6 @@ impl Draft<'_> {
         let taken = last.saturating_sub(first).saturating_add(1);
         self.state.erased = self.state.erased.saturating_add(taken);
         Ok(Some(true))
-    }
-
-    /// Takes an id for a contact: one that is taken already, or one to adopt.
-    pub(crate) fn take_back_contact_id(&mut self, id: ContactId) -> Result<(), Failure> {
-        if !self.state.passed(id) && run_with(self, id.value())?.is_none() {
-            return self.adopt_contact_id(id);
-        }
-        const NEVER_ERASED: Failure =
-            Failure::Corrupt("a taken id of no contact that is not counted");
-        self.state.erased = self.state.erased.checked_sub(1).ok_or(NEVER_ERASED)?;
-        Ok(())
     }
 }
 

@@ -30,7 +30,7 @@ use super::unique::{Entry, Index, IndexChange, IndexHash, Place};
 /// What happens to a row. Its bytes are among those of the draft.
 #[derive(Clone)]
 enum Change {
-    /// It is new, which its key alone says: such a key is never used twice.
+    /// It is new: no row of the file has its key.
     Insert(Range<usize>),
     Put(Range<usize>),
     Remove,
@@ -291,7 +291,7 @@ impl<'s> Draft<'s> {
         Ok(())
     }
 
-    /// Puts or removes a row; one that is `new` has a key that no row ever had.
+    /// Puts or removes a row; one that is `new` has a key that no row has.
     pub(super) fn put_or_insert<R: Row>(
         &mut self,
         key: &R::Key,
@@ -361,7 +361,6 @@ impl<'s> Draft<'s> {
     fn stage(&mut self, table: Table, key: Key, change: Change) {
         let before = self.rows.put(table, key.clone(), change);
         // A row that comes back where one was removed is not new to the file.
-        #[cfg(feature = "transfer")]
         if let Some(Change::Remove) = before
             && let Some(rows) = self.rows.tables.get_mut(table.position())
             && let Some(now) = rows.get_mut(&key)

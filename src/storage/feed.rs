@@ -142,6 +142,9 @@ impl Apps<'_> {
                 ContactChange::Created => Changed::ContactCreated { contact },
                 ContactChange::Updated => Changed::ContactUpdated { contact },
                 ContactChange::Erased => Changed::ContactErased { contact },
+                ContactChange::Merged(into) => Changed::ContactMerged { contact, into },
+                ContactChange::Unmerged(from) => Changed::ContactUnmerged { contact, from },
+                ContactChange::SplitOff(from) => Changed::ContactSplitOff { contact, from },
                 ContactChange::TokenAdded(subscriber) => Changed::TokenAdded {
                     contact,
                     app: self.id(subscriber.app())?,
@@ -189,6 +192,14 @@ impl Draft<'_> {
         cause: Cause,
     ) -> Result<Option<CardRow>, Failure> {
         let Some(after) = after else {
+            if let Cause::Merged(into) = cause {
+                // What was recorded of it stays, and goes with the contact that it is in.
+                if self.records_changes() {
+                    let last = before.and_then(|card| card.last_change);
+                    self.record_of(id, last, ContactChange::Merged(into));
+                }
+                return Ok(None);
+            }
             if let Some(last) = before.and_then(|card| card.last_change) {
                 self.strip_changes(id, last)?;
             }
@@ -203,7 +214,14 @@ impl Draft<'_> {
         let mut last = before.and_then(|card| card.last_change);
         let recorded_before = self.recorded();
         match before {
-            None => last = self.record_of(id, last, ContactChange::Created),
+            None => {
+                let (led_to, what) = match cause {
+                    Cause::Unmerged(from) => (after.last_change, ContactChange::Unmerged(from)),
+                    Cause::SplitOff(from) => (None, ContactChange::SplitOff(from)),
+                    _ => (None, ContactChange::Created),
+                };
+                last = self.record_of(id, led_to, what);
+            }
             Some(card)
                 if (&card.identifiers, &card.fields) != (&after.identifiers, &after.fields) =>
             {
@@ -347,6 +365,15 @@ impl Draft<'_> {
         Ok(())
     }
 
+    /// The request with the last change of a contact after this one records another; `last` is the one
+    /// before.
+    pub(crate) fn last_change_now(&self, last: Option<SequenceNumber>) -> Option<SequenceNumber> {
+        if self.records_changes() {
+            return Some(self.state.sequence.next());
+        }
+        last
+    }
+
     /// Whether changes are recorded.
     fn records_changes(&self) -> bool {
         self.recording.is_some()
@@ -488,9 +515,12 @@ fn came(now: &HeldTokenRow, cause: Cause) -> ContactChange {
     match cause {
         Cause::Moved => ContactChange::TokenMoved(now.subscriber),
         Cause::Renamed => ContactChange::TokenRenamed(now.subscriber),
-        Cause::Given | Cause::Removed(_) | Cause::AppGone => {
-            ContactChange::TokenAdded(now.subscriber)
-        }
+        Cause::Given
+        | Cause::Removed(_)
+        | Cause::AppGone
+        | Cause::Merged(_)
+        | Cause::Unmerged(_)
+        | Cause::SplitOff(_) => ContactChange::TokenAdded(now.subscriber),
     }
 }
 
@@ -499,7 +529,9 @@ fn left(before: &HeldTokenRow, cause: Cause) -> ContactChange {
         Cause::Moved => TokenLoss::Moved,
         Cause::Renamed => TokenLoss::Joined,
         Cause::Removed(why) => why,
-        Cause::Given | Cause::AppGone => TokenLoss::Removed,
+        Cause::Unmerged(_) => TokenLoss::Unmerged,
+        Cause::SplitOff(_) => TokenLoss::Split,
+        Cause::Given | Cause::AppGone | Cause::Merged(_) => TokenLoss::Removed,
     };
     ContactChange::TokenRemoved(before.subscriber, why)
 }

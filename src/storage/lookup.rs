@@ -1,6 +1,7 @@
 //! Direct look-ups, by identifier and by (app, token) (R27), and listings in key order (R38).
 //!
-//! An index says which rows may have a value; the card or subscriber itself says whether it has. This
+//! An index says which rows may have a value; the card or subscriber itself says whether it has. The id
+//! of a merged contact leads to the one that it is in (R58). This
 //! module does not know which look-up decides.
 
 use crate::model::app::{AppId, AppNumber};
@@ -18,6 +19,7 @@ use super::format::rows::{
 };
 use super::guard::Failure;
 use super::index::{identifier_hash, index_of};
+use super::merges::merged_into;
 use super::read::{Each, Rows};
 use super::tables::Key;
 use super::unique::Index;
@@ -26,6 +28,22 @@ use super::unique::Index;
 pub(crate) struct FoundCard {
     pub(crate) id: ContactId,
     pub(crate) card: CardRow,
+}
+
+/// The contact with this id, or the one that it was merged into.
+pub(crate) fn contact_with_id(
+    rows: &impl Rows,
+    id: ContactId,
+) -> Result<Option<FoundCard>, Failure> {
+    if let Some(card) = rows.card(id)? {
+        return Ok(Some(FoundCard { id, card }));
+    }
+    let Some(id) = merged_into(rows, id)? else {
+        return Ok(None);
+    };
+    const LEADS_NOWHERE: Failure = Failure::Corrupt("a merged id that leads to no contact");
+    let card = rows.card(id)?.ok_or(LEADS_NOWHERE)?;
+    Ok(Some(FoundCard { id, card }))
 }
 
 /// The contact that the identifier of `kind` names. `None` also when no identifier of that kind is given.
@@ -40,7 +58,7 @@ pub(crate) fn find_card(
         let Some(id) = identifiers.contact_id() else {
             return Ok(None);
         };
-        return Ok(rows.card(id)?.map(|card| FoundCard { id, card }));
+        return contact_with_id(rows, id);
     };
     let Some(hash) = identifier_hash(rows.hasher(), index, identifiers) else {
         return Ok(None);
@@ -94,7 +112,7 @@ fn present_id(rows: &impl Rows, id: SubscriberId) -> Result<SubscriberId, Failur
     Ok(former.map_or(id, |former| former.now))
 }
 
-/// Whether `id` is that of a contact there is or was (R18). An id that names no contact and is
+/// Whether `id` is that of a contact there is or was (R18). An id that leads to no contact and is
 /// taken is that of an erased one.
 pub(crate) fn was_contact_id_taken(rows: &impl Rows, id: ContactId) -> Result<bool, Failure> {
     Ok(rows.state().passed(id) || contact_ids::run_with(rows, id.value())?.is_some())

@@ -17,6 +17,7 @@
 //! | [`store_file`] | the file as others than the writer see it |
 //! | [`blocked`] | remembers who held a token that FAILED removed |
 //! | [`suppression`] | suppresses identifiers, and says whether one is suppressed |
+//! | [`merges`] | leads from merged contacts to those they are in, and writes what is kept of them |
 //! | [`lookup`] | finds and lists rows |
 //! | `whole` | goes through all rows of a table, for exports |
 //! | [`draft`], [`committed`] | changes laid over the committed state; that state |
@@ -44,6 +45,7 @@ mod format;
 mod guard;
 mod index;
 mod lookup;
+mod merges;
 mod open;
 mod read;
 mod store_file;
@@ -71,6 +73,7 @@ pub(crate) use self::format::answers::KeyHash;
 pub use self::format::fuzzed::decode_records;
 pub(crate) use self::format::hash::WideHasher;
 pub(crate) use self::format::keys::MessageKey;
+pub(crate) use self::format::merges::{MergeRow, MergedTokenRow, Parts};
 pub(crate) use self::format::meta::OLDEST_FORMAT;
 pub(crate) use self::format::rows::{
     AppPhase, AppRow, AppTallyRow, CardRow, HeldTokenRow, MessageRow, SubscriberRow,
@@ -79,10 +82,11 @@ pub(crate) use self::format::rows::{
 pub(crate) use self::format::rows::{BorrowedSubscriber, FormerIdRow};
 pub(crate) use self::guard::{Ended, Failure};
 pub(crate) use self::lookup::{
-    FoundCard, apps, cards_after, cards_of_app_after, find_card, find_subscriber, messages_after,
-    next_contact_id, subscriber_with_id, subscribers_after, visit_subscribers_after,
-    was_contact_id_taken,
+    FoundCard, apps, cards_after, cards_of_app_after, contact_with_id, find_card, find_subscriber,
+    messages_after, next_contact_id, subscriber_with_id, subscribers_after,
+    visit_subscribers_after, was_contact_id_taken,
 };
+pub(crate) use self::merges::{merged_into, merges_of};
 pub(crate) use self::open::{Location, OpenAs};
 pub(crate) use self::read::Rows;
 pub(crate) use self::store_file::StoreFile;
@@ -93,5 +97,6 @@ pub(crate) use self::verify::verify;
 pub use self::verify::{Problem, Verified};
 #[cfg(feature = "transfer")]
 pub(crate) use self::whole::{
-    app_tallies, former_ids_after, taken_ids_after, visit_cards_after, visit_messages_after,
+    app_tallies, former_ids_after, merges_after, taken_ids_after, visit_cards_after,
+    visit_messages_after,
 };

@@ -18,6 +18,8 @@
 //! | `index_log` | number | changes of the indexes that no bucket has yet |
 //! | `former_ids` | subscriber id in format 1 | the id that the subscriber has now |
 //! | `changes` | sequence number, part of the request | [`ChangesRow`](super::format::changes::ChangesRow) of the change feed |
+//! | `merged_ids` | id of a contact that was merged | [`MergedIdRow`](super::format::merges::MergedIdRow): the contact that it leads to (R58) |
+//! | `merges` | the contact that it leads to, the id | [`MergeRow`](super::format::merges::MergeRow): what the merged contact had |
 //! | `suppressed` | keyed hash of an identifier | [`SuppressedRow`](super::format::optional::SuppressedRow): only its kind (R65) |
 //! | `blocked` | number | [`BlockedRow`](super::format::optional::BlockedRow): who held a token that FAILED removed (R63) |
 //! | `blocked_index` | [`BlockedKey`](super::format::optional::BlockedKey): of a token, or of a contact | the number in `blocked` |
@@ -52,6 +54,8 @@ pub(crate) enum Table {
     IndexLog = 14,
     FormerIds = 15,
     Changes = 16,
+    MergedIds = 20,
+    Merges = 21,
     Suppressed = 30,
     Blocked = 31,
     BlockedIndex = 32,
@@ -60,7 +64,7 @@ pub(crate) enum Table {
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 15] = [
+    pub(super) const ALL: [Table; 17] = [
         Table::Meta,
         Table::Contacts,
         Table::TakenIds,
@@ -71,6 +75,8 @@ impl Table {
         Table::IndexLog,
         Table::FormerIds,
         Table::Changes,
+        Table::MergedIds,
+        Table::Merges,
         Table::Suppressed,
         Table::Blocked,
         Table::BlockedIndex,
@@ -99,6 +105,8 @@ impl Table {
             Table::IndexLog => "index_log",
             Table::FormerIds => "former_ids",
             Table::Changes => "changes",
+            Table::MergedIds => "merged_ids",
+            Table::Merges => "merges",
             Table::Suppressed => "suppressed",
             Table::Blocked => "blocked",
             Table::BlockedIndex => "blocked_index",
@@ -120,11 +128,13 @@ impl Table {
             Table::IndexLog => 7,
             Table::FormerIds => 8,
             Table::Changes => 9,
-            Table::Suppressed => 10,
-            Table::Blocked => 11,
-            Table::BlockedIndex => 12,
-            Table::Answers => 13,
-            Table::AnswerKeys => 14,
+            Table::MergedIds => 10,
+            Table::Merges => 11,
+            Table::Suppressed => 12,
+            Table::Blocked => 13,
+            Table::BlockedIndex => 14,
+            Table::Answers => 15,
+            Table::AnswerKeys => 16,
         }
     }
 
@@ -153,6 +163,7 @@ impl Table {
         match self {
             Table::Apps
             | Table::Changes
+            | Table::Merges
             | Table::Suppressed
             | Table::BlockedIndex
             | Table::AnswerKeys => Width::Wide,

@@ -9,9 +9,11 @@ use crate::model::report::MessageId;
 use crate::model::subscriber::SubscriberId;
 
 use super::format::keys::{MessageKey, RowKey as _};
+use super::format::merges::{MergeKey, MergeRow};
 use super::format::record::{self, Row};
 use super::format::rows::{AppTallyRow, CardRow, FormerIdRow, MessageRow, TakenRow};
 use super::guard::Failure;
+use super::merges::merges_of;
 use super::read::Rows;
 use super::tables::Key;
 
@@ -57,6 +59,36 @@ pub(crate) fn visit_cards_after(
     let first = after.map_or(0, ContactId::value).saturating_add(1);
     visit_rows(rows, (&Key::Int(first), &Key::Int(u64::MAX)), visit)
 }
+
+/// The next contact after this one that others were merged into, with those: each in the order of
+/// merging.
+pub(crate) fn merges_after(
+    rows: &impl Rows,
+    after: Option<ContactId>,
+) -> Result<Option<(ContactId, Merges)>, Failure> {
+    let first = match after {
+        None => Key::Wide(0),
+        // The key after all of that contact.
+        Some(after) => Key::Wide(u128::from(after.value()).saturating_add(1) << 64),
+    };
+    let mut next = None;
+    rows.walk(
+        MergeRow::TABLE,
+        (&first, &Key::Wide(u128::MAX)),
+        true,
+        &mut |key, _| {
+            next = Some(MergeKey::from_key(&key)?.holder);
+            Ok(false)
+        },
+    )?;
+    let Some(holder) = next else { return Ok(None) };
+    let mut merges = merges_of(rows, holder)?;
+    merges.sort_by_key(|(_, row)| row.order);
+    Ok(Some((holder, merges)))
+}
+
+/// The contacts merged into one, and what is kept of each.
+pub(crate) type Merges = Vec<(ContactId, MergeRow)>;
 
 /// Hands the tallies of the messages of an app after this one to `visit`.
 pub(crate) fn visit_messages_after(

@@ -145,6 +145,8 @@ impl RowError {
     /// | `tokenConflict` | the token belongs to another subscriber, or the subscriber to another token |
     /// | `tokenRepeated` | the card has a token twice |
     /// | `notGivenOut` | a number is beyond the last that was given out |
+    /// | `notMerged` | the id of a merged contact is that of a contact, or was never in use |
+    /// | `unknownContact` | there is no contact that the merged one could be in |
     /// | `outOfOrder` | rows of a later kind came before |
     /// | `notText` | CSV: the row is not text in the encoding of the source |
     /// | `unclosedQuote` | CSV: a quoted cell does not end |
@@ -163,6 +165,8 @@ impl RowError {
                 Misfit::TokenConflict(_) => "tokenConflict",
                 Misfit::TokenRepeated(_) => "tokenRepeated",
                 Misfit::NotGivenOut { .. } => "notGivenOut",
+                Misfit::NotMerged(_) => "notMerged",
+                Misfit::UnknownContact(_) => "unknownContact",
                 Misfit::OutOfOrder => "outOfOrder",
             },
             RowError::TooLong { .. } => "rowTooLong",
@@ -219,6 +223,8 @@ const REASONS: &[&str] = &[
     "tokenConflict",
     "tokenRepeated",
     "notGivenOut",
+    "notMerged",
+    "unknownContact",
     "outOfOrder",
     "notText",
     "unclosedQuote",

@@ -34,6 +34,7 @@
 //! | `contact` | one for each, by id | `contactId`; \[`externalCustomerId`\]; \[`phone`\]; \[`email`\]; \[`firstName`\]; \[`lastName`\]; \[`languageCode`\]; \[`timeZone`\]; \[`fields`\]: an object of texts; `createdAt`; \[`createdThroughAppNumber`\]; `tokens`: a list, in the order added, of `subscriberId`, `token` and `addedAt` |
 //! | `subscriber` | one for each, by id | `subscriberId`; `contactIds`: those that hold its token, in the order in which they began to; `lastRegisteredAt`; \[`lastStatus`\] with `lastStatusAt`; \[`muted`\]: an object with \[`until`\], the end of its mute ([R59](crate::rulebook#r59)); \[`counts`\]: `sent`, `failed` and `clicked`, left out when all are 0 |
 //! | `message` | one for each tally | `appNumber`; `messageId`; `lastAt`; \[`counts`\] |
+//! | `merge` | one for each contact that was merged into another, after those merged into it | `contactId`; `into`: the contact that the id leads to; `mergedAt`; `order`: larger than those of the merges before; `createdAt`; \[`createdThroughAppNumber`\]; \[`moved`\] and \[`kept`\]: the identifiers and fields that went over, and those that did not, as in `contact`; `tokens`: a list of `subscriberId`, `addedAt` and, where both held the token, `place` among its holders; `orderBefore`: subscriber ids; `mergedIds` |
 //! | `end` | the last | `lines`: how many lines come before it |
 //!
 //! Not in it are the suppressed identifiers ([R65](crate::rulebook#r65)), of which a store has only hashes

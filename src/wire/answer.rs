@@ -444,10 +444,10 @@ impl<T: fmt::Display> Serialize for Shown<T> {
 }
 
 /// A set of kinds, written as a list of published names.
-struct Kinds(KindSet);
+pub(super) struct Kinds(KindSet);
 
 impl Kinds {
-    fn given(kinds: KindSet) -> Option<Self> {
+    pub(super) fn given(kinds: KindSet) -> Option<Self> {
         (!kinds.is_empty()).then_some(Kinds(kinds))
     }
 }
@@ -461,7 +461,7 @@ impl Serialize for Kinds {
 pub(super) struct ContactIds<'a>(pub(super) &'a [ContactId]);
 
 impl<'a> ContactIds<'a> {
-    fn given(ids: &'a [ContactId]) -> Option<Self> {
+    pub(super) fn given(ids: &'a [ContactId]) -> Option<Self> {
         (!ids.is_empty()).then_some(ContactIds(ids))
     }
 }

@@ -87,12 +87,13 @@ pub fn changes(page: &ChangePage) -> impl Serialize {
     }
 }
 
-/// `{"position", "at", "change", "contactId", "appUuid", "subscriberId", "why"}`
+/// `{"position", "at", "change", "contactId", "into", "from", "appUuid", "subscriberId", "why"}`
 /// ([R60](crate::rulebook#r60)).
 ///
-/// `change` is `contactCreated`, `contactUpdated`, `contactErased`, `tokenAdded`, `tokenMoved`,
-/// `tokenRenamed`, `tokenMuted`, `tokenUnmuted`, `tokenRemoved`, `appConnected`, `appUpdated` or `appDisconnected`. `why`, of a removed
-/// token, is `failed`, `removed`, `stale`, `moved` or `joined`.
+/// `change` is `contactCreated`, `contactUpdated`, `contactErased`, `contactMerged` (with `into`),
+/// `contactUnmerged` or `contactSplitOff` (with `from`), `tokenAdded`, `tokenMoved`, `tokenRenamed`,
+/// `tokenMuted`, `tokenUnmuted`, `tokenRemoved`, `appConnected`, `appUpdated` or `appDisconnected`. `why`,
+/// of a removed token, is `failed`, `removed`, `stale`, `moved`, `joined`, `unmerged` or `split`.
 ///
 /// ```
 /// # use contact_store::*;
@@ -129,6 +130,12 @@ struct ChangeForm {
     change: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     contact_id: Option<u64>,
+    /// Of a merged contact, the one that it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    into: Option<u64>,
+    /// Of a contact that was taken out or split off, the one that it was in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     app_uuid: Option<Shown<AppId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,11 +147,20 @@ struct ChangeForm {
 impl From<Change> for ChangeForm {
     fn from(change: Change) -> Self {
         let (name, app, subscriber, why) = parts(change.what);
+        let (into, from) = match change.what {
+            Changed::ContactMerged { into, .. } => (Some(into), None),
+            Changed::ContactUnmerged { from, .. } | Changed::ContactSplitOff { from, .. } => {
+                (None, Some(from))
+            }
+            _ => (None, None),
+        };
         ChangeForm {
             position: Shown(change.position),
             at: change.at.as_millis(),
             change: name,
             contact_id: change.what.contact().map(ContactId::value),
+            into: into.map(ContactId::value),
+            from: from.map(ContactId::value),
             app_uuid: app.map(Shown),
             subscriber_id: subscriber.map(|id| Shown(id.value())),
             why: why.map(TokenLoss::as_str),
@@ -164,6 +180,9 @@ fn parts(what: Changed) -> Parts {
         Changed::ContactCreated { .. } => ("contactCreated", None, None, None),
         Changed::ContactUpdated { .. } => ("contactUpdated", None, None, None),
         Changed::ContactErased { .. } => ("contactErased", None, None, None),
+        Changed::ContactMerged { .. } => ("contactMerged", None, None, None),
+        Changed::ContactUnmerged { .. } => ("contactUnmerged", None, None, None),
+        Changed::ContactSplitOff { .. } => ("contactSplitOff", None, None, None),
         Changed::TokenAdded {
             app, subscriber, ..
         } => ("tokenAdded", Some(app), Some(subscriber), None),

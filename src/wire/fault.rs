@@ -4,9 +4,12 @@
 
 use serde::Serialize;
 
-use crate::error::{CopyError, EntryError, Error, JsonError, JsonFault, OpenError, StorageError};
+use crate::error::{
+    CopyError, EntryError, Error, JsonError, JsonFault, MergeError, OpenError, StorageError,
+};
 use crate::limits::{Limit, LimitExceeded};
 use crate::model::fault::{Fault, FieldError};
+use crate::model::identifier::ContactId;
 use crate::model::recipient::RecipientError;
 
 /// Returns the published code of an error. See the [list](super#codes).
@@ -18,6 +21,7 @@ pub fn code(error: &Error) -> &'static str {
         Error::Field(error) => field_code(error),
         Error::NothingGiven => "nothingGiven",
         Error::Recipient(error) => recipient_code(error),
+        Error::Merge(error) => merge_code(error),
         Error::LimitExceeded(_) => "limitExceeded",
         Error::Json(error) => json_code(error),
         Error::Busy { .. } => "busy",
@@ -69,6 +73,19 @@ fn recipient_code(error: &RecipientError) -> &'static str {
         RecipientError::UnknownSubscriber(_) => "unknownSubscriber",
         RecipientError::UnknownContact => "unknownContact",
         RecipientError::NoToken { .. } => "noToken",
+    }
+}
+
+fn merge_code(error: &MergeError) -> &'static str {
+    match error {
+        MergeError::UnknownContact(_) => "unknownContact",
+        MergeError::ErasedContact(_) => "erasedContact",
+        MergeError::IntoItself(_) => "mergeIntoItself",
+        MergeError::NotMerged(_) => "notMerged",
+        MergeError::NoIdentifier => "noIdentifier",
+        MergeError::NoSuchIdentifier { .. } => "noSuchIdentifier",
+        MergeError::NotHeld { .. } => "notHeld",
+        MergeError::ContactIdsExhausted => "contactIdsExhausted",
     }
 }
 
@@ -169,6 +186,7 @@ fn limit_name(limit: Limit) -> &'static str {
         Limit::SubscribersOfApp => "subscribersOfApp",
         Limit::AnswerBytes => "answerBytes",
         Limit::AppConnections => "appConnections",
+        Limit::MergesPerContact => "mergesPerContact",
         Limit::PageRows => "pageRows",
     }
 }
@@ -308,12 +326,33 @@ fn form(error: &Error, line: Option<u64>) -> Form {
             sequence: Some(newest.value()),
             ..plain
         },
+        Error::Merge(error) => Form {
+            kind: match error {
+                MergeError::NoSuchIdentifier { kind, .. } => Some(kind.as_str()),
+                _ => None,
+            },
+            contact_id: merge_contact(error).map(ContactId::value),
+            ..plain
+        },
         Error::Indeterminate { sequence, cause } => Form {
             message: format!("{error}: {cause}"),
             sequence: Some(sequence.value()),
             ..plain
         },
         _ => plain,
+    }
+}
+
+/// The contact that such an error is about.
+fn merge_contact(error: &MergeError) -> Option<ContactId> {
+    match *error {
+        MergeError::UnknownContact(contact)
+        | MergeError::ErasedContact(contact)
+        | MergeError::IntoItself(contact)
+        | MergeError::NotMerged(contact)
+        | MergeError::NoSuchIdentifier { contact, .. }
+        | MergeError::NotHeld { contact, .. } => Some(contact),
+        MergeError::NoIdentifier | MergeError::ContactIdsExhausted => None,
     }
 }
 

@@ -15,16 +15,19 @@ use crate::operations::add_tokens::AddTokens;
 use crate::operations::bring_back::BringBack;
 use crate::operations::connect_app::ConnectApp;
 use crate::operations::erase::Erase;
+use crate::operations::merge::Merge;
 use crate::operations::mute::{Mute, Unmute};
 use crate::operations::record_reports::RecordReports;
 use crate::operations::remove_stale::RemoveStale;
 use crate::operations::remove_token::RemoveToken;
 use crate::operations::rename_token::RenameToken;
+use crate::operations::split::Split;
 use crate::operations::upsert::Upsert;
 
 use super::changes::position;
 use super::contacts::upsert;
 use super::json::{Value, at};
+use super::merging::{merge_line, split_line, unmerge_line};
 use super::request::{
     bring_back, check_request_size, contact_id, erase, identifiers, member_path, mute,
     remove_stale, remove_token, rename_token, report_entries, required, subscriber_id, timestamp,
@@ -45,6 +48,9 @@ use super::send::send_request;
 /// | `{"resolve": {...}}` | [`Line::Resolve`]: the request to send a message |
 /// | `{"erase": {"contactId", "suppress"}}` | [`Line::Erase`]; `suppress` is optional |
 /// | `{"liftSuppression": {...}}` | [`Line::LiftSuppression`]: any of the four identifiers |
+/// | `{"merge": {"from", "into"}}` | [`Line::Merge`] |
+/// | `{"unmerge": {"contactId"}}` | [`Line::Unmerge`] |
+/// | `{"split": {"contactId", "identifiers", "subscriberIds", "at"}}` | [`Line::Split`]; `subscriberIds` and `at` are optional |
 /// | `{"removeToken": {"appUuid", "token", "contactId"}}` | [`Line::RemoveToken`]; `contactId` is optional |
 /// | `{"renameToken": {"appUuid", "token", "newToken"}}` | [`Line::RenameToken`] |
 /// | `{"bringBack": {"appUuid", "token", "at"}}` | [`Line::BringBack`]; `at` is optional |
@@ -89,6 +95,12 @@ pub enum Line {
     Erase(Erase),
     /// Lift the suppression of identifiers.
     LiftSuppression(Identifiers),
+    /// Merge a contact into another.
+    Merge(Merge),
+    /// Take out a merged contact.
+    Unmerge(ContactId),
+    /// Split a contact.
+    Split(Split),
     /// Remove a token from one card, or from all.
     RemoveToken(RemoveToken),
     /// Rename a token.
@@ -148,7 +160,7 @@ pub enum Line {
     Verify,
 }
 
-const MEMBERS: [&str; 27] = [
+const MEMBERS: [&str; 30] = [
     "appUuid",
     "at",
     "dedupeOn",
@@ -163,6 +175,9 @@ const MEMBERS: [&str; 27] = [
     "resolve",
     "erase",
     "liftSuppression",
+    "merge",
+    "unmerge",
+    "split",
     "removeToken",
     "renameToken",
     "bringBack",
@@ -180,7 +195,7 @@ const MEMBERS: [&str; 27] = [
 
 const ONE_KIND: JsonFault = JsonFault::NotOneOf {
     expected: "one of tokens, statuses, contacts, connectApp, disconnectApp, find, explain, resolve, \
-               erase, liftSuppression, removeToken, renameToken, bringBack, mute, unmute, listContacts, apps, subscribers, messages, changes, forgetMessages, removeStale and verify",
+               erase, liftSuppression, merge, unmerge, split, removeToken, renameToken, bringBack, mute, unmute, listContacts, apps, subscribers, messages, changes, forgetMessages, removeStale and verify",
 };
 
 impl Line {
@@ -236,6 +251,9 @@ impl Line {
             "resolve" => send_request(value, "resolve", limits).map(Line::Resolve),
             "erase" => Self::erase(value),
             "liftSuppression" => identifiers(value, "liftSuppression").map(Line::LiftSuppression),
+            "merge" => merge_line(value).map(Line::Merge),
+            "unmerge" => unmerge_line(value).map(Line::Unmerge),
+            "split" => split_line(value, limits).map(Line::Split),
             "removeToken" => Self::remove_token(value),
             "renameToken" => Self::rename_token(value),
             "bringBack" => Self::bring_back(value),

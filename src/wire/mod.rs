@@ -65,7 +65,7 @@
 //! | `notADigit`, `misplacedPlus`, `digitCount`, `leadingZero`, `ambiguousZero`, `ambiguousMark` | request, entry | an invalid `phone` ([R4](crate::rulebook#r4)) |
 //! | `noAtSign`, `localPartLength`, `localPartWhiteSpace`, `notOneAddress`, `domainLength`, `domainLabel`, `nonAsciiDomain`, `idna` | request, entry | an invalid `email` ([R5](crate::rulebook#r5)) |
 //! | `notAUuid`, `notASubscriberId`, `notAChangePosition` | | text that a host passes to `parse` is not an id or a position; in a request they are `notOneOf` |
-//! | `noIdentifier` | entry | no identifier is given ([R13](crate::rulebook#r13)) |
+//! | `noIdentifier` | entry, request | no identifier is given ([R13](crate::rulebook#r13)), or none to split off ([R58](crate::rulebook#r58)) |
 //! | `unknownContactId`, `contactIdErased` | entry | the contact id cannot be adopted ([R18](crate::rulebook#r18)) |
 //! | `oneOfTokenAndSubscriber` | entry | a report names both or neither ([R36](crate::rulebook#r36)) |
 //! | `nothingToFindBy` | entry | an item of an upsert has no identifier that could find its contact ([R41](crate::rulebook#r41)) |
@@ -73,9 +73,10 @@
 //! | `conflict` | entry | an identifier cannot go on the card; `kind` names it, and `contactId` the contact that it conflicts with ([R42](crate::rulebook#r42)) |
 //! | `suppressed` | entry | an identifier of an erased contact is suppressed; `kind` names it ([R65](crate::rulebook#r65)) |
 //! | `noRecipient`, `appWithoutNumber`, `numberWithoutApp` | request | no recipient is given ([R39](crate::rulebook#r39)) |
-//! | `unknownSubscriber`, `unknownContact`, `noToken` | request | the recipient cannot be reached ([R39](crate::rulebook#r39)) |
+//! | `unknownSubscriber`, `unknownContact`, `noToken` | request | the recipient cannot be reached ([R39](crate::rulebook#r39)); there is no such contact ([R58](crate::rulebook#r58)) |
+//! | `erasedContact`, `mergeIntoItself`, `notMerged`, `noSuchIdentifier`, `notHeld` | request | contacts cannot be merged, unmerged or split as asked ([R58](crate::rulebook#r58)); `contactId` and `kind` say where |
 //! | `limitExceeded` | request, entry | over a limit; `limit` says which |
-//! | `contactIdsExhausted` | entry | no contact id is left |
+//! | `contactIdsExhausted` | entry, request | no contact id is left |
 //! | `unknownApp` | request | the app is not connected ([R11](crate::rulebook#r11)) |
 //! | `nothingGiven` | request | a look-up without any identifier ([R26](crate::rulebook#r26)) |
 //! | `entryRefused` | request | one refused entry refuses the request ([R23](crate::rulebook#r23)); `entry` and `cause` say which and why |
@@ -101,6 +102,7 @@ pub(crate) mod exported;
 mod fault;
 mod json;
 mod line;
+mod merging;
 mod request;
 mod send;
 
@@ -124,5 +126,8 @@ pub use endpoint::{
 };
 pub use fault::{code, entry_code, entry_error, error, error_at_line};
 pub use line::Line;
+pub use merging::{
+    merged, merged_contacts, parse_merge, parse_split, parse_unmerge, split_off, unmerged,
+};
 pub use request::{check_request_size, parse_add_tokens, parse_identifiers, parse_reports};
 pub use send::parse_send_request;

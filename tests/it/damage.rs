@@ -14,6 +14,7 @@
 
 mod answers;
 mod changes;
+mod merges;
 mod optional;
 mod rows;
 mod unnoticed;

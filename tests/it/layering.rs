@@ -69,6 +69,7 @@ fn only_what_encodes_and_decodes_rows_names_bincode() {
         [
             "storage/format/codec.rs",
             "storage/format/format_1.rs",
+            "storage/format/merges.rs",
             "storage/format/meta.rs",
             "storage/format/record.rs",
         ]

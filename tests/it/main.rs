@@ -48,6 +48,7 @@ mod rules_blocked;
 mod rules_changes;
 mod rules_contacts;
 mod rules_idempotency;
+mod rules_merging;
 mod rules_mute;
 mod rules_promises;
 mod rules_reading;

@@ -8,6 +8,8 @@
 //! in the order in which they came to hold it, and of two limits that an entry would exceed, that of
 //! the token is named before those of the card.
 
+#[path = "model/merge.rs"]
+mod merge;
 #[allow(dead_code, reason = "fuzz/ compares whole states only")]
 #[path = "model/question.rs"]
 mod question;
@@ -34,6 +36,7 @@ pub use request::{
 pub use upsert::{FieldName, Item, To, Upserted, Upserts};
 pub use view::{Names, Probes};
 
+use merge::Gone;
 use upsert::{Fields, custom_fields};
 use view::{Card, Counts, Held, MutedUntil, Subscriber, Tally};
 
@@ -137,6 +140,8 @@ pub struct Model {
     suppressed: Vec<Names>,
     /// Who held the tokens that FAILED removed, the oldest first (R63).
     blocked: Vec<Blocked>,
+    /// In the order of merging.
+    merged: Vec<Gone>,
     apps: Vec<Connected>,
     cards: Vec<Card>,
     subscribers: Vec<Subscriber>,
@@ -177,6 +182,7 @@ impl Model {
             erased: Vec::new(),
             suppressed: Vec::new(),
             blocked: Vec::new(),
+            merged: Vec::new(),
             apps: Vec::new(),
             cards: Vec::new(),
             subscribers: Vec::new(),
@@ -272,10 +278,17 @@ impl Model {
                 Ok((changed.into(), Outcome::BroughtBack(brought)))
             }
             Request::Suppress { contact } => {
-                let names = self.cards.iter().find(|card| card.id == *contact);
-                let names = names.map(|card| card.names.clone()).unwrap_or_default();
-                let erased = self.erase(*contact);
-                let suppressed = self.suppress(&names)?;
+                let id = self.present(*contact).unwrap_or(*contact);
+                let card = self.cards.iter().find(|card| card.id == id);
+                let mut all: Vec<Names> = card.map(|card| card.names.clone()).into_iter().collect();
+                // What those merged into it had is in the records of the merges.
+                all.extend(self.kept_of(id));
+                let erased = self.erase(id);
+                let mut suppressed = KindSet::EMPTY;
+                for names in all {
+                    let kinds = self.suppress(&names)?;
+                    suppressed = suppressed.iter().chain(kinds.iter()).collect();
+                }
                 let outcome = match suppressed.is_empty() {
                     true => Outcome::Erased(erased),
                     false => Outcome::Suppressed(suppressed),
@@ -285,6 +298,24 @@ impl Model {
             Request::Lift(names) => {
                 let lifted = self.lift(names)?;
                 Ok(((!lifted.is_empty()).into(), Outcome::Lifted(lifted)))
+            }
+            Request::Merge { from, into } => {
+                let merged = self.merge(*from, *into, clock)?;
+                Ok((1, Outcome::Merged(merged)))
+            }
+            Request::Unmerge { contact } => {
+                let unmerged = self.unmerge(*contact)?;
+                Ok((1, Outcome::Unmerged(unmerged)))
+            }
+            Request::Split {
+                contact,
+                identifiers,
+                subscribers,
+                at,
+            } => {
+                let at = not_after(clock, at.unwrap_or(clock));
+                let split = self.split(*contact, *identifiers, subscribers, at)?;
+                Ok((1, Outcome::Split(split)))
             }
             Request::Forget { app, before } => {
                 self.connected(*app)?;
@@ -542,15 +573,22 @@ impl Model {
 
     /// The contact that has the identifier of one kind.
     fn named(&self, names: &Names, kind: IdentifierKind) -> Option<&Card> {
-        let name = names.only(kind);
+        let mut name = names.only(kind);
         if name == Names::default() {
             return None;
+        }
+        if let Some(id) = name.contact_id {
+            // R58.
+            name = Names::id(self.present(id)?);
         }
         self.cards.iter().find(|card| card.names.only(kind) == name)
     }
 
     fn next_free_id(&self) -> u64 {
-        let in_use = |id: &u64| self.cards.iter().any(|card| card.id == *id);
+        let in_use = |id: &u64| {
+            self.cards.iter().any(|card| card.id == *id)
+                || self.merged.iter().any(|gone| gone.id == *id)
+        };
         (self.next_contact..)
             .find(|id| !in_use(id) && !self.erased.contains(id))
             .expect("there is a free id")
@@ -610,6 +648,8 @@ impl Model {
         let Some(known) = self.by_token(app, token).cloned() else {
             return Vec::new();
         };
+        // R58.
+        let contact = contact.map(|contact| self.present(contact).unwrap_or(contact));
         let named = |id: &u64| contact.is_none_or(|contact| contact == *id);
         let (from, left): (Vec<u64>, Vec<u64>) = known.holders.iter().partition(|id| named(id));
         self.take_off(&from, known.id);
@@ -731,6 +771,8 @@ impl Model {
 
     /// R44.
     fn erase(&mut self, contact: u64) -> bool {
+        let contact = self.present(contact).unwrap_or(contact);
+        let inside = self.inside(contact);
         let Some(card) = self.cards.iter().find(|card| card.id == contact).cloned() else {
             return false;
         };
@@ -744,6 +786,8 @@ impl Model {
             self.set_holders(held.subscriber, left);
         }
         self.cards.retain(|card| card.id != contact);
+        self.merged.retain(|gone| !inside.contains(&gone.id));
+        self.erased.extend(inside);
         self.erased.push(contact);
         true
     }
@@ -778,11 +822,18 @@ impl Model {
         let Some(record) = self.blocked.iter().find(is).cloned() else {
             return Ok(None);
         };
-        let (holders, most) = (record.contacts.len(), self.settings.contacts_per_token);
+        let mut contacts = Vec::new();
+        for contact in record.contacts {
+            let now = self.present(contact).unwrap_or(contact);
+            if !contacts.contains(&now) {
+                contacts.push(now);
+            }
+        }
+        let (holders, most) = (contacts.len(), self.settings.contacts_per_token);
         within(Limit::ContactsPerToken, holders, most).map_err(of_request)?;
         self.subscriber_ids[connection - 1] += 1;
         let id = subscriber_id(connection, self.subscriber_ids[connection - 1]);
-        for contact in &record.contacts {
+        for contact in &contacts {
             let card = self.cards.iter().find(|card| card.id == *contact);
             let mut card = card.expect("only who exists is remembered").clone();
             card.tokens.push(Held {
@@ -798,14 +849,14 @@ impl Model {
             id,
             app,
             token: token.to_owned(),
-            holders: record.contacts.clone(),
+            holders: contacts.clone(),
             last_registered_at: at,
             last_status: None,
             counts: Counts::default(),
             muted: None,
         });
         self.end_records();
-        Ok(Some((id, record.contacts)))
+        Ok(Some((id, contacts)))
     }
 
     /// R63: what ends a record, whichever request did it: the token is there, the app is not, or all
@@ -815,9 +866,10 @@ impl Model {
             self.apps.iter().map(|app| (app.number, app.id)).collect();
         let mut blocked = std::mem::take(&mut self.blocked);
         for record in &mut blocked {
-            record
-                .contacts
-                .retain(|id| self.cards.iter().any(|card| card.id == *id));
+            record.contacts.retain(|id| {
+                let now = self.present(*id).unwrap_or(*id);
+                self.cards.iter().any(|card| card.id == now)
+            });
         }
         blocked.retain(|record| {
             let app = connected

@@ -21,16 +21,81 @@ use std::sync::{Arc, Mutex};
 
 use contact_store::{
     AccessKey, AddTokens, Advice, AppId, AppName, Backoff, BatchMode, Check, ConnectApp, ContactId,
-    ContactStore, Create, Email, Error, ExternalCustomerId, FailedWithoutReason, GivenIdentifiers,
-    GonePhrases, IdentifierKind, InvalidIdentifier, ManualClock, MatchPolicy, MessageId,
-    OpeningStage, Options, Ownership, Phone, PhoneMark, Placeholders, RecordReports, RemoveStale,
-    RemoveToken, RenameToken, Reopening, Report, Status, SubscriberId, SystemClock, Timestamp,
-    Token, TokenEntry, TokenPlace, UnknownContactId, UpsertMode, WhenFull, wire,
+    ContactStore, ContactUpdate, Create, DedupeOn, Email, Error, ExternalCustomerId,
+    FailedWithoutReason, GivenIdentifiers, GonePhrases, IdentifierKind, InvalidIdentifier,
+    ManualClock, MatchPolicy, Merge, MergeError, MessageId, OpeningStage, Options, Ownership,
+    Phone, PhoneMark, Placeholders, RecordReports, RemoveStale, RemoveToken, RenameToken,
+    Reopening, Report, Split, Status, SubscriberId, SystemClock, Timestamp, Token, TokenEntry,
+    TokenPlace, UnknownContactId, Upsert, UpsertMode, ValueChange, WhenFull, wire,
 };
 
 use crate::layering::source::{Source, all};
 use crate::support::{APP, add, id, options, store, store_with};
 use shown::{PHONE, Shown, WORD, assert_no_canary};
+
+/// Merges, and what takes them apart; and what is refused of them.
+fn merging(shown: &mut Shown) {
+    let (store, _) = store();
+    let update = |n: u64| {
+        ContactUpdate::new()
+            .external_customer_id(format!("{WORD}-{n}"))
+            .phone(format!("{PHONE}{n}"))
+            .first_name(WORD)
+            .field(WORD, WORD)
+    };
+    let upsert = Upsert::new(DedupeOn::ExternalCustomerId).contacts((1..=2).map(update));
+    store.upsert(upsert).wait().unwrap();
+    let phone = ContactUpdate::new().external_customer_id(format!("{WORD}-1"));
+    let phone = phone
+        .phone(ValueChange::Remove)
+        .field(WORD, ValueChange::Remove);
+    let upsert = Upsert::new(DedupeOn::ExternalCustomerId).contact(phone);
+    store.upsert(upsert).wait().unwrap();
+    let merge = Merge::new(id(2), id(1));
+    shown.value(&merge);
+    let merged = store.merge(merge).wait().unwrap();
+    shown.value(&merged.outcome);
+    shown.value(&merged.outcome.fields);
+    let inside = store.snapshot().unwrap().merged_contacts(id(1)).unwrap();
+    shown.value(&inside[0]);
+    shown.json(&wire::merged_contacts(&inside));
+    let other = ContactUpdate::new().phone(format!("{PHONE}2"));
+    let remove = ContactUpdate::new().external_customer_id(format!("{WORD}-1"));
+    let remove = remove.phone(ValueChange::Remove);
+    let upsert = Upsert::new(DedupeOn::ExternalCustomerId).contact(remove);
+    store.upsert(upsert).wait().unwrap();
+    let upsert = Upsert::new(DedupeOn::Phone).contact(other);
+    store.upsert(upsert).wait().unwrap();
+    let unmerged = store.unmerge(id(2)).wait().unwrap();
+    assert_eq!(unmerged.outcome.not_given_back.identifiers.len(), 1);
+    shown.value(&unmerged.outcome);
+    shown.value(&unmerged.outcome.not_given_back);
+    let split = Split::new(id(2)).identifier(IdentifierKind::ExternalCustomerId);
+    shown.value(&split);
+    let done = store.split(split.clone()).wait().unwrap();
+    shown.value(&done.outcome);
+    shown.json(&wire::split_off(&done.outcome));
+    store.erase(id(2)).wait().unwrap();
+    let held = Split::new(id(1)).identifier(IdentifierKind::ExternalCustomerId);
+    for error in [
+        store.unmerge(id(99)).wait().unwrap_err(),
+        store.unmerge(id(2)).wait().unwrap_err(),
+        store.unmerge(id(1)).wait().unwrap_err(),
+        store.merge(Merge::new(id(1), id(1))).wait().unwrap_err(),
+        store.split(Split::new(id(1))).wait().unwrap_err(),
+        store
+            .split(Split::new(id(1)).identifier(IdentifierKind::Email))
+            .wait()
+            .unwrap_err(),
+        store
+            .split(held.subscriber(SubscriberId::new(1)))
+            .wait()
+            .unwrap_err(),
+        Error::Merge(MergeError::ContactIdsExhausted),
+    ] {
+        shown.error(&error);
+    }
+}
 
 fn token(name: &str) -> String {
     format!("{WORD}-{name}")
@@ -207,6 +272,7 @@ fn requests(shown: &mut Shown, store: &ContactStore) {
     let removed = store.remove_stale(stale).wait().unwrap();
     shown.value(&removed.outcome);
     shown.json(&wire::stale_removed(removed.outcome));
+    merging(shown);
 
     let limits = options().0.limits;
     for line in [

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use contact_store::transfer::{ImportOptions, TransferError, import_ndjson};
 use contact_store::{
     AddTokens, AppName, BringBack, ConnectApp, ContactStore, ContactUpdate, Create, DedupeOn,
-    Error, GivenIdentifiers, Mute, OpenError, Options, Pending, RecordReports, RemoveStale,
-    RemoveToken, RenameToken, Report, Status, StorageError, Token, TokenEntry, Unmute, Upsert,
+    Error, GivenIdentifiers, Merge, Mute, OpenError, Options, Pending, RecordReports, RemoveStale,
+    RemoveToken, RenameToken, Report, Split, Status, StorageError, Token, TokenEntry, Unmute,
+    Upsert,
 };
 
 use crate::failing_disk::disk::TestDisk;
@@ -154,6 +155,9 @@ fn r68_every_write_is_refused_and_nothing_is_written() {
     refused(store.connect_app(ConnectApp::new(AppName::parse("Bot").unwrap())));
     refused(store.disconnect_app(APP));
     refused(store.forget_messages(APP, at(5_000)));
+    refused(store.merge(Merge::new(id(1), id(2))));
+    refused(store.unmerge(id(1)));
+    refused(store.split(Split::new(id(1))));
     refused(store.remove_stale(RemoveStale::new(APP, at(5_000)).dry_run(true)));
     let text = "{\"contactStoreExport\":{\"version\":1,\"sequence\":0,\"nextContactId\":1,\"nextAppNumber\":1}}\n\
                 {\"end\":{\"lines\":1}}\n";

@@ -503,3 +503,23 @@ fn r60_r63_what_comes_back_is_added_to_each_contact() {
     ",
     );
 }
+
+#[test]
+fn r58_r60_merges_and_what_takes_them_apart_are_recorded_as_such() {
+    fed("
+        upsert email : email=ann@example.com => 1 created
+        add A : t phone=380500000002 => 2 created added #1
+        merge 2 1 => 2 into 1 gets=phone tokens=#1
+        changes after=4 => 5.1 merged 2 into 1 | 5.2 updated 1 | 5.3 added 1 #1
+        unmerge 2 => 2 from 1 gets=phone tokens=#1
+        changes after=5 => 6.1 updated 1 | 6.2 removed 1 #1 unmerged | 6.3 unmerged 2 from 1 | 6.4 added 2 #1
+        split 2 phone #1 => 3 from 2 gets=phone tokens=#1
+        changes after=6 => 7.1 updated 2 | 7.2 removed 2 #1 split | 7.3 split 3 from 2 | 7.4 added 3 #1
+        // Nothing changed on the card of the contact that stays.
+        merge 2 1 => 2 into 1
+        changes after=7 => 8.1 merged 2 into 1
+        // With the contact goes what was recorded of those merged into it.
+        erase 2 => true
+        changes after=2 => 7.3 split 3 from 2 | 7.4 added 3 #1 | 9.1 erased 1
+    ");
+}

@@ -52,6 +52,15 @@ impl Pair {
 
     /// Both answer alike.
     fn ask(&mut self, request: &Request, clock: u64) -> Result<(), String> {
+        if let Some(shown) = request.preview(&self.store.snapshot().unwrap()) {
+            let done = self.model.clone().apply(request, clock);
+            let done = done.map(|(_, outcome)| outcome);
+            if shown != done {
+                return Err(format!(
+                    "{request:?}\n  shown: {shown:?}\n  model: {done:?}"
+                ));
+            }
+        }
         let waiting = self.submit(&[request], clock);
         self.agree(&[request], waiting, clock)
     }

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use contact_store::{
     AddTokens, AppId, AppName, BatchMode, BringBack, ConnectApp, ContactStore, ContactUpdate,
-    DedupeOn, Error, GivenIdentifiers, Mute, OperationStats, Ownership, RecordReports, RemoveStale,
-    RemoveToken, RenameToken, Report, Stats, Status, SubscriberId, Token, TokenEntry, Unmute,
-    Upsert, WhenFull,
+    DedupeOn, Error, GivenIdentifiers, IdentifierKind, Merge, Mute, OperationStats, Ownership,
+    RecordReports, RemoveStale, RemoveToken, RenameToken, Report, Split, Stats, Status,
+    SubscriberId, Token, TokenEntry, Unmute, Upsert, WhenFull,
 };
 
 use crate::failing_disk::disk::{Fault, FaultKind, TestDisk};
@@ -206,6 +206,45 @@ fn every_request_and_every_entry_is_counted_once_under_its_outcome() {
     assert_figures(&store, "mute", (2, 0), &outcomes);
     let outcomes = [("unmuted", 1), ("notMuted", 1), ("unknownSubscriber", 1)];
     assert_figures(&store, "unmute", (3, 0), &outcomes);
+    for n in [81, 82, 83] {
+        add(
+            &store,
+            TokenEntry::new(format!("merging {n}")).contact_id(n),
+        );
+    }
+    let merge = |from, into| store.merge(Merge::new(id(from), id(into))).wait();
+    assert!(merge(82, 81).is_ok() && merge(83, 81).is_ok() && merge(83, 81).is_err());
+    assert_figures(&store, "merge", (2, 1), &[("merged", 2)]);
+    assert_eq!(stats(&store).merged, 2);
+    let token = Token::parse("merging 83").unwrap();
+    assert!(
+        store
+            .remove_token(RemoveToken::of_all(APP, token))
+            .wait()
+            .is_ok()
+    );
+    for (contact, is_merged) in [(82, true), (83, true), (83, false)] {
+        assert_eq!(store.unmerge(id(contact)).wait().is_ok(), is_merged);
+    }
+    assert_figures(
+        &store,
+        "unmerge",
+        (2, 1),
+        &[("unmerged", 1), ("unmergedInPart", 1)],
+    );
+    assert_eq!(stats(&store).merged, 0);
+    add(
+        &store,
+        TokenEntry::new("splitting").email("split@example.com"),
+    );
+    let found = store
+        .snapshot()
+        .unwrap()
+        .by_email("split@example.com")
+        .unwrap();
+    let split = Split::new(found.unwrap().id).identifier(IdentifierKind::Email);
+    assert!(store.split(split.clone()).wait().is_ok() && store.split(split).wait().is_err());
+    assert_figures(&store, "split", (1, 1), &[("splitOff", 1)]);
 
     clock.set(at(2_000));
     assert!(store.forget_messages(APP, at(2_000)).wait().is_ok());
@@ -248,6 +287,9 @@ fn the_kinds_of_operations_are_all_there_in_a_fixed_order() {
         "removeToken",
         "renameToken",
         "erase",
+        "merge",
+        "unmerge",
+        "split",
         "connectApp",
         "disconnectApp",
         "forgetMessages",

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use contact_store::{
     AccessKey, AddTokens, AppName, BringBack, Check, ConnectApp, ContactStore, ContactUpdate,
-    DedupeOn, Erase, Error, GivenIdentifiers, Mute, RecordReports, RemoveStale, RemoveToken,
-    RenameToken, Report, Status, Token, TokenEntry, Unmute, Upsert,
+    DedupeOn, Erase, Error, GivenIdentifiers, IdentifierKind, Merge, Mute, RecordReports,
+    RemoveStale, RemoveToken, RenameToken, Report, Split, Status, Token, TokenEntry, Unmute,
+    Upsert,
 };
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -289,6 +290,13 @@ fn run_every_operation() {
     assert!(store.forget_messages(APP, at(5_000)).wait().is_ok());
     let stale = RemoveStale::new(APP, at(0));
     assert!(store.remove_stale(stale).wait().is_ok());
+    let other = ContactUpdate::new().external_customer_id(format!("{WORD}-2"));
+    let upsert = Upsert::new(DedupeOn::ExternalCustomerId).contact(other);
+    assert!(store.upsert(upsert).wait().unwrap().outcome[0].is_ok());
+    assert!(store.merge(Merge::new(id(2), id(1))).wait().is_ok());
+    assert!(store.unmerge(id(2)).wait().is_ok());
+    let split = Split::new(id(2)).identifier(IdentifierKind::ExternalCustomerId);
+    assert!(store.split(split).wait().is_ok());
     assert!(store.panic_while_deciding().wait().is_err());
     let token = Token::parse(token).unwrap();
     assert!(store.mute(Mute::new(APP, token.clone())).wait().is_ok());

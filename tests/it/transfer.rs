@@ -4,6 +4,7 @@ mod bad_rows;
 mod csv;
 mod ends;
 mod interrupted;
+mod merges;
 mod round_trip;
 mod sample;
 

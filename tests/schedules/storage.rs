@@ -180,6 +180,7 @@ impl Committed {
             apps: 0,
             changes: None,
             answers: None,
+            merged: 0,
         }
     }
 

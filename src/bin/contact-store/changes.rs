@@ -110,6 +110,15 @@ fn words(what: Changed) -> String {
         Changed::ContactCreated { contact } => format!("contact {contact} created"),
         Changed::ContactUpdated { contact } => format!("contact {contact} updated"),
         Changed::ContactErased { contact } => format!("contact {contact} erased"),
+        Changed::ContactMerged { contact, into } => {
+            format!("contact {contact} merged into contact {into}")
+        }
+        Changed::ContactUnmerged { contact, from } => {
+            format!("contact {contact} taken out of contact {from}")
+        }
+        Changed::ContactSplitOff { contact, from } => {
+            format!("contact {contact} split off contact {from}")
+        }
         Changed::TokenAdded {
             contact,
             app,

@@ -69,6 +69,29 @@ impl Identifiers {
         self
     }
 
+    /// Sets the identifier of this kind to the one in `other`, if there is one.
+    pub(crate) fn copy(&mut self, kind: IdentifierKind, other: &Identifiers) {
+        match kind {
+            IdentifierKind::ContactId => self.contact_id = other.contact_id.or(self.contact_id),
+            IdentifierKind::ExternalCustomerId => {
+                if let Some(id) = &other.external_customer_id {
+                    self.external_customer_id = Some(id.clone());
+                }
+            }
+            IdentifierKind::Phone => self.phone = other.phone.or(self.phone),
+            IdentifierKind::Email => {
+                if let Some(email) = &other.email {
+                    self.email = Some(email.clone());
+                }
+            }
+        }
+    }
+
+    /// Removes the identifier of this kind.
+    pub(crate) fn remove(&mut self, kind: IdentifierKind) {
+        *self = std::mem::take(self).without(kind.into());
+    }
+
     /// Returns the contact id, if there is one.
     #[must_use]
     pub const fn contact_id(&self) -> Option<ContactId> {

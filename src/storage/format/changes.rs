@@ -128,6 +128,9 @@ pub(crate) enum ContactChange {
     Created,
     Updated,
     Erased,
+    Merged(ContactId),
+    Unmerged(ContactId),
+    SplitOff(ContactId),
     TokenAdded(SubscriberId),
     TokenMoved(SubscriberId),
     TokenRenamed(SubscriberId),
@@ -140,7 +143,12 @@ impl ContactChange {
     /// The subscriber that it names.
     pub(in crate::storage) fn subscriber(self) -> Option<SubscriberId> {
         match self {
-            ContactChange::Created | ContactChange::Updated | ContactChange::Erased => None,
+            ContactChange::Created
+            | ContactChange::Updated
+            | ContactChange::Erased
+            | ContactChange::Merged(_)
+            | ContactChange::Unmerged(_)
+            | ContactChange::SplitOff(_) => None,
             ContactChange::TokenAdded(id)
             | ContactChange::TokenMoved(id)
             | ContactChange::TokenRenamed(id)
@@ -166,6 +174,9 @@ mod tag {
     pub(super) const CREATED: u8 = 1;
     pub(super) const UPDATED: u8 = 2;
     pub(super) const ERASED: u8 = 3;
+    pub(super) const MERGED: u8 = 4;
+    pub(super) const UNMERGED: u8 = 5;
+    pub(super) const SPLIT_OFF: u8 = 6;
     pub(super) const TOKEN_ADDED: u8 = 16;
     pub(super) const TOKEN_MOVED: u8 = 17;
     pub(super) const TOKEN_RENAMED: u8 = 18;
@@ -176,6 +187,8 @@ mod tag {
     pub(super) const TOKEN_STALE: u8 = 34;
     pub(super) const TOKEN_MOVED_AWAY: u8 = 35;
     pub(super) const TOKEN_JOINED: u8 = 36;
+    pub(super) const TOKEN_UNMERGED: u8 = 37;
+    pub(super) const TOKEN_SPLIT_OFF: u8 = 38;
     pub(super) const APP_CONNECTED: u8 = 64;
     pub(super) const APP_UPDATED: u8 = 65;
     pub(super) const APP_DISCONNECTED: u8 = 66;
@@ -206,6 +219,9 @@ impl Recorded {
                     ContactChange::Created => (tag::CREATED, None),
                     ContactChange::Updated => (tag::UPDATED, None),
                     ContactChange::Erased => (tag::ERASED, None),
+                    ContactChange::Merged(_) => (tag::MERGED, None),
+                    ContactChange::Unmerged(_) => (tag::UNMERGED, None),
+                    ContactChange::SplitOff(_) => (tag::SPLIT_OFF, None),
                     ContactChange::TokenAdded(id) => (tag::TOKEN_ADDED, Some(id)),
                     ContactChange::TokenMoved(id) => (tag::TOKEN_MOVED, Some(id)),
                     ContactChange::TokenRenamed(id) => (tag::TOKEN_RENAMED, Some(id)),
@@ -218,6 +234,8 @@ impl Recorded {
                             TokenLoss::Stale => tag::TOKEN_STALE,
                             TokenLoss::Moved => tag::TOKEN_MOVED_AWAY,
                             TokenLoss::Joined => tag::TOKEN_JOINED,
+                            TokenLoss::Unmerged => tag::TOKEN_UNMERGED,
+                            TokenLoss::Split => tag::TOKEN_SPLIT_OFF,
                         };
                         (tag, Some(id))
                     }
@@ -231,6 +249,12 @@ impl Recorded {
                         Back::Requests(back) => back.saturating_add(1),
                     },
                 );
+                if let ContactChange::Merged(other)
+                | ContactChange::Unmerged(other)
+                | ContactChange::SplitOff(other) = what
+                {
+                    put_number(to, other.value());
+                }
                 if let Some(id) = subscriber {
                     put_number(to, id.app().0);
                     put_number(to, id.number());
@@ -250,7 +274,7 @@ impl Recorded {
             let app = AppNumber(take_number(from)?);
             return Ok(Recorded::App { app, what });
         }
-        let contact = ContactId::new(take_number(from)?).map_err(|_| MALFORMED)?;
+        let contact = take_contact(from)?;
         let back = match take_number(from)?.checked_sub(1) {
             None => Back::First,
             Some(back) => Back::Requests(back),
@@ -260,6 +284,9 @@ impl Recorded {
             tag::CREATED => ContactChange::Created,
             tag::UPDATED => ContactChange::Updated,
             tag::ERASED => ContactChange::Erased,
+            tag::MERGED => ContactChange::Merged(take_contact(from)?),
+            tag::UNMERGED => ContactChange::Unmerged(take_contact(from)?),
+            tag::SPLIT_OFF => ContactChange::SplitOff(take_contact(from)?),
             tag::TOKEN_ADDED => ContactChange::TokenAdded(take_subscriber(from)?),
             tag::TOKEN_MOVED => ContactChange::TokenMoved(take_subscriber(from)?),
             tag::TOKEN_RENAMED => ContactChange::TokenRenamed(take_subscriber(from)?),
@@ -270,6 +297,8 @@ impl Recorded {
             tag::TOKEN_STALE => removed(TokenLoss::Stale)(take_subscriber(from)?),
             tag::TOKEN_MOVED_AWAY => removed(TokenLoss::Moved)(take_subscriber(from)?),
             tag::TOKEN_JOINED => removed(TokenLoss::Joined)(take_subscriber(from)?),
+            tag::TOKEN_UNMERGED => removed(TokenLoss::Unmerged)(take_subscriber(from)?),
+            tag::TOKEN_SPLIT_OFF => removed(TokenLoss::Split)(take_subscriber(from)?),
             _ => return Err(MALFORMED),
         };
         Ok(Recorded::Contact {
@@ -278,6 +307,10 @@ impl Recorded {
             what,
         })
     }
+}
+
+fn take_contact(from: &mut &[u8]) -> Result<ContactId, Failure> {
+    ContactId::new(take_number(from)?).map_err(|_| MALFORMED)
 }
 
 /// A row of the change feed.

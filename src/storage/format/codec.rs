@@ -27,7 +27,7 @@ use super::rows::{
     MessageRow, SubscriberRow, TakenRow,
 };
 
-fn subscriber(app: AppNumber, number: u64) -> Result<SubscriberId, Failure> {
+pub(super) fn subscriber(app: AppNumber, number: u64) -> Result<SubscriberId, Failure> {
     let id = SubscriberId::of(app, number);
     if (id.app(), id.number()) == (app, number) {
         Ok(id)
@@ -61,7 +61,7 @@ pub(in crate::storage) enum FieldRecord<'a> {
 }
 
 impl<'a> FieldRecord<'a> {
-    fn of(fields: &'a ContactFields) -> impl Iterator<Item = Self> {
+    pub(super) fn of(fields: &'a ContactFields) -> impl Iterator<Item = Self> {
         let ContactFields {
             first_name,
             last_name,

@@ -15,6 +15,7 @@ use super::super::tables::Key;
 use super::super::unique::{IndexState, layout::Layout};
 use super::answers::{AnswerKeyRow, AnswerRow, KeyHash};
 use super::keys::{INDEX_STATE_KEY, RowKey as _, STATE_KEY};
+use super::merges::{MergeKey, MergeRow, MergedIdRow, MergedTokenRow, Parts};
 use super::meta::{FeedState, State};
 use super::optional::{BlockedEntryRow, BlockedRow, SuppressedRow};
 use super::record::{MALFORMED, Payload, Row, decode_row, encode};
@@ -48,6 +49,49 @@ fn card() -> CardRow {
             token: Token::from_stored("100200".to_owned()),
         }],
         last_change: None,
+    }
+}
+
+const CONTACT: ContactId = match ContactId::new(7) {
+    Ok(id) => id,
+    Err(_) => panic!(),
+};
+const MERGE: MergeKey = MergeKey {
+    holder: CONTACT,
+    merged: CONTACT,
+};
+
+fn merge() -> MergeRow {
+    let card = card();
+    let subscriber = |number| SubscriberId::of(AppNumber(1), number);
+    MergeRow {
+        merged_at: Timestamp::from_millis(1_700_000_000_900),
+        order: 2,
+        created_at: card.created_at,
+        created_through: card.created_through,
+        last_change: None,
+        moved: Parts {
+            identifiers: card.identifiers,
+            fields: ContactFields::default(),
+        },
+        kept: Parts {
+            identifiers: Identifiers::new(),
+            fields: fields(),
+        },
+        tokens: vec![
+            MergedTokenRow {
+                subscriber: subscriber(7),
+                added_at: Timestamp::from_millis(300),
+                place: None,
+            },
+            MergedTokenRow {
+                subscriber: subscriber(8),
+                added_at: Timestamp::from_millis(400),
+                place: Some(1),
+            },
+        ],
+        order_before: vec![subscriber(8), subscriber(9)],
+        ids: vec![CONTACT],
     }
 }
 
@@ -255,6 +299,21 @@ fn the_bytes_of_every_record_are_the_golden_ones() {
             "02fd0700000000010000bc6b0e34",
         ),
         (
+            "merged id",
+            bytes(
+                Key::Int(9),
+                &MergedIdRow {
+                    into: ContactId::new(300).unwrap_or(CONTACT),
+                },
+            ),
+            "02fb2c014295ca71",
+        ),
+        (
+            "merge",
+            bytes(MERGE.to_key(), &merge()),
+            "02fd846be5cf8b01000002fd0068e5cf8b0100000302020100010673686f702d3100010f616e6e406578616d706c652e636f6d00000000040003416e6e0300040463697479044b7969760404706c616e04667265650107fb2c01000108fb9001010101080109075d582667",
+        ),
+        (
             "index state",
             bytes(
                 Key::Int(INDEX_STATE_KEY),
@@ -325,5 +384,20 @@ fn a_payload_that_goes_on_after_its_row_is_refused() {
 fn a_length_larger_than_any_record_is_refused_before_anything_is_allocated() {
     // Times, ids and options of a card, then a count of tokens of 2^62.
     let payload = [0, 0, 0, 0, 0, 0, 253, 0, 0, 0, 0, 0, 0, 0, 64];
+    assert!(matches!(decoded(&payload), Err(Failure::Corrupt(_))));
+}
+
+#[test]
+fn a_count_larger_than_the_rest_of_a_merge_is_refused() {
+    let mut payload = Vec::new();
+    assert!(merge().encode(&mut Payload::of(&mut payload)).is_ok());
+    let decoded = |payload: &[u8]| MergeRow::decode(&MERGE, payload);
+    assert!(decoded(&payload).is_ok_and(|row| row == merge()));
+    payload.push(0);
+    assert!(matches!(decoded(&payload), Err(Failure::Corrupt(_))));
+    // Times and ids, then a count of tokens of 2^62.
+    let payload = [
+        0, 0, 0, 0, 253, 0, 0, 0, 0, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ];
     assert!(matches!(decoded(&payload), Err(Failure::Corrupt(_))));
 }

@@ -10,6 +10,7 @@ use super::super::tables::{Key, Table};
 use super::super::unique::{self, IndexState};
 use super::answers::{AnswerKeyRow, AnswerRow, KeyHash};
 use super::keys::{FORMAT_KEY, INDEX_STATE_KEY, MessageKey, RowKey as _, STATE_KEY};
+use super::merges::{MergeKey, MergeRow, MergedIdRow};
 use super::meta::{State, decode_format};
 use super::record::{Payload, Row, encode_format_1};
 use super::rows::{AppRow, AppTallyRow, CardRow, FormerIdRow, MessageRow, SubscriberRow, TakenRow};
@@ -33,6 +34,12 @@ pub fn decode_records(bytes: &[u8]) {
     }
     if let Ok(contact) = ContactId::new(1) {
         check::<CardRow>(&contact, bytes);
+        check::<MergedIdRow>(&contact, bytes);
+        let merge = MergeKey {
+            holder: contact,
+            merged: contact,
+        };
+        check::<MergeRow>(&merge, bytes);
     }
     check::<AppRow>(&AppId::from_u128(1), bytes);
     check::<AppTallyRow>(&AppNumber(1), bytes);

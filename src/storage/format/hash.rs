@@ -32,6 +32,12 @@ impl fmt::Debug for IndexHasher {
     }
 }
 
+/// What a wide hash is of. The kinds of index keys have the numbers up to 4.
+pub(in crate::storage) const IDEMPOTENCY_KEY: u8 = 5;
+pub(in crate::storage) const REQUEST: u8 = 6;
+const SUPPRESSED: u8 = 7;
+const BLOCKED: u8 = 8;
+
 /// Nearly all identifiers and tokens are shorter.
 const JOINED: usize = 64;
 
@@ -91,20 +97,18 @@ impl IndexHasher {
     /// The hash of a suppressed identifier, which is all that is kept of it: with so many bits, no
     /// other value has the same.
     pub(in crate::storage) fn suppressed(&self, kind: u8, value: &[u8]) -> u128 {
-        let mut hasher = SipHasher128::new_with_keys(self.key.0, self.key.1);
-        hasher.write(b"suppressed");
-        hasher.write_u8(kind);
+        let mut hasher = self.wide(SUPPRESSED);
+        hasher.write(&[kind]);
         hasher.write(value);
-        hasher.finish128().as_u128()
+        hasher.finish()
     }
 
     /// The hash of a token that FAILED removed. Two tokens of an app never share an entry, so the mask
     /// of tests is not applied.
     pub(in crate::storage) fn blocked(&self, token: &str) -> u128 {
-        let mut hasher = SipHasher128::new_with_keys(self.key.0, self.key.1);
-        hasher.write(b"blocked");
+        let mut hasher = self.wide(BLOCKED);
         hasher.write(token.as_bytes());
-        hasher.finish128().as_u128()
+        hasher.finish()
     }
 
     /// Begins a hash of this kind.
@@ -190,8 +194,7 @@ mod tests {
         let mut hash = hasher.wide(5);
         hash.write(b"in ");
         hash.write(b"parts");
-        let reference =
-            WideSipHasher24::new_with_keys(0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908);
+        let reference = SipHasher128::new_with_keys(0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908);
         let reference = reference.hash(b"\x05in parts").as_u128();
         assert_eq!(hash.finish(), reference);
         assert_eq!(reference, GOLDEN_WIDE);

@@ -10,7 +10,6 @@ use crate::model::sequence::SequenceNumber;
 use super::super::format::changes::{
     Back, ChangesKey, ChangesRow, ContactChange, RECORDS_OF_A_ROW, Recorded,
 };
-use super::super::format::rows::CardRow;
 use super::super::guard::Failure;
 use super::super::read::Rows as _;
 use super::Check;
@@ -108,11 +107,12 @@ impl Check<'_> {
         self.changes.last.insert(contact, key.sequence);
     }
 
-    /// A card leads to the last change of its contact, unless that was dropped.
-    pub(super) fn last_change(&mut self, id: ContactId, card: &CardRow) {
+    /// A card leads to the last change of its contact, unless that was dropped; and so does what is kept of
+    /// a merged one.
+    pub(super) fn last_change(&mut self, id: ContactId, named: Option<SequenceNumber>) {
         let last = self.changes.last.remove(&id);
         let oldest = self.changes.oldest;
-        let leads = match (last, card.last_change) {
+        let leads = match (last, named) {
             (Some(last), named) => named == Some(last),
             (None, None) => true,
             (None, Some(named)) => oldest.is_none_or(|oldest| named <= oldest),
@@ -120,7 +120,7 @@ impl Check<'_> {
         self.demand(CARD_LEADS_TO_ITS_LAST_CHANGE, id.value(), leads);
     }
 
-    /// Called after all cards: what is left is of contacts without one.
+    /// Called after all cards and merges: what is left is of contacts without either.
     pub(super) fn changes_without_card(&mut self) {
         for sequence in std::mem::take(&mut self.changes.last).into_values() {
             self.demand(CHANGES_ARE_OF_A_CONTACT, sequence.value(), false);

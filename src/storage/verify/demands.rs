@@ -136,6 +136,19 @@ demands! {
     AnswerKeys {
         KEY_LEADS_TO_ITS_ANSWER: "the idempotency key does not lead to its answer"
     }
+    // Each merged id, and each record of a merge.
+    MergedIds {
+        MERGED_ID_IS_TAKEN: "the merged id is not among those taken"
+        MERGED_ID_IS_OF_NO_CONTACT: "the merged id is that of a contact"
+        MERGED_ID_LEADS_TO_A_CONTACT: "the merged id leads to no contact"
+        MERGED_ID_HAS_A_RECORD: "the merged id has no record of its merge"
+    }
+    Merges {
+        RECORD_IS_OF_A_MERGED_ID: "the record of a merge is not where its id leads"
+        IDS_LEAD_TO_THE_SAME: "an id in the record of a merge leads elsewhere"
+        MERGED_TOKEN_IS_IN_THE_RECORD_ONCE: "a token is in the record of a merge twice"
+        MERGES_ARE_WITHIN_THE_LIMIT: "more contacts are merged into one than may be"
+    }
     // The counters of the store.
     Meta {
         CONTACTS_ARE_COUNTED: "the contacts are miscounted"

@@ -1,7 +1,7 @@
 //! Verifying a committed state: every row against every other that must agree with it, both ways.
 //!
-//! [`demands`] lists all that is demanded; [`rows`], [`indexes`],
-//! [`changes`] and [`answers`] check it. Reads nothing but that state,
+//! [`demands`] lists all that is demanded; [`rows`], [`indexes`], [`merges`], [`changes`] and
+//! [`answers`] check it. Reads nothing but that state,
 //! so it runs while others write. It does not repair, and it does not look at pages: those are verified at
 //! opening.
 
@@ -9,11 +9,13 @@ mod answers;
 mod changes;
 mod demands;
 mod indexes;
+mod merges;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::app::{AppId, AppNumber};
+use crate::model::identifier::ContactId;
 use crate::model::sequence::SequenceNumber;
 
 use super::committed::Committed;
@@ -78,7 +80,6 @@ pub(crate) fn verify(committed: &Committed) -> Result<Verified, Failure> {
     check.index_log()?;
     check.changes()?;
     check.each_row(Check::contact)?;
-    check.changes_without_card();
     check.each_row(Check::subscriber)?;
     check.index_entries()?;
     check.buckets()?;
@@ -88,6 +89,9 @@ pub(crate) fn verify(committed: &Committed) -> Result<Verified, Failure> {
     check.each_row(Check::message)?;
     check.taken_ids()?;
     check.each_row(Check::former_id)?;
+    check.each_row(Check::merged_id)?;
+    check.each_row(Check::merge)?;
+    check.changes_without_card();
     check.each_row(Check::suppressed)?;
     check.each_row(Check::blocked)?;
     check.each_row(Check::blocked_entry)?;
@@ -101,6 +105,8 @@ pub(crate) fn verify(committed: &Committed) -> Result<Verified, Failure> {
 #[derive(Default)]
 struct Seen {
     contacts: u64,
+    /// The contact whose merges were seen last, and how many.
+    merges: Option<(ContactId, usize)>,
     muted: u64,
     suppressed: u64,
     blocked: u64,

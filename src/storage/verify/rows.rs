@@ -20,6 +20,7 @@ use super::super::format::rows::{
 use super::super::guard::Failure;
 use super::super::index::{IDENTIFIERS, identifier_hash};
 use super::super::lookup::find_subscriber;
+use super::super::merges::merged_into;
 use super::super::read::Rows as _;
 use super::super::suppression::first_suppressed;
 use super::super::tables::{Key, Table};
@@ -32,7 +33,7 @@ impl Check<'_> {
         let row = id.value();
         let identifiers = &card.identifiers;
         self.seen.contacts = self.seen.contacts.saturating_add(1);
-        self.last_change(id, &card);
+        self.last_change(id, card.last_change);
         self.seen.created_through.extend(card.created_through);
 
         let has_no_id = identifiers.contact_id().is_none();
@@ -77,7 +78,7 @@ impl Check<'_> {
         }))
     }
 
-    fn is_taken(&self, id: ContactId) -> Result<bool, Failure> {
+    pub(super) fn is_taken(&self, id: ContactId) -> Result<bool, Failure> {
         if self.committed.state().passed(id) {
             return Ok(true);
         }
@@ -237,7 +238,8 @@ impl Check<'_> {
         for contact in &record.contacts {
             let is_found = leads_here(self.named(&BlockedKey::of_contact(*contact, number))?);
             self.demand(RECORD_IS_FOUND_BY_ITS_CONTACTS, number, is_found);
-            let card: Option<CardRow> = self.named(contact)?;
+            let holder = absent_if_corrupt(merged_into(self.committed, *contact))?;
+            let card: Option<CardRow> = self.named(&holder.unwrap_or(*contact))?;
             self.demand(REMEMBERED_CONTACTS_EXIST, number, card.is_some());
         }
         let contacts: BTreeSet<_> = record.contacts.iter().collect();

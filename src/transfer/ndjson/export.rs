@@ -97,6 +97,7 @@ pub fn export_ndjson(
     for app in &connected {
         export.messages(app.number)?;
     }
+    export.merges()?;
     line::end(&mut export.text, export.lines);
     export.lines = export.lines.saturating_add(1);
     export.write()?;
@@ -227,6 +228,20 @@ impl<W: Write, P: FnMut(ExportProgress) -> ControlFlow<()>> Export<'_, W, P> {
             }
             self.write()?;
         }
+    }
+
+    fn merges(&mut self) -> Result<(), TransferError> {
+        let tables = self.now.tables();
+        let mut after = None;
+        while let Some((into, merges)) = self.now.reading(storage::merges_after(tables, after))? {
+            after = Some(into);
+            for (merged, row) in &merges {
+                line::merge(&mut self.text, *merged, into, row);
+                self.count_line();
+            }
+            self.write_if_full()?;
+        }
+        Ok(())
     }
 
     fn rows_done(&mut self, count: u64) {

@@ -525,5 +525,6 @@ fn section(row: &ExportedRow) -> u64 {
         ExportedRow::Contact(_) => 4,
         ExportedRow::Subscriber(_) => 5,
         ExportedRow::Message(..) => 6,
+        ExportedRow::Merge(_) => 7,
     }
 }

@@ -8,7 +8,7 @@ mod write;
 
 pub(crate) use self::read::{FirstLine, Line, first_line, line};
 pub(crate) use self::write::{
-    app, contact, end, former_app, former_id, message, start, subscriber, taken_ids,
+    app, contact, end, former_app, former_id, merge, message, start, subscriber, taken_ids,
 };
 
 /// The version of the lines that this version of the crate writes, and the newest that it reads.

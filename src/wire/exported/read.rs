@@ -1,7 +1,7 @@
 //! Reading the lines of an export.
 
 use crate::error::{EntryError, JsonError, JsonFault};
-use crate::limits::{Limit, LimitExceeded, Limits};
+use crate::limits::{Limit, LimitExceeded, Limits, MERGES_PER_CONTACT};
 use crate::model::app::{AccessKey, AppName, AppNumber};
 use crate::model::fault::Field;
 use crate::model::fields::{self, ContactFields};
@@ -11,7 +11,9 @@ use crate::model::subscriber::{MuteEnd, SubscriberId};
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 use crate::operations::take_over::{ExportedApp, ExportedRow, ExportedSubscriber, Start};
-use crate::storage::{AppRow, CardRow, HeldTokenRow, MessageKey, MessageRow};
+use crate::storage::{
+    AppRow, CardRow, HeldTokenRow, MergeRow, MergedTokenRow, MessageKey, MessageRow, Parts,
+};
 
 use super::super::json::{Value, at, may_be_shown};
 use super::super::request::{member_path, required, status, subscriber_id, uuid};
@@ -56,7 +58,7 @@ pub(crate) fn first_line(text: &[u8]) -> Option<FirstLine> {
     }))
 }
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     "app",
     "formerApp",
     "takenContactIds",
@@ -64,11 +66,12 @@ const KINDS: [&str; 8] = [
     "contact",
     "subscriber",
     "message",
+    "merge",
     "end",
 ];
 
 const ONE_OF: &str = "an object with one of app, formerApp, takenContactIds, formerSubscriberId, \
-                      contact, subscriber, message and end";
+                      contact, subscriber, message, merge and end";
 
 /// Reads a line after the first.
 pub(crate) fn line(text: &[u8], limits: &Limits) -> Result<Line, EntryError> {
@@ -91,6 +94,7 @@ pub(crate) fn line(text: &[u8], limits: &Limits) -> Result<Line, EntryError> {
         "contact" => ExportedRow::Contact(Box::new(contact(value, limits)?)),
         "subscriber" => ExportedRow::Subscriber(subscriber(value)?),
         "message" => message(value)?,
+        "merge" => merge(value, limits)?,
         _ => return end(value),
     }))
 }
@@ -133,7 +137,7 @@ fn id_of_subscriber(
 }
 
 /// The number of an app, which a subscriber id can hold.
-fn app_number(value: u64, path: &'static str) -> Result<AppNumber, JsonError> {
+fn app_number(value: u64, path: &str) -> Result<AppNumber, JsonError> {
     if (1..=AppNumber::MOST).contains(&value) {
         return Ok(AppNumber(value));
     }
@@ -269,33 +273,16 @@ fn contact(value: Value<'_>, limits: &Limits) -> Result<(ContactId, CardRow), En
         tokens,
     ] = members;
     let id = id_of_contact(required(id, PATH, "contactId")?, "contact.contactId")?;
-    let mut identifiers = Identifiers::new();
-    if let Some(external) = text(external, PATH, "externalCustomerId")? {
-        identifiers = identifiers.with_external_customer_id(ExternalCustomerId::take(external)?);
-    }
-    if let Some(phone) = text(phone, PATH, "phone")? {
-        identifiers = identifiers.with_phone(Phone::parse(&phone)?);
-    }
-    if let Some(email) = text(email, PATH, "email")? {
-        identifiers = identifiers.with_email(Email::take(email)?);
-    }
-    let fields = ContactFields {
-        first_name: field(first_name, Field::FirstName, "firstName")?,
-        last_name: field(last_name, Field::LastName, "lastName")?,
-        language_code: field(language, Field::LanguageCode, "languageCode")?,
-        time_zone: field(zone, Field::TimeZone, "timeZone")?,
-        custom: match custom.and_then(Value::given) {
-            Some(custom) => custom_fields(custom)?,
-            None => Default::default(),
-        },
-    };
-    let through = match through.and_then(Value::given) {
-        Some(number) => {
-            let number = count(Some(number), PATH, "createdThroughAppNumber")?;
-            Some(app_number(number, "contact.createdThroughAppNumber")?)
-        }
-        None => None,
-    };
+    let Parts {
+        identifiers,
+        fields,
+    } = parts(
+        [
+            external, phone, email, first_name, last_name, language, zone, custom,
+        ],
+        PATH,
+    )?;
+    let through = created_through(through, PATH)?;
     let card = CardRow {
         created_at: time(created_at, PATH, "createdAt")?,
         created_through: through,
@@ -307,6 +294,155 @@ fn contact(value: Value<'_>, limits: &Limits) -> Result<(ContactId, CardRow), En
     Ok((id, card))
 }
 
+const PARTS: [&str; 8] = [
+    "externalCustomerId",
+    "phone",
+    "email",
+    "firstName",
+    "lastName",
+    "languageCode",
+    "timeZone",
+    "fields",
+];
+
+/// Identifiers and fields, of the members [`PARTS`].
+fn parts(members: [Option<Value<'_>>; 8], path: &'static str) -> Result<Parts, EntryError> {
+    let [
+        external,
+        phone,
+        email,
+        first_name,
+        last_name,
+        language,
+        zone,
+        custom,
+    ] = members;
+    let mut identifiers = Identifiers::new();
+    if let Some(external) = text(external, path, "externalCustomerId")? {
+        identifiers = identifiers.with_external_customer_id(ExternalCustomerId::take(external)?);
+    }
+    if let Some(phone) = text(phone, path, "phone")? {
+        identifiers = identifiers.with_phone(Phone::parse(&phone)?);
+    }
+    if let Some(email) = text(email, path, "email")? {
+        identifiers = identifiers.with_email(Email::take(email)?);
+    }
+    let fields = ContactFields {
+        first_name: field(first_name, Field::FirstName, path, "firstName")?,
+        last_name: field(last_name, Field::LastName, path, "lastName")?,
+        language_code: field(language, Field::LanguageCode, path, "languageCode")?,
+        time_zone: field(zone, Field::TimeZone, path, "timeZone")?,
+        custom: match custom.and_then(Value::given) {
+            Some(custom) => custom_fields(custom, path)?,
+            None => Default::default(),
+        },
+    };
+    Ok(Parts {
+        identifiers,
+        fields,
+    })
+}
+
+fn created_through(
+    value: Option<Value<'_>>,
+    path: &'static str,
+) -> Result<Option<AppNumber>, JsonError> {
+    const MEMBER: &str = "createdThroughAppNumber";
+    let Some(number) = value.and_then(Value::given) else {
+        return Ok(None);
+    };
+    let number = count(Some(number), path, MEMBER)?;
+    app_number(number, &member_path(path, MEMBER)).map(Some)
+}
+
+fn merge(value: Value<'_>, limits: &Limits) -> Result<ExportedRow, EntryError> {
+    const PATH: &str = "merge";
+    const MEMBERS: [&str; 11] = [
+        "contactId",
+        "into",
+        "mergedAt",
+        "order",
+        "createdAt",
+        "createdThroughAppNumber",
+        "moved",
+        "kept",
+        "tokens",
+        "orderBefore",
+        "mergedIds",
+    ];
+    let members = value.members(&MEMBERS).map_err(at(PATH))?;
+    let [
+        id,
+        into,
+        merged_at,
+        order,
+        created_at,
+        through,
+        moved,
+        kept,
+        tokens,
+        before,
+        ids,
+    ] = members;
+    let parts_of = |value: Option<Value<'_>>, path: &'static str| {
+        let Some(value) = value.and_then(Value::given) else {
+            return Ok(Parts::default());
+        };
+        parts(value.members(&PARTS).map_err(at(path))?, path)
+    };
+    let most = limits.tokens_per_contact;
+    let list = |value, member, most| -> Result<Vec<Value<'_>>, EntryError> {
+        let (list, count) = required(value, PATH, member)?
+            .elements(most)
+            .map_err(at(member_path(PATH, member)))?;
+        LimitExceeded::check(Limit::TokensPerContact, count, most)?;
+        Ok(list)
+    };
+    let tokens = list(tokens, "tokens", most)?.into_iter().enumerate();
+    let before = list(before, "orderBefore", most)?.into_iter();
+    let before = before.map(|id| subscriber_id(id).map_err(at("merge.orderBefore")));
+    let (ids, count_of_ids) = required(ids, PATH, "mergedIds")?
+        .elements(MERGES_PER_CONTACT)
+        .map_err(at("merge.mergedIds"))?;
+    LimitExceeded::check(Limit::MergesPerContact, count_of_ids, MERGES_PER_CONTACT)?;
+    let ids = ids
+        .into_iter()
+        .map(|id| id_of_contact(id, "merge.mergedIds"));
+    let row = MergeRow {
+        merged_at: time(merged_at, PATH, "mergedAt")?,
+        order: count(order, PATH, "order")?,
+        created_at: time(created_at, PATH, "createdAt")?,
+        created_through: created_through(through, PATH)?,
+        last_change: None,
+        moved: parts_of(moved, "merge.moved")?,
+        kept: parts_of(kept, "merge.kept")?,
+        tokens: tokens
+            .map(|(index, token)| merged_token(token, index))
+            .collect::<Result<_, _>>()?,
+        order_before: before.collect::<Result<_, _>>()?,
+        ids: ids.collect::<Result<_, _>>()?,
+    };
+    let id = id_of_contact(required(id, PATH, "contactId")?, "merge.contactId")?;
+    let into = id_of_contact(required(into, PATH, "into")?, "merge.into")?;
+    Ok(ExportedRow::Merge(Box::new((id, into, row))))
+}
+
+fn merged_token(token: Value<'_>, index: usize) -> Result<MergedTokenRow, JsonError> {
+    let path = || format!("merge.tokens[{index}]");
+    let of = |member: &'static str| move |fault| at(member_path(&path(), member))(fault);
+    let missing = |member| at(path())(JsonFault::Missing(member));
+    let members = token.members(&["subscriberId", "addedAt", "place"]);
+    let members = members.map_err(|fault| at(path())(fault))?;
+    let [subscriber, added_at, place] = members.map(|member| member.and_then(Value::given));
+    let subscriber = subscriber.ok_or_else(|| missing("subscriberId"))?;
+    let added_at = added_at.ok_or_else(|| missing("addedAt"))?;
+    Ok(MergedTokenRow {
+        subscriber: subscriber_id(subscriber).map_err(of("subscriberId"))?,
+        added_at: Timestamp::from_millis(added_at.count().map_err(of("addedAt"))?),
+        place: place.map(Value::count).transpose().map_err(of("place"))?,
+    })
+}
+
 fn id_of_contact(value: Value<'_>, path: &'static str) -> Result<ContactId, EntryError> {
     let id = value.count().map_err(at(path))?;
     Ok(ContactId::new(id)?)
@@ -315,9 +451,10 @@ fn id_of_contact(value: Value<'_>, path: &'static str) -> Result<ContactId, Entr
 fn field(
     value: Option<Value<'_>>,
     field: Field,
+    path: &'static str,
     member: &'static str,
 ) -> Result<Option<String>, EntryError> {
-    let value = text(value, "contact", member)?;
+    let value = text(value, path, member)?;
     if let Some(value) = &value {
         fields::check_value(field, value)?;
     }
@@ -326,17 +463,17 @@ fn field(
 
 type CustomFields = std::collections::BTreeMap<String, String>;
 
-fn custom_fields(custom: Value<'_>) -> Result<CustomFields, EntryError> {
-    const PATH: &str = "contact.fields";
+fn custom_fields(custom: Value<'_>, path: &str) -> Result<CustomFields, EntryError> {
+    let fields = member_path(path, "fields");
     let mut read = CustomFields::new();
-    for (name, value) in custom.entries().map_err(at(PATH))? {
+    for (name, value) in custom.entries().map_err(at(&*fields))? {
         fields::check_name(&name)?;
         let value = value.text().map_err(|fault| {
             let shown = may_be_shown(name.as_bytes());
             let path = if shown {
-                member_path(PATH, &name)
+                member_path(&fields, &name)
             } else {
-                PATH.to_owned()
+                fields.clone()
             };
             at(path)(fault)
         })?;

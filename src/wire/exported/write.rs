@@ -12,7 +12,8 @@ use crate::model::report::Status;
 use crate::model::subscriber::SubscriberId;
 use crate::operations::take_over::Start;
 use crate::storage::{
-    AppRow, AppTallyRow, BorrowedSubscriber, CardRow, HeldTokenRow, MessageKey, MessageRow,
+    AppRow, AppTallyRow, BorrowedSubscriber, CardRow, HeldTokenRow, MergeRow, MergedTokenRow,
+    MessageKey, MessageRow, Parts,
 };
 
 use super::super::answer::{ContactIds, Counts, List, MutedForm, Shown};
@@ -327,6 +328,111 @@ struct MessageForm<'a> {
     last_at: u64,
     #[serde(skip_serializing_if = "Counts::is_zero")]
     counts: Counts,
+}
+
+/// What is kept of a contact that was merged into another.
+pub(crate) fn merge(to: &mut Vec<u8>, merged: ContactId, into: ContactId, row: &MergeRow) {
+    push(
+        to,
+        &MergeLine {
+            merge: MergeForm {
+                contact_id: merged.value(),
+                into: into.value(),
+                merged_at: row.merged_at.as_millis(),
+                order: row.order,
+                created_at: row.created_at.as_millis(),
+                created_through_app_number: row.created_through.map(|app| app.0),
+                moved: PartsForm::given(&row.moved),
+                kept: PartsForm::given(&row.kept),
+                tokens: List::of(&row.tokens, MergedTokenForm::from),
+                order_before: List::of(&row.order_before, |id| Shown(id.value())),
+                merged_ids: ContactIds(&row.ids),
+            },
+        },
+    );
+}
+
+#[derive(Serialize)]
+struct MergeLine<M> {
+    merge: M,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MergeForm<'a, T, O> {
+    contact_id: u64,
+    into: u64,
+    merged_at: u64,
+    order: u64,
+    created_at: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_through_app_number: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved: Option<PartsForm<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<PartsForm<'a>>,
+    tokens: T,
+    order_before: O,
+    merged_ids: ContactIds<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PartsForm<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_customer_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<Shown<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    fields: &'a BTreeMap<String, String>,
+}
+
+impl<'a> PartsForm<'a> {
+    fn given(parts: &'a Parts) -> Option<Self> {
+        let Parts {
+            identifiers,
+            fields,
+        } = parts;
+        (*parts != Parts::default()).then(|| PartsForm {
+            external_customer_id: identifiers.external_customer_id().map(|id| id.as_str()),
+            phone: identifiers.phone().map(|phone| Shown(phone.as_u64())),
+            email: identifiers.email().map(|email| email.as_str()),
+            first_name: fields.first_name.as_deref(),
+            last_name: fields.last_name.as_deref(),
+            language_code: fields.language_code.as_deref(),
+            time_zone: fields.time_zone.as_deref(),
+            fields: &fields.custom,
+        })
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MergedTokenForm {
+    subscriber_id: Shown<u64>,
+    added_at: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<u64>,
+}
+
+impl From<&MergedTokenRow> for MergedTokenForm {
+    fn from(token: &MergedTokenRow) -> Self {
+        MergedTokenForm {
+            subscriber_id: Shown(token.subscriber.value()),
+            added_at: token.added_at.as_millis(),
+            place: token.place,
+        }
+    }
 }
 
 /// The last line: how many lines come before it.

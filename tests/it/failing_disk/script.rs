@@ -6,9 +6,9 @@ use std::time::Duration;
 use contact_store::{
     AccessKey, AddTokens, App, AppId, AppName, Card, ChangePage, ChangePosition, ConnectApp,
     ContactId, ContactStore, ContactUpdate, DedupeOn, Disk, Erase, Error, GivenIdentifiers,
-    IdentifierKind, KeepChanges, ManualClock, MatchPolicy, MessageTally, Mute, Options, Ownership,
-    Pending, RecordReports, RemoveStale, RemoveToken, Report, SequenceNumber, Snapshot, Status,
-    Subscriber, SubscriberId, Timestamp, Token, TokenEntry, Upsert, ValueChange,
+    IdentifierKind, KeepChanges, ManualClock, MatchPolicy, Merge, MessageTally, Mute, Options,
+    Ownership, Pending, RecordReports, RemoveStale, RemoveToken, Report, SequenceNumber, Snapshot,
+    Split, Status, Subscriber, SubscriberId, Timestamp, Token, TokenEntry, Upsert, ValueChange,
 };
 
 use super::disk::TestDisk;
@@ -29,6 +29,9 @@ pub enum Request {
     RemoveStale(RemoveStale),
     Mute(Mute),
     Upsert(Upsert),
+    Merge(Merge),
+    Unmerge(ContactId),
+    Split(Split),
 }
 
 /// A request under way, whatever it is.
@@ -57,6 +60,9 @@ impl Request {
             Request::RemoveStale(request) => Box::new(store.remove_stale(*request)),
             Request::Mute(request) => Box::new(store.mute(request.clone())),
             Request::Upsert(upsert) => Box::new(store.upsert(upsert.clone())),
+            Request::Merge(request) => Box::new(store.merge(*request)),
+            Request::Unmerge(contact) => Box::new(store.unmerge(*contact)),
+            Request::Split(request) => Box::new(store.split(request.clone())),
         }
     }
 
@@ -213,6 +219,12 @@ pub fn script() -> Vec<Line> {
             OTHER_APP,
             Token::parse("other-1").unwrap(),
         ))),
+        one(Request::Merge(Merge::new(id(2), id(3)))),
+        Line::Group(vec![
+            Request::Merge(Merge::new(id(3), id(4))),
+            Request::Unmerge(id(2)),
+            Request::Split(Split::new(id(2)).identifier(IdentifierKind::Email)),
+        ]),
         one(Request::RemoveStale(RemoveStale::new(
             OTHER_APP,
             at(u64::MAX),

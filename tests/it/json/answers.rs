@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use contact_store::{
     AccessKey, AddTokens, AppName, BatchMode, BringBack, ChangePosition, ConnectApp, ContactStore,
-    ContactUpdate, DedupeOn, Erase, Error, GivenIdentifiers, KeepChanges, Limits, MatchPolicy,
-    Mute, Ownership, Recipient, RecordReports, RemoveStale, RemoveToken, RenameToken, Report,
-    Status, Token, TokenEntry, UnknownContactId, Unmute, Upsert, wire,
+    ContactUpdate, DedupeOn, Erase, Error, GivenIdentifiers, IdentifierKind, KeepChanges, Limits,
+    MatchPolicy, Merge, Mute, Ownership, Recipient, RecordReports, RemoveStale, RemoveToken,
+    RenameToken, Report, Split, Status, Token, TokenEntry, UnknownContactId, Unmute, Upsert, wire,
 };
 
 use super::{add_body, report_body, text};
@@ -609,6 +609,7 @@ fn every_code_is_in_the_documentation_and_no_other() {
         "requestTextBytes",
         "cardTextBytes",
         "suppressedIdentifiers",
+        "mergesPerContact",
         "pageRows",
     ];
     let codes: BTreeSet<String> = codes
@@ -764,4 +765,81 @@ fn r63_what_comes_back_is_answered() {
         r#"{"outcome":"broughtBack","subscriberId":"1099511627778","contactIds":[1,2]}"#
     );
     assert_eq!(back(), r#"{"outcome":"notRemembered"}"#);
+}
+
+#[test]
+fn r58_merges_and_what_takes_them_apart() {
+    let (store, _) = store();
+    let ann = ContactUpdate::new()
+        .phone("380500000001")
+        .first_name("Ann")
+        .field("city", "Kyiv");
+    let anna = ContactUpdate::new()
+        .phone("380500000002")
+        .email("ann@example.com")
+        .first_name("Anna")
+        .last_name("Lee")
+        .field("city", "Lviv")
+        .field("plan", "free");
+    let upsert = Upsert::new(DedupeOn::Phone).contacts([ann, anna]);
+    store.upsert(upsert).wait().unwrap();
+    for (token, phone) in [("t", 1), ("t", 2), ("u", 2)] {
+        let entry = TokenEntry::new(token).phone(format!("38050000000{phone}"));
+        store
+            .add_tokens(AddTokens::new(APP).entry(entry))
+            .wait()
+            .unwrap();
+    }
+    let merged = store
+        .merge(Merge::new(id(2), id(1)))
+        .wait()
+        .unwrap()
+        .outcome;
+    assert_eq!(
+        text(&wire::merged(&merged)),
+        r#"{"from":2,"into":1,"identifiers":["email"],"fields":["lastName"],"customFields":["plan"],"#
+            .to_owned()
+            + r#""subscriberIds":["1099511627778"],"sharedSubscriberIds":["1099511627777"],"#
+            + r#""kept":{"identifiers":["phone"],"fields":["firstName"],"customFields":["city"]}}"#
+    );
+    let inside = store.snapshot().unwrap().merged_contacts(id(1)).unwrap();
+    let since = inside[0].merged_at.as_millis();
+    assert_eq!(
+        text(&wire::merged_contacts(&inside)),
+        format!(
+            r#"{{"merged":[{{"contactId":2,"mergedAt":{since},"identifiers":["phone","email"]}}]}}"#
+        )
+    );
+    let other = ContactUpdate::new().phone("380500000002");
+    store
+        .upsert(Upsert::new(DedupeOn::Phone).contact(other))
+        .wait()
+        .unwrap();
+    let remove = RemoveToken::of_all(APP, Token::parse("u").unwrap());
+    store.remove_token(remove).wait().unwrap();
+    let unmerged = store.unmerge(id(2)).wait().unwrap().outcome;
+    assert_eq!(
+        text(&wire::unmerged(&unmerged)),
+        r#"{"contactId":2,"from":1,"identifiers":["email"],"fields":["firstName","lastName"],"#
+            .to_owned()
+            + r#""customFields":["city","plan"],"subscriberIds":["1099511627777"],"notGivenBack":"#
+            + r#"{"identifiers":[{"kind":"phone","contactId":3}],"subscriberIds":["1099511627778"]}}"#
+    );
+    let split = Split::new(id(2)).identifier(IdentifierKind::Email);
+    let split = store.split(split).wait().unwrap().outcome;
+    assert_eq!(
+        text(&wire::split_off(&split)),
+        r#"{"contactId":4,"from":2,"identifiers":["email"]}"#
+    );
+    let refused = store.merge(Merge::new(id(1), id(1))).wait().unwrap_err();
+    assert_eq!(
+        text(&wire::error(&refused)),
+        r#"{"error":{"code":"mergeIntoItself","message":"contact 1 cannot be merged into itself","contactId":1}}"#
+    );
+    let split = Split::new(id(2)).identifier(IdentifierKind::Email);
+    let refused = store.split(split).wait().unwrap_err();
+    assert_eq!(
+        text(&wire::error(&refused)),
+        r#"{"error":{"code":"noSuchIdentifier","message":"contact 2 has no email to split off","kind":"email","contactId":2}}"#
+    );
 }

@@ -141,11 +141,18 @@ fn seeds() -> Vec<String> {
             "duration",
             "suppress",
             "includeMuted",
+            "from",
+            "into",
+            "identifiers",
+            "subscriberIds",
         ] {
             for line in [
                 "connectApp",
                 "disconnectApp",
                 "erase",
+                "merge",
+                "unmerge",
+                "split",
                 "removeToken",
                 "subscribers",
                 "messages",

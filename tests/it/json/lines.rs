@@ -40,6 +40,9 @@ fn kind(line: &Line) -> &'static str {
         Line::BringBack(_) => "bringBack",
         Line::Mute(_) => "mute",
         Line::Unmute(_) => "unmute",
+        Line::Merge(_) => "merge",
+        Line::Unmerge(_) => "unmerge",
+        Line::Split(_) => "split",
         Line::Verify => "verify",
         _ => "another",
     }
@@ -194,6 +197,16 @@ fn every_kind_of_line_is_taken() {
         (
             r#"{"unmute": {"appUuid": "APP", "token": "t", "at": 100000000005}}"#,
             "unmute",
+        ),
+        (r#"{"merge": {"from": 2, "into": "1"}}"#, "merge"),
+        (r#"{"unmerge": {"contactId": 2}}"#, "unmerge"),
+        (
+            r#"{"split": {"contactId": 1, "identifiers": ["phone", "email"]}}"#,
+            "split",
+        ),
+        (
+            r#"{"split": {"contactId": 1, "identifiers": ["phone"], "subscriberIds": ["7"], "at": 100000000005}}"#,
+            "split",
         ),
         (" \t{\"verify\": { } } ", "verify"),
     ];
@@ -564,6 +577,30 @@ fn what_is_wrong_in_a_line_is_told_with_its_place() {
         (
             r#"{"unmute": {"appUuid": "APP", "token": "t", "duration": 5}}"#,
             "unknownMember of unmute",
+        ),
+        (r#"{"merge": {"into": 1}}"#, "missingMember of merge"),
+        (r#"{"merge": {"from": 1}}"#, "missingMember of merge"),
+        (
+            r#"{"merge": {"from": 1, "into": [1]}}"#,
+            "wrongType of merge.into",
+        ),
+        (r#"{"unmerge": {}}"#, "missingMember of unmerge"),
+        (r#"{"split": {"contactId": 1}}"#, "missingMember of split"),
+        (
+            r#"{"split": {"contactId": 1, "identifiers": ["phone", "contactId"]}}"#,
+            "notOneOf of split.identifiers[1]",
+        ),
+        (
+            r#"{"split": {"contactId": 1, "identifiers": "phone"}}"#,
+            "wrongType of split.identifiers",
+        ),
+        (
+            r#"{"split": {"contactId": 1, "identifiers": [], "subscriberIds": [7]}}"#,
+            "wrongType of split.subscriberIds[0]",
+        ),
+        (
+            r#"{"split": {"contactId": 1, "identifiers": [], "at": 5}}"#,
+            "secondsNotMilliseconds of split.at",
         ),
     ];
     for (line, expected) in rows {

@@ -9,7 +9,7 @@ use std::thread::{self, Thread};
 use contact_store::{
     AccessKey, AddTokens, AppId, AppName, BatchMode, BringBack, Committed, ConnectApp, ContactId,
     ContactStore, EntryError, Erase, Erased, Error, FailedWithoutReason, Fault, Field,
-    GivenIdentifiers, IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy,
+    GivenIdentifiers, IdentifierKind, InvalidIdentifier, KindSet, Limit, MatchPolicy, MergeError,
     MessagesForgotten, Mute, OptionsInForce, Outcomes, Ownership, Pending, RecipientError,
     RecordReports, RemoveStale, RemoveToken, RenameToken, Report, ReportOutcome, StaleRemoved,
     Status, SubscriberId, SuppressionLifted, Timestamp, Token, TokenAdded, TokenBroughtBack,
@@ -17,6 +17,7 @@ use contact_store::{
     UnknownContactId, Unmute,
 };
 
+use super::merge::{Divided, Joined, TakenOut, to_merge, to_split};
 use super::{Names, Settings, Upserted, Upserts};
 
 /// Any request that may change a store.
@@ -69,6 +70,19 @@ pub enum Request {
         contact: u64,
     },
     Lift(Names),
+    Merge {
+        from: u64,
+        into: u64,
+    },
+    Unmerge {
+        contact: u64,
+    },
+    Split {
+        contact: u64,
+        identifiers: KindSet,
+        subscribers: Vec<u64>,
+        at: Option<u64>,
+    },
     Forget {
         app: AppId,
         before: u64,
@@ -241,6 +255,9 @@ pub enum Outcome {
     Lifted(KindSet),
     /// The new subscriber and who holds it, if anything was remembered.
     BroughtBack(Option<(u64, Vec<u64>)>),
+    Merged(Joined),
+    Unmerged(TakenOut),
+    Split(Divided),
     Forgotten(u64),
     /// The subscribers, how often a contact lost a token, and whether it was a dry run.
     StaleRemoved(u64, u64, bool),
@@ -306,6 +323,7 @@ pub enum Refused {
     Limit(Limit, u64, u64),
     NothingGiven,
     Recipient(RecipientError),
+    Merge(MergeError),
     /// The commit failed; the number that the request would have. Like all that follows, nothing
     /// that the model ever answers.
     Indeterminate(u64),
@@ -345,6 +363,7 @@ impl From<Error> for Refused {
             Error::LimitExceeded(over) => Refused::Limit(over.limit, over.actual, over.most),
             Error::NothingGiven => Refused::NothingGiven,
             Error::Recipient(error) => Refused::Recipient(error),
+            Error::Merge(error) => Refused::Merge(error),
             Error::Indeterminate { sequence, .. } => Refused::Indeterminate(sequence.value()),
             Error::NeedsReopen => Refused::NeedsReopen,
             Error::Closed | Error::SnapshotExpired => Refused::Gone,
@@ -638,6 +657,17 @@ impl Request {
                 Waiting::new(store.erase(Erase::new(id(*contact)).suppress()))
             }
             Request::Lift(names) => Waiting::new(store.lift_suppression(names.identifiers())),
+            Request::Merge { from, into } => Waiting::new(store.merge(to_merge(*from, *into))),
+            Request::Unmerge { contact } => Waiting::new(store.unmerge(id(*contact))),
+            Request::Split {
+                contact,
+                identifiers,
+                subscribers,
+                at,
+            } => {
+                let request = to_split(*contact, *identifiers, subscribers, *at);
+                Waiting::new(store.split(request))
+            }
             Request::Forget { app, before } => {
                 Waiting::new(store.forget_messages(*app, Timestamp::from_millis(*before)))
             }
@@ -773,7 +803,7 @@ const TIMES: [u64; 6] = [2_000, 1_000, 3_000, 4_000, 0, 1 << 60];
 impl Request {
     /// A request made of choices. The apps are `0xa` and `0xb`, and now and then `0xc`.
     pub fn choose(choices: &mut Choices<'_>) -> Self {
-        match choices.below(51) {
+        match choices.below(59) {
             0..15 => Request::Add(Add::choose(choices)),
             15..20 => Request::Report(Reports::choose(choices)),
             20..23 => Request::Erase {
@@ -835,8 +865,43 @@ impl Request {
                 old: choices.of(&TOKENS).to_owned(),
                 new: choices.of(&["t-2", "t-3", "t-1", "t-long"]).to_owned(),
             },
+            51..54 => Request::Merge {
+                from: choices.of(&[2, 1, 3, 4, 7]),
+                into: choices.of(&[1, 2, 3, 4, 7]),
+            },
+            54..57 => Request::Unmerge {
+                contact: choices.of(&[2, 1, 3, 4, 7]),
+            },
+            57 | 58 => Request::Split {
+                contact: choices.of(&[1, 2, 3, 4, 7]),
+                identifiers: kinds(choices),
+                subscribers: subscribers(choices),
+                at: choose_time(choices),
+            },
             _ => Request::Upsert(Upserts::choose(choices)),
         }
+    }
+}
+
+fn kinds(choices: &mut Choices<'_>) -> KindSet {
+    let all = IdentifierKind::ALL.iter().rev().copied();
+    let first = choices.below(16);
+    let chosen = all.enumerate().filter(|(at, _)| first >> at & 1 == 0);
+    // All but the contact id in one of two.
+    let chosen = chosen.map(|(_, kind)| kind);
+    let chosen = chosen.filter(|kind| *kind != IdentifierKind::ContactId || first == 8);
+    chosen.collect()
+}
+
+fn subscribers(choices: &mut Choices<'_>) -> Vec<u64> {
+    let one = |choices: &mut Choices<'_>| {
+        let connection = choices.of(&[1_u64, 2]);
+        connection << 40 | (1 + choices.below(4) as u64)
+    };
+    match choices.below(3) {
+        0 => Vec::new(),
+        1 => vec![one(choices)],
+        _ => vec![one(choices), one(choices)],
     }
 }
 

@@ -253,6 +253,8 @@ pub(super) trait Reads {
     fn sequence(&self) -> u64;
     fn contact_count(&self) -> u64;
     fn card(&self, id: u64) -> Result<Option<Card>, Refused>;
+    /// What was merged into a contact: the ids, when, and which identifiers they had.
+    fn merged(&self, id: u64) -> Result<Vec<(u64, u64, KindSet)>, Refused>;
     fn find(
         &self,
         names: &Names,
@@ -294,7 +296,20 @@ impl Reads for Model {
     }
 
     fn card(&self, id: u64) -> Result<Option<Card>, Refused> {
-        Ok(self.cards.iter().find(|card| card.id == id).cloned())
+        // R58.
+        let present = self.present(id);
+        let card = self.cards.iter().find(|card| Some(card.id) == present);
+        Ok(card.cloned())
+    }
+
+    fn merged(&self, id: u64) -> Result<Vec<(u64, u64, KindSet)>, Refused> {
+        let inside = self.inside(self.present(id).unwrap_or(id)).into_iter();
+        let shown = |id: u64| {
+            let gone = self.merged.iter().find(|gone| gone.id == id)?;
+            let own = IdentifierKind::ContactId.into();
+            Some((id, gone.merged_at, gone.card.names.without(own).kinds()))
+        };
+        Ok(inside.filter_map(shown).collect())
     }
 
     fn find(
@@ -431,6 +446,18 @@ impl Reads for Snapshot {
 
     fn card(&self, id: u64) -> Result<Option<Card>, Refused> {
         Ok(self.contact(contact_id(id))?.map(Card::from))
+    }
+
+    fn merged(&self, id: u64) -> Result<Vec<(u64, u64, KindSet)>, Refused> {
+        let merged = self.merged_contacts(contact_id(id))?.into_iter();
+        let shown = |merged: store::MergedContact| {
+            (
+                merged.id.value(),
+                merged.merged_at.as_millis(),
+                merged.identifiers,
+            )
+        };
+        Ok(merged.map(shown).collect())
     }
 
     fn find(
@@ -686,6 +713,8 @@ impl Model {
         same("contact count", count, Reads::contact_count(self))?;
         for id in &probes.ids {
             same(("contact", id), shown.card(*id), self.card(*id))?;
+            let merged = Reads::merged(shown, *id);
+            same(("merged into", id), merged, Reads::merged(self, *id))?;
         }
         for names in &probes.names {
             for policy in [MatchPolicy::Cascade, MatchPolicy::TopPriority] {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use contact_store::{AppId, DedupeOn, KeepChanges, MatchPolicy, Options, Ownership, Status};
+use contact_store::{
+    AppId, DedupeOn, IdentifierKind, KeepChanges, MatchPolicy, Options, Ownership, Status,
+};
 
 use super::traffic::Step;
 use crate::model::{
@@ -102,6 +104,8 @@ pub fn rare_states(hash_mask: u64) -> Tale {
         token: "t-1".to_owned(),
         contact,
     };
+    let merge = |from, into| Request::Merge { from, into };
+    let unmerge = |contact| Request::Unmerge { contact };
     let nobodys = Add::new(APP, vec![Entry::new("t-3", Given::default())]);
     let of_two = Add::new(
         APP,
@@ -168,6 +172,29 @@ pub fn rare_states(hash_mask: u64) -> Tale {
             dry_run: false,
         }),
         Step::Ask(add(OTHER_APP, "t-1", 3)),
+        // Merged and taken out, in one commit and in several.
+        Step::Ask(Request::Add(Add::new(
+            APP,
+            [21, 22, 23]
+                .map(|n| {
+                    let given = Given::default().contact_id(n).email(&email(n as u64));
+                    Entry::new("m-1", given)
+                })
+                .to_vec(),
+        ))),
+        Step::Ask(merge(21, 22)),
+        Step::Group(
+            unmerge(21),
+            vec![merge(22, 21), merge(21, 23), unmerge(22), merge(22, 21)],
+        ),
+        Step::KillAndOpen,
+        Step::Ask(unmerge(21)),
+        Step::Ask(Request::Split {
+            contact: 23,
+            identifiers: IdentifierKind::Email.into(),
+            subscribers: Vec::new(),
+            at: None,
+        }),
         Step::Group(
             connect(OTHER_APP, "Bot 5"),
             vec![remove(Some(3)), remove(None), add(APP, "t-1", 1)],

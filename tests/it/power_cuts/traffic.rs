@@ -494,6 +494,9 @@ fn kind(request: &Request) -> &'static str {
         Request::Erase { .. } => "erasing",
         Request::Suppress { .. } | Request::Lift(_) => "suppressing",
         Request::BringBack { .. } => "bringing back",
+        Request::Merge { .. } => "merging",
+        Request::Unmerge { .. } => "unmerging",
+        Request::Split { .. } => "splitting",
         Request::Forget { .. } => "forgetting messages",
         Request::RemoveStale { .. } => "removing stale subscribers",
     }

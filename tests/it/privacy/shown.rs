@@ -75,6 +75,7 @@ impl Shown {
             Error::EntryRefused { error, .. } => self.entry_error(error),
             Error::Field(error) => self.field_error(error),
             Error::Recipient(error) => self.variant(error),
+            Error::Merge(error) => self.variant(error),
             Error::LimitExceeded(error) => {
                 self.caused(error);
                 self.value(&error.limit);

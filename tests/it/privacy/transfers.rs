@@ -7,7 +7,7 @@ use contact_store::transfer::{
     ExportOptions, ImportOptions, NotARestartPoint, RestartPoint, TransferError, export_ndjson,
     import_ndjson,
 };
-use contact_store::{ContactStore, Options};
+use contact_store::{ContactStore, ContactUpdate, DedupeOn, Options, Upsert};
 
 use super::fill;
 use super::shown::{DIGITS, PHONE, Shown, WORD};
@@ -21,6 +21,12 @@ fn empty() -> ContactStore {
 fn exported(shown: &mut Shown) -> String {
     let (store, _) = store();
     fill(&store);
+    // An id that is in use no more.
+    let other = ContactUpdate::new().external_customer_id(WORD);
+    let upsert = Upsert::new(DedupeOn::ExternalCustomerId).contact(other);
+    let other = store.upsert(upsert).wait().unwrap().outcome;
+    let other = other.into_single().unwrap().contact;
+    assert!(store.erase(other).wait().unwrap().outcome.erased);
     let mut text = Vec::new();
     let options = ExportOptions::default().access_keys(true);
     shown.value(&options);
@@ -197,6 +203,15 @@ fn rows(shown: &mut Shown, text: &str) {
         subscriber.replace("1099511627777", "1099511627799"),
     ));
     bad.push((message, message.replace("\"sent\":0", "\"sent\":7")));
+    let last = text.lines().rev().nth(1).unwrap();
+    let merge = |ids: &str| {
+        format!(
+            "{{\"merge\":{{{ids},\"mergedAt\":1,\"order\":1,\"createdAt\":1,\"tokens\":[],\
+             \"moved\":{{\"email\":\"{WORD}@example.com\"}},\"orderBefore\":[],\"mergedIds\":[]}}}}"
+        )
+    };
+    bad.push((last, merge("\"contactId\":1,\"into\":1")));
+    bad.push((last, merge("\"contactId\":2,\"into\":99")));
     for (after, wrong) in bad {
         let lines: String = text
             .lines()

@@ -1,7 +1,8 @@
 //! The requests that the short sequences are made of.
 
 use contact_store::{
-    AppId, BatchMode, DedupeOn, InvalidIdentifier, Ownership, Status, UnknownContactId, UpsertMode,
+    AppId, BatchMode, DedupeOn, IdentifierKind, InvalidIdentifier, Ownership, Status,
+    UnknownContactId, UpsertMode,
 };
 
 use crate::model::{
@@ -339,6 +340,64 @@ pub fn contacts() -> Vec<Request> {
             ..Upserts::new(DedupeOn::Phone, vec![item().phone(PHONE).email(ANN)])
         }),
         Request::Upsert(rejecting),
+    ]
+}
+
+/// Three contacts that share a token, for the requests of [`merging`] to begin with.
+pub fn to_merge() -> Vec<Request> {
+    vec![
+        one("t-2", given().email(ANN)),
+        one("t-1", given().email(ANN)),
+        one("t-1", given().email(BEN).phone(PHONE)),
+        one("t-1", given().external("crm-1")),
+        upsert(
+            DedupeOn::Email,
+            &[
+                item().email(ANN).field(FieldName::FirstName, "Ann"),
+                item().email(BEN).field(FieldName::LastName, "Lee"),
+            ],
+        ),
+    ]
+}
+
+/// Requests that merge contacts and take them apart, and those that come between and matter: three of
+/// them reach chains, circles, and everything that cannot be given back.
+pub fn merging() -> Vec<Request> {
+    let merge = |from, into| Request::Merge { from, into };
+    let unmerge = |contact| Request::Unmerge { contact };
+    let split = |kind: IdentifierKind, subscribers: &[u64]| Request::Split {
+        contact: 1,
+        identifiers: kind.into(),
+        subscribers: subscribers.to_vec(),
+        at: Some(FIRST_AT - 700),
+    };
+    vec![
+        merge(1, 2),
+        merge(2, 3),
+        merge(3, 1),
+        unmerge(1),
+        unmerge(2),
+        unmerge(3),
+        split(IdentifierKind::Email, &[1 << 40 | 1]),
+        split(IdentifierKind::Phone, &[]),
+        one("t-2", given().contact_id(2)),
+        one("t-1", given().email(BEN)),
+        reports(vec![said("t-1", Status::Failed, "m-1")]),
+        Request::Remove {
+            app: APP,
+            token: "t-1".to_owned(),
+            contact: Some(1),
+        },
+        Request::Erase { contact: 1 },
+        upsert(
+            DedupeOn::ContactId,
+            &[item()
+                .contact_id(2)
+                .email(To::Null)
+                .phone(OTHER_PHONE)
+                .field(FieldName::FirstName, To::Null)],
+        ),
+        upsert(DedupeOn::Email, &[item().email(ANN), item().email(BEN)]),
     ]
 }
 

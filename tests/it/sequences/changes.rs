@@ -114,9 +114,11 @@ fn says_all(before: &Snapshot, now: &Snapshot, requests: &[&Request]) -> Result<
         .iter()
         .filter_map(|change| {
             let seen = match change.what {
-                Changed::ContactCreated { .. } => Seen::Created,
+                Changed::ContactCreated { .. }
+                | Changed::ContactUnmerged { .. }
+                | Changed::ContactSplitOff { .. } => Seen::Created,
                 Changed::ContactUpdated { .. } => Seen::Updated,
-                Changed::ContactErased { .. } => Seen::Erased,
+                Changed::ContactErased { .. } | Changed::ContactMerged { .. } => Seen::Erased,
                 Changed::TokenAdded { subscriber, .. }
                 | Changed::TokenMoved { subscriber, .. }
                 | Changed::TokenRenamed { subscriber, .. } => Seen::Has(subscriber),

@@ -214,6 +214,40 @@ fn note(answer: &Answer, seen: &mut Kinds) {
         )),
         Ok((_, Outcome::Lifted(kinds))) => saw(format!("lifted: {}", kinds.iter().count())),
         Ok((_, Outcome::Erased(erased))) => saw(format!("erased: {erased}")),
+        Ok((_, Outcome::Merged(merged))) => {
+            saw(format!(
+                "merged: {:?}, {:?}, fields {}, {}",
+                merged.identifiers,
+                merged.kept_identifiers,
+                merged.fields.len().min(1),
+                merged.kept_fields.len().min(1)
+            ));
+            saw(format!(
+                "merged: tokens {}, shared {}, ids {}",
+                merged.tokens.len().min(2),
+                merged.shared_tokens.len().min(2),
+                merged.ids.len().min(2)
+            ));
+        }
+        Ok((_, Outcome::Unmerged(unmerged))) => {
+            let (identifiers, tokens) = &unmerged.not_given_back;
+            saw(format!(
+                "unmerged: {:?}, tokens {}, ids {}",
+                unmerged.identifiers,
+                unmerged.tokens.len().min(2),
+                unmerged.ids.len().min(2)
+            ));
+            saw(format!(
+                "unmerged: not {}, tokens {}",
+                identifiers.len().min(2),
+                tokens.len().min(2)
+            ));
+        }
+        Ok((_, Outcome::Split(split))) => saw(format!(
+            "split: {:?}, tokens {}",
+            split.identifiers,
+            split.tokens.len().min(2)
+        )),
         Ok((_, Outcome::Forgotten(tallies))) => saw(format!("forgotten: {}", (*tallies).min(2))),
         Ok((_, Outcome::StaleRemoved(subscribers, cards, dry_run))) => saw(format!(
             "stale: {} off {}, dry run: {dry_run}",

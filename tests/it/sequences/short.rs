@@ -23,9 +23,17 @@ struct Walk {
 impl Walk {
     /// A walk over stores with these options, and the store that all sequences start from.
     fn new(alphabet: Vec<Request>, options: Options) -> (Self, Pair) {
+        Walk::after(&[], alphabet, options)
+    }
+
+    /// The same with a store of which these requests were made first.
+    fn after(made: &[Request], alphabet: Vec<Request>, options: Options) -> (Self, Pair) {
         let mut pair = Pair::new(options);
         for (app, name) in [(APP, "First bot"), (OTHER_APP, "Second bot")] {
             pair.ask(&connect(app, name), FIRST_AT - 1_000).unwrap();
+        }
+        for (request, at) in made.iter().zip(FIRST_AT - 1_000..) {
+            pair.ask(request, at).unwrap();
         }
         let walk = Walk {
             alphabet,
@@ -273,4 +281,23 @@ fn all_short_sequences_with_upserts_agree_when_all_of_a_kind_share_one_index_row
 fn all_short_sequences_with_upserts_agree_in_one_commit() {
     let options = options(MatchPolicy::Cascade, Ownership::Shared, 0);
     check_all_in_one_commit(alphabet::contacts(), options);
+}
+
+// R58.
+
+#[test]
+fn r58_all_short_sequences_with_merges_agree() {
+    let options = options(MatchPolicy::Cascade, Ownership::Shared, u64::MAX);
+    let (mut walk, pair) = Walk::after(&alphabet::to_merge(), alphabet::merging(), options);
+    walk.follow(&[], pair);
+    assert!(walk.sequences > 1_500, "{} sequences", walk.sequences);
+}
+
+#[test]
+fn r58_all_short_sequences_with_merges_agree_in_one_commit() {
+    let options = options(MatchPolicy::Cascade, Ownership::Exclusive, 0);
+    let (mut walk, pair) = Walk::after(&alphabet::to_merge(), alphabet::merging(), options);
+    pair.store.close().unwrap();
+    walk.share_commits(&pair.disk.copy(), &pair.model);
+    assert!(walk.sequences > 1_500, "{} sequences", walk.sequences);
 }

@@ -1,12 +1,15 @@
 //! All that a store shows, to compare two of them.
 
-use contact_store::{AccessKey, App, Card, MessageTally, SequenceNumber, Snapshot, Subscriber};
+use contact_store::{
+    AccessKey, App, Card, MergedContact, MessageTally, SequenceNumber, Snapshot, Subscriber,
+};
 
 /// All that a snapshot shows.
 #[derive(PartialEq)]
 pub struct Everything {
     pub sequence: SequenceNumber,
     pub cards: Vec<Card>,
+    merged: Vec<MergedContact>,
     apps: Vec<OfApp>,
 }
 
@@ -29,9 +32,14 @@ impl Everything {
             messages: now.iter_messages(app.id).collect::<Result<_, _>>().unwrap(),
             app,
         };
+        let cards: Vec<Card> = now.iter_contacts().collect::<Result<_, _>>().unwrap();
+        let merged = cards
+            .iter()
+            .map(|card| now.merged_contacts(card.id).unwrap());
         Everything {
             sequence: now.sequence(),
-            cards: now.iter_contacts().collect::<Result<_, _>>().unwrap(),
+            merged: merged.flatten().collect(),
+            cards,
             apps: now.apps().unwrap().into_iter().map(of_app).collect(),
         }
     }

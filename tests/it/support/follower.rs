@@ -44,7 +44,9 @@ impl Follower {
 
     fn take(&mut self, now: &Snapshot, changed: Changed) {
         if let Some(contact) = changed.contact() {
-            match now.contact(contact).unwrap() {
+            // The id of a merged contact leads to another (R58).
+            let card = now.contact(contact).unwrap();
+            match card.filter(|card| card.id == contact) {
                 Some(card) => drop(self.cards.insert(contact, card)),
                 None => drop(self.cards.remove(&contact)),
             }

@@ -46,7 +46,7 @@ pub enum Key {
 macro_rules! on_table {
     ($name:expr, $definition:ident, $key:ident => $body:expr) => {
         match $name {
-            "apps" | "changes" | "suppressed" | "blocked_index" | "answer_keys" => {
+            "apps" | "changes" | "merges" | "suppressed" | "blocked_index" | "answer_keys" => {
                 type Wide<'n> = TableDefinition<'n, u128, &'static [u8]>;
                 let ($definition, $key) = (Wide::new($name), Key::Wide);
                 $body
@@ -149,6 +149,8 @@ fn number(table: &str) -> u64 {
         "index_log" => 14,
         "former_ids" => 15,
         "changes" => 16,
+        "merged_ids" => 20,
+        "merges" => 21,
         "blocked" => 31,
         "answers" => 40,
         "answer_keys" => 41,

@@ -17,15 +17,16 @@ mod show;
 mod words;
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use contact_store::{
     AccessKey, AddTokens, AppName, BatchMode, BringBack, ChangePosition, Committed, ConnectApp,
     ContactId, ContactStore, Erase, Error, FailedWithoutReason, Found, InvalidIdentifier,
-    KeepChanges, ManualClock, MessageId, Mute, Options, OptionsInForce, Ownership, RecordReports,
-    RemoveStale, RemoveToken, RenameToken, ReportOutcome, Resolve, SequenceNumber, Snapshot,
-    TokenBroughtBack, UnknownContactId, Unmute,
+    KeepChanges, ManualClock, Merge, MessageId, Mute, Options, OptionsInForce, Ownership,
+    RecordReports, RemoveStale, RemoveToken, RenameToken, ReportOutcome, Resolve, SequenceNumber,
+    Snapshot, TokenBroughtBack, UnknownContactId, Unmute,
 };
 
 use super::at;
@@ -132,7 +133,9 @@ impl Stage {
         let now = self.store.snapshot().unwrap();
         let mut rows = Vec::new();
         for id in &self.met {
-            rows.extend(now.contact(*id).unwrap().map(|card| show_card(&card)));
+            // The id of a merged contact leads to another (R58).
+            let card = now.contact(*id).unwrap().filter(|card| card.id == *id);
+            rows.extend(card.map(|card| show_card(&card)));
         }
         let listed = now.contacts(None, 1_000).unwrap();
         let listed: Vec<String> = listed.iter().map(show_card).collect();
@@ -282,6 +285,34 @@ impl Stage {
                 }
                 Answer::written(self.store.unmute(request).wait(), show_unmuted)
             }
+            // merge 2 1
+            "merge" => {
+                let request = Merge::new(contact(&words.must()), contact(&words.must()));
+                let shown = self.store.snapshot().unwrap().preview_merge(request);
+                let written = self.store.merge(request).wait();
+                assert_shown(shown, &written);
+                Answer::written(written, show_merged)
+            }
+            // unmerge 2
+            "unmerge" => {
+                let contact = contact(&words.must());
+                let shown = self.store.snapshot().unwrap().preview_unmerge(contact);
+                let written = self.store.unmerge(contact).wait();
+                assert_shown(shown, &written);
+                Answer::written(written, show_unmerged)
+            }
+            // split 1 email,phone #1 #2 at=900
+            "split" => {
+                let request = split_request(words);
+                let shown = self.store.snapshot().unwrap();
+                let shown = shown.preview_split(request.clone());
+                let written = self.store.split(request).wait();
+                assert_shown(shown, &written);
+                if let Ok(Committed { outcome, .. }) = &written {
+                    self.met.insert(outcome.contact);
+                }
+                Answer::written(written, show_split)
+            }
             // forget A before=1000
             "forget" => {
                 let app = app(&words.must());
@@ -417,6 +448,19 @@ impl Stage {
     }
 }
 
+/// R58: what was shown before is what was then done.
+#[track_caller]
+fn assert_shown<T: Debug + PartialEq>(
+    shown: Result<T, Error>,
+    written: &Result<Committed<T>, Error>,
+) {
+    match (shown, written) {
+        (Ok(shown), Ok(written)) => assert_eq!(shown, written.outcome),
+        (Err(shown), Err(written)) => assert_eq!(show_error(&shown), show_error(written)),
+        (shown, written) => panic!("{shown:?}, {written:?}"),
+    }
+}
+
 fn read(now: &Snapshot, verb: &str, mut words: Words) -> Result<String, Error> {
     let none = || "none".to_owned();
     Ok(match verb {
@@ -453,6 +497,15 @@ fn read(now: &Snapshot, verb: &str, mut words: Words) -> Result<String, Error> {
                 show_decision(&explained.cascade),
                 show_decision(&explained.top_priority)
             )
+        }
+        // merged 1
+        "merged" => {
+            let merged = now.merged_contacts(contact(&words.must()))?.into_iter();
+            let shown = merged.map(|merged| {
+                let at = merged.merged_at.as_millis();
+                format!("{}@{at} {}", merged.id, show_kinds(merged.identifiers))
+            });
+            shown.collect::<Vec<_>>().join(" | ")
         }
         // subscriber A token1, subscriber #1
         "subscriber" => {

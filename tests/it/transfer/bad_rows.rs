@@ -241,7 +241,7 @@ fn r55_r70_rows_that_are_not_in_their_form() {
 }
 
 const ONE_OF: &str = "expected an object with one of app, formerApp, takenContactIds, \
-                      formerSubscriberId, contact, subscriber, message and end";
+                      formerSubscriberId, contact, subscriber, message, merge and end";
 
 #[test]
 fn r2_r9_r43_r70_rows_with_values_that_no_store_takes() {

@@ -21,3 +21,6 @@ pub(crate) mod recipient {
 pub(crate) mod time {
     pub(crate) use contact_store::Timestamp;
 }
+pub(crate) mod subscriber {
+    pub(crate) use contact_store::SubscriberId;
+}

@@ -212,6 +212,15 @@ impl Stores {
                 "unmute",
                 self.not_compared(|store| store.unmute(request.clone())),
             ),
+            // Ids that the two stores gave out differ, and lead to other contacts.
+            Line::Merge(request) => ("merge", self.not_compared(|store| store.merge(request))),
+            Line::Unmerge(contact) => {
+                ("unmerge", self.not_compared(|store| store.unmerge(contact)))
+            }
+            Line::Split(request) => (
+                "split",
+                self.not_compared(|store| store.split(request.clone())),
+            ),
             Line::AddTokens(request) => {
                 let write = |store: &ContactStore| store.add_tokens(request.clone());
                 let wait = self.batch(write, |added| decided(&added.entries, Decided::added));

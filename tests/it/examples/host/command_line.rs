@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use contact_store::{
     Check, Create, Email, FailedWithoutReason, GonePhrases, InvalidIdentifier, KeepAnswers,
-    KeepChanges, Limits,
-    MatchPolicy, Options, Ownership, Phone, Placeholders, UnknownContactId,
+    KeepChanges, Limits, MatchPolicy, Options, Ownership, Phone, Placeholders, UnknownContactId,
 };
 use tempfile::TempDir;
 
@@ -67,7 +66,7 @@ fn config(text: &str) -> (TempDir, String) {
 }
 
 /// Every flag but those that say where something is, with a value that is not its default.
-const SET: [(&str, &str); 28] = [
+const SET: [(&str, &str); 30] = [
     ("check", "if-unclean"),
     ("upgrade", "true"),
     ("cache-bytes", "1000000"),

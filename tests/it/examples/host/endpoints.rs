@@ -395,6 +395,73 @@ fn an_erased_contact_may_be_suppressed_and_that_lifted() {
     host.stop();
 }
 
+// R58.
+#[test]
+fn contacts_are_merged_and_taken_apart_each_shown_before_it_is_done() {
+    let (host, client) = with_people();
+    let ask = |what: &str, body: &str| client.post(&format!("/v1/contacts/{what}"), body);
+    let refused = |code: &str, message: &str, contact: u64| {
+        serde_json::json!({"error": {"code": code, "message": message, "contactId": contact}})
+            .to_string()
+    };
+    let merged = r#"{"from": 7, "into": 1, "subscriberIds": ["1099511627778"],
+        "kept": {"identifiers": ["email"]}}"#;
+    ask("7/merge", r#"{"into": 1, "preview": true}"#).is(200, merged);
+    client
+        .get("/v1/contacts/1/merged")
+        .is(200, r#"{"merged": []}"#);
+    ask("7/merge", r#"{"into": 1}"#).is(200, merged);
+    ask("7/merge", r#"{"into": 1}"#).is(
+        409,
+        &refused(
+            "mergeIntoItself",
+            "contact 1 cannot be merged into itself",
+            1,
+        ),
+    );
+    assert_eq!(client.get("/v1/contacts/7").json()["contactId"], 1);
+    let listed = client.get("/v1/contacts/7/merged").json();
+    assert_eq!(listed["merged"][0]["contactId"], 7);
+    assert_eq!(listed["merged"][0]["identifiers"][0], "email");
+    let unmerged = r#"{"contactId": 7, "from": 1, "identifiers": ["email"],
+        "subscriberIds": ["1099511627778"]}"#;
+    ask("7/unmerge", r#"{"preview": true}"#).is(200, unmerged);
+    ask("7/unmerge", "{}").is(200, unmerged);
+    ask("7/unmerge", "{}").is(
+        409,
+        &refused("notMerged", "contact 7 is not merged into another", 7),
+    );
+    let parts = r#""identifiers": ["phone"], "subscriberIds": ["1099511627777"]"#;
+    let split = r#"{"contactId": 2, "from": 1, "identifiers": ["phone"],
+        "subscriberIds": ["1099511627777"]}"#;
+    ask("1/split", &format!(r#"{{{parts}, "preview": true}}"#)).is(200, split);
+    ask("1/split", &format!("{{{parts}}}")).is(200, split);
+    let again = ask("1/split", &format!("{{{parts}}}"));
+    again.is(
+        409,
+        r#"{"error": {"code": "noSuchIdentifier", "message": "contact 1 has no phone to split off",
+            "kind": "phone", "contactId": 1}}"#,
+    );
+    let not_held = ask(
+        "1/split",
+        r#"{"identifiers": ["email"], "subscriberIds": ["5"]}"#,
+    );
+    not_held.is(
+        409,
+        &refused("notHeld", "contact 1 does not hold subscriber 5", 1),
+    );
+    ask("1/split", r#"{"identifiers": []}"#).is_error(
+        400,
+        "noIdentifier",
+        "no identifier to split off is named, at least one is required",
+    );
+    ask("9/merge", r#"{"into": 1}"#).is(404, &refused("unknownContact", "contact 9 is unknown", 9));
+    client.ask("DELETE /v1/contacts/2", "");
+    ask("2/unmerge", "{}").is(404, &refused("erasedContact", "contact 2 was erased", 2));
+    assert_eq!(client.get("/v1/contacts/9/merged").status, 404);
+    host.stop();
+}
+
 // R69.
 #[test]
 fn r69_a_store_whose_file_was_moved_is_not_healthy_and_takes_no_writes() {

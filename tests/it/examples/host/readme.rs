@@ -64,6 +64,7 @@ impl Curl {
         let path = path.replace(APP, "{app_uuid}");
         let path = path.replace("/v1/contacts/1", "/v1/contacts/{contactId}");
         path.replace("/console/console.js", "/console/{file}")
+            .replace("/v1/contacts/2", "/v1/contacts/{contactId}")
     }
 }
 

@@ -397,6 +397,10 @@ fn a_parameter_that_is_not_known_is_refused_by_name_wherever_it_stands() {
         ("GET /v1/contacts/1", ""),
         ("DELETE /v1/contacts/1", ""),
         ("POST /v1/suppressions/lift", r#"{"phone": "380500000001"}"#),
+        ("GET /v1/contacts/1/merged", ""),
+        ("POST /v1/contacts/1/merge", r#"{"into": 2}"#),
+        ("POST /v1/contacts/1/unmerge", "{}"),
+        ("POST /v1/contacts/1/split", r#"{"identifiers": ["phone"]}"#),
         ("POST /v1/recipients/resolve", r#"{"text": "Hello"}"#),
         ("GET /openapi.yaml", ""),
     ];

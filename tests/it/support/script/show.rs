@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use contact_store::{
     Address, App, AppId, Card, CardChange, Change, Changed, ContactId, ContactUpserted, Decision,
-    EntryError, Error, IdentifierKind, KindSet, LimitExceeded, MessageTally, MuteEnd, Phone,
-    RecipientError, Resolved, Subscriber, SubscriberId, TokenAdded, TokenMuted, TokenPlace,
-    TokenRenamed, TokenUnmuted,
+    EntryError, Error, FieldNames, IdentifierKind, KindSet, LimitExceeded, MergeError, Merged,
+    MessageTally, MuteEnd, Phone, RecipientError, Resolved, SplitOff, Subscriber, SubscriberId,
+    TokenAdded, TokenMuted, TokenPlace, TokenRenamed, TokenUnmuted, Unmerged,
 };
 
 use super::words;
@@ -66,6 +66,9 @@ pub(super) fn show_change(change: &Change) -> String {
         Changed::ContactCreated { contact } => format!("created {contact}"),
         Changed::ContactUpdated { contact } => format!("updated {contact}"),
         Changed::ContactErased { contact } => format!("erased {contact}"),
+        Changed::ContactMerged { contact, into } => format!("merged {contact} into {into}"),
+        Changed::ContactUnmerged { contact, from } => format!("unmerged {contact} from {from}"),
+        Changed::ContactSplitOff { contact, from } => format!("split {contact} from {from}"),
         Changed::TokenAdded {
             contact,
             app,
@@ -147,6 +150,99 @@ pub(super) fn show_renamed(renamed: &TokenRenamed) -> String {
         ),
         TokenRenamed::UnknownSubscriber => "unknown".to_owned(),
         other => panic!("{other:?}"),
+    }
+}
+
+/// What there is of it, each with a name.
+fn named<const N: usize>(parts: [(&str, String); N]) -> String {
+    let parts = parts.into_iter().filter(|(_, what)| !what.is_empty());
+    parts
+        .map(|(name, what)| format!(" {name}={what}"))
+        .collect()
+}
+
+fn show_subscriber_ids(ids: &[SubscriberId]) -> String {
+    let ids: Vec<String> = ids.iter().map(|id| show_subscriber_id(*id)).collect();
+    ids.join(",")
+}
+
+fn show_some_ids(ids: &[ContactId]) -> String {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    ids.join(",")
+}
+
+/// `first,city:`.
+fn show_field_names(names: &FieldNames) -> String {
+    let named = [
+        (names.first_name, "first"),
+        (names.last_name, "last"),
+        (names.language_code, "lang"),
+        (names.time_zone, "zone"),
+    ];
+    let named = named
+        .into_iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, name)| name.to_owned());
+    let custom = names.custom.iter().map(|name| format!("{name}:"));
+    named.chain(custom).collect::<Vec<_>>().join(",")
+}
+
+/// `2 into 1 gets=email kept=phone fields=first,city: tokens=#1`.
+pub(super) fn show_merged(merged: &Merged) -> String {
+    let parts = named([
+        ("gets", show_kinds(merged.identifiers)),
+        ("kept", show_kinds(merged.kept_identifiers)),
+        ("fields", show_field_names(&merged.fields)),
+        ("kept_fields", show_field_names(&merged.kept_fields)),
+        ("tokens", show_subscriber_ids(&merged.tokens)),
+        ("shared", show_subscriber_ids(&merged.shared_tokens)),
+        ("ids", show_some_ids(&merged.ids)),
+    ]);
+    format!("{} into {}{parts}", merged.from, merged.into)
+}
+
+/// `2 from 1 gets=email fields=first tokens=#1 not=phone:3 gone=#2`.
+pub(super) fn show_unmerged(unmerged: &Unmerged) -> String {
+    let not = &unmerged.not_given_back;
+    let taken = not.identifiers.iter();
+    let taken: Vec<String> = taken
+        .map(|(kind, id)| format!("{}:{id}", show_kind(*kind)))
+        .collect();
+    let parts = named([
+        ("gets", show_kinds(unmerged.identifiers)),
+        ("fields", show_field_names(&unmerged.fields)),
+        ("tokens", show_subscriber_ids(&unmerged.tokens)),
+        ("ids", show_some_ids(&unmerged.ids)),
+        ("not", taken.join(",")),
+        ("gone", show_subscriber_ids(&not.tokens)),
+    ]);
+    format!("{} from {}{parts}", unmerged.contact, unmerged.from)
+}
+
+/// `3 from 1 gets=email tokens=#1`.
+pub(super) fn show_split(split: &SplitOff) -> String {
+    let parts = named([
+        ("gets", show_kinds(split.identifiers)),
+        ("tokens", show_subscriber_ids(&split.tokens)),
+    ]);
+    format!("{} from {}{parts}", split.contact, split.from)
+}
+
+/// `UnknownContact 1`, `NoSuchIdentifier 1 email`, `NotHeld 1 #1`; otherwise as its `Debug` is.
+fn show_merge_error(error: &MergeError) -> String {
+    match error {
+        MergeError::UnknownContact(id) => format!("UnknownContact {id}"),
+        MergeError::ErasedContact(id) => format!("ErasedContact {id}"),
+        MergeError::IntoItself(id) => format!("IntoItself {id}"),
+        MergeError::NotMerged(id) => format!("NotMerged {id}"),
+        MergeError::NoSuchIdentifier { contact, kind } => {
+            format!("NoSuchIdentifier {contact} {}", show_kind(*kind))
+        }
+        MergeError::NotHeld {
+            contact,
+            subscriber,
+        } => format!("NotHeld {contact} {}", show_subscriber_id(*subscriber)),
+        other => format!("{other:?}"),
     }
 }
 
@@ -274,6 +370,7 @@ pub(super) fn show_error(error: &Error) -> String {
         }
         Error::LimitExceeded(exceeded) => format!("error {}", show_limit(exceeded)),
         Error::Recipient(error) => format!("error {}", show_recipient_error(error)),
+        Error::Merge(error) => format!("error {}", show_merge_error(error)),
         Error::Field(error) => format!("error {} {:?}", error.field(), error.fault()),
         Error::ChangesNotKept { oldest } => format!("error ChangesNotKept {oldest}"),
         Error::ChangesAhead { newest } => format!("error ChangesAhead {newest}"),

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use contact_store::{
     AppId, BatchMode, ContactId, ContactUpdate, DedupeOn, GivenIdentifiers, GivenRecipient,
-    MatchPolicy, Report, Status, SubscriberId, Timestamp, Token, TokenEntry, UnknownContactId,
-    Upsert, UpsertMode, ValueChange,
+    IdentifierKind, MatchPolicy, Report, Split, Status, SubscriberId, Timestamp, Token, TokenEntry,
+    UnknownContactId, Upsert, UpsertMode, ValueChange,
 };
 
 /// The app with this letter.
@@ -255,4 +255,24 @@ pub(super) fn recipient(words: Vec<(String, String)>) -> GivenRecipient {
         };
     }
     given
+}
+
+/// `1 email,phone #1 #2 at=900`; `-` names no identifier.
+pub(super) fn split_request(mut words: Words) -> Split {
+    let mut request = Split::new(contact(&words.must()));
+    let kinds = words.must();
+    for kind in kinds.split(',').filter(|kind| *kind != "-") {
+        request = request.identifier(match kind {
+            "id" => IdentifierKind::ContactId,
+            "ext" => IdentifierKind::ExternalCustomerId,
+            other => IdentifierKind::parse(other).unwrap(),
+        });
+    }
+    while let Some(word) = words.next() {
+        request = match word.strip_prefix("at=") {
+            Some(at) => request.at(millis(at)),
+            None => request.subscriber(subscriber_id(&word)),
+        };
+    }
+    request
 }

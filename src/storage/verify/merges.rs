@@ -1,0 +1,69 @@
+//! The demands on what is kept of merged contacts.
+
+use std::collections::BTreeSet;
+
+use crate::limits::MERGES_PER_CONTACT;
+use crate::model::identifier::ContactId;
+
+use super::super::format::merges::{MergeKey, MergeRow, MergedIdRow};
+use super::super::format::rows::{AppTallyRow, CardRow};
+use super::super::guard::Failure;
+use super::Check;
+use super::demands::*;
+
+impl Check<'_> {
+    pub(super) fn merged_id(&mut self, id: ContactId, row: MergedIdRow) -> Result<(), Failure> {
+        let number = id.value();
+        let is_taken = self.is_taken(id)?;
+        self.demand(MERGED_ID_IS_TAKEN, number, is_taken);
+        let card: Option<CardRow> = self.named(&id)?;
+        self.demand(MERGED_ID_IS_OF_NO_CONTACT, number, card.is_none());
+        let card: Option<CardRow> = self.named(&row.into)?;
+        self.demand(MERGED_ID_LEADS_TO_A_CONTACT, number, card.is_some());
+        let key = MergeKey {
+            holder: row.into,
+            merged: id,
+        };
+        let record: Option<MergeRow> = self.named(&key)?;
+        self.demand(MERGED_ID_HAS_A_RECORD, number, record.is_some());
+        Ok(())
+    }
+
+    pub(super) fn merge(&mut self, key: MergeKey, row: MergeRow) -> Result<(), Failure> {
+        let MergeKey { holder, merged } = key;
+        let number = merged.value();
+        let leads_here = |check: &Self, id: ContactId| -> Result<bool, Failure> {
+            let row: Option<MergedIdRow> = check.named(&id)?;
+            Ok(row.is_some_and(|row| row.into == holder))
+        };
+        self.last_change(merged, row.last_change);
+        let is_here = leads_here(self, merged)?;
+        self.demand(RECORD_IS_OF_A_MERGED_ID, number, is_here);
+        for id in &row.ids {
+            let is_here = leads_here(self, *id)?;
+            self.demand(IDS_LEAD_TO_THE_SAME, number, is_here);
+        }
+        let subscribers: BTreeSet<_> = row.tokens.iter().map(|token| token.subscriber).collect();
+        let are_different = subscribers.len() == row.tokens.len();
+        self.demand(MERGED_TOKEN_IS_IN_THE_RECORD_ONCE, number, are_different);
+        if let Some(through) = row.created_through {
+            let tally: Option<AppTallyRow> = self.named(&through)?;
+            self.demand(
+                CREATED_THROUGH_AN_APP_WITH_A_TALLY,
+                through.0,
+                tally.is_some(),
+            );
+        }
+        let seen = match self.seen.merges {
+            Some((last, seen)) if last == holder => seen.saturating_add(1),
+            _ => 1,
+        };
+        self.seen.merges = Some((holder, seen));
+        self.demand(
+            MERGES_ARE_WITHIN_THE_LIMIT,
+            holder.value(),
+            seen <= MERGES_PER_CONTACT,
+        );
+        Ok(())
+    }
+}
