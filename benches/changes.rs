@@ -7,6 +7,7 @@
     unreachable_pub,
     clippy::unwrap_used,
     clippy::panic,
+    clippy::unreachable,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::print_stdout,

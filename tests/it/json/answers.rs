@@ -413,7 +413,7 @@ fn r60_a_page_of_changes_of_every_kind() {
     let sub = r#""subscriberId":"1099511627777""#;
     let rows = [
         format!(r#"{{"position":"2.1","at":1000,"change":"appConnected",{second}}}"#),
-        format!(r#"{{"position":"4.2","at":1000,"change":"contactCreated","contactId":2}}"#),
+        r#"{"position":"4.2","at":1000,"change":"contactCreated","contactId":2}"#.to_owned(),
         format!(r#"{{"position":"4.3","at":1000,"change":"tokenMoved","contactId":2,{of},{sub}}}"#),
         format!(
             r#"{{"position":"5.1","at":1000,"change":"tokenRenamed","contactId":2,{of},{sub}}}"#
@@ -421,8 +421,8 @@ fn r60_a_page_of_changes_of_every_kind() {
         format!(
             r#"{{"position":"6.1","at":1000,"change":"tokenRemoved","contactId":2,{of},{sub},"why":"removed"}}"#
         ),
-        format!(r#"{{"position":"7.1","at":1000,"change":"contactUpdated","contactId":2}}"#),
-        format!(r#"{{"position":"8.1","at":1000,"change":"contactErased","contactId":1}}"#),
+        r#"{"position":"7.1","at":1000,"change":"contactUpdated","contactId":2}"#.to_owned(),
+        r#"{"position":"8.1","at":1000,"change":"contactErased","contactId":1}"#.to_owned(),
         format!(r#"{{"position":"9.1","at":1000,"change":"appUpdated",{of}}}"#),
         format!(r#"{{"position":"10.1","at":1000,"change":"appDisconnected",{of}}}"#),
     ];

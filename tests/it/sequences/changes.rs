@@ -133,7 +133,7 @@ fn says_all(before: &Snapshot, now: &Snapshot, requests: &[&Request]) -> Result<
     let says = right.is_subset(&said) && (!is_plain || said == right);
     // Tokens of a disconnected app leave without a word.
     let disconnects = |request: &&Request| matches!(request, Request::Disconnect { .. });
-    if says || requests.iter().any(|request| disconnects(request)) {
+    if says || requests.iter().any(disconnects) {
         return Ok(());
     }
     Err(format!(
