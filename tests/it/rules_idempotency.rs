@@ -197,8 +197,12 @@ fn r64_a_repeated_request_does_nothing_and_has_the_first_outcome_whatever_it_ask
     let stale = RemoveStale::new(APP, at(5_000));
     all.repeat(|store| store.remove_stale(stale.dry_run(true)));
     all.repeat(|store| store.remove_stale(stale));
-    all.repeat(|store| store.disconnect_app(app));
+    // What is left of a disconnected app goes in commits of no request.
     let store = all.store.take().unwrap();
+    let once = store.once(&key("the last"));
+    let first = once.disconnect_app(app).wait().unwrap();
+    let again = once.disconnect_app(app).wait().unwrap();
+    assert_eq!((again.sequence, again.repeated), (first.sequence, true));
     let apps = store.snapshot().unwrap().apps().unwrap();
     assert_eq!(apps.len(), 2);
 }
