@@ -207,7 +207,7 @@ impl ContactStore {
     /// It is for a caller that may not learn the outcome of its request, such as one on the other side of a
     /// network. It makes the same request again under the same key, also after the store was reopened or
     /// its process restarted. A request that was done does nothing then, and is answered with its first
-    /// number and outcome, [marked as repeated](crate::Committed::repeated). One that was not done, or
+    /// number and outcome, [marked as repeated](crate::Committed#structfield.repeated). One that was not done, or
     /// refused with an error, is done now.
     ///
     /// The key is for one request and its repetitions: each write through the handle has it. Reads,

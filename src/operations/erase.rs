@@ -3,12 +3,14 @@
 use crate::error::Error;
 use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::model::change::Cause;
-use crate::model::identifier::{ContactId, KindSet};
+use crate::model::identifier::{ContactId, Identifiers, KindSet};
 use crate::operations::described::{Described, Description};
 use crate::operations::holding;
 use crate::operations::operation::{Operation, Size, Step};
 use crate::stats::{EntryOutcome, OperationKind, Tally};
-use crate::storage::{Draft, FoundCard, Rows as _, SubscriberRow, contact_with_id, merges_of};
+use crate::storage::{
+    Draft, Failure, FoundCard, Rows as _, SubscriberRow, contact_with_id, find_card, merges_of,
+};
 
 /// A request to erase a contact ([R44](crate::rulebook#r44)). A contact id is one by itself, which
 /// suppresses nothing.
@@ -133,7 +135,8 @@ impl Operation for PreparedErase {
         if suppress {
             suppressed = draft.suppress(&card.identifiers)?;
             for (_, row) in &merges {
-                let kept = draft.suppress(&row.kept.identifiers)?;
+                let kept = nobodys(draft, &row.kept.identifiers)?;
+                let kept = draft.suppress(&kept)?;
                 suppressed = suppressed.iter().chain(kept.iter()).collect();
             }
             let most = self.limits.suppressed_identifiers as u64;
@@ -152,4 +155,15 @@ impl Operation for PreparedErase {
             EntryOutcome::UnknownContact
         });
     }
+}
+
+/// Those of the identifiers that no contact has by now.
+fn nobodys(draft: &Draft<'_>, identifiers: &Identifiers) -> Result<Identifiers, Failure> {
+    let mut nobodys = identifiers.clone();
+    for kind in identifiers.kinds().iter() {
+        if find_card(draft, kind, identifiers)?.is_some() {
+            nobodys = nobodys.without(kind.into());
+        }
+    }
+    Ok(nobodys)
 }

@@ -493,7 +493,7 @@ fields! {
     SuppressionLifted { lifted }
     Merged { from, into, identifiers, kept_identifiers, fields, kept_fields, tokens, shared_tokens, ids }
     Unmerged { contact, from, identifiers, fields, tokens, ids, not_given_back }
-    NotGivenBack { identifiers, tokens }
+    NotGivenBack { identifiers, suppressed, tokens }
     SplitOff { from, contact, identifiers, tokens }
     FieldNames { first_name, last_name, language_code, time_zone, custom }
 }
@@ -613,6 +613,7 @@ mod tests {
             ids: contacts(&[3]),
             not_given_back: NotGivenBack {
                 identifiers: vec![(kind, other)],
+                suppressed: IdentifierKind::Phone.into(),
                 tokens: vec![subscriber],
             },
         });

@@ -18,7 +18,7 @@ use crate::operations::operation::{Operation, Size, Step};
 use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{
     CardRow, Draft, Failure, HeldTokenRow, MergeRow, MergedTokenRow, Rows as _, SubscriberRow,
-    find_card, merged_into, merges_of,
+    find_card, is_suppressed, merged_into, merges_of,
 };
 
 /// The outcome of taking a merged contact out again, or what it would be
@@ -49,6 +49,9 @@ pub struct NotGivenBack {
     /// The kinds of identifiers that another contact has by now, and that contact. It may be the one
     /// that it was in, which got the identifier by its own later order.
     pub identifiers: Vec<(IdentifierKind, ContactId)>,
+    /// The kinds of identifiers that were [suppressed](crate::Erase::suppress) since, with another
+    /// contact that had them ([R65](crate::rulebook#r65)).
+    pub suppressed: KindSet,
     /// The subscribers of the tokens that were removed since.
     pub tokens: Vec<SubscriberId>,
 }
@@ -207,6 +210,9 @@ impl Taking {
                 step = step.saturating_add(1);
             }
             match find_card(draft, kind, &had)?.map(|owner| owner.id) {
+                None if is_suppressed(draft, kind, &had)? => {
+                    self.not_given_back.suppressed.insert(kind);
+                }
                 None => self.card.identifiers.copy(kind, &had),
                 Some(owner) if owner == self.holder && went_over => {
                     self.left.identifiers.remove(kind);

@@ -25,9 +25,6 @@ pub(crate) fn first_suppressed(
     rows: &impl Rows,
     identifiers: &Identifiers,
 ) -> Result<Option<IdentifierKind>, Failure> {
-    if rows.state().suppressed == 0 {
-        return Ok(None);
-    }
     for kind in KINDS {
         if is_suppressed(rows, kind, identifiers)? {
             return Ok(Some(kind));
@@ -36,11 +33,15 @@ pub(crate) fn first_suppressed(
     Ok(None)
 }
 
-fn is_suppressed(
+/// Whether the given identifier of a kind is suppressed.
+pub(crate) fn is_suppressed(
     rows: &impl Rows,
     kind: IdentifierKind,
     identifiers: &Identifiers,
 ) -> Result<bool, Failure> {
+    if rows.state().suppressed == 0 {
+        return Ok(false);
+    }
     let Some(key) = key(rows.hasher(), kind, identifiers) else {
         return Ok(false);
     };

@@ -173,7 +173,7 @@ pub fn merged(outcome: &Merged) -> impl Serialize {
 }
 
 /// `{"contactId", "from", "identifiers", "fields", "customFields", "subscriberIds", "mergedIds",
-/// "notGivenBack": {"identifiers": [{"kind", "contactId"}], "subscriberIds"}}`: what the contact has
+/// "notGivenBack": {"identifiers": [{"kind", "contactId"}], "suppressed", "subscriberIds"}}`: what the contact has
 /// again, and what it could not get back ([R58](crate::rulebook#r58)).
 #[must_use]
 pub fn unmerged(outcome: &Unmerged) -> impl Serialize {
@@ -302,6 +302,8 @@ struct NotGivenBackForm<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     identifiers: Vec<TakenForm>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    suppressed: Option<Kinds>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     subscriber_ids: Option<SubscriberIds<'a>>,
 }
 
@@ -314,6 +316,7 @@ impl<'a> NotGivenBackForm<'a> {
         });
         NotGivenBackForm {
             identifiers: taken.collect(),
+            suppressed: Kinds::given(not_given_back.suppressed),
             subscriber_ids: SubscriberIds::given(&not_given_back.tokens),
         }
     }

@@ -285,7 +285,12 @@ impl Model {
                 all.extend(self.kept_of(id));
                 let erased = self.erase(id);
                 let mut suppressed = KindSet::EMPTY;
-                for names in all {
+                for (at, names) in all.into_iter().enumerate() {
+                    // Another contact may have what did not go over.
+                    let has = |kind| self.cards.iter().any(|card| card.names.only(kind) == names);
+                    if at > 0 && names.kinds().iter().any(has) {
+                        continue;
+                    }
                     let kinds = self.suppress(&names)?;
                     suppressed = suppressed.iter().chain(kinds.iter()).collect();
                 }

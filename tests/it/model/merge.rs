@@ -62,7 +62,7 @@ pub struct TakenOut {
     pub fields: BTreeSet<FieldName>,
     pub tokens: Vec<u64>,
     pub ids: Vec<u64>,
-    pub not_given_back: (Vec<(IdentifierKind, u64)>, Vec<u64>),
+    pub not_given_back: (Vec<(IdentifierKind, u64)>, KindSet, Vec<u64>),
 }
 
 /// The outcome of a split.
@@ -243,7 +243,7 @@ impl Model {
             ..gone.card.clone()
         };
         let had = gone.card.names.without(IdentifierKind::ContactId.into());
-        let mut others = Vec::new();
+        let (mut others, mut suppressed) = (Vec::new(), KindSet::EMPTY);
         for kind in had.kinds().iter() {
             let name = had.only(kind);
             let mut went_over = gone.moved.contains(kind);
@@ -258,6 +258,7 @@ impl Model {
             }
             let owner = self.cards.iter().find(|card| card.names.only(kind) == name);
             match owner.map(|card| card.id) {
+                None if self.suppressed.contains(&name) => suppressed.insert(kind),
                 Some(owner) if owner != at || !went_over => others.push((kind, owner)),
                 _ => {
                     if went_over && left.names.only(kind) == name {
@@ -336,7 +337,7 @@ impl Model {
             fields: card.fields.keys().cloned().collect(),
             tokens: card.tokens.iter().map(|held| held.subscriber).collect(),
             ids: self.inside(contact),
-            not_given_back: (others, removed),
+            not_given_back: (others, suppressed, removed),
         };
         put(&mut self.cards, left, |card| card.id);
         self.cards.push(card);
@@ -533,6 +534,7 @@ impl From<Unmerged> for Outcome {
             ids: values(unmerged.ids),
             not_given_back: (
                 identifiers.map(|(kind, id)| (kind, id.value())).collect(),
+                not_given_back.suppressed,
                 subscribers(not_given_back.tokens),
             ),
         })

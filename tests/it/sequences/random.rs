@@ -230,7 +230,7 @@ fn note(answer: &Answer, seen: &mut Kinds) {
             ));
         }
         Ok((_, Outcome::Unmerged(unmerged))) => {
-            let (identifiers, tokens) = &unmerged.not_given_back;
+            let (identifiers, _, tokens) = &unmerged.not_given_back;
             saw(format!(
                 "unmerged: {:?}, tokens {}, ids {}",
                 unmerged.identifiers,

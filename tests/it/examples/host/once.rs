@@ -88,9 +88,7 @@ fn r64_another_request_under_the_key_and_an_invalid_key_are_refused() {
     refused.is(400, &expected.to_string());
     let two = keyed(&once, "l").add("t1", "ann@example.com").unwrap();
     assert_eq!((two.status, two.code()), (400, "severalKeys".to_owned()));
-    let head = format!(
-        "DELETE /v1/contacts/1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nIdempotency-Key: "
-    );
+    let head = "DELETE /v1/contacts/1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nIdempotency-Key: ";
     let raw = [head.as_bytes(), b"\xff\xfe\r\n\r\n"].concat();
     let answer = exchange(host.connect(), &raw);
     assert_eq!(status_and_code(&answer), (400, Some("notUtf8".to_owned())));
