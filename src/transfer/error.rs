@@ -214,6 +214,7 @@ const REASONS: &[&str] = &[
     "contactNotFound",
     "contactExists",
     "conflict",
+    "suppressed",
     "limitExceeded",
     "contactIdsExhausted",
     "rowTooLong",

@@ -189,7 +189,7 @@ fn the_bytes_of_every_record_are_the_golden_ones() {
         (
             "state with a feed",
             bytes(Key::Int(STATE_KEY), &state_with_feed),
-            "02000101000003fcfffffffffb2c0102fb2d010992ead3ce",
+            "0200010100000103fcfffffffffb2c0102fb2d010900000000003c0ce7d2",
         ),
         (
             "subscriber",
@@ -286,7 +286,7 @@ fn the_bytes_of_every_record_are_the_golden_ones() {
                     ..State::new()
                 },
             ),
-            "020001010000fb2c0100000000c92592c8",
+            "02000101000000fb2c0100000000591d83db",
         ),
         (
             "former id",
