@@ -432,7 +432,7 @@ fn r46_to_r49_what_many_threads_are_answered_is_one_order_of_their_requests() {
         (CASES, 300),
         ("requests", 150_000),
         ("looks", 20_000),
-        ("states", 50_000),
+        ("states", 40_000),
         ("groups larger than one", 300),
         ("indeterminate and in", 10),
         ("indeterminate and not in", 10),

@@ -395,7 +395,7 @@ fn a_call_that_fails_while_a_store_is_created_leaves_an_empty_store_or_none() {
 #[test]
 fn a_call_that_fails_while_a_store_is_opened_or_recovered_loses_nothing_acknowledged() {
     let cases = Cases::new();
-    for line in [1, 13, 20] {
+    for line in [1, 13, 23] {
         for found in [Found::Closed, Found::Open, Found::InFlight] {
             every_call_fails(&cases, Stage::Opening(found, line), false, 8);
         }
@@ -410,7 +410,7 @@ fn a_call_that_fails_while_a_store_is_opened_or_recovered_loses_nothing_acknowle
 #[test]
 fn a_call_that_fails_while_a_failed_store_is_restored_loses_nothing_acknowledged() {
     let cases = Cases::new();
-    for line in [2, 12, 20] {
+    for line in [2, 12, 23] {
         every_call_fails(&cases, Stage::Restoring(line), false, 8);
     }
     let met = [
@@ -424,7 +424,7 @@ fn a_call_that_fails_while_a_failed_store_is_restored_loses_nothing_acknowledged
 #[test]
 fn a_call_that_fails_while_everything_is_read_or_the_store_is_closed_loses_nothing_acknowledged() {
     let cases = Cases::new();
-    for line in [9, 13, 21] {
+    for line in [9, 13, 25] {
         every_call_fails(&cases, Stage::Reading(line), true, 24);
         every_call_fails(&cases, Stage::Closing(line), false, 8);
     }

@@ -610,6 +610,7 @@ fn every_code_is_in_the_documentation_and_no_other() {
         "cardTextBytes",
         "suppressedIdentifiers",
         "mergesPerContact",
+        "answerBytes",
         "pageRows",
     ];
     let codes: BTreeSet<String> = codes
