@@ -64,6 +64,7 @@
 //! | leave a subscriber out for a while | [`Mute`], [`Unmute`] |
 //! | take back a person that unblocked the bot | [`BringBack`], outcome [`TokenBroughtBack`] |
 //! | remove what was not heard of for long | [`RemoveStale`], outcome [`StaleRemoved`] |
+//! | work off contacts that may be one person | [`Options::conflicts`], [`Snapshot::conflicts`], [`ContactStore::dismiss_conflict`] |
 //! | wait for a write, or await it | [`Pending`] |
 //! | repeat a request that must not be done twice | [`Options::keep_answers`], [`ContactStore::once`] |
 //! | follow what changes | [`Options::change_feed`], [`Snapshot::changes`], [`ContactStore::wait_for_changes`] |
@@ -229,6 +230,7 @@ pub use keep_open::{Backoff, KeepOpen, Reopening};
 pub use limits::{Limit, LimitExceeded, LimitTooHigh, LimitZero, Limits};
 pub use model::app::{AccessKey, App, AppId, AppName};
 pub use model::change::{Change, ChangePage, ChangePosition, Changed, KeepChanges, TokenLoss};
+pub use model::conflict::{Conflict, InConflict};
 pub use model::contact::{Card, HeldToken};
 pub use model::fault::{Fault, Field, FieldError, PhoneMark};
 pub use model::fields::{ContactFields, FieldNames};
@@ -253,6 +255,7 @@ pub use operations::add_tokens::{
 };
 pub use operations::bring_back::{BringBack, TokenBroughtBack};
 pub use operations::connect_app::ConnectApp;
+pub use operations::dismiss_conflict::ConflictDismissed;
 pub use operations::erase::{Erase, Erased};
 pub use operations::explain::{Decision, Explanation};
 pub use operations::forget_messages::MessagesForgotten;

@@ -200,6 +200,36 @@ impl Options {
         self
     }
 
+    /// The most pairs of contacts on the list of conflicts, which a person or a program works off
+    /// ([`OptionValues::conflicts`]).
+    ///
+    /// ```
+    /// # use contact_store::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = ContactStore::open_in_memory(Options::default().conflicts(10_000))?;
+    /// # let bot = store.connect_app(ConnectApp::new(AppName::parse("Bot")?)).wait()?.outcome;
+    /// # let ann = ContactUpdate::new().phone("380500000001");
+    /// # store.upsert(Upsert::new(DedupeOn::Phone).contact(ann)).wait()?;
+    /// # let anna = ContactUpdate::new().email("ann@example.com");
+    /// # store.upsert(Upsert::new(DedupeOn::Email).contact(anna)).wait()?;
+    /// // One contact has this phone, another this email.
+    /// let entry = TokenEntry::new("100200300").phone("380500000001").email("ann@example.com");
+    /// store.add_tokens(AddTokens::new(bot).entry(entry)).wait()?;
+    /// let listed = store.snapshot()?.conflicts(None, 100)?;
+    /// let [phone, email] = listed[0].contacts;
+    /// assert!(phone.named_by.contains(IdentifierKind::Phone));
+    /// // One person: merged, and off the list.
+    /// store.merge(Merge::new(email.contact, phone.contact)).wait()?;
+    /// assert!(store.snapshot()?.conflicts(None, 100)?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn conflicts(mut self, most: usize) -> Self {
+        self.values.conflicts = most;
+        self
+    }
+
     /// The values that no request may give as an identifier or a token ([R3](crate::rulebook#r3)).
     #[must_use]
     pub fn placeholders(mut self, placeholders: Placeholders) -> Self {
@@ -339,6 +369,14 @@ pub struct OptionValues {
     /// nothing new is remembered. What was remembered before stays, until it is brought back or
     /// ends.
     pub remember_blocked: usize,
+    /// The most pairs of contacts on the list of conflicts: pairs that one request named as if they
+    /// were one contact ([R61](crate::rulebook#r61)). When there are that many, a new pair is not
+    /// listed, and [`Stats::conflicts_not_kept`](crate::Stats::conflicts_not_kept) counts it. A pair
+    /// takes about 150 bytes of the file, and an accepted entry of add-tokens a look-up more for each
+    /// identifier that did not find the contact. Default 0: nothing is listed or counted. What was listed
+    /// before stays, until the contacts are merged, one is erased or the conflict is
+    /// [dismissed](crate::ContactStore::dismiss_conflict).
+    pub conflicts: usize,
     /// The values that no request may give as an identifier or a token ([R3](crate::rulebook#r3)).
     pub placeholders: Placeholders,
     /// What the change feed keeps ([R60](crate::rulebook#r60)). Default: `None`, the feed is off.
@@ -422,6 +460,7 @@ impl Default for OptionValues {
             failed_without_reason: FailedWithoutReason::default(),
             gone_phrases: GonePhrases::default(),
             remember_blocked: 0,
+            conflicts: 0,
             placeholders: Placeholders::default(),
             change_feed: None,
             keep_answers: None,
@@ -503,6 +542,7 @@ impl fmt::Debug for OptionValues {
             .field("failed_without_reason", &self.failed_without_reason)
             .field("gone_phrases", &self.gone_phrases)
             .field("remember_blocked", &self.remember_blocked)
+            .field("conflicts", &self.conflicts)
             .field("placeholders", &self.placeholders)
             .field("change_feed", &self.change_feed)
             .field("keep_answers", &self.keep_answers)

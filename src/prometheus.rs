@@ -82,6 +82,16 @@ impl<W: Write> Text<'_, W> {
             "The most of these that are remembered.",
             stats.most_blocked,
         )?;
+        self.gauge(
+            "conflicts",
+            "Pairs of contacts on the list of conflicts.",
+            stats.conflicts,
+        )?;
+        self.gauge(
+            "most_conflicts",
+            "The most of these that are listed.",
+            stats.most_conflicts,
+        )?;
         self.gauge("merged", "Contacts merged into others.", stats.merged)?;
         self.gauge("file_bytes", "Length of the file.", stats.file_bytes)?;
         self.gauge(

@@ -13,6 +13,7 @@ use crate::limits::{
 };
 use crate::model::app::{AccessKey, App, AppId, AppNumber};
 use crate::model::change::{ChangePage, ChangePosition};
+use crate::model::conflict::Conflict;
 use crate::model::contact::{Card, HeldToken};
 use crate::model::identifier::{
     ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, Phone,
@@ -33,7 +34,7 @@ use crate::pages::{ContactPage, Paged};
 use crate::rules::MatchPolicy;
 use crate::storage::{
     self, AppRow, CardRow, Draft, Ended, Failure, FoundCard, Rows as _, SubscriberRow, Verified,
-    changes_after, find_subscriber, subscriber_with_id,
+    changes_after, conflicts_after, find_subscriber, subscriber_with_id,
 };
 use crate::trace;
 
@@ -620,6 +621,26 @@ impl Snapshot {
         Ok(merges
             .map(|(id, row)| MergedContact::new(id, &row))
             .collect())
+    }
+
+    /// Returns the list of conflicts: pairs of contacts that requests named as if they were one, in order
+    /// of the smaller id and then of the larger ([R61](crate::rulebook#r61)).
+    ///
+    /// At most `limit` of them, which begin after the pair `after`: the [`Conflict::pair`] of the last one
+    /// read, which need not be listed any more. There are none if the store was never opened with
+    /// [`Options::conflicts`](crate::Options::conflicts).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LimitExceeded`] for a limit over [`PAGE_ROWS`](crate::limits::PAGE_ROWS);
+    /// otherwise as for every read.
+    pub fn conflicts(
+        &self,
+        after: Option<(ContactId, ContactId)>,
+        limit: usize,
+    ) -> Result<Vec<Conflict>, Error> {
+        check_page(limit)?;
+        self.reading(conflicts_after(&*self.tables, after, limit))
     }
 
     /// Returns the connected apps in order of id, with their counts ([R37](crate::rulebook#r37)).

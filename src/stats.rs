@@ -64,6 +64,14 @@ pub struct Stats {
     /// ([`Options::remember_blocked`](crate::Options::remember_blocked)). Records of before this was
     /// lowered stay a while.
     pub most_blocked: u64,
+    /// The number of pairs of contacts on the [list of conflicts](crate::Snapshot::conflicts)
+    /// ([R61](crate::rulebook#r61)).
+    pub conflicts: u64,
+    /// The most of them that are listed ([`Options::conflicts`](crate::Options::conflicts)). Pairs of
+    /// before this was lowered stay.
+    pub most_conflicts: u64,
+    /// How often a pair was not listed because the list was full, since the store was opened.
+    pub conflicts_not_kept: u64,
     /// The length of the file in bytes.
     pub file_bytes: u64,
     /// The most memory for cached pages in bytes, as set when the store was opened
@@ -198,7 +206,7 @@ pub struct Histogram<T> {
 pub struct OperationStats {
     /// The kind: `addTokens`, `recordReports`, `upsert`, `removeToken`, `renameToken`, `erase`,
     /// `merge`, `unmerge`, `split`, `connectApp`, `disconnectApp`, `forgetMessages`, `removeStale`,
-    /// `mute`, `unmute`, `liftSuppression`, `bringBack` or `import`.
+    /// `mute`, `unmute`, `liftSuppression`, `bringBack`, `dismissConflict` or `import`.
     pub operation: &'static str,
     /// The requests answered with an outcome. Each is counted once its change is durable. Those that
     /// repeat another one ([R64](crate::rulebook#r64)) are counted here, and not in `outcomes`.
@@ -227,6 +235,7 @@ pub struct OperationStats {
     /// - `unmute`: `unmuted`, `notMuted` or `unknownSubscriber`;
     /// - `liftSuppression`: `lifted` if anything was suppressed, else `notSuppressed`;
     /// - `bringBack`: `broughtBack` or `notRemembered`;
+    /// - `dismissConflict`: `dismissed` or `notListed`;
     /// - `import`: `created`, `unchanged` or `refused`, the rows of imports of whole stores;
     /// - `connectApp`, `disconnectApp`: none.
     pub outcomes: Vec<(&'static str, u64)>,
@@ -252,11 +261,12 @@ pub(crate) enum OperationKind {
     Unmute,
     LiftSuppression,
     BringBack,
+    DismissConflict,
     Import,
 }
 
 impl OperationKind {
-    const ALL: [OperationKind; 18] = [
+    const ALL: [OperationKind; 19] = [
         OperationKind::AddTokens,
         OperationKind::RecordReports,
         OperationKind::Upsert,
@@ -274,6 +284,7 @@ impl OperationKind {
         OperationKind::Unmute,
         OperationKind::LiftSuppression,
         OperationKind::BringBack,
+        OperationKind::DismissConflict,
         OperationKind::Import,
     ];
 
@@ -296,6 +307,7 @@ impl OperationKind {
             OperationKind::Unmute => "unmute",
             OperationKind::LiftSuppression => "liftSuppression",
             OperationKind::BringBack => "bringBack",
+            OperationKind::DismissConflict => "dismissConflict",
             OperationKind::Import => "import",
         }
     }
@@ -303,10 +315,10 @@ impl OperationKind {
     /// The outcomes that an entry can have.
     fn outcomes(self) -> &'static [EntryOutcome] {
         use EntryOutcome::{
-            Added, AlreadyHeld, BroughtBack, Created, Erased, Forgotten, Found, Joined, Lifted,
-            Merged, Moved, Muted, NotHeld, NotMuted, NotRemembered, NotSuppressed, Recorded,
-            Refused, Removed, Renamed, SplitOff, Unchanged, UnknownContact, UnknownSubscriber,
-            Unmerged, UnmergedInPart, Unmuted, Updated,
+            Added, AlreadyHeld, BroughtBack, Created, Dismissed, Erased, Forgotten, Found, Joined,
+            Lifted, Merged, Moved, Muted, NotHeld, NotListed, NotMuted, NotRemembered,
+            NotSuppressed, Recorded, Refused, Removed, Renamed, SplitOff, Unchanged,
+            UnknownContact, UnknownSubscriber, Unmerged, UnmergedInPart, Unmuted, Updated,
         };
         match self {
             OperationKind::AddTokens => &[Created, Found, Added, AlreadyHeld, Moved, Refused],
@@ -324,6 +336,7 @@ impl OperationKind {
             OperationKind::Unmute => &[Unmuted, NotMuted, UnknownSubscriber],
             OperationKind::LiftSuppression => &[Lifted, NotSuppressed],
             OperationKind::BringBack => &[BroughtBack, NotRemembered],
+            OperationKind::DismissConflict => &[Dismissed, NotListed],
             OperationKind::Import => &[Created, Unchanged, Refused],
             OperationKind::ConnectApp | OperationKind::DisconnectApp => &[],
         }
@@ -360,6 +373,8 @@ pub(crate) enum EntryOutcome {
     NotSuppressed,
     BroughtBack,
     NotRemembered,
+    Dismissed,
+    NotListed,
     Refused,
 }
 
@@ -393,6 +408,8 @@ impl EntryOutcome {
             EntryOutcome::NotSuppressed => "notSuppressed",
             EntryOutcome::BroughtBack => "broughtBack",
             EntryOutcome::NotRemembered => "notRemembered",
+            EntryOutcome::Dismissed => "dismissed",
+            EntryOutcome::NotListed => "notListed",
             EntryOutcome::Refused => "refused",
         }
     }
@@ -410,6 +427,7 @@ pub(crate) struct StateCounts {
     pub(crate) muted: u64,
     pub(crate) suppressed: u64,
     pub(crate) blocked: u64,
+    pub(crate) conflicts: u64,
     pub(crate) answers: Option<KeptAnswers>,
 }
 
@@ -428,6 +446,7 @@ pub(crate) struct RunningStats {
     /// The counts of the last durable state.
     pub(crate) counts: StateCounts,
     repeated: u64,
+    conflicts_not_kept: u64,
     failed_commits: u64,
     last_failure: Option<String>,
     commit_micros: RunningHistogram,
@@ -440,6 +459,7 @@ impl RunningStats {
         RunningStats {
             counts,
             repeated: 0,
+            conflicts_not_kept: 0,
             failed_commits: 0,
             last_failure: None,
             commit_micros: RunningHistogram::up_to(&COMMIT_MICROS),
@@ -461,6 +481,15 @@ impl RunningStats {
     pub(crate) fn commit_failed(&mut self, cause: &StorageError) {
         self.failed_commits = self.failed_commits.saturating_add(1);
         self.last_failure = Some(cause.to_string());
+    }
+
+    /// Counts conflicts that were not listed because the list is full.
+    pub(crate) fn not_kept(&mut self, conflicts: u64) {
+        self.conflicts_not_kept = self.conflicts_not_kept.saturating_add(conflicts);
+    }
+
+    pub(crate) fn conflicts_not_kept(&self) -> u64 {
+        self.conflicts_not_kept
     }
 
     pub(crate) fn last_failure(&self) -> Option<String> {

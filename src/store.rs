@@ -20,6 +20,7 @@ use crate::operations::add_tokens::{AddTokens, TokensAdded};
 use crate::operations::bring_back::{BringBack, TokenBroughtBack};
 use crate::operations::connect_app::{ConnectApp, DisconnectApp};
 use crate::operations::described::{Described, Description};
+use crate::operations::dismiss_conflict::{ConflictDismissed, DismissConflict};
 use crate::operations::erase::{Erase, Erased};
 use crate::operations::explain::ExplainedBy;
 use crate::operations::forget_messages::{ForgetMessages, MessagesForgotten};
@@ -295,6 +296,7 @@ impl ContactStore {
             options.in_force(),
             &options.placeholders,
             options.limits,
+            options.conflicts as u64,
             self.now(),
         );
         self.submit_prepared(prepared, keyed)
@@ -334,6 +336,7 @@ impl ContactStore {
             options.unknown_contact_id,
             &options.placeholders,
             options.limits,
+            options.conflicts as u64,
             self.now(),
         );
         self.submit_prepared(prepared, keyed)
@@ -455,6 +458,21 @@ impl ContactStore {
     pub fn lift_suppression(&self, identifiers: Identifiers) -> Pending<SuppressionLifted> {
         let request = LiftSuppression(identifiers);
         let keyed = self.keyed(OperationKind::LiftSuppression, &request);
+        self.submit(request, keyed)
+    }
+
+    /// Takes the conflict of two contacts off the list, for example because they are two persons
+    /// ([R61](crate::rulebook#r61)).
+    ///
+    /// The order of the ids does not matter, and an id that leads to another contact since a merge
+    /// stands for that one. The pair is listed anew when a later request names both.
+    ///
+    /// # Errors
+    ///
+    /// Those of every write. A conflict that is not listed is not an error.
+    pub fn dismiss_conflict(&self, one: ContactId, other: ContactId) -> Pending<ConflictDismissed> {
+        let request = DismissConflict(one, other);
+        let keyed = self.keyed(OperationKind::DismissConflict, &request);
         self.submit(request, keyed)
     }
 
@@ -689,6 +707,9 @@ impl ContactStore {
             suppressed: stats.counts.suppressed,
             blocked: stats.counts.blocked,
             most_blocked: inner.options.remember_blocked as u64,
+            conflicts: stats.counts.conflicts,
+            most_conflicts: inner.options.conflicts as u64,
+            conflicts_not_kept: stats.conflicts_not_kept(),
             most_suppressed: inner.options.limits.suppressed_identifiers as u64,
             merged: stats.counts.merged,
             file_bytes: file.len()?,

@@ -15,6 +15,7 @@
 
 pub(crate) mod app;
 pub(crate) mod change;
+pub(crate) mod conflict;
 pub(crate) mod contact;
 pub(crate) mod fault;
 pub(crate) mod fields;

@@ -8,6 +8,7 @@ use crate::error::{EntryError, Error, JsonError};
 use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::model::app::AppId;
 use crate::model::change::Cause;
+use crate::model::conflict::{Conflict, InConflict};
 use crate::model::fault::Field;
 use crate::model::identifier::{ContactId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet};
 use crate::model::placeholders::Placeholders;
@@ -26,7 +27,8 @@ use crate::rules::{
 };
 use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{
-    AppRow, CardRow, Draft, HeldTokenRow, Rows as _, SubscriberRow, find_subscriber,
+    AppRow, CardRow, Draft, Failure, HeldTokenRow, Rows as _, SubscriberRow, find_card,
+    find_subscriber,
 };
 
 /// One entry of a request to add tokens: a token and one to four identifiers.
@@ -283,6 +285,7 @@ impl AddTokens {
         defaults: OptionsInForce,
         placeholders: &Placeholders,
         limits: Limits,
+        most_conflicts: u64,
         clock: Timestamp,
     ) -> Result<PreparedAddTokens, LimitExceeded> {
         let size = Size::of_batch(self.entries.iter().map(TokenEntry::text_bytes), &limits)?;
@@ -308,6 +311,7 @@ impl AddTokens {
             in_force,
             mode: self.mode,
             limits,
+            most_conflicts,
         })
     }
 }
@@ -411,6 +415,8 @@ pub(crate) struct PreparedAddTokens {
     in_force: OptionsInForce,
     mode: BatchMode,
     limits: Limits,
+    /// How many conflicts are listed; 0 when none are looked for.
+    most_conflicts: u64,
 }
 
 impl Operation for PreparedAddTokens {
@@ -483,6 +489,7 @@ impl PreparedAddTokens {
         entry: ValidEntry,
     ) -> Result<TokenAdded, NotAccepted> {
         matching::refuse_suppressed(draft, &entry.identifiers)?;
+        let given = (self.most_conflicts > 0).then(|| entry.identifiers.clone());
         let mut card = self.find_or_create(draft, app, entry.identifiers)?;
         let mut subscriber = self.register(draft, app, &entry.token, card.contact)?;
         let token = self.place(draft, &mut card, &mut subscriber, entry.token)?;
@@ -494,6 +501,9 @@ impl PreparedAddTokens {
         draft.write_card(card.contact, card.before.as_ref(), after, cause)?;
         let Registration { id, before, after } = subscriber;
         draft.write_subscriber(id, before.as_ref(), Some(&after))?;
+        if let Some(given) = given {
+            self.note_conflicts(draft, &card, &given)?;
+        }
         Ok(TokenAdded {
             contact: card.contact,
             matched_by: card.matched_by,
@@ -502,6 +512,47 @@ impl PreparedAddTokens {
             skipped: card.skipped,
             ignored: entry.ignored,
             also_held_by: others(&after, card.contact),
+        })
+    }
+
+    /// Lists the conflicts between the contact that got the token and others that the identifiers
+    /// name (R61).
+    fn note_conflicts(
+        &self,
+        draft: &mut Draft<'_>,
+        card: &Target,
+        given: &Identifiers,
+    ) -> Result<(), Failure> {
+        let not_skipped = |kind: &IdentifierKind| !card.skipped.contains(*kind);
+        let named_by = match card.matched_by {
+            Some(by) => by.into(),
+            None => given.kinds().iter().filter(not_skipped).collect(),
+        };
+        let target = InConflict {
+            contact: card.contact,
+            named_by,
+        };
+        let mut others: Vec<InConflict> = Vec::new();
+        for kind in given
+            .kinds()
+            .iter()
+            .filter(|kind| !named_by.contains(*kind))
+        {
+            let Some(contact) = find_card(draft, kind, given)?.map(|found| found.id) else {
+                continue;
+            };
+            match others.iter_mut().find(|other| other.contact == contact) {
+                Some(other) => other.named_by.insert(kind),
+                None if contact == card.contact => {}
+                None => others.push(InConflict {
+                    contact,
+                    named_by: kind.into(),
+                }),
+            }
+        }
+        others.iter().try_for_each(|other| {
+            let seen = Conflict::once(target, *other, self.time.at());
+            draft.note_conflict(&seen, self.most_conflicts)
         })
     }
 

@@ -130,6 +130,7 @@ impl Operation for PreparedErase {
             holding::strike_holders(draft, (held.subscriber, &row), &[contact])?;
         }
         draft.forget_blocked_contact(contact)?;
+        draft.forget_conflicts_of(contact)?;
         draft.write_card(contact, Some(&card), None, Cause::Given)?;
         let mut suppressed = KindSet::EMPTY;
         if suppress {

@@ -187,6 +187,7 @@ impl Operation for PreparedMerge {
             draft.write_merge(*merged, Some(from.id), Some((into.id, row)))?;
         }
         draft.write_merge(from.id, None, Some((into.id, &row)))?;
+        draft.move_conflicts(from.id, into.id)?;
         Ok(Step::Done(outcome(from.id, into.id, row)))
     }
 

@@ -16,6 +16,7 @@ pub(crate) mod bring_back;
 pub(crate) mod card_limits;
 pub(crate) mod connect_app;
 pub(crate) mod described;
+pub(crate) mod dismiss_conflict;
 pub(crate) mod erase;
 pub(crate) mod explain;
 pub(crate) mod forget_messages;

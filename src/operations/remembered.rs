@@ -15,6 +15,7 @@ use crate::model::subscriber::{MuteEnd, SubscriberId};
 use crate::model::time::Timestamp;
 use crate::operations::add_tokens::{OptionsInForce, TokenAdded, TokenPlace, TokensAdded};
 use crate::operations::bring_back::TokenBroughtBack;
+use crate::operations::dismiss_conflict::ConflictDismissed;
 use crate::operations::erase::Erased;
 use crate::operations::forget_messages::MessagesForgotten;
 use crate::operations::lift_suppression::SuppressionLifted;
@@ -532,6 +533,7 @@ variants! {
     TokenMuted { Muted { subscriber, until } = 1, UnknownSubscriber = 2 }
     TokenUnmuted { Unmuted { subscriber, was_muted } = 1, UnknownSubscriber = 2 }
     TokenBroughtBack { BroughtBack { subscriber, contacts } = 1, NotRemembered = 2 }
+    ConflictDismissed { Dismissed = 1, NotListed = 2 }
 }
 
 #[cfg(test)]
@@ -574,6 +576,8 @@ mod tests {
             lifted: kind.into(),
         });
         stays(&TokenBroughtBack::NotRemembered);
+        stays(&ConflictDismissed::Dismissed);
+        stays(&ConflictDismissed::NotListed);
         stays(&TokenBroughtBack::BroughtBack {
             subscriber,
             contacts: vec![contact, other],

@@ -9,6 +9,7 @@ use std::fmt;
 use crate::error::{EntryError, Error, JsonError};
 use crate::limits::{LimitExceeded, Limits};
 use crate::model::change::Cause;
+use crate::model::conflict::{Conflict, InConflict};
 use crate::model::fault::{Field, FieldError};
 use crate::model::fields;
 use crate::model::identifier::{
@@ -384,6 +385,7 @@ impl Upsert {
         unknown_contact_id: UnknownContactId,
         placeholders: &Placeholders,
         limits: Limits,
+        most_conflicts: u64,
         clock: Timestamp,
     ) -> Result<PreparedUpsert, LimitExceeded> {
         let size = Size::of_batch(self.contacts.iter().map(ContactUpdate::text_bytes), &limits)?;
@@ -400,6 +402,7 @@ impl Upsert {
             upsert_mode: self.upsert_mode,
             mode: self.mode,
             limits,
+            most_conflicts,
         })
     }
 }
@@ -492,6 +495,8 @@ pub(crate) struct PreparedUpsert {
     upsert_mode: UpsertMode,
     mode: BatchMode,
     limits: Limits,
+    /// How many conflicts are listed; 0 when none are looked for.
+    most_conflicts: u64,
 }
 
 impl Described for ValueChange {
@@ -556,9 +561,14 @@ impl Operation for PreparedUpsert {
 
     fn decide(&mut self, draft: &mut Draft<'_>) -> Result<Step<Self::Outcome>, Error> {
         let updates = std::mem::take(&mut self.updates);
+        // Listed at the end: what an item that is refused wrote is rolled back.
+        let mut conflicts = Vec::new();
         let outcomes = decide_batch(draft, self.mode, updates, |draft, update| {
-            self.decide_one(draft, update)
+            self.decide_one(draft, update, &mut conflicts)
         })?;
+        for seen in &conflicts {
+            draft.note_conflict(seen, self.most_conflicts)?;
+        }
         Ok(Step::Done(outcomes))
     }
 
@@ -585,6 +595,7 @@ impl PreparedUpsert {
         &self,
         draft: &mut Draft<'_>,
         update: ValidUpdate,
+        conflicts: &mut Vec<Conflict>,
     ) -> Result<ContactUpserted, NotAccepted> {
         let given = update.identifiers();
         matching::refuse_suppressed(draft, &given)?;
@@ -600,6 +611,17 @@ impl PreparedUpsert {
             _ => {}
         }
         if let Some((kind, contact)) = conflict(draft, found.as_ref(), &given)? {
+            if let Some((found, by)) = &found
+                && found.id != contact
+                && self.most_conflicts > 0
+            {
+                let [one, other] =
+                    [(found.id, *by), (contact, kind)].map(|(contact, kind)| InConflict {
+                        contact,
+                        named_by: kind.into(),
+                    });
+                conflicts.push(Conflict::once(one, other, self.time.at()));
+            }
             return Err(EntryError::Conflict { kind, contact }.into());
         }
         match found {

@@ -326,6 +326,7 @@ impl Committed {
             muted: self.state.muted,
             suppressed: self.state.suppressed,
             blocked: self.state.blocked,
+            conflicts: self.state.conflicts,
             answers: self.answer_stats(),
             merged: self.merged_ids,
         }

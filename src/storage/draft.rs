@@ -152,6 +152,8 @@ pub(crate) struct Draft<'s> {
     pub(super) new_answers: NewAnswers,
     /// The keys of requests that go on in the next commit.
     pub(super) under_way: Vec<KeyHash>,
+    /// How many conflicts were not listed because the list is full.
+    pub(crate) conflicts_not_kept: u64,
     /// The counters, with all changes counted.
     pub(crate) state: State,
 }
@@ -162,6 +164,7 @@ pub(crate) struct Mark {
     steps: usize,
     format: u32,
     new_answers: NewAnswers,
+    conflicts_not_kept: u64,
     state: State,
 }
 
@@ -184,6 +187,7 @@ impl<'s> Draft<'s> {
             recording: base.keep_changes().map(|_| Recording::default()),
             new_answers: NewAnswers::default(),
             under_way: Vec::new(),
+            conflicts_not_kept: 0,
             state: base.state(),
         }
     }
@@ -193,6 +197,7 @@ impl<'s> Draft<'s> {
             steps: self.undo.len(),
             format: self.format,
             new_answers: self.new_answers,
+            conflicts_not_kept: self.conflicts_not_kept,
             state: self.state,
         }
     }
@@ -239,6 +244,7 @@ impl<'s> Draft<'s> {
         }
         self.format = mark.format;
         self.new_answers = mark.new_answers;
+        self.conflicts_not_kept = mark.conflicts_not_kept;
         self.state = mark.state;
     }
 

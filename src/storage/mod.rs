@@ -16,6 +16,7 @@
 //! | [`copy`], [`successor`] | write a whole file anew; one that takes the place of the old one |
 //! | [`store_file`] | the file as others than the writer see it |
 //! | [`blocked`] | remembers who held a token that FAILED removed |
+//! | [`conflicts`] | lists pairs of contacts that requests named as one |
 //! | [`suppression`] | suppresses identifiers, and says whether one is suppressed |
 //! | [`merges`] | leads from merged contacts to those they are in, and writes what is kept of them |
 //! | [`lookup`] | finds and lists rows |
@@ -35,6 +36,7 @@ mod cards;
 #[cfg(test)]
 mod cards_tests;
 mod committed;
+mod conflicts;
 mod contact_ids;
 mod copy;
 mod draft;
@@ -61,6 +63,7 @@ mod whole;
 pub(crate) use self::answers::{Keyed, Known, RequestHasher};
 pub(crate) use self::blocked::find_blocked;
 pub(crate) use self::committed::Committed;
+pub(crate) use self::conflicts::conflicts_after;
 pub(crate) use self::copy::{NotCopied, backup};
 pub(crate) use self::draft::{ChangedKeys, Changes, Draft};
 pub(crate) use self::engine::{Engine, Replaced};

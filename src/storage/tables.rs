@@ -25,6 +25,7 @@
 //! | `blocked_index` | [`BlockedKey`](super::format::optional::BlockedKey): of a token, or of a contact | the number in `blocked` |
 //! | `answers` | sequence number | [`AnswerRow`](super::format::answers::AnswerRow): the answer to a request with an idempotency key |
 //! | `answer_keys` | keyed hash of an idempotency key | [`AnswerKeyRow`](super::format::answers::AnswerKeyRow): the last request under it |
+//! | `conflicts` | [`ConflictKey`](super::format::conflicts::ConflictKey): two contacts, the smaller id first, or its mirror | [`ConflictRow`](super::format::conflicts::ConflictRow): how often requests named both (R61) |
 //!
 //! A file of format 2 has all of them. Tables of later formats follow those in [`Table::ALL`]: a file need
 //! not have them, and the first row that is put into one creates it.
@@ -61,10 +62,11 @@ pub(crate) enum Table {
     BlockedIndex = 32,
     Answers = 40,
     AnswerKeys = 41,
+    Conflicts = 50,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 17] = [
+    pub(super) const ALL: [Table; 18] = [
         Table::Meta,
         Table::Contacts,
         Table::TakenIds,
@@ -82,6 +84,7 @@ impl Table {
         Table::BlockedIndex,
         Table::Answers,
         Table::AnswerKeys,
+        Table::Conflicts,
     ];
 
     /// How many of [`Table::ALL`], from the first on, are in every file.
@@ -112,6 +115,7 @@ impl Table {
             Table::BlockedIndex => "blocked_index",
             Table::Answers => "answers",
             Table::AnswerKeys => "answer_keys",
+            Table::Conflicts => "conflicts",
         }
     }
 
@@ -135,6 +139,7 @@ impl Table {
             Table::BlockedIndex => 14,
             Table::Answers => 15,
             Table::AnswerKeys => 16,
+            Table::Conflicts => 17,
         }
     }
 
@@ -166,7 +171,8 @@ impl Table {
             | Table::Merges
             | Table::Suppressed
             | Table::BlockedIndex
-            | Table::AnswerKeys => Width::Wide,
+            | Table::AnswerKeys
+            | Table::Conflicts => Width::Wide,
             Table::Messages => Width::Bytes,
             _ => Width::Int,
         }

@@ -418,6 +418,7 @@ impl Writing {
         self.sweep(&mut draft);
 
         let requests = decided.len();
+        let conflicts_not_kept = draft.conflicts_not_kept;
         let committed = match self.commit(draft, requests) {
             Ok(None) => None,
             Ok(Some((committed, changes, took))) => {
@@ -444,6 +445,7 @@ impl Writing {
         }
         let counts = self.current.counts();
         self.answer(answers, |stats| {
+            stats.not_kept(conflicts_not_kept);
             if let Some(took) = committed {
                 stats.committed(counts, took, requests);
             }

@@ -498,6 +498,7 @@ struct LaterStateRecord {
     blocked: u64,
     blocked_first: u64,
     blocked_next: u64,
+    conflicts: u64,
 }
 
 /// Where the change feed stands, in a store that has one or had.
@@ -563,6 +564,7 @@ impl Row for State {
             blocked: self.blocked,
             blocked_first: self.blocked_first,
             blocked_next: self.blocked_next,
+            conflicts: self.conflicts,
         };
         if later == LaterStateRecord::default() {
             return Ok(());
@@ -588,6 +590,7 @@ impl Row for State {
             blocked: later.blocked,
             blocked_first: later.blocked_first,
             blocked_next: later.blocked_next,
+            conflicts: later.conflicts,
         })
     }
 }

@@ -178,6 +178,8 @@ pub(crate) struct State {
     pub(crate) blocked_first: u64,
     /// The number of the next record.
     pub(crate) blocked_next: u64,
+    /// How many pairs of contacts are listed as conflicts (R61).
+    pub(crate) conflicts: u64,
 }
 
 /// Where the change feed stands.
@@ -207,6 +209,7 @@ impl State {
             blocked: 0,
             blocked_first: 0,
             blocked_next: 0,
+            conflicts: 0,
         }
     }
 

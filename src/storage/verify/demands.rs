@@ -136,6 +136,11 @@ demands! {
     AnswerKeys {
         KEY_LEADS_TO_ITS_ANSWER: "the idempotency key does not lead to its answer"
     }
+    // Each pair of contacts in the list of conflicts.
+    Conflicts {
+        PAIR_HAS_ITS_MIRROR: "the pair and its mirror are not both there"
+        PAIR_IS_OF_CONTACTS: "a contact of the pair does not exist"
+    }
     // Each merged id, and each record of a merge.
     MergedIds {
         MERGED_ID_IS_TAKEN: "the merged id is not among those taken"
@@ -155,5 +160,6 @@ demands! {
         MUTED_SUBSCRIBERS_ARE_COUNTED: "the muted subscribers are miscounted"
         SUPPRESSED_IDENTIFIERS_ARE_COUNTED: "the suppressed identifiers are miscounted"
         REMEMBERED_TOKENS_ARE_COUNTED: "the tokens that FAILED removed are miscounted"
+        CONFLICTS_ARE_COUNTED: "the conflicts are miscounted"
     }
 }

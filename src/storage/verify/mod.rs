@@ -95,6 +95,7 @@ pub(crate) fn verify(committed: &Committed) -> Result<Verified, Failure> {
     check.each_row(Check::suppressed)?;
     check.each_row(Check::blocked)?;
     check.each_row(Check::blocked_entry)?;
+    check.each_row(Check::conflict)?;
     check.each_row(Check::answer)?;
     check.each_row(Check::answer_key)?;
     check.counters();
@@ -110,6 +111,7 @@ struct Seen {
     muted: u64,
     suppressed: u64,
     blocked: u64,
+    conflicts: u64,
     of_app: BTreeMap<AppNumber, OfApp>,
     /// Apps that cards were created through.
     created_through: BTreeSet<AppNumber>,

@@ -8,6 +8,7 @@ use crate::model::subscriber::SubscriberId;
 
 use super::super::blocked::token_key;
 use super::super::contact_ids;
+use super::super::format::conflicts::{ConflictKey, ConflictRow};
 use super::super::format::keys::{MessageKey, RowKey as _};
 use super::super::format::optional::{
     BlockedEntryRow, BlockedKey, BlockedRow, SuppressedKey, SuppressedRow,
@@ -267,6 +268,20 @@ impl Check<'_> {
         Ok(())
     }
 
+    pub(super) fn conflict(&mut self, key: ConflictKey, row: ConflictRow) -> Result<(), Failure> {
+        let (smaller, larger) = key.contacts();
+        let other: Option<ConflictRow> = self.named(&key.mirror())?;
+        self.demand(PAIR_HAS_ITS_MIRROR, smaller.value(), other.is_some());
+        if matches!(row, ConflictRow::Pair(_)) {
+            self.seen.conflicts = self.seen.conflicts.saturating_add(1);
+            for contact in [smaller, larger] {
+                let card: Option<CardRow> = self.named(&contact)?;
+                self.demand(PAIR_IS_OF_CONTACTS, contact.value(), card.is_some());
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn counters(&mut self) {
         let state = self.committed.state();
         self.demand(
@@ -280,6 +295,8 @@ impl Check<'_> {
         self.demand(SUPPRESSED_IDENTIFIERS_ARE_COUNTED, None, are_counted);
         let are_counted = state.blocked == self.seen.blocked;
         self.demand(REMEMBERED_TOKENS_ARE_COUNTED, None, are_counted);
+        let are_counted = state.conflicts == self.seen.conflicts;
+        self.demand(CONFLICTS_ARE_COUNTED, None, are_counted);
     }
 }
 
