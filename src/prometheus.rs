@@ -92,6 +92,12 @@ impl<W: Write> Text<'_, W> {
             "The most of these that are listed.",
             stats.most_conflicts,
         )?;
+        self.family(
+            "conflicts_not_kept_total",
+            "counter",
+            "Pairs of contacts that were not listed because the list of conflicts was full.",
+        )?;
+        self.sample("conflicts_not_kept_total", &[], stats.conflicts_not_kept)?;
         self.gauge("merged", "Contacts merged into others.", stats.merged)?;
         self.gauge("file_bytes", "Length of the file.", stats.file_bytes)?;
         self.gauge(

@@ -71,6 +71,10 @@ pub struct StoreOptions {
     /// back; 0 unless given
     #[arg(long, value_name = "N", value_parser = number)]
     pub remember_blocked: Option<usize>,
+    /// Most pairs of contacts on the list of conflicts, which requests named as if they were one; 0
+    /// unless given
+    #[arg(long, value_name = "N", value_parser = number)]
+    pub conflicts: Option<usize>,
     /// A customer id or token that programs write where they have none, besides the usual ones; may be
     /// given again
     #[arg(long, value_name = "WORD", value_parser = not_blank)]
@@ -172,6 +176,7 @@ impl StoreOptions {
         let options = with(options, self.card_memory_bytes, Options::card_memory);
         let remember = self.remember_blocked;
         let options = with(options, remember, Options::remember_blocked);
+        let options = with(options, self.conflicts, Options::conflicts);
         let options = with(options, self.policy, Options::policy);
         let options = with(options, self.ownership, Options::ownership);
         let invalid = self.invalid_identifier;

@@ -73,6 +73,8 @@ pub(crate) fn table() -> Vec<Route> {
         post("/v1/contacts/{contactId}/merge", merge),
         post("/v1/contacts/{contactId}/unmerge", unmerge),
         post("/v1/contacts/{contactId}/split", split),
+        get("/v1/conflicts", conflicts).with_query(),
+        post("/v1/conflicts/dismiss", dismiss_conflict),
         post("/v1/suppressions/lift", lift_suppression),
         post("/v1/recipients/resolve", resolve),
         get("/v1/changes", changes).with_query(),
@@ -466,6 +468,28 @@ async fn erase(
     let there_was = erased.erased.then_some(Extension(KnownId::Contact(id)));
     let answer = Json::short(&wire::erased(erased)).repeated(done.repeated);
     Ok((there_was, answer))
+}
+
+async fn conflicts(State(service): State<Service>, query: Query) -> Answer {
+    let limits = &service.settings().limits;
+    let (after, limit) = query.read(wire::parse_conflicts_page, limits)?;
+    service
+        .read(move |now, budget| {
+            let page = now.conflicts(after, limit.unwrap_or(PAGE_ROWS))?;
+            Json::of(&wire::conflicts(&page), budget)
+        })
+        .await
+}
+
+async fn dismiss_conflict(
+    State(service): State<Service>,
+    Once(store): Once,
+    body: JsonBody,
+) -> Answer {
+    let (one, other) = body.read(wire::parse_dismiss_conflict).await?;
+    let done = service.written(store.dismiss_conflict(one, other)).await?;
+    let answer = Json::short(&wire::conflict_dismissed(done.outcome));
+    Ok(answer.repeated(done.repeated))
 }
 
 async fn lift_suppression(

@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use contact_store::wire::{self, Line};
 use contact_store::{
-    AppId, AppName, ContactStore, ContactUpserted, Erased, Error, Limits, MatchPolicy, Merged,
-    MessagesForgotten, Outcomes, Pending, ReportOutcome, SplitOff, StaleRemoved, SuppressionLifted,
-    TokenBroughtBack, TokenMuted, TokenRemoved, TokenRenamed, TokenUnmuted, TokensAdded, Unmerged,
-    WhenFull,
+    AppId, AppName, ConflictDismissed, ContactStore, ContactUpserted, Erased, Error, Limits,
+    MatchPolicy, Merged, MessagesForgotten, Outcomes, Pending, ReportOutcome, SplitOff,
+    StaleRemoved, SuppressionLifted, TokenBroughtBack, TokenMuted, TokenRemoved, TokenRenamed,
+    TokenUnmuted, TokensAdded, Unmerged, WhenFull,
 };
 use serde::Serialize;
 
@@ -80,6 +80,7 @@ enum Submitted {
     Merge(Pending<Merged>),
     Unmerge(Pending<Unmerged>),
     Split(Pending<SplitOff>),
+    DismissConflict(Pending<ConflictDismissed>),
     ForgetMessages(Pending<MessagesForgotten>),
     RemoveStale(Pending<StaleRemoved>),
     BringBack(Pending<TokenBroughtBack>),
@@ -178,6 +179,9 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             Ok(Line::Merge(request)) => Submitted::Merge(store.merge(request)),
             Ok(Line::Unmerge(contact)) => Submitted::Unmerge(store.unmerge(contact)),
             Ok(Line::Split(request)) => Submitted::Split(store.split(request)),
+            Ok(Line::DismissConflict(one, other)) => {
+                Submitted::DismissConflict(store.dismiss_conflict(one, other))
+            }
             Ok(Line::ForgetMessages { app, before }) => {
                 Submitted::ForgetMessages(store.forget_messages(app, before))
             }
@@ -220,63 +224,65 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
         self.bytes_under_way = self.bytes_under_way.saturating_sub(oldest.bytes);
         self.answer.clear();
         let into = &mut self.answer;
-        let answered = match oldest.write {
-            Submitted::Refused(error) => Err(error),
-            Submitted::ConnectApp(pending, name) => {
-                outcome(pending).map(|id| put(into, &wire::app_connected(id, &name)))
-            }
-            Submitted::DisconnectApp(pending) => {
-                outcome(pending).map(|()| put(into, &wire::app_disconnected()))
-            }
-            Submitted::AddTokens(pending) => outcome(pending).map(|added| {
-                self.summary.count(&added.entries);
-                put(into, &wire::tokens_added(&added))
-            }),
-            Submitted::RecordReports(pending) => outcome(pending).map(|recorded| {
-                self.summary.count(&recorded);
-                put(into, &wire::reports_recorded(&recorded))
-            }),
-            Submitted::Upsert(pending) => outcome(pending).map(|upserted| {
-                self.summary.count(&upserted);
-                put(into, &wire::contacts_upserted(&upserted))
-            }),
-            Submitted::RemoveToken(pending) => {
-                outcome(pending).map(|removed| put(into, &wire::token_removed(&removed)))
-            }
-            Submitted::RenameToken(pending) => {
-                outcome(pending).map(|renamed| put(into, &wire::token_renamed(&renamed)))
-            }
-            Submitted::Erase(pending) => {
-                outcome(pending).map(|erased| put(into, &wire::erased(erased)))
-            }
-            Submitted::LiftSuppression(pending) => {
-                outcome(pending).map(|lifted| put(into, &wire::suppression_lifted(lifted)))
-            }
-            Submitted::Merge(pending) => {
-                outcome(pending).map(|merged| put(into, &wire::merged(&merged)))
-            }
-            Submitted::Unmerge(pending) => {
-                outcome(pending).map(|unmerged| put(into, &wire::unmerged(&unmerged)))
-            }
-            Submitted::Split(pending) => {
-                outcome(pending).map(|split| put(into, &wire::split_off(&split)))
-            }
-            Submitted::ForgetMessages(pending) => {
-                outcome(pending).map(|forgotten| put(into, &wire::messages_forgotten(forgotten)))
-            }
-            Submitted::RemoveStale(pending) => {
-                outcome(pending).map(|removed| put(into, &wire::stale_removed(removed)))
-            }
-            Submitted::BringBack(pending) => {
-                outcome(pending).map(|brought| put(into, &wire::token_brought_back(&brought)))
-            }
-            Submitted::Mute(pending) => {
-                outcome(pending).map(|muted| put(into, &wire::token_muted(&muted)))
-            }
-            Submitted::Unmute(pending) => {
-                outcome(pending).map(|unmuted| put(into, &wire::token_unmuted(&unmuted)))
-            }
-        };
+        let answered =
+            match oldest.write {
+                Submitted::Refused(error) => Err(error),
+                Submitted::ConnectApp(pending, name) => {
+                    outcome(pending).map(|id| put(into, &wire::app_connected(id, &name)))
+                }
+                Submitted::DisconnectApp(pending) => {
+                    outcome(pending).map(|()| put(into, &wire::app_disconnected()))
+                }
+                Submitted::AddTokens(pending) => outcome(pending).map(|added| {
+                    self.summary.count(&added.entries);
+                    put(into, &wire::tokens_added(&added))
+                }),
+                Submitted::RecordReports(pending) => outcome(pending).map(|recorded| {
+                    self.summary.count(&recorded);
+                    put(into, &wire::reports_recorded(&recorded))
+                }),
+                Submitted::Upsert(pending) => outcome(pending).map(|upserted| {
+                    self.summary.count(&upserted);
+                    put(into, &wire::contacts_upserted(&upserted))
+                }),
+                Submitted::RemoveToken(pending) => {
+                    outcome(pending).map(|removed| put(into, &wire::token_removed(&removed)))
+                }
+                Submitted::RenameToken(pending) => {
+                    outcome(pending).map(|renamed| put(into, &wire::token_renamed(&renamed)))
+                }
+                Submitted::Erase(pending) => {
+                    outcome(pending).map(|erased| put(into, &wire::erased(erased)))
+                }
+                Submitted::LiftSuppression(pending) => {
+                    outcome(pending).map(|lifted| put(into, &wire::suppression_lifted(lifted)))
+                }
+                Submitted::Merge(pending) => {
+                    outcome(pending).map(|merged| put(into, &wire::merged(&merged)))
+                }
+                Submitted::Unmerge(pending) => {
+                    outcome(pending).map(|unmerged| put(into, &wire::unmerged(&unmerged)))
+                }
+                Submitted::Split(pending) => {
+                    outcome(pending).map(|split| put(into, &wire::split_off(&split)))
+                }
+                Submitted::DismissConflict(pending) => outcome(pending)
+                    .map(|dismissed| put(into, &wire::conflict_dismissed(dismissed))),
+                Submitted::ForgetMessages(pending) => outcome(pending)
+                    .map(|forgotten| put(into, &wire::messages_forgotten(forgotten))),
+                Submitted::RemoveStale(pending) => {
+                    outcome(pending).map(|removed| put(into, &wire::stale_removed(removed)))
+                }
+                Submitted::BringBack(pending) => {
+                    outcome(pending).map(|brought| put(into, &wire::token_brought_back(&brought)))
+                }
+                Submitted::Mute(pending) => {
+                    outcome(pending).map(|muted| put(into, &wire::token_muted(&muted)))
+                }
+                Submitted::Unmute(pending) => {
+                    outcome(pending).map(|unmuted| put(into, &wire::token_unmuted(&unmuted)))
+                }
+            };
         self.print(oldest.number, oldest.end, answered)
     }
 
@@ -315,6 +321,9 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
             Line::Changes { after, limit } => now
                 .changes(*after, *limit)
                 .map(|page| put(into, &wire::changes(&page))),
+            Line::Conflicts { after, limit } => now
+                .conflicts(*after, *limit)
+                .map(|page| put(into, &wire::conflicts(&page))),
             Line::Verify => now.verify().map(|found| put(into, &wire::verified(&found))),
             _ => return Err(Stop::UnknownLine),
         };

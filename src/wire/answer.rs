@@ -447,6 +447,10 @@ impl<T: fmt::Display> Serialize for Shown<T> {
 pub(super) struct Kinds(KindSet);
 
 impl Kinds {
+    pub(super) fn of(kinds: KindSet) -> Self {
+        Kinds(kinds)
+    }
+
     pub(super) fn given(kinds: KindSet) -> Option<Self> {
         (!kinds.is_empty()).then_some(Kinds(kinds))
     }

@@ -25,6 +25,7 @@ use crate::operations::split::Split;
 use crate::operations::upsert::Upsert;
 
 use super::changes::position;
+use super::conflicts::{dismiss_conflict_line, pair};
 use super::contacts::upsert;
 use super::json::{Value, at};
 use super::merging::{merge_line, split_line, unmerge_line};
@@ -50,6 +51,7 @@ use super::send::send_request;
 /// | `{"liftSuppression": {...}}` | [`Line::LiftSuppression`]: any of the four identifiers |
 /// | `{"merge": {"from", "into"}}` | [`Line::Merge`] |
 /// | `{"unmerge": {"contactId"}}` | [`Line::Unmerge`] |
+/// | `{"dismissConflict": {"contactIds": [3, 7]}}` | [`Line::DismissConflict`] |
 /// | `{"split": {"contactId", "identifiers", "subscriberIds", "at"}}` | [`Line::Split`]; `subscriberIds` and `at` are optional |
 /// | `{"removeToken": {"appUuid", "token", "contactId"}}` | [`Line::RemoveToken`]; `contactId` is optional |
 /// | `{"renameToken": {"appUuid", "token", "newToken"}}` | [`Line::RenameToken`] |
@@ -61,6 +63,7 @@ use super::send::send_request;
 /// | `{"subscribers": {"appUuid", "after", "limit"}}` | [`Line::Subscribers`]; only `appUuid` is required |
 /// | `{"messages": {"appUuid", "after", "limit"}}` | [`Line::Messages`]; only `appUuid` is required |
 /// | `{"changes": {"after", "limit"}}` | [`Line::Changes`]; neither is required |
+/// | `{"conflicts": {"after", "limit"}}` | [`Line::Conflicts`]; neither is required |
 /// | `{"forgetMessages": {"appUuid", "before"}}` | [`Line::ForgetMessages`] |
 /// | `{"removeStale": {"appUuid", "before", "dryRun"}}` | [`Line::RemoveStale`]; `dryRun` is optional |
 /// | `{"verify": {}}` | [`Line::Verify`] |
@@ -101,6 +104,8 @@ pub enum Line {
     Unmerge(ContactId),
     /// Split a contact.
     Split(Split),
+    /// Dismiss the conflict of two contacts.
+    DismissConflict(ContactId, ContactId),
     /// Remove a token from one card, or from all.
     RemoveToken(RemoveToken),
     /// Rename a token.
@@ -147,6 +152,13 @@ pub enum Line {
         /// The most changes in the page. Without `limit` in the line, the most that a page may have.
         limit: usize,
     },
+    /// List conflicts.
+    Conflicts {
+        /// The pair after which the page begins.
+        after: Option<(ContactId, ContactId)>,
+        /// The most conflicts in the page. Without `limit` in the line, the most that a page may have.
+        limit: usize,
+    },
     /// Forget the message tallies of an app whose latest report is older than a time.
     ForgetMessages {
         /// The app.
@@ -160,7 +172,7 @@ pub enum Line {
     Verify,
 }
 
-const MEMBERS: [&str; 30] = [
+const MEMBERS: [&str; 32] = [
     "appUuid",
     "at",
     "dedupeOn",
@@ -178,6 +190,7 @@ const MEMBERS: [&str; 30] = [
     "merge",
     "unmerge",
     "split",
+    "dismissConflict",
     "removeToken",
     "renameToken",
     "bringBack",
@@ -188,6 +201,7 @@ const MEMBERS: [&str; 30] = [
     "subscribers",
     "messages",
     "changes",
+    "conflicts",
     "forgetMessages",
     "removeStale",
     "verify",
@@ -195,7 +209,7 @@ const MEMBERS: [&str; 30] = [
 
 const ONE_KIND: JsonFault = JsonFault::NotOneOf {
     expected: "one of tokens, statuses, contacts, connectApp, disconnectApp, find, explain, resolve, \
-               erase, liftSuppression, merge, unmerge, split, removeToken, renameToken, bringBack, mute, unmute, listContacts, apps, subscribers, messages, changes, forgetMessages, removeStale and verify",
+               erase, liftSuppression, merge, unmerge, split, dismissConflict, removeToken, renameToken, bringBack, mute, unmute, listContacts, apps, subscribers, messages, changes, conflicts, forgetMessages, removeStale and verify",
 };
 
 impl Line {
@@ -254,6 +268,9 @@ impl Line {
             "merge" => merge_line(value).map(Line::Merge),
             "unmerge" => unmerge_line(value).map(Line::Unmerge),
             "split" => split_line(value, limits).map(Line::Split),
+            "dismissConflict" => {
+                dismiss_conflict_line(value).map(|(one, other)| Line::DismissConflict(one, other))
+            }
             "removeToken" => Self::remove_token(value),
             "renameToken" => Self::rename_token(value),
             "bringBack" => Self::bring_back(value),
@@ -264,6 +281,7 @@ impl Line {
             "subscribers" => Self::subscribers(value),
             "messages" => Self::messages(value),
             "changes" => Self::changes(value),
+            "conflicts" => Self::conflicts(value),
             "forgetMessages" => Self::forget_messages(value),
             "removeStale" => Self::remove_stale(value),
             "verify" => nothing_in(value, "verify").map(|()| Line::Verify),
@@ -428,6 +446,17 @@ impl Line {
         Ok(Line::Changes {
             after: after.transpose()?.unwrap_or(ChangePosition::START),
             limit: page_rows(limit, "changes.limit")?,
+        })
+    }
+
+    fn conflicts(value: Value<'_>) -> Result<Self, Error> {
+        const PATH: &str = "conflicts";
+        let [after, limit] = value.members(&["after", "limit"]).map_err(at(PATH))?;
+        let after = after.and_then(Value::given);
+        let after = after.map(|after| pair(after, "conflicts.after"));
+        Ok(Line::Conflicts {
+            after: after.transpose()?,
+            limit: page_rows(limit, "conflicts.limit")?,
         })
     }
 

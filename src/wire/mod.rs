@@ -95,6 +95,7 @@
 mod answer;
 mod card;
 mod changes;
+mod conflicts;
 mod contacts;
 mod endpoint;
 #[cfg(feature = "transfer")]
@@ -115,6 +116,9 @@ pub use answer::{
 };
 pub use card::parse_card;
 pub use changes::{ChangesQuestion, change, changes, parse_changes_page};
+pub use conflicts::{
+    conflict, conflict_dismissed, conflicts, parse_conflicts_page, parse_dismiss_conflict,
+};
 pub use contacts::parse_upsert;
 #[cfg(feature = "transfer")]
 pub(crate) use contacts::{custom_fields, set_custom_fields};

@@ -14,6 +14,7 @@
 mod about;
 mod changes;
 mod compare_policies;
+mod conflicts;
 mod copies;
 mod deploy;
 mod export;

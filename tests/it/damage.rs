@@ -14,6 +14,7 @@
 
 mod answers;
 mod changes;
+mod conflicts;
 mod merges;
 mod optional;
 mod rows;

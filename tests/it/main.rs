@@ -46,6 +46,7 @@ mod read_only;
 mod rules_apps;
 mod rules_blocked;
 mod rules_changes;
+mod rules_conflicts;
 mod rules_contacts;
 mod rules_idempotency;
 mod rules_merging;

@@ -8,6 +8,8 @@
 //! in the order in which they came to hold it, and of two limits that an entry would exceed, that of
 //! the token is named before those of the card.
 
+#[path = "model/conflict.rs"]
+mod conflict;
 #[path = "model/merge.rs"]
 mod merge;
 #[allow(dead_code, reason = "fuzz/ compares whole states only")]
@@ -36,6 +38,7 @@ pub use request::{
 pub use upsert::{FieldName, Item, To, Upserted, Upserts};
 pub use view::{Names, Probes};
 
+use conflict::Listed;
 use merge::Gone;
 use upsert::{Fields, custom_fields};
 use view::{Card, Counts, Held, MutedUntil, Subscriber, Tally};
@@ -65,6 +68,7 @@ pub struct Settings {
     pub entries_per_request: usize,
     pub suppressed_identifiers: usize,
     pub remember_blocked: usize,
+    pub conflicts: usize,
 }
 
 impl Settings {
@@ -85,6 +89,7 @@ impl Settings {
             entries_per_request: options.limits.entries_per_request,
             suppressed_identifiers: options.limits.suppressed_identifiers,
             remember_blocked: options.remember_blocked,
+            conflicts: options.conflicts,
         }
     }
 
@@ -110,6 +115,7 @@ impl Settings {
         options.limits.entries_per_request = self.entries_per_request;
         options.limits.suppressed_identifiers = self.suppressed_identifiers;
         options.remember_blocked = self.remember_blocked;
+        options.conflicts = self.conflicts;
     }
 }
 
@@ -140,6 +146,8 @@ pub struct Model {
     suppressed: Vec<Names>,
     /// Who held the tokens that FAILED removed, the oldest first (R63).
     blocked: Vec<Blocked>,
+    /// In the order of pairs (R61).
+    conflicts: Vec<Listed>,
     /// In the order of merging.
     merged: Vec<Gone>,
     apps: Vec<Connected>,
@@ -182,6 +190,7 @@ impl Model {
             erased: Vec::new(),
             suppressed: Vec::new(),
             blocked: Vec::new(),
+            conflicts: Vec::new(),
             merged: Vec::new(),
             apps: Vec::new(),
             cards: Vec::new(),
@@ -307,6 +316,10 @@ impl Model {
             Request::Merge { from, into } => {
                 let merged = self.merge(*from, *into, clock)?;
                 Ok((1, Outcome::Merged(merged)))
+            }
+            Request::Dismiss { one, other } => {
+                let dismissed = self.dismiss(*one, *other);
+                Ok((dismissed.into(), Outcome::Dismissed(dismissed)))
             }
             Request::Unmerge { contact } => {
                 let unmerged = self.unmerge(*contact)?;
@@ -509,6 +522,7 @@ impl Model {
         }
         put(&mut self.cards, card, |card| card.id);
         put(&mut self.subscribers, after, |subscriber| subscriber.id);
+        self.list_of_entry(&target, &names, at);
         Ok(Added {
             contact,
             matched_by: target.matched_by,
@@ -791,6 +805,8 @@ impl Model {
             self.set_holders(held.subscriber, left);
         }
         self.cards.retain(|card| card.id != contact);
+        let is_of = |it: &Listed| it.pair().0 == contact || it.pair().1 == contact;
+        self.conflicts.retain(|listed| !is_of(listed));
         self.merged.retain(|gone| !inside.contains(&gone.id));
         self.erased.extend(inside);
         self.erased.push(contact);

@@ -33,6 +33,29 @@ use crate::layering::source::{Source, all};
 use crate::support::{APP, add, id, options, store, store_with};
 use shown::{PHONE, Shown, WORD, assert_no_canary};
 
+/// The list of conflicts.
+fn conflicts(shown: &mut Shown) {
+    let (store, _) = store_with(|options| options.conflicts = 10);
+    let update = ContactUpdate::new;
+    for item in [
+        update().external_customer_id(WORD),
+        update().phone(format!("{PHONE}1")),
+        update()
+            .external_customer_id(WORD)
+            .phone(format!("{PHONE}1")),
+    ] {
+        let request = Upsert::new(DedupeOn::Phone).contact(item);
+        store.upsert(request).wait().unwrap();
+    }
+    let listed = store.snapshot().unwrap().conflicts(None, 10).unwrap();
+    shown.value(&listed[0]);
+    shown.value(&listed[0].contacts[0]);
+    shown.json(&wire::conflicts(&listed));
+    let dismissed = store.dismiss_conflict(id(1), id(2)).wait().unwrap();
+    shown.value(&dismissed.outcome);
+    shown.json(&wire::conflict_dismissed(dismissed.outcome));
+}
+
 /// Merges, and what takes them apart; and what is refused of them.
 fn merging(shown: &mut Shown) {
     let (store, _) = store();
@@ -273,6 +296,7 @@ fn requests(shown: &mut Shown, store: &ContactStore) {
     shown.value(&removed.outcome);
     shown.json(&wire::stale_removed(removed.outcome));
     merging(shown);
+    conflicts(shown);
 
     let limits = options().0.limits;
     for line in [

@@ -157,6 +157,7 @@ fn r68_every_write_is_refused_and_nothing_is_written() {
     refused(store.forget_messages(APP, at(5_000)));
     refused(store.merge(Merge::new(id(1), id(2))));
     refused(store.unmerge(id(1)));
+    refused(store.dismiss_conflict(id(1), id(2)));
     refused(store.split(Split::new(id(1))));
     refused(store.remove_stale(RemoveStale::new(APP, at(5_000)).dry_run(true)));
     let text = "{\"contactStoreExport\":{\"version\":1,\"sequence\":0,\"nextContactId\":1,\"nextAppNumber\":1}}\n\

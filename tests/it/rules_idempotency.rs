@@ -193,6 +193,8 @@ fn r64_a_repeated_request_does_nothing_and_has_the_first_outcome_whatever_it_ask
     let lifted = all.repeat(|store| store.lift_suppression(phone.clone()));
     assert!(lifted.lifted.contains(kind));
     assert!(!all.repeat(|store| store.erase(id(1))).erased);
+    let dismissed = all.repeat(|store| store.dismiss_conflict(id(1), id(2)));
+    assert_eq!(dismissed, contact_store::ConflictDismissed::NotListed);
     all.repeat(|store| store.forget_messages(APP, at(5_000)));
     let stale = RemoveStale::new(APP, at(5_000));
     all.repeat(|store| store.remove_stale(stale.dry_run(true)));

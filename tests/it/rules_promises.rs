@@ -149,8 +149,13 @@ fn r47_a_request_that_changes_nothing_takes_no_number_and_no_commit() {
             let nobody = nobody.parse().unwrap();
             store.lift_suppression(nobody).wait().unwrap().sequence
         },
+        store
+            .dismiss_conflict(id(1), id(2))
+            .wait()
+            .unwrap()
+            .sequence,
     ];
-    assert_eq!(unchanged, [changed.sequence; 13]);
+    assert_eq!(unchanged, [changed.sequence; 14]);
     assert_eq!(store.snapshot().unwrap().sequence(), changed.sequence);
     assert_eq!(disk.syncs(), syncs);
     // The next change has the next number.

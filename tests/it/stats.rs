@@ -245,6 +245,9 @@ fn every_request_and_every_entry_is_counted_once_under_its_outcome() {
     let split = Split::new(found.unwrap().id).identifier(IdentifierKind::Email);
     assert!(store.split(split.clone()).wait().is_ok() && store.split(split).wait().is_err());
     assert_figures(&store, "split", (1, 1), &[("splitOff", 1)]);
+    assert!(store.dismiss_conflict(id(1), id(2)).wait().is_ok());
+    let outcomes = [("dismissed", 0), ("notListed", 1)];
+    assert_figures(&store, "dismissConflict", (1, 0), &outcomes);
 
     clock.set(at(2_000));
     assert!(store.forget_messages(APP, at(2_000)).wait().is_ok());
@@ -298,6 +301,7 @@ fn the_kinds_of_operations_are_all_there_in_a_fixed_order() {
         "unmute",
         "liftSuppression",
         "bringBack",
+        "dismissConflict",
         "import",
     ];
     assert_eq!(names, all);

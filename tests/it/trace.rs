@@ -295,6 +295,7 @@ fn run_every_operation() {
     assert!(store.upsert(upsert).wait().unwrap().outcome[0].is_ok());
     assert!(store.merge(Merge::new(id(2), id(1))).wait().is_ok());
     assert!(store.unmerge(id(2)).wait().is_ok());
+    assert!(store.dismiss_conflict(id(2), id(1)).wait().is_ok());
     let split = Split::new(id(2)).identifier(IdentifierKind::ExternalCustomerId);
     assert!(store.split(split).wait().is_ok());
     assert!(store.panic_while_deciding().wait().is_err());

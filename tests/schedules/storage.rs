@@ -177,6 +177,7 @@ impl Committed {
             muted: 0,
             suppressed: 0,
             blocked: 0,
+            conflicts: 0,
             apps: 0,
             changes: None,
             answers: None,
@@ -214,6 +215,7 @@ pub(crate) struct Draft<'s> {
     base: &'s Committed,
     added: Vec<u64>,
     leaving: usize,
+    pub(crate) conflicts_not_kept: u64,
     pub(crate) state: State,
 }
 
@@ -230,6 +232,7 @@ impl<'s> Draft<'s> {
             base,
             added: Vec::new(),
             leaving: base.directory.0,
+            conflicts_not_kept: 0,
             state: base.state,
         }
     }

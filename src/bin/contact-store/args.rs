@@ -117,6 +117,11 @@ pub(crate) enum Command {
         #[arg(long)]
         follow: bool,
     },
+    /// List pairs of contacts that requests named as if they were one, with the kinds that named each
+    Conflicts {
+        /// The file of the store
+        store: PathBuf,
+    },
     /// Show how much the store holds, and how much of its file is in use
     Stats {
         /// The file of the store

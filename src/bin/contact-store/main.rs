@@ -8,6 +8,7 @@ mod apps;
 mod args;
 mod changes;
 mod compare_policies;
+mod conflicts;
 mod contacts;
 mod copies;
 mod export;
@@ -73,6 +74,7 @@ fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
             limit,
             follow,
         } => changes::list(store, after.as_deref(), limit.as_deref(), *follow, output),
+        Command::Conflicts { store } => conflicts::list(store, output),
         Command::Stats { store } => store::stats(store, output),
         Command::Verify { store } => store::verify(store, output),
         Command::Backup { store, out } => copies::backup(store, out, output),

@@ -9,6 +9,7 @@ use crate::model::subscriber::SubscriberId;
 use super::super::tables::{Key, Table};
 use super::super::unique::{self, IndexState};
 use super::answers::{AnswerKeyRow, AnswerRow, KeyHash};
+use super::conflicts::{ConflictKey, ConflictRow};
 use super::keys::{FORMAT_KEY, INDEX_STATE_KEY, MessageKey, RowKey as _, STATE_KEY};
 use super::merges::{MergeKey, MergeRow, MergedIdRow};
 use super::meta::{State, decode_format};
@@ -40,6 +41,12 @@ pub fn decode_records(bytes: &[u8]) {
             merged: contact,
         };
         check::<MergeRow>(&merge, bytes);
+    }
+    if let (Ok(one), Ok(other)) = (ContactId::new(1), ContactId::new(2))
+        && let Some(pair) = ConflictKey::of(one, other)
+    {
+        check::<ConflictRow>(&pair, bytes);
+        check::<ConflictRow>(&pair.mirror(), bytes);
     }
     check::<AppRow>(&AppId::from_u128(1), bytes);
     check::<AppTallyRow>(&AppNumber(1), bytes);

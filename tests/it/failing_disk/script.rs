@@ -32,6 +32,7 @@ pub enum Request {
     Merge(Merge),
     Unmerge(ContactId),
     Split(Split),
+    Dismiss(ContactId, ContactId),
 }
 
 /// A request under way, whatever it is.
@@ -63,6 +64,7 @@ impl Request {
             Request::Merge(request) => Box::new(store.merge(*request)),
             Request::Unmerge(contact) => Box::new(store.unmerge(*contact)),
             Request::Split(request) => Box::new(store.split(request.clone())),
+            Request::Dismiss(one, other) => Box::new(store.dismiss_conflict(*one, *other)),
         }
     }
 
@@ -219,6 +221,7 @@ pub fn script() -> Vec<Line> {
             OTHER_APP,
             Token::parse("other-1").unwrap(),
         ))),
+        one(Request::Dismiss(id(12), id(13))),
         one(Request::Merge(Merge::new(id(2), id(3)))),
         Line::Group(vec![
             Request::Merge(Merge::new(id(3), id(4))),

@@ -746,6 +746,35 @@ fn r65_what_is_suppressed_is_answered_by_kind() {
 }
 
 #[test]
+fn r61_conflicts_are_listed_and_dismissed() {
+    let (store, _) = store_with(|options| options.conflicts = 1);
+    let entries = ["380500000001", "380500000002"].map(|phone| TokenEntry::new("t").phone(phone));
+    let both = TokenEntry::new("t").phone("380500000001").contact_id(2);
+    let request = AddTokens::new(APP).entries(entries).entry(both);
+    store
+        .add_tokens(request)
+        .wait()
+        .unwrap()
+        .outcome
+        .entries
+        .all()
+        .unwrap();
+    let listed = store.snapshot().unwrap().conflicts(None, 1).unwrap();
+    let at = listed[0].first_at.as_millis();
+    assert_eq!(
+        text(&wire::conflicts(&listed)),
+        format!(
+            r#"{{"conflicts":[{{"pair":"1-2","contacts":[{{"contactId":1,"namedBy":["phone"]}},{{"contactId":2,"namedBy":["contactId"]}}],"count":1,"firstAt":{at},"lastAt":{at}}}]}}"#
+        )
+    );
+    for expected in ["dismissed", "notListed"] {
+        let dismissed = store.dismiss_conflict(id(1), id(2)).wait().unwrap().outcome;
+        let expected = format!(r#"{{"outcome":"{expected}"}}"#);
+        assert_eq!(text(&wire::conflict_dismissed(dismissed)), expected);
+    }
+}
+
+#[test]
 fn r63_what_comes_back_is_answered() {
     let (store, _) = store_with(|options| options.remember_blocked = 1);
     for id in [1, 2] {

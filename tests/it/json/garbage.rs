@@ -145,6 +145,7 @@ fn seeds() -> Vec<String> {
             "into",
             "identifiers",
             "subscriberIds",
+            "contactIds",
         ] {
             for line in [
                 "connectApp",
@@ -153,6 +154,8 @@ fn seeds() -> Vec<String> {
                 "merge",
                 "unmerge",
                 "split",
+                "dismissConflict",
+                "conflicts",
                 "removeToken",
                 "subscribers",
                 "messages",

@@ -43,6 +43,8 @@ fn kind(line: &Line) -> &'static str {
         Line::Merge(_) => "merge",
         Line::Unmerge(_) => "unmerge",
         Line::Split(_) => "split",
+        Line::DismissConflict(..) => "dismissConflict",
+        Line::Conflicts { .. } => "conflicts",
         Line::Verify => "verify",
         _ => "another",
     }
@@ -181,6 +183,15 @@ fn every_kind_of_line_is_taken() {
             "liftSuppression",
         ),
         (r#"{"liftSuppression": {}}"#, "liftSuppression"),
+        (
+            r#"{"dismissConflict": {"contactIds": [3, "7"]}}"#,
+            "dismissConflict",
+        ),
+        (r#"{"conflicts": {}}"#, "conflicts"),
+        (
+            r#"{"conflicts": {"after": "3-7", "limit": 5}}"#,
+            "conflicts",
+        ),
         (
             r#"{"bringBack": {"appUuid": "APP", "token": 5, "at": 100000000005}}"#,
             "bringBack",
@@ -545,6 +556,30 @@ fn what_is_wrong_in_a_line_is_told_with_its_place() {
         (
             r#"{"liftSuppression": {"phone": true}}"#,
             "wrongType of liftSuppression.phone",
+        ),
+        (
+            r#"{"dismissConflict": {}}"#,
+            "missingMember of dismissConflict",
+        ),
+        (
+            r#"{"dismissConflict": {"contactIds": [3]}}"#,
+            "notOneOf of dismissConflict.contactIds",
+        ),
+        (
+            r#"{"dismissConflict": {"contactIds": [3, 7, 8]}}"#,
+            "notOneOf of dismissConflict.contactIds",
+        ),
+        (
+            r#"{"dismissConflict": {"contactIds": [3, true]}}"#,
+            "wrongType of dismissConflict.contactIds[1]",
+        ),
+        (
+            r#"{"conflicts": {"after": "3"}}"#,
+            "notOneOf of conflicts.after",
+        ),
+        (
+            r#"{"conflicts": {"after": 3}}"#,
+            "wrongType of conflicts.after",
         ),
         (
             r#"{"bringBack": {"appUuid": "APP", "at": 100000000005}}"#,

@@ -218,6 +218,7 @@ impl Model {
             order_before,
         });
         put(&mut self.cards, into, |card| card.id);
+        self.move_conflicts(outcome.from, outcome.into);
         Ok(outcome)
     }
 

@@ -77,6 +77,10 @@ pub enum Request {
     Unmerge {
         contact: u64,
     },
+    Dismiss {
+        one: u64,
+        other: u64,
+    },
     Split {
         contact: u64,
         identifiers: KindSet,
@@ -257,6 +261,8 @@ pub enum Outcome {
     BroughtBack(Option<(u64, Vec<u64>)>),
     Merged(Joined),
     Unmerged(TakenOut),
+    /// Whether the conflict was listed.
+    Dismissed(bool),
     Split(Divided),
     Forgotten(u64),
     /// The subscribers, how often a contact lost a token, and whether it was a dry run.
@@ -659,6 +665,9 @@ impl Request {
             Request::Lift(names) => Waiting::new(store.lift_suppression(names.identifiers())),
             Request::Merge { from, into } => Waiting::new(store.merge(to_merge(*from, *into))),
             Request::Unmerge { contact } => Waiting::new(store.unmerge(id(*contact))),
+            Request::Dismiss { one, other } => {
+                Waiting::new(store.dismiss_conflict(id(*one), id(*other)))
+            }
             Request::Split {
                 contact,
                 identifiers,
@@ -803,7 +812,7 @@ const TIMES: [u64; 6] = [2_000, 1_000, 3_000, 4_000, 0, 1 << 60];
 impl Request {
     /// A request made of choices. The apps are `0xa` and `0xb`, and now and then `0xc`.
     pub fn choose(choices: &mut Choices<'_>) -> Self {
-        match choices.below(59) {
+        match choices.below(61) {
             0..15 => Request::Add(Add::choose(choices)),
             15..20 => Request::Report(Reports::choose(choices)),
             20..23 => Request::Erase {
@@ -872,6 +881,10 @@ impl Request {
             54..57 => Request::Unmerge {
                 contact: choices.of(&[2, 1, 3, 4, 7]),
             },
+            59 | 60 => Request::Dismiss {
+                one: choices.of(&[1, 2, 3, 4, 7]),
+                other: choices.of(&[2, 1, 3, 4, 7]),
+            },
             57 | 58 => Request::Split {
                 contact: choices.of(&[1, 2, 3, 4, 7]),
                 identifiers: kinds(choices),
@@ -928,6 +941,7 @@ impl Settings {
             entries_per_request: choices.of(&[3_000, 3_000, 4]),
             suppressed_identifiers: choices.of(&[10_000_000, 10_000_000, 1, 3]),
             remember_blocked: choices.of(&[0, 100, 100, 1, 2]),
+            conflicts: choices.of(&[0, 100, 100, 1, 2]),
             custom_fields_per_contact: choices.of(&[256, 1]),
         }
     }

@@ -320,7 +320,11 @@ impl Model {
             }
             _ => {}
         }
-        self.check_conflicts(&names, found.as_ref())?;
+        let conflict = self.check_conflicts(&names, found.as_ref());
+        if let (Err(Refusal::Conflict(kind, owner)), Some((card, by))) = (&conflict, &found) {
+            self.list_of_item((card.id, *by), (*owner, *kind), at);
+        }
+        conflict?;
         let matched_by = found.as_ref().map(|(_, kind)| *kind);
         let before = found.map(|(card, _)| card);
         let mut card = match before.clone() {

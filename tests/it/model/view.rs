@@ -8,6 +8,7 @@ use contact_store::{
     StatusCounts, SubscriberId, Token,
 };
 
+use super::conflict::Listed;
 use super::recipient::{Reaching, Whom, resolve};
 use super::upsert::{FieldName, Fields, field_text};
 use super::{Model, Refusal, Refused};
@@ -255,6 +256,7 @@ pub(super) trait Reads {
     fn card(&self, id: u64) -> Result<Option<Card>, Refused>;
     /// What was merged into a contact: the ids, when, and which identifiers they had.
     fn merged(&self, id: u64) -> Result<Vec<(u64, u64, KindSet)>, Refused>;
+    fn conflicts(&self, after: Option<(u64, u64)>, limit: usize) -> Result<Vec<Listed>, Refused>;
     fn find(
         &self,
         names: &Names,
@@ -310,6 +312,12 @@ impl Reads for Model {
             Some((id, gone.merged_at, gone.card.names.without(own).kinds()))
         };
         Ok(inside.filter_map(shown).collect())
+    }
+
+    fn conflicts(&self, after: Option<(u64, u64)>, limit: usize) -> Result<Vec<Listed>, Refused> {
+        let is_after = |listed: &&Listed| after.is_none_or(|after| listed.pair() > after);
+        let listed = self.conflicts.iter().filter(is_after);
+        Ok(listed.take(limit).cloned().collect())
     }
 
     fn find(
@@ -458,6 +466,20 @@ impl Reads for Snapshot {
             )
         };
         Ok(merged.map(shown).collect())
+    }
+
+    fn conflicts(&self, after: Option<(u64, u64)>, limit: usize) -> Result<Vec<Listed>, Refused> {
+        let after = after.map(|(one, other)| (contact_id(one), contact_id(other)));
+        let listed = self.conflicts(after, limit)?.into_iter();
+        let shown = |conflict: store::Conflict| Listed {
+            sides: conflict
+                .contacts
+                .map(|side| (side.contact.value(), side.named_by)),
+            count: conflict.count,
+            first_at: conflict.first_at.as_millis(),
+            last_at: conflict.last_at.as_millis(),
+        };
+        Ok(listed.map(shown).collect())
     }
 
     fn find(
@@ -724,6 +746,7 @@ impl Model {
             let explained = Reads::explain(shown, names);
             same(("explain", names), explained, self.explain(names))?;
         }
+        self.compare_conflicts(shown, probes.page)?;
         same("apps", Reads::apps(shown), self.apps())?;
         for app in &probes.apps {
             for token in &probes.tokens {
@@ -774,6 +797,20 @@ impl Model {
             same(("resolve", &whom), found, self.resolve(&whom))?;
         }
         Ok(())
+    }
+
+    /// The list of conflicts, page by page.
+    fn compare_conflicts(&self, shown: &Snapshot, limit: usize) -> Result<(), String> {
+        let mut after = None;
+        loop {
+            let expected = Reads::conflicts(self, after, limit);
+            let found = Reads::conflicts(shown, after, limit);
+            same(("conflicts after", after), &found, &expected)?;
+            match expected.as_deref().unwrap_or_default().last() {
+                Some(last) => after = Some(last.pair()),
+                None => return Ok(()),
+            }
+        }
     }
 
     /// All contacts, or those of an app, page by page.

@@ -60,6 +60,7 @@ pub fn random(seed: u64) -> Tale {
     options.ownership = choices.of(&[Ownership::Shared, Ownership::Exclusive]);
     options.testing.hash_mask = if seed.is_multiple_of(2) { 0 } else { u64::MAX };
     options.cache_bytes = choices.of(&[0, 64 << 10, 1 << 20]);
+    options.conflicts = if seed.is_multiple_of(3) { 0 } else { 2 };
     fold_early(&mut options);
     // A change feed that keeps all, one that keeps next to nothing, and none (R60).
     options.change_feed = match seed % 4 {
@@ -86,6 +87,7 @@ pub fn random(seed: u64) -> Tale {
 pub fn rare_states(hash_mask: u64) -> Tale {
     let mut options = Options::default();
     options.testing.hash_mask = hash_mask;
+    options.conflicts = 2;
     if hash_mask != 0 {
         options.change_feed = Some(KeepChanges::default());
     }
@@ -106,6 +108,10 @@ pub fn rare_states(hash_mask: u64) -> Tale {
     };
     let merge = |from, into| Request::Merge { from, into };
     let unmerge = |contact| Request::Unmerge { contact };
+    let both_named = |one: i128, other: u64| {
+        let given = Given::default().contact_id(one).email(&email(other));
+        Request::Add(Add::new(APP, vec![Entry::new("m-1", given)]))
+    };
     let nobodys = Add::new(APP, vec![Entry::new("t-3", Given::default())]);
     let of_two = Add::new(
         APP,
@@ -182,6 +188,13 @@ pub fn rare_states(hash_mask: u64) -> Tale {
                 })
                 .to_vec(),
         ))),
+        // Both named, in one commit and in several (R61).
+        Step::Ask(both_named(21, 22)),
+        Step::Group(
+            both_named(22, 23),
+            vec![Request::Dismiss { one: 21, other: 22 }, both_named(21, 22)],
+        ),
+        Step::Ask(Request::Dismiss { one: 23, other: 22 }),
         Step::Ask(merge(21, 22)),
         Step::Group(
             unmerge(21),

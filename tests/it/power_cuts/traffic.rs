@@ -497,6 +497,7 @@ fn kind(request: &Request) -> &'static str {
         Request::Merge { .. } => "merging",
         Request::Unmerge { .. } => "unmerging",
         Request::Split { .. } => "splitting",
+        Request::Dismiss { .. } => "dismissing a conflict",
         Request::Forget { .. } => "forgetting messages",
         Request::RemoveStale { .. } => "removing stale subscribers",
     }

@@ -138,6 +138,7 @@ fn r54_the_clock_is_read_once_for_a_request_and_for_nothing_else() {
     let request = RemoveStale::new(APP, Timestamp::from_millis(9));
     store.remove_stale(request).wait().unwrap();
     store.unmerge(id(1)).wait().unwrap_err();
+    store.dismiss_conflict(id(1), id(2)).wait().unwrap();
     store.erase(id(1)).wait().unwrap();
     let now = store.snapshot().unwrap();
     now.apps().unwrap();

@@ -1,7 +1,7 @@
 //! The requests that the short sequences are made of.
 
 use contact_store::{
-    AppId, BatchMode, DedupeOn, IdentifierKind, InvalidIdentifier, Ownership, Status,
+    AppId, BatchMode, DedupeOn, IdentifierKind, InvalidIdentifier, MatchPolicy, Ownership, Status,
     UnknownContactId, UpsertMode,
 };
 
@@ -398,6 +398,52 @@ pub fn merging() -> Vec<Request> {
                 .field(FieldName::FirstName, To::Null)],
         ),
         upsert(DedupeOn::Email, &[item().email(ANN), item().email(BEN)]),
+    ]
+}
+
+/// Requests that leave conflicts and end them: three of them reach a full list, pairs that move with a
+/// merge, and pairs that are joined by one.
+pub fn conflicts() -> Vec<Request> {
+    let merge = |from, into| Request::Merge { from, into };
+    let top = |entry: (&str, Given)| {
+        Request::Add(Add {
+            policy: Some(MatchPolicy::TopPriority),
+            at: Some(FIRST_AT - 700),
+            ..add(&[entry])
+        })
+    };
+    let all_or_nothing = Upserts {
+        mode: BatchMode::AllOrNothing,
+        ..Upserts::new(DedupeOn::Email, vec![item().email(ANN).phone(PHONE)])
+    };
+    vec![
+        one("t-1", given().phone(PHONE).email(ANN)),
+        one("t-1", given().external("crm-1").phone(PHONE).email(ANN)),
+        top(("t-2", given().external("crm-2").phone(PHONE).email(BEN))),
+        upsert(
+            DedupeOn::Email,
+            &[
+                item().email(ANN).phone(PHONE),
+                item().email(BEN).phone(PHONE),
+            ],
+        ),
+        Request::Upsert(all_or_nothing),
+        merge(2, 1),
+        merge(1, 3),
+        Request::Unmerge { contact: 2 },
+        Request::Erase { contact: 2 },
+        Request::Dismiss { one: 3, other: 1 },
+        Request::Dismiss { one: 2, other: 4 },
+    ]
+}
+
+/// The contacts that [`conflicts`] are about, each with one identifier.
+pub fn to_conflict() -> Vec<Request> {
+    vec![
+        one("t-1", given().email(ANN)),
+        one("t-2", given().phone(PHONE)),
+        one("t-1", given().external("crm-1")),
+        one("t-2", given().email(BEN)),
     ]
 }
 

@@ -301,3 +301,24 @@ fn r58_all_short_sequences_with_merges_agree_in_one_commit() {
     walk.share_commits(&pair.disk.copy(), &pair.model);
     assert!(walk.sequences > 1_500, "{} sequences", walk.sequences);
 }
+
+// R61.
+
+#[test]
+fn r61_all_short_sequences_with_conflicts_agree() {
+    let mut options = options(MatchPolicy::Cascade, Ownership::Shared, u64::MAX);
+    options.conflicts = 2;
+    let (mut walk, pair) = Walk::after(&alphabet::to_conflict(), alphabet::conflicts(), options);
+    walk.follow(&[], pair);
+    assert!(walk.sequences > 500, "{} sequences", walk.sequences);
+}
+
+#[test]
+fn r61_all_short_sequences_with_conflicts_agree_in_one_commit() {
+    let mut options = options(MatchPolicy::Cascade, Ownership::Shared, 0);
+    options.conflicts = 100;
+    let (mut walk, pair) = Walk::after(&alphabet::to_conflict(), alphabet::conflicts(), options);
+    pair.store.close().unwrap();
+    walk.share_commits(&pair.disk.copy(), &pair.model);
+    assert!(walk.sequences > 500, "{} sequences", walk.sequences);
+}

@@ -46,7 +46,8 @@ pub enum Key {
 macro_rules! on_table {
     ($name:expr, $definition:ident, $key:ident => $body:expr) => {
         match $name {
-            "apps" | "changes" | "merges" | "suppressed" | "blocked_index" | "answer_keys" => {
+            "apps" | "changes" | "merges" | "suppressed" | "blocked_index" | "answer_keys"
+            | "conflicts" => {
                 type Wide<'n> = TableDefinition<'n, u128, &'static [u8]>;
                 let ($definition, $key) = (Wide::new($name), Key::Wide);
                 $body
@@ -154,6 +155,7 @@ fn number(table: &str) -> u64 {
         "blocked" => 31,
         "answers" => 40,
         "answer_keys" => 41,
+        "conflicts" => 50,
         other => panic!("{other}?"),
     }
 }

@@ -22,11 +22,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contact_store::{
-    AccessKey, AddTokens, AppName, BatchMode, BringBack, ChangePosition, Committed, ConnectApp,
-    ContactId, ContactStore, Erase, Error, FailedWithoutReason, Found, InvalidIdentifier,
-    KeepChanges, ManualClock, Merge, MessageId, Mute, Options, OptionsInForce, Ownership,
-    RecordReports, RemoveStale, RemoveToken, RenameToken, ReportOutcome, Resolve, SequenceNumber,
-    Snapshot, TokenBroughtBack, UnknownContactId, Unmute,
+    AccessKey, AddTokens, AppName, BatchMode, BringBack, ChangePosition, Committed,
+    ConflictDismissed, ConnectApp, ContactId, ContactStore, Erase, Error, FailedWithoutReason,
+    Found, InvalidIdentifier, KeepChanges, ManualClock, Merge, MessageId, Mute, Options,
+    OptionsInForce, Ownership, RecordReports, RemoveStale, RemoveToken, RenameToken, ReportOutcome,
+    Resolve, SequenceNumber, Snapshot, TokenBroughtBack, UnknownContactId, Unmute,
 };
 
 use super::at;
@@ -149,6 +149,9 @@ impl Stage {
         let stats = self.store.stats().unwrap();
         rows.push(format!("suppressed {}", stats.suppressed));
         rows.push(format!("blocked {}", stats.blocked));
+        let conflicts = now.conflicts(None, 1_000).unwrap();
+        assert_eq!(conflicts.len() as u64, stats.conflicts, "R61");
+        rows.extend(conflicts.iter().map(show_conflict));
         for app in now.apps().unwrap() {
             let key = now.access_key(app.id).unwrap();
             let key = key.as_ref().map(AccessKey::reveal);
@@ -300,6 +303,16 @@ impl Stage {
                 let written = self.store.unmerge(contact).wait();
                 assert_shown(shown, &written);
                 Answer::written(written, show_unmerged)
+            }
+            // dismiss 2 1
+            "dismiss" => {
+                let (one, other) = (contact(&words.must()), contact(&words.must()));
+                let written = self.store.dismiss_conflict(one, other).wait();
+                Answer::written(written, |outcome| match outcome {
+                    ConflictDismissed::Dismissed => "done".to_owned(),
+                    ConflictDismissed::NotListed => "not listed".to_owned(),
+                    other => panic!("{other:?}"),
+                })
             }
             // split 1 email,phone #1 #2 at=900
             "split" => {
@@ -506,6 +519,26 @@ fn read(now: &Snapshot, verb: &str, mut words: Words) -> Result<String, Error> {
                 format!("{}@{at} {}", merged.id, show_kinds(merged.identifiers))
             });
             shown.collect::<Vec<_>>().join(" | ")
+        }
+        // conflicts after=1-2 limit=2
+        "conflicts" => {
+            let (mut after, mut limit) = (None, 1_000);
+            for (word, value) in words.named() {
+                match word.as_str() {
+                    "after" => {
+                        let (one, other) = value.split_once('-').unwrap();
+                        after = Some((contact(one), contact(other)));
+                    }
+                    "limit" => limit = value.parse().unwrap(),
+                    _ => panic!("{word}?"),
+                }
+            }
+            let rows: Vec<String> = now
+                .conflicts(after, limit)?
+                .iter()
+                .map(show_conflict)
+                .collect();
+            rows.join(" | ")
         }
         // subscriber A token1, subscriber #1
         "subscriber" => {

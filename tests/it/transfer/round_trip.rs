@@ -198,9 +198,10 @@ fn r70_a_random_store_goes_on_as_before_after_an_import() {
     let run = TestRunner::new_with_rng(config, seeded).run(&bytes, |(settings, before, after)| {
         let mut choices = Choices::new(&settings);
         let mask = choices.of(&[u64::MAX, 0, 1]);
-        // What an export does not have is left out (R63, R65).
+        // What an export does not have is left out (R61, R63, R65).
         let settings = Settings {
             remember_blocked: 0,
+            conflicts: 0,
             ..Settings::choose(&mut choices)
         };
         let clock = clock_at(2_000);

@@ -221,6 +221,10 @@ impl Stores {
                 "split",
                 self.not_compared(|store| store.split(request.clone())),
             ),
+            Line::DismissConflict(one, other) => (
+                "dismissConflict",
+                self.not_compared(|store| store.dismiss_conflict(one, other)),
+            ),
             Line::AddTokens(request) => {
                 let write = |store: &ContactStore| store.add_tokens(request.clone());
                 let wait = self.batch(write, |added| decided(&added.entries, Decided::added));

@@ -66,7 +66,7 @@ fn config(text: &str) -> (TempDir, String) {
 }
 
 /// Every flag but those that say where something is, with a value that is not its default.
-const SET: [(&str, &str); 30] = [
+const SET: [(&str, &str); 31] = [
     ("check", "if-unclean"),
     ("upgrade", "true"),
     ("cache-bytes", "1000000"),
@@ -82,6 +82,7 @@ const SET: [(&str, &str); 30] = [
     ("gone-phrase", "NotRegistered"),
     ("no-gone-phrases", "true"),
     ("remember-blocked", "10"),
+    ("conflicts", "23"),
     ("placeholder", "test"),
     ("placeholder-phone", "+380 00 000 00 00"),
     ("placeholder-email", "noreply@example.com"),
@@ -130,6 +131,7 @@ fn assert_all_set(arguments: &Arguments) {
         .failed_without_reason(FailedWithoutReason::Keep)
         .gone_phrases(GonePhrases::none().phrase("NotRegistered"))
         .remember_blocked(10)
+        .conflicts(23)
         .keep_answers(
             KeepAnswers::default()
                 .within(Duration::from_secs(3_600))

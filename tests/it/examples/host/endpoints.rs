@@ -395,6 +395,44 @@ fn an_erased_contact_may_be_suppressed_and_that_lifted() {
     host.stop();
 }
 
+// R61.
+#[test]
+fn conflicts_are_listed_and_dismissed() {
+    let host = Host::start_with(&["--conflicts", "10"]);
+    let client = host.client();
+    client.connect_app();
+    let body = r#"{"tokens": [
+        {"token": "t1", "phone": "380500000001"},
+        {"token": "t2", "email": "ann@example.com"},
+        {"token": "t2", "phone": "380500000001", "email": "ann@example.com"}
+    ]}"#;
+    let added = client.post(&format!("/v1/apps/{APP}/tokens"), body);
+    assert_eq!(added.status, 200);
+    let listed = client.get("/v1/conflicts?limit=1").json();
+    let listed = &listed["conflicts"][0];
+    assert_eq!(
+        (&listed["pair"], &listed["count"]),
+        (&"1-2".into(), &1.into())
+    );
+    let sides =
+        r#"[{"contactId": 1, "namedBy": ["phone"]}, {"contactId": 2, "namedBy": ["email"]}]"#;
+    let sides: serde_json::Value = serde_json::from_str(sides).unwrap();
+    assert_eq!(listed["contacts"], sides);
+    client
+        .get("/v1/conflicts?after=1-2")
+        .is(200, r#"{"conflicts": []}"#);
+    client.get("/v1/conflicts?after=1").is(
+        400,
+        r#"{"error": {"code": "notOneOf", "path": "after",
+            "message": "after: expected two contact ids with a hyphen between them"}}"#,
+    );
+    let dismiss = |body: &str| client.post("/v1/conflicts/dismiss", body);
+    dismiss(r#"{"contactIds": [2, "1"]}"#).is(200, r#"{"outcome": "dismissed"}"#);
+    dismiss(r#"{"contactIds": [1, 2]}"#).is(200, r#"{"outcome": "notListed"}"#);
+    assert_eq!(dismiss(r#"{"contactIds": [1, 2, 3]}"#).status, 400);
+    host.stop();
+}
+
 // R58.
 #[test]
 fn contacts_are_merged_and_taken_apart_each_shown_before_it_is_done() {

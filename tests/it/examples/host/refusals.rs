@@ -397,6 +397,8 @@ fn a_parameter_that_is_not_known_is_refused_by_name_wherever_it_stands() {
         ("GET /v1/contacts/1", ""),
         ("DELETE /v1/contacts/1", ""),
         ("POST /v1/suppressions/lift", r#"{"phone": "380500000001"}"#),
+        ("GET /v1/conflicts", ""),
+        ("POST /v1/conflicts/dismiss", r#"{"contactIds": [1, 2]}"#),
         ("GET /v1/contacts/1/merged", ""),
         ("POST /v1/contacts/1/merge", r#"{"into": 2}"#),
         ("POST /v1/contacts/1/unmerge", "{}"),

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use contact_store::{
-    Address, App, AppId, Card, CardChange, Change, Changed, ContactId, ContactUpserted, Decision,
-    EntryError, Error, FieldNames, IdentifierKind, KindSet, LimitExceeded, MergeError, Merged,
-    MessageTally, MuteEnd, Phone, RecipientError, Resolved, SplitOff, Subscriber, SubscriberId,
-    TokenAdded, TokenMuted, TokenPlace, TokenRenamed, TokenUnmuted, Unmerged,
+    Address, App, AppId, Card, CardChange, Change, Changed, Conflict, ContactId, ContactUpserted,
+    Decision, EntryError, Error, FieldNames, IdentifierKind, KindSet, LimitExceeded, MergeError,
+    Merged, MessageTally, MuteEnd, Phone, RecipientError, Resolved, SplitOff, Subscriber,
+    SubscriberId, TokenAdded, TokenMuted, TokenPlace, TokenRenamed, TokenUnmuted, Unmerged,
 };
 
 use super::words;
@@ -457,6 +457,19 @@ fn show_end(end: MuteEnd) -> String {
     end.time().map_or("without end".to_owned(), |end| {
         format!("until {}", end.as_millis())
     })
+}
+
+/// `1 phone, 2 email x3 1000..2000`.
+pub(super) fn show_conflict(conflict: &Conflict) -> String {
+    let [one, other] = conflict
+        .contacts
+        .map(|side| format!("{} {}", side.contact, show_kinds(side.named_by)));
+    format!(
+        "{one}, {other} x{} {}..{}",
+        conflict.count,
+        conflict.first_at.as_millis(),
+        conflict.last_at.as_millis()
+    )
 }
 
 /// `#1 until 1000`.
