@@ -2,6 +2,7 @@
 
 use crate::model::app::{AccessKey, AppId, AppName, AppNumber};
 use crate::model::change::ChangePosition;
+use crate::model::conflict::{Conflict, InConflict};
 use crate::model::fields::ContactFields;
 use crate::model::identifier::{ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers};
 use crate::model::report::{Status, StatusCounts};
@@ -14,6 +15,7 @@ use super::super::guard::Failure;
 use super::super::tables::Key;
 use super::super::unique::{IndexState, layout::Layout};
 use super::answers::{AnswerKeyRow, AnswerRow, KeyHash};
+use super::conflicts::ConflictRow;
 use super::keys::{INDEX_STATE_KEY, RowKey as _, STATE_KEY};
 use super::merges::{MergeKey, MergeRow, MergedIdRow, MergedTokenRow, Parts};
 use super::meta::{FeedState, State};
@@ -52,6 +54,10 @@ fn card() -> CardRow {
     }
 }
 
+const SMALLER: ContactId = match ContactId::new(3) {
+    Ok(id) => id,
+    Err(_) => panic!(),
+};
 const CONTACT: ContactId = match ContactId::new(7) {
     Ok(id) => id,
     Err(_) => panic!(),
@@ -276,6 +282,31 @@ fn the_bytes_of_every_record_are_the_golden_ones() {
             "entry of a blocked token",
             bytes(Key::Wide(7), &BlockedEntryRow { number: 300 }),
             "02fb2c0104cc4bd1",
+        ),
+        (
+            "conflict",
+            bytes(
+                Key::Wide(3 << 64 | 7),
+                &ConflictRow::Pair(Conflict::once(
+                    InConflict {
+                        contact: CONTACT,
+                        named_by: IdentifierKind::Email.into(),
+                    },
+                    InConflict {
+                        contact: SMALLER,
+                        named_by: [IdentifierKind::ContactId, IdentifierKind::Phone]
+                            .into_iter()
+                            .collect(),
+                    },
+                    Timestamp::from_millis(300),
+                )),
+            ),
+            "",
+        ),
+        (
+            "mirror of a conflict",
+            bytes(Key::Wide(1 << 127 | 7 << 64 | 3), &ConflictRow::Mirror),
+            "",
         ),
         (
             "state with muted subscribers",

@@ -4,11 +4,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use contact_store::{
-    AccessKey, AddTokens, App, AppId, AppName, Card, ChangePage, ChangePosition, ConnectApp,
-    ContactId, ContactStore, ContactUpdate, DedupeOn, Disk, Erase, Error, GivenIdentifiers,
-    IdentifierKind, KeepChanges, ManualClock, MatchPolicy, Merge, MessageTally, Mute, Options,
-    Ownership, Pending, RecordReports, RemoveStale, RemoveToken, Report, SequenceNumber, Snapshot,
-    Split, Status, Subscriber, SubscriberId, Timestamp, Token, TokenEntry, Upsert, ValueChange,
+    AccessKey, AddTokens, App, AppId, AppName, Card, ChangePage, ChangePosition, Conflict,
+    ConnectApp, ContactId, ContactStore, ContactUpdate, DedupeOn, Disk, Erase, Error,
+    GivenIdentifiers, IdentifierKind, KeepChanges, ManualClock, MatchPolicy, Merge, MessageTally,
+    Mute, Options, Ownership, Pending, RecordReports, RemoveStale, RemoveToken, Report,
+    SequenceNumber, Snapshot, Split, Status, Subscriber, SubscriberId, Timestamp, Token,
+    TokenEntry, Upsert, ValueChange,
 };
 
 use super::disk::TestDisk;
@@ -212,6 +213,8 @@ pub fn script() -> Vec<Line> {
             add(APP, TokenEntry::new("14-by-phone").phone(phone(14))),
             // It says what the card holds: no number is taken.
             upsert([renamed(14, ValueChange::Remove)]),
+            // Left by the last item of the line before (R61).
+            Request::Dismiss(id(13), id(14)),
             Request::Erase(id(14)),
             upsert([renamed(15, email(14)).first_name("Ann")]),
         ]),
@@ -221,7 +224,6 @@ pub fn script() -> Vec<Line> {
             OTHER_APP,
             Token::parse("other-1").unwrap(),
         ))),
-        one(Request::Dismiss(id(12), id(13))),
         one(Request::Merge(Merge::new(id(2), id(3)))),
         Line::Group(vec![
             Request::Merge(Merge::new(id(3), id(4))),
@@ -252,6 +254,7 @@ pub enum Seen {
     Subscriber(Subscriber),
     Messages(Vec<MessageTally>),
     Changes(ChangePage),
+    Conflicts(Vec<Conflict>),
     Nothing,
     UnknownApp,
 }
@@ -302,6 +305,7 @@ pub fn ask(now: &Snapshot) -> Vec<Result<Seen, Error>> {
     }
     // The change feed keeps all (R60).
     answers.push(now.changes(ChangePosition::START, 1_000).map(Seen::Changes));
+    answers.push(now.conflicts(None, 1_000).map(Seen::Conflicts));
     for answer in &mut answers {
         if matches!(answer, Err(Error::UnknownApp(_))) {
             *answer = Ok(Seen::UnknownApp);
@@ -380,6 +384,7 @@ pub fn assert_shows(seen: &Visible, right: &Visible) {
 fn fed_options() -> (Options, Arc<ManualClock>) {
     let (mut options, clock) = options();
     options.change_feed = Some(KeepChanges::default());
+    options.conflicts = 10;
     (options, clock)
 }
 
