@@ -133,7 +133,7 @@ fn cut_tales(told: Vec<Tale>, seeds: std::ops::Range<u64>) {
         ("with a refused neighbour", 500),
         ("folding the indexes", 300),
         ("removing a token and adding it again in one group", 50),
-        ("erasing the last contact of a token", 100),
+        ("erasing the last contact of a token", 20),
     ]);
 }
 

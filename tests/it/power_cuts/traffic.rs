@@ -516,7 +516,7 @@ fn took_the_last_holder(requests: &[&Request], before: &Snapshot, after: &Snapsh
         })
     };
     requests.iter().any(|request| match request {
-        Request::Erase { contact } => last_of(id(*contact)),
+        Request::Erase { contact } | Request::Suppress { contact } => last_of(id(*contact)),
         _ => false,
     })
 }
