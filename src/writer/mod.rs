@@ -417,8 +417,8 @@ impl Writing {
         }
         self.sweep(&mut draft);
 
-        let requests = decided.len();
         let conflicts_not_kept = draft.conflicts_not_kept;
+        let requests = decided.len();
         let committed = match self.commit(draft, requests) {
             Ok(None) => None,
             Ok(Some((committed, changes, took))) => {

@@ -195,7 +195,7 @@ fn the_bytes_of_every_record_are_the_golden_ones() {
         (
             "state with a feed",
             bytes(Key::Int(STATE_KEY), &state_with_feed),
-            "0200010100000103fcfffffffffb2c0102fb2d010900000000003c0ce7d2",
+            "0200010100000103fcfffffffffb2c0102fb2d0109000000000000a8e090c0",
         ),
         (
             "subscriber",
@@ -301,12 +301,12 @@ fn the_bytes_of_every_record_are_the_golden_ones() {
                     Timestamp::from_millis(300),
                 )),
             ),
-            "",
+            "02fb2c01fb2c01010508fad82b31",
         ),
         (
             "mirror of a conflict",
             bytes(Key::Wide(1 << 127 | 7 << 64 | 3), &ConflictRow::Mirror),
-            "",
+            "02d234da0b",
         ),
         (
             "state with muted subscribers",
@@ -317,7 +317,7 @@ fn the_bytes_of_every_record_are_the_golden_ones() {
                     ..State::new()
                 },
             ),
-            "02000101000000fb2c0100000000591d83db",
+            "02000101000000fb2c010000000000b416c87f",
         ),
         (
             "former id",
