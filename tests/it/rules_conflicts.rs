@@ -88,7 +88,7 @@ fn r61_r42_an_item_refused_with_a_conflict_leaves_the_pair_and_takes_a_number_fo
         upsert externalCustomerId : ext=c2 email=c@x.com => 4 created
         upsert email : ext=c3 email=c@x.com => refused Conflict ext 4
         // Not a conflict, but not wanted.
-        upsert email only=create : email=a@x.com phone=380500000001 => refused ContactExists 1
+        upsert email only=create : email=a@x.com phone=380500000001 => refused ContactExists(ContactId(1))
         conflicts => 1 email, 3 phone x1 1000..1000
         // R23: one item of several, and a request that is refused as a whole.
         upsert email : email=b@x.com phone=380500000001 | email=b@x.com first=Ben
