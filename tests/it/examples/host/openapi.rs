@@ -147,14 +147,6 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), St
                     return wrong("maxLength");
                 }
             }
-            "minItems" => {
-                if value
-                    .as_array()
-                    .is_some_and(|it| (it.len() as u64) < number())
-                {
-                    return wrong("minItems");
-                }
-            }
             "maxItems" => {
                 if value
                     .as_array()
