@@ -13,6 +13,9 @@ use super::endpoint::rows;
 use super::json::{Value, at};
 use super::request::{body_members, contact_id, member_path, required};
 
+/// Two contacts.
+type Pair = (ContactId, ContactId);
+
 /// Reads a request for a page of conflicts, `{"after", "limit"}` ([R61](crate::rulebook#r61)).
 ///
 /// `after` is the `pair` of a conflict, such as `3-7`: the page begins after it. `limit` may be a decimal
@@ -33,7 +36,7 @@ use super::request::{body_members, contact_id, member_path, required};
 pub fn parse_conflicts_page(
     body: &[u8],
     limits: &Limits,
-) -> Result<(Option<(ContactId, ContactId)>, Option<usize>), Error> {
+) -> Result<(Option<Pair>, Option<usize>), Error> {
     let members = body_members(body, &["after", "limit"], limits)?;
     let [after, limit] = members.map(|member| member.and_then(Value::given));
     let after = after.map(|after| pair(after, "after")).transpose()?;
@@ -46,23 +49,20 @@ pub fn parse_conflicts_page(
 /// # Errors
 ///
 /// As for [`parse_conflicts_page`].
-pub fn parse_dismiss_conflict(
-    body: &[u8],
-    limits: &Limits,
-) -> Result<(ContactId, ContactId), Error> {
+pub fn parse_dismiss_conflict(body: &[u8], limits: &Limits) -> Result<Pair, Error> {
     let [contacts] = body_members(body, &["contactIds"], limits)?;
     two_contacts(contacts, "")
 }
 
 /// The two contacts of a line to dismiss their conflict.
-pub(super) fn dismiss_conflict_line(value: Value<'_>) -> Result<(ContactId, ContactId), Error> {
+pub(super) fn dismiss_conflict_line(value: Value<'_>) -> Result<Pair, Error> {
     const PATH: &str = "dismissConflict";
     let [contacts] = value.members(&["contactIds"]).map_err(at(PATH))?;
     two_contacts(contacts, PATH)
 }
 
 /// The pair after which a page begins.
-pub(super) fn pair(value: Value<'_>, path: &str) -> Result<(ContactId, ContactId), Error> {
+pub(super) fn pair(value: Value<'_>, path: &str) -> Result<Pair, Error> {
     const NO_PAIR: JsonFault = JsonFault::NotOneOf {
         expected: "two contact ids with a hyphen between them",
     };
@@ -71,7 +71,7 @@ pub(super) fn pair(value: Value<'_>, path: &str) -> Result<(ContactId, ContactId
     Ok((ContactId::parse(one)?, ContactId::parse(other)?))
 }
 
-fn two_contacts(value: Option<Value<'_>>, path: &str) -> Result<(ContactId, ContactId), Error> {
+fn two_contacts(value: Option<Value<'_>>, path: &str) -> Result<Pair, Error> {
     const NOT_TWO: JsonFault = JsonFault::NotOneOf {
         expected: "an array of two contact ids",
     };
