@@ -1,7 +1,7 @@
 //! Files that earlier builds made, and which every later one opens (R50).
 //!
-//! They are in `golden/format_1/` and `golden/format_2/`, kept as [`pages`] says, with what they show
-//! in `shown.txt`. `golden/newer.pages` is of a format after the newest.
+//! They are in `golden/format_1/`, `format_2/` and `format_3/`, kept as [`pages`] says, with what they show
+//! in `shown.txt` (of format 3, in [`format_3`]). `golden/newer.pages` is of a format after the newest.
 //!
 //! - `closed.pages`: closed cleanly. The indexes were never folded: all of them is in their log.
 //! - `open.pages`: what a power cut leaves of an open store. An app was disconnected a moment ago, and
@@ -17,6 +17,7 @@
 //! says.
 
 mod content;
+mod format_3;
 mod older_forms;
 pub mod pages;
 mod shown;
