@@ -216,6 +216,7 @@ mod trace;
 #[cfg(feature = "transfer")]
 pub mod transfer;
 mod vacuum;
+mod varint;
 pub mod wire;
 mod writer;
 

@@ -1,8 +1,8 @@
 //! The outcome of a request in bytes, kept for requests that repeat it (R64).
 //!
-//! Numbers have seven bits in each byte, the low ones first, and the top bit says that more follow. An
-//! entry that was refused while it was parsed has a mark alone: the repeated request has the same entry,
-//! whose error is taken from there. This module does not know where the bytes are kept.
+//! Numbers are in the form of [`varint`]. An entry that was refused while it was parsed has a mark alone:
+//! the repeated request has the same entry, whose error is taken from there. This module does not know
+//! where the bytes are kept.
 
 use std::collections::BTreeSet;
 
@@ -30,6 +30,7 @@ use crate::operations::split::SplitOff;
 use crate::operations::unmerge::{NotGivenBack, Unmerged};
 use crate::operations::upsert::{CardChange, ContactUpserted};
 use crate::rules::{InvalidIdentifier, MatchPolicy, Ownership, UnknownContactId};
+use crate::varint;
 
 /// An outcome, or a part of one, that can be kept. What is written stays readable in later versions.
 pub(crate) trait Remembered: Sized {
@@ -125,33 +126,12 @@ impl Remembered for () {
 
 impl Remembered for u64 {
     fn put(&self, to: &mut Memo<'_>) {
-        let mut left = *self;
-        while left > 0x7f {
-            to.byte(low_bits(left) | 0x80);
-            left >>= 7;
-        }
-        to.byte(low_bits(left));
+        varint::put(*self, |byte| to.byte(byte));
     }
 
     fn take(from: &mut Memory<'_>) -> Result<Self, Forgotten> {
-        let mut number = 0_u64;
-        for shift in (0..u64::BITS).step_by(7) {
-            let byte = from.byte()?;
-            let bits = u64::from(byte & 0x7f);
-            if bits << shift >> shift != bits {
-                return Err(Forgotten::Malformed);
-            }
-            number |= bits << shift;
-            if byte & 0x80 == 0 {
-                return Ok(number);
-            }
-        }
-        Err(Forgotten::Malformed)
+        varint::take(&mut from.bytes).ok_or(Forgotten::Malformed)
     }
-}
-
-fn low_bits(number: u64) -> u8 {
-    u8::try_from(number & 0x7f).unwrap_or_default()
 }
 
 impl Remembered for usize {

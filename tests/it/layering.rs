@@ -146,6 +146,7 @@ const LAYERS: [&[&str]; 7] = [
         "prometheus",
         "sync",
         "trace",
+        "varint",
     ],
     &["rules"],
     &["storage"],

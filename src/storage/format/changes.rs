@@ -11,6 +11,7 @@ use crate::model::identifier::ContactId;
 use crate::model::sequence::SequenceNumber;
 use crate::model::subscriber::SubscriberId;
 use crate::model::time::Timestamp;
+use crate::varint;
 
 use super::super::guard::Failure;
 use super::super::tables::{Key, Table};
@@ -425,35 +426,12 @@ fn take_subscriber(from: &mut &[u8]) -> Result<SubscriberId, Failure> {
     }
 }
 
-fn put_number(to: &mut Payload<'_>, mut number: u64) {
-    while number > 0x7f {
-        to.append(&[number.to_le_bytes()[0] | 0x80]);
-        number >>= 7;
-    }
-    to.append(&[number.to_le_bytes()[0]]);
+fn put_number(to: &mut Payload<'_>, number: u64) {
+    varint::put(number, |byte| to.append(&[byte]));
 }
 
-/// A number in as few bytes as it can have: each row has one form.
 fn take_number(from: &mut &[u8]) -> Result<u64, Failure> {
-    let mut number = 0_u64;
-    for shift in (0..u64::BITS).step_by(7) {
-        let (byte, rest) = from.split_first().ok_or(MALFORMED)?;
-        *from = rest;
-        let bits = u64::from(byte & 0x7f);
-        let shifted = bits << shift;
-        if shifted >> shift != bits {
-            return Err(MALFORMED);
-        }
-        number |= shifted;
-        if *byte < 0x80 {
-            return if bits == 0 && shift > 0 {
-                Err(MALFORMED)
-            } else {
-                Ok(number)
-            };
-        }
-    }
-    Err(MALFORMED)
+    varint::take(from).ok_or(MALFORMED)
 }
 
 #[cfg(test)]
