@@ -2,8 +2,6 @@
 //!
 //! This module does not know how a host learns that a person is back.
 
-use std::fmt;
-
 use crate::error::Error;
 use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::model::app::AppId;
@@ -45,7 +43,7 @@ use crate::storage::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BringBack {
     app: AppId,
     token: Token,
@@ -85,17 +83,6 @@ impl Described for BringBack {
     fn describe(&self, to: &mut Description) {
         let BringBack { app, token, at } = self;
         to.parts(&[app, token, at]);
-    }
-}
-
-// A token reaches a person, but its own `Debug` is masked (R52).
-impl fmt::Debug for BringBack {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BringBack")
-            .field("app", &self.app)
-            .field("token", &self.token)
-            .field("at", &self.at)
-            .finish()
     }
 }
 

@@ -1,7 +1,5 @@
 //! Lifting the suppression of identifiers (R65).
 
-use std::fmt;
-
 use crate::error::Error;
 use crate::model::identifier::{ContactId, Identifiers, KindSet};
 use crate::operations::described::{Described, Description};
@@ -19,15 +17,6 @@ pub struct SuppressionLifted {
 
 /// A request to lift the suppression of identifiers.
 pub(crate) struct LiftSuppression(pub(crate) Identifiers);
-
-// Not derived: identifiers are personal data (R52).
-impl fmt::Debug for LiftSuppression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("LiftSuppression")
-            .field(&self.0.kinds())
-            .finish()
-    }
-}
 
 impl Described for LiftSuppression {
     fn describe(&self, to: &mut Description) {

@@ -2,7 +2,6 @@
 //!
 //! This module does not know who leaves a muted subscriber out.
 
-use std::fmt;
 use std::time::Duration;
 
 use crate::error::Error;
@@ -37,7 +36,7 @@ use crate::storage::{AppRow, Draft, Rows as _, SubscriberRow, find_subscriber};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mute {
     app: AppId,
     token: Token,
@@ -131,20 +130,8 @@ impl Described for Mute {
     }
 }
 
-// A token reaches a person, but its own `Debug` is masked (R52).
-impl fmt::Debug for Mute {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mute")
-            .field("app", &self.app)
-            .field("token", &self.token)
-            .field("until", &self.until)
-            .field("at", &self.at)
-            .finish()
-    }
-}
-
 /// A request to end the mute of a subscriber ([R59](crate::rulebook#r59)).
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmute {
     app: AppId,
     token: Token,
@@ -183,17 +170,6 @@ impl Described for Unmute {
     fn describe(&self, to: &mut Description) {
         let Unmute { app, token, at } = self;
         to.parts(&[app, token, at]);
-    }
-}
-
-// A token reaches a person, but its own `Debug` is masked (R52).
-impl fmt::Debug for Unmute {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unmute")
-            .field("app", &self.app)
-            .field("token", &self.token)
-            .field("at", &self.at)
-            .finish()
     }
 }
 

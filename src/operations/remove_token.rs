@@ -1,7 +1,5 @@
 //! Removing a token from cards on the host's own order (R45).
 
-use std::fmt;
-
 use crate::error::Error;
 use crate::model::app::AppId;
 use crate::model::identifier::ContactId;
@@ -17,7 +15,7 @@ use crate::storage::{
 };
 
 /// A request to remove a token from the card of one contact, or of all that hold it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoveToken {
     app: AppId,
     token: Token,
@@ -43,17 +41,6 @@ impl RemoveToken {
             token,
             contact: Some(contact),
         }
-    }
-}
-
-// A token reaches a person, but its own `Debug` is masked (R52).
-impl fmt::Debug for RemoveToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RemoveToken")
-            .field("app", &self.app)
-            .field("token", &self.token)
-            .field("contact", &self.contact)
-            .finish()
     }
 }
 

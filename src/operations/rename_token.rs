@@ -2,8 +2,6 @@
 //!
 //! This module does not know why a chat got another id.
 
-use std::fmt;
-
 use crate::error::Error;
 use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::model::app::{AppId, AppNumber};
@@ -36,7 +34,7 @@ use crate::storage::{AppRow, CardRow, Draft, Rows as _, SubscriberRow, find_subs
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenameToken {
     app: AppId,
     old: Token,
@@ -55,17 +53,6 @@ impl RenameToken {
             request: self,
             limits,
         }
-    }
-}
-
-// A token reaches a person, but its own `Debug` is masked (R52).
-impl fmt::Debug for RenameToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RenameToken")
-            .field("app", &self.app)
-            .field("old", &self.old)
-            .field("new", &self.new)
-            .finish()
     }
 }
 
