@@ -17,17 +17,14 @@
 
 mod common;
 
-use std::sync::Barrier;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use contact_store::{ChangePosition, ContactStore, KeepChanges, Options, WhenFull};
 
+use common::callers::{CALLERS, many_callers};
 use common::compare::{compare, each, median};
 use common::people::Person;
 use common::{Asked, BATCH, Filled, add_people, assert_created, connect, open, request};
-
-const CALLERS: u64 = 64;
 
 fn main() {
     let asked = Asked::read(&["changes"]);
@@ -44,27 +41,12 @@ fn fed() -> Options {
     Options::default().change_feed(KeepChanges::default().changes(100_000_000))
 }
 
-/// 64 callers add so many people each, on a thread each, to a copy.
-fn many_callers(filled: &Filled, options: Options, count: u64) -> f64 {
+/// 64 callers add to a copy. Gives the nanoseconds of each.
+fn on_a_copy(filled: &Filled, options: Options, count: u64) -> f64 {
     let copied = filled.copy();
     let store = open(&copied.path(), options);
-    let ready = Barrier::new(CALLERS as usize + 1);
-    let start = thread::scope(|scope| {
-        for caller in 0..CALLERS {
-            let (ready, store) = (&ready, &store);
-            let first = filled.size + caller * count;
-            scope.spawn(move || {
-                ready.wait();
-                for number in first..first + count {
-                    let added = store.add_tokens(request([Person(number)])).wait();
-                    assert_created(&added.unwrap().outcome);
-                }
-            });
-        }
-        ready.wait();
-        Instant::now()
-    });
-    each(start.elapsed(), (CALLERS * count) as usize)
+    let took = many_callers(&store, filled.size, count);
+    each(took, (CALLERS * count) as usize)
 }
 
 fn writing(filled: &Filled, asked: Asked) -> String {
@@ -74,8 +56,8 @@ fn writing(filled: &Filled, asked: Asked) -> String {
     };
     let compared = compare(
         asked.rounds(15),
-        || many_callers(filled, Options::default(), each),
-        || many_callers(filled, fed(), each),
+        || on_a_copy(filled, Options::default(), each),
+        || on_a_copy(filled, fed(), each),
     );
     let rate = |nanoseconds: f64| 1e9 / nanoseconds;
     format!(

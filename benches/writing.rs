@@ -18,18 +18,15 @@
 mod common;
 
 use std::collections::VecDeque;
-use std::sync::Barrier;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use contact_store::{ContactStore, RecordReports, Report, ReportOutcome, Status};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 
+use common::callers::{CALLERS, many_callers, one_caller};
 use common::compare::{compare, each};
 use common::people::Person;
 use common::{APP, Asked, BATCH, Filled, assert_created, request};
-
-const CALLERS: u64 = 64;
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -53,38 +50,6 @@ fn main() {
     for line in said {
         println!("{line}");
     }
-}
-
-/// Adds the token of somebody new, and waits.
-fn add(store: &ContactStore, person: Person) {
-    let added = store.add_tokens(request([person])).wait().unwrap();
-    assert_created(&added.outcome);
-}
-
-/// One caller adds so many people, from `first` on.
-fn one_caller(store: &ContactStore, first: u64, count: u64) -> Duration {
-    let start = Instant::now();
-    for number in first..first + count {
-        add(store, Person(number));
-    }
-    start.elapsed()
-}
-
-/// 64 callers add so many people each, on a thread each.
-fn many_callers(store: &ContactStore, first: u64, count: u64) -> Duration {
-    let ready = Barrier::new(CALLERS as usize + 1);
-    thread::scope(|scope| {
-        for caller in 0..CALLERS {
-            let (ready, first) = (&ready, first + caller * count);
-            scope.spawn(move || {
-                ready.wait();
-                one_caller(store, first, count);
-            });
-        }
-        ready.wait();
-        Instant::now()
-    })
-    .elapsed()
 }
 
 /// One thread adds 64 times so many people, and has 64 of them under way.

@@ -3,6 +3,7 @@
 //! It does not know what is measured.
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
+pub mod callers;
 pub mod compare;
 pub mod naive;
 pub mod numbers;

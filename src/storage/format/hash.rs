@@ -94,7 +94,7 @@ impl IndexHasher {
 }
 
 impl IndexHasher {
-    /// The hash of a suppressed identifier, which is all that is kept of it: with so many bits, no
+    /// The hash of a suppressed identifier, which is all that is kept of it: with 128 bits, no
     /// other value has the same.
     pub(in crate::storage) fn suppressed(&self, kind: u8, value: &[u8]) -> u128 {
         let mut hasher = self.wide(SUPPRESSED);

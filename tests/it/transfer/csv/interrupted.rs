@@ -76,7 +76,7 @@ fn run(
     )
 }
 
-/// Imports, and cancels it after so many batches. Those that are under way then are told about, too.
+/// Imports, and cancels it after `batches` batches. Those that are under way then are told about, too.
 fn cancel(
     store: &ContactStore,
     source: &str,
