@@ -153,7 +153,7 @@ impl Committed {
         };
         committed.state = committed.read_state()?;
         committed.format = committed.format_row()?.read_format;
-        committed.answers = committed.count_answers()?;
+        committed.answers = committed.rows_of(Table::Answers)?;
         let indexes: Option<IndexState> = committed.row(&keys::INDEX_STATE_KEY)?;
         let indexes = indexes.ok_or(Failure::Corrupt("the row of the indexes is missing"))?;
         committed.read_apps()?;
@@ -185,7 +185,7 @@ impl Committed {
         };
         after.state = after.read_state()?;
         if changes.touch(Table::Answers) {
-            after.answers = after.count_answers()?;
+            after.answers = after.rows_of(Table::Answers)?;
         }
         for (number, tally) in &changes.tallies {
             let before: Option<AppTallyRow> = self.row(number)?;
@@ -234,14 +234,6 @@ impl Committed {
     /// How many answers there are.
     pub(super) fn answers(&self) -> u64 {
         self.answers
-    }
-
-    /// The table knows it without being read.
-    fn count_answers(&self) -> Result<u64, Failure> {
-        match self.table(Table::Answers)? {
-            Some(table) => self.noted(guarded(|| table.row_count())),
-            None => Ok(0),
-        }
     }
 
     /// The same state, with other shards in memory.

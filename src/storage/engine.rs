@@ -152,19 +152,10 @@ impl Engine {
         if let Some(keep) = before.keep_changes()
             && draft.changed_rows() > 0
         {
-            let mark = draft.mark();
-            match draft.trim_changes(keep) {
-                // It is where it is read, and `verify` reports it: no write is to fail for it.
-                Err(Failure::Corrupt(_)) => draft.roll_back_to(mark),
-                trimmed => trimmed?,
-            }
+            trim(&mut draft, |draft| draft.trim_changes(keep))?;
         }
         if let Some(keep) = before.keep_answers() {
-            let mark = draft.mark();
-            if draft.trim_answers(keep).is_err() {
-                // The same.
-                draft.roll_back_to(mark);
-            }
+            trim(&mut draft, |draft| draft.trim_answers(keep))?;
         }
         let changes = draft.finish()?;
         let folds_only = changes.is_none();
@@ -394,6 +385,22 @@ fn open_now(
             open_disk.release();
             Err(StorageError::from(failure).into())
         }
+    }
+}
+
+/// Drops what an option keeps no longer. No write is to fail for a damaged row among that: it stays, and
+/// `verify` reports it.
+fn trim<'s>(
+    draft: &mut Draft<'s>,
+    drop_old: impl FnOnce(&mut Draft<'s>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mark = draft.mark();
+    match drop_old(draft) {
+        Err(Failure::Corrupt(_)) => {
+            draft.roll_back_to(mark);
+            Ok(())
+        }
+        trimmed => trimmed,
     }
 }
 
