@@ -2,7 +2,7 @@
 //!
 //! This module does not know what the caller asked for.
 
-use crate::error::{CopyError, Error, OpenError};
+use crate::error::{CopyError, DatabaseError, Error, OpenError, StorageError};
 
 /// What a caller can do about an [`Error`], from [`Error::advice`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,6 +58,8 @@ impl Error {
             | Error::AnswersNotKept
             | Error::AnswerTaken => Advice::MendTheCall,
             Error::Busy { .. } | Error::SnapshotExpired => Advice::TryAgain,
+            // It was not written, and the store goes on.
+            Error::Storage(StorageError::Database(error)) => database_advice(*error),
             // Reopening verifies the file, and says when it is damaged.
             Error::Indeterminate { .. } | Error::NeedsReopen | Error::Storage(_) => Advice::Reopen,
             // After `FileMoved` only the return of the file to its path helps (R69).
@@ -99,6 +101,27 @@ fn opening(error: &OpenError) -> Advice {
         | OpenError::NewerFormat { .. }
         | OpenError::OtherCanonicalForms { .. }
         | OpenError::Damaged(_) => Advice::Stop,
+        OpenError::Database(error) => database_advice(*error),
+    }
+}
+
+fn database_advice(error: DatabaseError) -> Advice {
+    match error {
+        DatabaseError::Unreachable
+        | DatabaseError::ReadOnlyServer
+        | DatabaseError::Contended
+        | DatabaseError::NoConnection { .. }
+        | DatabaseError::Full => Advice::TryAgain,
+        DatabaseError::Url | DatabaseError::RootCertificate => Advice::MendTheCall,
+        DatabaseError::Refused
+        | DatabaseError::Tls
+        | DatabaseError::NotOurSchema
+        | DatabaseError::NewerSchema { .. }
+        | DatabaseError::OldSchema { .. }
+        | DatabaseError::Encoding
+        | DatabaseError::Isolation
+        | DatabaseError::SynchronousCommitOff
+        | DatabaseError::Statement(_) => Advice::Stop,
     }
 }
 
@@ -108,7 +131,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::error::{EntryError, StorageError};
+    use crate::error::EntryError;
     use crate::model::sequence::SequenceNumber;
 
     #[test]

@@ -408,6 +408,85 @@ pub enum StorageError {
     /// The storage engine panicked; the panic was caught.
     #[error("the storage engine panicked")]
     Panicked,
+    /// The database of a store in PostgreSQL did not do what it was asked.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// What is wrong with the PostgreSQL database that a store is in, or with the way to it.
+///
+/// A request that fails with it was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatabaseError {
+    /// The URL is not one of a PostgreSQL database, or has a parameter that is not known.
+    #[error("the url is not one of a postgresql database")]
+    Url,
+    /// No server was reached within the time given, or the connection to it was lost.
+    #[error("the database server cannot be reached")]
+    Unreachable,
+    /// The server refused the role, its password, or the database.
+    #[error("the database server refused the connection")]
+    Refused,
+    /// The server has no TLS where it is required, or its certificate is not valid.
+    #[error("no tls connection to the database server can be made")]
+    Tls,
+    /// A file with a root certificate cannot be read.
+    #[error("the root certificate of the database server cannot be read")]
+    RootCertificate,
+    /// The schema does not have the tables of a store, and none are to be made.
+    #[error("the schema has no contact store")]
+    NotOurSchema,
+    /// A newer version of this crate made the schema.
+    #[error("the schema has version {found}, the newest known is {known}")]
+    NewerSchema {
+        /// The version of the schema.
+        found: u32,
+        /// The newest version that this crate knows.
+        known: u32,
+    },
+    /// An older version of this crate made the schema, and it is not to be migrated.
+    #[error(
+        "the schema has version {found}, this version works with {known}: open it with the option upgrade"
+    )]
+    OldSchema {
+        /// The version of the schema.
+        found: u32,
+        /// The version that this crate works with.
+        known: u32,
+    },
+    /// The server is a standby, or allows no writes.
+    #[error("the database server is read-only")]
+    ReadOnlyServer,
+    /// The database is not encoded in UTF-8.
+    #[error("the database is not encoded in utf-8")]
+    Encoding,
+    /// The server does not give the isolation of transactions that it was asked for.
+    #[error("the database server gives another isolation of transactions")]
+    Isolation,
+    /// The server acknowledges commits that are not on disk, and the options do not allow that.
+    #[error("the database server has synchronous_commit off")]
+    SynchronousCommitOff,
+    /// Other hosts kept the order of requests for longer than is waited for it.
+    #[error("other hosts kept the order of requests too long")]
+    Contended,
+    /// All connections of the store's pool are in use by snapshots.
+    #[error("all {most} connections are in use by snapshots")]
+    NoConnection {
+        /// How many there are.
+        most: usize,
+    },
+    /// The server has no room: on its disk, in its memory, or for one more connection.
+    #[error("the database server has no room")]
+    Full,
+    /// The server refused a statement.
+    #[error("the database server refused a statement (sqlstate {})", text(.0))]
+    Statement([u8; 5]),
+}
+
+/// The text of an SQLSTATE.
+fn text(state: &[u8; 5]) -> &str {
+    str::from_utf8(state).unwrap_or("?????")
 }
 
 /// Why a copy of a store could not be made ([R66](crate::rulebook#r66),
@@ -515,6 +594,9 @@ pub enum OpenError {
     /// The system provided no random bytes for the keys of a new file.
     #[error("the system provided no random bytes")]
     Random,
+    /// The database of a store in PostgreSQL cannot be used. Nothing in it was changed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
 }
 
 fn idn(with: &bool) -> &'static str {
@@ -540,6 +622,7 @@ impl From<StorageError> for OpenError {
             StorageError::Corrupt(what) => OpenError::Damaged(what),
             StorageError::Stopped => OpenError::Damaged("the storage engine stopped"),
             StorageError::Panicked => OpenError::Damaged("the storage engine panicked"),
+            StorageError::Database(error) => OpenError::Database(error),
         }
     }
 }

@@ -200,6 +200,8 @@ mod operations;
 mod options;
 mod pages;
 mod pinned;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod prometheus;
 mod rules;
 #[cfg(feature = "serde")]
@@ -224,8 +226,8 @@ pub use advice::Advice;
 pub use backup::{Backup, CopyProgress};
 
 pub use error::{
-    CopyError, EntryError, Error, JsonError, JsonFault, MergeError, NotSingle, OpenError,
-    StorageError,
+    CopyError, DatabaseError, EntryError, Error, JsonError, JsonFault, MergeError, NotSingle,
+    OpenError, StorageError,
 };
 pub use keep_open::{Backoff, KeepOpen, Reopening};
 pub use limits::{Limit, LimitExceeded, LimitTooHigh, LimitZero, Limits};
@@ -273,6 +275,8 @@ pub use operations::unmerge::{NotGivenBack, Unmerged};
 pub use operations::upsert::{CardChange, ContactUpdate, ContactUpserted, Upsert, ValueChange};
 pub use options::{Check, Create, OptionValues, Options, WhenFull};
 pub use pages::ContactPage;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresOptions;
 pub use rules::{
     BatchMode, DedupeOn, FailedWithoutReason, InvalidIdentifier, MatchPolicy, Ownership,
     UnknownContactId, UpsertMode,

@@ -46,7 +46,9 @@ use crate::snapshot::{AnsweredBy, Snapshot};
 use crate::stats::{OperationKind, Space, Stats};
 #[cfg(feature = "testing")]
 use crate::storage::Disk;
-use crate::storage::{Engine, KeyHash, Keyed, Location, MemoryDisk, OpenAs, RequestHasher};
+use crate::storage::{
+    Committed, Engine, KeyHash, Keyed, Location, MemoryDisk, OpenAs, RequestHasher,
+};
 use crate::vacuum::{Vacuumed, vacuum};
 use crate::writer::{Pending, WaitForChanges, Writer};
 
@@ -118,6 +120,28 @@ impl ContactStore {
         Self::open_at(&Location::File(path.as_ref().to_owned()), options)
     }
 
+    /// Opens the store in a PostgreSQL database, or creates it, depending on the options.
+    ///
+    /// Any number of hosts may have it open, and all may write. The rules, the order of requests and the promises are those
+    /// of a store in a file, with the database in the place of the disk: a request that was acknowledged is as safe
+    /// as the server keeps a commit.
+    ///
+    /// A snapshot holds a connection for as long as it is held, and each of its reads asks the database once or
+    /// a few times. The options of caches and of checks on opening have no meaning here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Open`] with [`OpenError::Database`] when the database cannot be reached, or is not one that a store can be in;
+    /// see [`DatabaseError`](crate::DatabaseError). Nothing in it is changed.
+    #[cfg(feature = "postgres")]
+    pub fn connect(
+        postgres: &crate::postgres::PostgresOptions,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let settings = postgres.settings(&options)?;
+        Self::open_by(options, |open_as| Engine::connect(settings, open_as))
+    }
+
     /// Creates an empty store in memory, for the tests of a host.
     ///
     /// It disappears with its last handle. No promise about crashes holds for it.
@@ -138,6 +162,13 @@ impl ContactStore {
     }
 
     fn open_at(place: &Location, options: Options) -> Result<Self, Error> {
+        Self::open_by(options, |open_as| Engine::open(place, open_as))
+    }
+
+    fn open_by(
+        options: Options,
+        open: impl FnOnce(OpenAs) -> Result<(Engine, Committed), OpenError>,
+    ) -> Result<Self, Error> {
         options.limits.refuse_zero().map_err(OpenError::from)?;
         options.limits.validate().map_err(OpenError::from)?;
         if let Some(keep) = options.change_feed {
@@ -166,7 +197,7 @@ impl ContactStore {
             format: options.format(),
             random: options.random(),
         };
-        let (engine, snapshot) = Engine::open(place, open_as)?;
+        let (engine, snapshot) = open(open_as)?;
         let hasher = snapshot.request_hasher();
         let writer = Writer::start(engine, snapshot, &options.limits)?;
         let explained_by = ExplainedBy {
@@ -863,6 +894,7 @@ impl fmt::Debug for ContactStore {
 
 /// A request that panics, for the test of R48.
 #[cfg(feature = "testing")]
+#[derive(Clone)]
 struct Panicking;
 
 #[cfg(feature = "testing")]

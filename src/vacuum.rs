@@ -38,6 +38,9 @@ fn copy_and_replace(
     goes_on: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Result<Vacuumed, Error> {
     let before = writer.file();
+    if !before.is_there() {
+        return Err(CopyError::NotAFile.into());
+    }
     let bytes_before = before.len()?;
     if before.is_moved() {
         return Err(Error::FileMoved);

@@ -167,6 +167,7 @@ impl fmt::Debug for TokenEntry {
     }
 }
 
+#[derive(Clone)]
 struct ValidEntry {
     token: Token,
     identifiers: Identifiers,
@@ -407,6 +408,7 @@ impl Described for AddTokens {
 }
 
 /// A request to add tokens, parsed.
+#[derive(Clone)]
 pub(crate) struct PreparedAddTokens {
     app: AppId,
     entries: Vec<Result<ValidEntry, EntryError>>,

@@ -103,6 +103,7 @@ pub enum TokenBroughtBack {
 }
 
 /// A request to bring back a token, with its time and the limits in force.
+#[derive(Clone)]
 pub(crate) struct PreparedBringBack {
     app: AppId,
     token: Token,

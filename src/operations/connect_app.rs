@@ -60,6 +60,7 @@ impl ConnectApp {
 }
 
 /// A request to connect an app, with its id and time set.
+#[derive(Clone)]
 pub(crate) struct PreparedConnectApp {
     id: AppId,
     name: AppName,
@@ -128,6 +129,7 @@ impl Operation for PreparedConnectApp {
 }
 
 /// A request to disconnect an app.
+#[derive(Clone)]
 pub(crate) struct DisconnectApp(pub(crate) AppId);
 
 /// The records of tokens removed by FAILED that are removed with the app. The rest is swept.

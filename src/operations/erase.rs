@@ -86,6 +86,7 @@ pub struct Erased {
 }
 
 /// A request to erase a contact, with the limits in force.
+#[derive(Clone)]
 pub(crate) struct PreparedErase {
     request: Erase,
     limits: Limits,

@@ -18,6 +18,7 @@ pub struct MessagesForgotten {
 }
 
 /// A request to forget the tallies of an app whose latest report is older than a time.
+#[derive(Clone)]
 pub(crate) struct ForgetMessages {
     app: AppId,
     before: Timestamp,

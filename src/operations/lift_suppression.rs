@@ -16,6 +16,7 @@ pub struct SuppressionLifted {
 }
 
 /// A request to lift the suppression of identifiers.
+#[derive(Clone)]
 pub(crate) struct LiftSuppression(pub(crate) Identifiers);
 
 impl Described for LiftSuppression {

@@ -130,6 +130,7 @@ impl MergedContact {
 }
 
 /// A request to merge, with the limits in force.
+#[derive(Clone)]
 pub(crate) struct PreparedMerge {
     request: Merge,
     limits: Limits,

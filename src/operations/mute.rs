@@ -204,6 +204,7 @@ pub enum TokenUnmuted {
 }
 
 /// A request to mute a subscriber, with its times set.
+#[derive(Clone)]
 pub(crate) struct PreparedMute {
     app: AppId,
     token: Token,
@@ -239,6 +240,7 @@ impl Operation for PreparedMute {
 }
 
 /// A request to unmute a subscriber, with its time set.
+#[derive(Clone)]
 pub(crate) struct PreparedUnmute {
     app: AppId,
     token: Token,

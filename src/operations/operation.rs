@@ -9,7 +9,7 @@ use crate::stats::{OperationKind, Tally};
 use crate::storage::Draft;
 
 /// A request that may change the store.
-pub(crate) trait Operation: Send + 'static {
+pub(crate) trait Operation: Clone + Send + 'static {
     type Outcome: Send + 'static;
 
     /// The kind that the stats count it as.

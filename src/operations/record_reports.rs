@@ -142,11 +142,13 @@ impl fmt::Debug for Report {
     }
 }
 
+#[derive(Clone)]
 enum About {
     Token(Token),
     Subscriber(SubscriberId),
 }
 
+#[derive(Clone)]
 struct ValidReport {
     about: About,
     status: Status,
@@ -289,6 +291,7 @@ pub enum ReportOutcome {
 }
 
 /// A request to record reports, parsed.
+#[derive(Clone)]
 pub(crate) struct PreparedReports {
     app: AppId,
     reports: Vec<Result<ValidReport, EntryError>>,

@@ -90,6 +90,7 @@ pub struct StaleRemoved {
 }
 
 /// A request to remove stale subscribers, under way.
+#[derive(Clone)]
 pub(crate) struct PreparedRemoveStale {
     request: RemoveStale,
     /// The subscriber after which to continue.

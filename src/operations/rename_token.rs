@@ -81,6 +81,7 @@ pub enum TokenRenamed {
 }
 
 /// A request to rename a token, with the limits in force.
+#[derive(Clone)]
 pub(crate) struct PreparedRename {
     request: RenameToken,
     limits: Limits,

@@ -125,6 +125,7 @@ pub struct SplitOff {
 }
 
 /// A request to split a contact, with the limits in force.
+#[derive(Clone)]
 pub(crate) struct PreparedSplit {
     request: Split,
     limits: Limits,

@@ -32,6 +32,7 @@ use crate::storage::{
 };
 
 /// A row of an export.
+#[derive(Clone)]
 pub(crate) enum ExportedRow {
     Start(Start),
     App(ExportedApp),
@@ -56,6 +57,7 @@ pub(crate) struct Start {
 }
 
 /// An app that is or was connected.
+#[derive(Clone)]
 pub(crate) struct ExportedApp {
     pub(crate) id: AppId,
     pub(crate) number: AppNumber,
@@ -67,6 +69,7 @@ pub(crate) struct ExportedApp {
 }
 
 /// A subscriber without its token, which the cards have.
+#[derive(Clone)]
 pub(crate) struct ExportedSubscriber {
     pub(crate) id: SubscriberId,
     pub(crate) holders: Vec<ContactId>,
@@ -206,6 +209,7 @@ pub(crate) enum PartTaken {
 }
 
 /// A part of an export to take over.
+#[derive(Clone)]
 pub(crate) struct TakeOver {
     pub(crate) rows: Vec<ExportedRow>,
     pub(crate) text_bytes: usize,

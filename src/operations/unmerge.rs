@@ -65,6 +65,7 @@ impl NotGivenBack {
 }
 
 /// A request to take a contact out of the one that it was merged into, with the limits in force.
+#[derive(Clone)]
 pub(crate) struct Unmerge {
     pub(crate) contact: ContactId,
     pub(crate) limits: Limits,

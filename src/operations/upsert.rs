@@ -433,6 +433,7 @@ pub enum CardChange {
 
 /// An item whose values are valid. `None` leaves a value on the card as it is, and `Some(None)`
 /// removes it.
+#[derive(Clone)]
 struct ValidUpdate {
     contact_id: Option<ContactId>,
     external_customer_id: Option<Option<ExternalCustomerId>>,
@@ -486,6 +487,7 @@ impl ValidUpdate {
 }
 
 /// A request to create or update contacts, parsed.
+#[derive(Clone)]
 pub(crate) struct PreparedUpsert {
     dedupe_on: DedupeOn,
     updates: Vec<Result<ValidUpdate, EntryError>>,

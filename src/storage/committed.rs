@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use redb::ReadableDatabase;
 
+use crate::error::Error;
 use crate::model::app::{AppId, AppNumber};
 use crate::model::change::KeepChanges;
 use crate::model::idempotency_key::KeepAnswers;
@@ -21,6 +22,8 @@ use super::format::meta::{FormatFound, FormatRow, OLDEST_FORMAT, State, decode_f
 use super::format::record::{self, Row as _};
 use super::format::rows::{AppPhase, AppTallyRow, CardRow};
 use super::guard::{Ended, Failure, Liveness, drop_guarded, guarded};
+#[cfg(feature = "postgres")]
+use super::postgres;
 use super::read::{Each, Rows};
 use super::tables::{Key, OpenTable, Table};
 use super::unique::{self, Index, IndexHash, IndexState, Memory, View};
@@ -28,7 +31,7 @@ use super::unique::{self, Index, IndexHash, IndexState, Memory, View};
 /// The tables at one sequence number.
 #[derive(Clone)]
 pub(crate) struct Committed {
-    tables: Arc<Tables>,
+    source: Source,
     state: State,
     /// The oldest format that has all rows there are.
     format: u32,
@@ -48,6 +51,14 @@ pub(crate) struct Committed {
     answers: u64,
     hasher: IndexHasher,
     liveness: Arc<Liveness>,
+}
+
+/// Where the rows are.
+#[derive(Clone)]
+enum Source {
+    File(Arc<Tables>),
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::Source),
 }
 
 /// The tables of one read transaction, in the order of [`Table::ALL`], those that are there. Emptied
@@ -107,7 +118,7 @@ impl Directory {
         self.known.get(&number).copied()
     }
 
-    fn note(&mut self, number: AppNumber, tally: &AppTallyRow) {
+    pub(super) fn note(&mut self, number: AppNumber, tally: &AppTallyRow) {
         self.known.insert(number, tally.app);
         for (phase, apps) in [
             (AppPhase::Connected, &mut self.connected),
@@ -136,7 +147,7 @@ impl Committed {
         cards: Arc<Cards>,
     ) -> Result<(Self, IndexState), Failure> {
         let mut committed = Committed {
-            tables: Arc::new(Tables::open(database, |_| true)?),
+            source: Source::File(Arc::new(Tables::open(database, |_| true)?)),
             state: State::new(),
             format: OLDEST_FORMAT,
             subscribers: 0,
@@ -166,6 +177,75 @@ impl Committed {
             .ok_or(Failure::Corrupt("the row of counters is missing"))
     }
 
+    /// A state of a store in a database.
+    #[cfg(feature = "postgres")]
+    pub(super) fn in_database(
+        source: postgres::Source,
+        directory: Arc<Directory>,
+    ) -> Result<Self, Failure> {
+        let (readers, begun) = (source.readers(), source.begun());
+        let mut committed = Committed {
+            state: State::new(),
+            format: OLDEST_FORMAT,
+            subscribers: begun.subscribers,
+            merged_ids: begun.merged_ids,
+            directory,
+            indexes: Arc::new(View::new(unique::layout::Layout::default())),
+            cards: Arc::new(Cards::new(0)),
+            version: 0,
+            keep: readers.keep_changes,
+            keep_answers: readers.keep_answers,
+            answers: begun.answers,
+            hasher: readers.hasher,
+            liveness: Arc::clone(&readers.liveness),
+            source: Source::Postgres(source),
+        };
+        committed.state = committed.read_state()?;
+        committed.format = committed.format_row()?.read_format;
+        Ok(committed)
+    }
+
+    /// The same state of a store in a database, whose rows are those that are known.
+    #[cfg(feature = "postgres")]
+    pub(super) fn with_known(&self, known: Arc<postgres::Known>) -> Self {
+        let source = match &self.source {
+            Source::File(tables) => Source::File(Arc::clone(tables)),
+            Source::Postgres(source) => Source::Postgres(source.with_known(known)),
+        };
+        Committed {
+            source,
+            ..self.clone()
+        }
+    }
+
+    /// The apps after a commit of `changes`, and whether they changed.
+    #[cfg(feature = "postgres")]
+    pub(super) fn directory_after(
+        &self,
+        changes: &Changes,
+    ) -> Result<(Arc<Directory>, bool), Failure> {
+        let mut after = self.clone();
+        after.note_tallies(self, changes)?;
+        let is_same = Arc::ptr_eq(&after.directory, &self.directory);
+        Ok((after.directory, !is_same))
+    }
+
+    /// The state that a reader gets: this one of a file, and the present one of a database.
+    pub(crate) fn for_reader(self: Arc<Self>) -> Result<Arc<Self>, Error> {
+        match &self.source {
+            Source::File(_) => Ok(self),
+            #[cfg(feature = "postgres")]
+            Source::Postgres(source) => {
+                let begun = source.readers().begin();
+                begun.map(Arc::new).map_err(|failure| match self.ended() {
+                    Some(Ended::Closed) => Error::Closed,
+                    Some(Ended::Reopened) => Error::NeedsReopen,
+                    None => failure.into(),
+                })
+            }
+        }
+    }
+
     /// Opens the tables after a commit of `changes` to what this state shows. Apps are not
     /// read again.
     pub(super) fn after(
@@ -174,10 +254,9 @@ impl Committed {
         changes: &Changes,
         indexes: Arc<View>,
     ) -> Result<Self, Failure> {
+        let tables = Tables::open(database, |table| self.has(table) || changes.touch(table))?;
         let mut after = Committed {
-            tables: Arc::new(Tables::open(database, |table| {
-                self.tables.get(table).is_some() || changes.touch(table)
-            })?),
+            source: Source::File(Arc::new(tables)),
             indexes,
             version: self.version.saturating_add(1),
             format: changes.format,
@@ -187,25 +266,31 @@ impl Committed {
         if changes.touch(Table::Answers) {
             after.answers = after.rows_of(Table::Answers)?;
         }
-        for (number, tally) in &changes.tallies {
-            let before: Option<AppTallyRow> = self.row(number)?;
-            let of = |tally: &AppTallyRow| match tally.phase {
-                AppPhase::Connected => tally.subscribers,
-                AppPhase::Leaving | AppPhase::Gone => 0,
-            };
-            after.subscribers = after
-                .subscribers
-                .saturating_sub(before.as_ref().map_or(0, of))
-                .saturating_add(of(tally));
-            if before.is_none_or(|before| before.phase != tally.phase) {
-                Arc::make_mut(&mut after.directory).note(*number, tally);
-            }
-        }
+        after.note_tallies(self, changes)?;
         if changes.touch(Table::MergedIds) {
             after.merged_ids = after.rows_of(Table::MergedIds)?;
         }
         after.cards.advance(after.version, changes.contacts());
         Ok(after)
+    }
+
+    /// Notes the counts of apps that a commit on top of `before` changed.
+    fn note_tallies(&mut self, before: &Committed, changes: &Changes) -> Result<(), Failure> {
+        for (number, tally) in &changes.tallies {
+            let before: Option<AppTallyRow> = before.row(number)?;
+            let of = |tally: &AppTallyRow| match tally.phase {
+                AppPhase::Connected => tally.subscribers,
+                AppPhase::Leaving | AppPhase::Gone => 0,
+            };
+            self.subscribers = self
+                .subscribers
+                .saturating_sub(before.as_ref().map_or(0, of))
+                .saturating_add(of(tally));
+            if before.is_none_or(|before| before.phase != tally.phase) {
+                Arc::make_mut(&mut self.directory).note(*number, tally);
+            }
+        }
+        Ok(())
     }
 
     /// The same state, of a store whose change feed keeps so much, or is off.
@@ -251,9 +336,7 @@ impl Committed {
         liveness: Arc<Liveness>,
     ) -> Result<Self, Failure> {
         let copy = Committed {
-            tables: Arc::new(Tables::open(database, |table| {
-                self.tables.get(table).is_some()
-            })?),
+            source: Source::File(Arc::new(Tables::open(database, |table| self.has(table))?)),
             liveness,
             ..self.clone()
         };
@@ -349,43 +432,100 @@ impl Committed {
         }
     }
 
-    /// A table, if it is there.
-    fn table(&self, table: Table) -> Result<Option<&OpenTable>, Failure> {
+    /// Whether the indexes are in buckets, as those of a file.
+    pub(super) fn has_buckets(&self) -> bool {
+        matches!(self.source, Source::File(_))
+    }
+
+    /// The rows of a database whose columns do not follow from their records, and how many entries its
+    /// indexes have.
+    pub(super) fn columns_unlike_records(&self) -> Result<(Vec<(Table, u64)>, u64), Failure> {
+        match self.source()? {
+            Source::File(_) => Ok((Vec::new(), 0)),
+            #[cfg(feature = "postgres")]
+            Source::Postgres(source) => source.columns_unlike_records(self.hasher),
+        }
+    }
+
+    /// Reads together what `look` reads one by one, where that is faster: gives the same state with the
+    /// rows in memory, if so. `look` may be called several times, with states in which rows are missing.
+    pub(super) fn read_ahead(
+        &self,
+        mut look: impl FnMut(Committed) -> Result<(), Failure>,
+    ) -> Result<Option<Committed>, Failure> {
+        let _: &mut dyn FnMut(Committed) -> Result<(), Failure> = &mut look;
+        match self.source()? {
+            Source::File(_) => Ok(None),
+            #[cfg(feature = "postgres")]
+            Source::Postgres(source) => {
+                /// One row leads to another only a few times.
+                const MOST_ROUNDS: u32 = 8;
+                let known = Arc::<postgres::Known>::default();
+                let ahead = self.with_known(Arc::clone(&known));
+                for _ in 0..MOST_ROUNDS {
+                    // What fails on a row that is missing may not fail on one that is there.
+                    drop(look(ahead.clone()));
+                    if !known.wants() {
+                        return Ok(Some(ahead));
+                    }
+                    source.fill(&known)?;
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Whether a file has a table.
+    fn has(&self, table: Table) -> bool {
+        match &self.source {
+            Source::File(tables) => tables.get(table).is_some(),
+            #[cfg(feature = "postgres")]
+            Source::Postgres(_) => false,
+        }
+    }
+
+    /// Where the rows are, unless the opening that this state was read through has ended.
+    fn source(&self) -> Result<&Source, Failure> {
         if self.liveness.ended().is_some() {
             return Err(Failure::Stopped);
         }
-        Ok(self.tables.get(table))
+        Ok(&self.source)
     }
 
     /// How many rows a table has, which it says by itself.
     fn rows_of(&self, table: Table) -> Result<u64, Failure> {
-        match self.table(table)? {
-            Some(table) => self.noted(guarded(|| table.row_count())),
-            None => Ok(0),
+        match self.source()? {
+            Source::File(tables) => match tables.get(table) {
+                Some(table) => self.noted(guarded(|| table.row_count())),
+                None => Ok(0),
+            },
+            #[cfg(feature = "postgres")]
+            Source::Postgres(source) => source.row_count(table),
         }
     }
 
     /// How many rows all tables have together.
     pub(super) fn row_count(&self) -> Result<u64, Failure> {
-        self.of_all_tables(OpenTable::row_count)
+        let mut sum = 0_u64;
+        for table in Table::ALL {
+            sum = sum.saturating_add(self.rows_of(table)?);
+        }
+        Ok(sum)
     }
 
     /// Bytes of the pages that the tables take. Reads all of them.
     pub(crate) fn page_bytes(&self) -> Result<u64, Failure> {
-        self.of_all_tables(OpenTable::page_bytes)
-    }
-
-    fn of_all_tables(
-        &self,
-        of: impl Fn(&OpenTable) -> Result<u64, Failure>,
-    ) -> Result<u64, Failure> {
-        let mut sum = 0_u64;
-        for table in Table::ALL {
-            if let Some(table) = self.table(table)? {
-                sum = sum.saturating_add(self.noted(guarded(|| of(table)))?);
+        match self.source()? {
+            Source::File(tables) => {
+                let mut sum = 0_u64;
+                for table in tables.0.iter().flatten() {
+                    sum = sum.saturating_add(self.noted(guarded(|| table.page_bytes()))?);
+                }
+                Ok(sum)
             }
+            #[cfg(feature = "postgres")]
+            Source::Postgres(source) => source.bytes(),
         }
-        Ok(sum)
     }
 
     fn noted<T>(&self, read: Result<T, Failure>) -> Result<T, Failure> {
@@ -403,9 +543,16 @@ impl Rows for Committed {
         key: &Key,
         read: impl FnOnce(&[u8]) -> Result<T, Failure>,
     ) -> Result<Option<T>, Failure> {
-        match self.table(table)? {
-            Some(table) => self.noted(guarded(|| table.get(key, read))),
-            None => Ok(None),
+        match self.source()? {
+            Source::File(tables) => match tables.get(table) {
+                Some(table) => self.noted(guarded(|| table.get(key, read))),
+                None => Ok(None),
+            },
+            #[cfg(feature = "postgres")]
+            Source::Postgres(source) => {
+                let row = source.read(table, key)?;
+                row.map(|bytes| read(&bytes)).transpose()
+            }
         }
     }
 
@@ -416,9 +563,13 @@ impl Rows for Committed {
         upwards: bool,
         each: &mut Each<'_>,
     ) -> Result<(), Failure> {
-        match self.table(table)? {
-            Some(table) => self.noted(guarded(|| table.walk(first, last, upwards, each))),
-            None => Ok(()),
+        match self.source()? {
+            Source::File(tables) => match tables.get(table) {
+                Some(table) => self.noted(guarded(|| table.walk(first, last, upwards, each))),
+                None => Ok(()),
+            },
+            #[cfg(feature = "postgres")]
+            Source::Postgres(source) => source.walk(table, (first, last), upwards, each),
         }
     }
 
@@ -428,12 +579,26 @@ impl Rows for Committed {
         hash: IndexHash,
         each: &mut dyn FnMut(u64) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
-        self.indexes.candidates(self, index, hash, each)
+        match &self.source {
+            Source::File(_) => self.indexes.candidates(self, index, hash, each),
+            #[cfg(feature = "postgres")]
+            Source::Postgres(source) => {
+                for id in source.candidates(index, hash)? {
+                    if !each(id)? {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+        }
     }
 
     fn card(&self, id: ContactId) -> Result<Option<CardRow>, Failure> {
-        if self.liveness.ended().is_some() {
-            return Err(Failure::Stopped);
+        match self.source()? {
+            Source::File(_) => {}
+            // Another host may have changed it since.
+            #[cfg(feature = "postgres")]
+            Source::Postgres(_) => return self.row(&id),
         }
         if let Some(kept) = self.cards.get(id, self.version) {
             return CardRow::decode(&id, kept.bytes()).map(Some);

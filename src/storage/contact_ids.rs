@@ -112,7 +112,7 @@ impl Draft<'_> {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::engine::Engine;
+    use super::super::engines::Engine;
     use super::super::file::disk::MemoryDisk;
     use super::super::format::meta::OLDEST_FORMAT;
     use super::super::open::{Location, OpenAs};

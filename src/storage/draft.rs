@@ -207,6 +207,11 @@ impl<'s> Draft<'s> {
         self.base
     }
 
+    /// An app that was disconnected and whose rows are not all removed yet.
+    pub(crate) fn leaving(&self) -> Option<AppNumber> {
+        self.base.directory().leaving()
+    }
+
     /// Whether anything was changed since `mark`.
     pub(crate) fn changed_since(&self, mark: Mark) -> bool {
         self.undo.len() > mark.steps || self.state != mark.state
@@ -246,6 +251,36 @@ impl<'s> Draft<'s> {
         self.new_answers = mark.new_answers;
         self.conflicts_not_kept = mark.conflicts_not_kept;
         self.state = mark.state;
+    }
+
+    /// Drops what the options keep no longer.
+    pub(crate) fn trim(&mut self) -> Result<(), Failure> {
+        let base = self.base;
+        if let Some(keep) = base.keep_changes()
+            && self.changed_rows() > 0
+        {
+            self.drop_old(|draft| draft.trim_changes(keep))?;
+        }
+        if let Some(keep) = base.keep_answers() {
+            self.drop_old(|draft| draft.trim_answers(keep))?;
+        }
+        Ok(())
+    }
+
+    /// Drops what an option keeps no longer. No write is to fail for a damaged row among that: it stays,
+    /// and `verify` reports it.
+    fn drop_old(
+        &mut self,
+        trim: impl FnOnce(&mut Self) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mark = self.mark();
+        match trim(self) {
+            Err(Failure::Corrupt(_)) => {
+                self.roll_back_to(mark);
+                Ok(())
+            }
+            trimmed => trimmed,
+        }
     }
 
     /// How many rows finishing would change.

@@ -27,7 +27,7 @@ use super::tables::{Table, write};
 use super::unique::Keeper;
 
 /// The open file.
-pub(crate) struct Engine {
+pub(crate) struct FileEngine {
     /// `None` once closed, and after a failed attempt to reopen.
     open: Option<Open>,
     claimed: Claimed,
@@ -81,7 +81,7 @@ pub(crate) struct Replaced {
     pub(crate) named: Result<(), StorageError>,
 }
 
-impl Engine {
+impl FileEngine {
     /// Opens or creates the store at `place`.
     pub(crate) fn open(place: &Location, open_as: OpenAs) -> Result<(Self, Committed), OpenError> {
         /// A writer that is just opening the file, or was just killed, leaves nothing that can be read at
@@ -103,7 +103,7 @@ impl Engine {
             thread::sleep(PAUSE);
         };
         let opened = opened.map(|(open, committed, claimed)| {
-            let engine = Engine {
+            let engine = FileEngine {
                 open: Some(open),
                 claimed,
                 open_as,
@@ -143,20 +143,12 @@ impl Engine {
     /// place, and the file must be reopened.
     pub(crate) fn commit(
         &mut self,
-        mut draft: Draft<'_>,
+        draft: Draft<'_>,
         before: &Committed,
     ) -> Result<Option<(Committed, Changes)>, StorageError> {
         let Some(open) = &mut self.open else {
             return Err(StorageError::Stopped);
         };
-        if let Some(keep) = before.keep_changes()
-            && draft.changed_rows() > 0
-        {
-            trim(&mut draft, |draft| draft.trim_changes(keep))?;
-        }
-        if let Some(keep) = before.keep_answers() {
-            trim(&mut draft, |draft| draft.trim_answers(keep))?;
-        }
         let changes = draft.finish()?;
         let folds_only = changes.is_none();
         if folds_only && !open.indexes.is_asked_to_fold() {
@@ -323,7 +315,7 @@ impl Engine {
 }
 
 // A writer that ends without closing must not drop a database while a panic unwinds.
-impl Drop for Engine {
+impl Drop for FileEngine {
     fn drop(&mut self) {
         self.end_former(Ended::Closed);
         if let Some(open) = self.open.take() {
@@ -385,22 +377,6 @@ fn open_now(
             open_disk.release();
             Err(StorageError::from(failure).into())
         }
-    }
-}
-
-/// Drops what an option keeps no longer. No write is to fail for a damaged row among that: it stays, and
-/// `verify` reports it.
-fn trim<'s>(
-    draft: &mut Draft<'s>,
-    drop_old: impl FnOnce(&mut Draft<'s>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let mark = draft.mark();
-    match drop_old(draft) {
-        Err(Failure::Corrupt(_)) => {
-            draft.roll_back_to(mark);
-            Ok(())
-        }
-        trimmed => trimmed,
     }
 }
 

@@ -7,6 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+#[cfg(feature = "postgres")]
+use crate::error::{DatabaseError, OpenError};
 use crate::error::{Error, StorageError};
 
 /// What went wrong in the storage engine or the disk. What it means to the caller is decided above.
@@ -19,6 +21,9 @@ pub(crate) enum Failure {
     /// redb was closed, or stopped after an earlier I/O error.
     Stopped,
     Panicked,
+    /// The database did not do what it was asked.
+    #[cfg(feature = "postgres")]
+    Database(DatabaseError),
 }
 
 pub(super) const CHANGED: &str = "a page is not what was written there";
@@ -36,7 +41,16 @@ impl From<Failure> for StorageError {
             Failure::Corrupt(what) => StorageError::Corrupt(what),
             Failure::Stopped => StorageError::Stopped,
             Failure::Panicked => StorageError::Panicked,
+            #[cfg(feature = "postgres")]
+            Failure::Database(error) => StorageError::Database(error),
         }
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl From<Failure> for OpenError {
+    fn from(failure: Failure) -> Self {
+        StorageError::from(failure).into()
     }
 }
 
@@ -176,6 +190,9 @@ impl Liveness {
                 self.broken.store(true, Ordering::Release);
             }
             Failure::Corrupt(_) => {}
+            // Each transaction of a database stands by itself.
+            #[cfg(feature = "postgres")]
+            Failure::Database(_) => {}
         }
     }
 

@@ -8,7 +8,9 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`engine`] | opens, commits, reopens, replaces by a copy and closes |
+//! | [`engines`] | the engine of a store: its file or its database |
+//! | [`engine`] | the file: opens, commits, reopens, replaces by a copy and closes |
+//! | `postgres` | the database |
 //! | [`open`], [`upgrade`], [`verify`](mod@verify) | look at a whole file |
 //! | [`index`], [`contact_ids`] | write a card or subscriber with all that follows from it; assign and adopt contact ids |
 //! | [`answers`] | keeps the answers of requests that may be repeated |
@@ -41,6 +43,7 @@ mod contact_ids;
 mod copy;
 mod draft;
 mod engine;
+mod engines;
 mod feed;
 mod file;
 mod format;
@@ -49,6 +52,8 @@ mod index;
 mod lookup;
 mod merges;
 mod open;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod read;
 mod store_file;
 mod successor;
@@ -66,7 +71,8 @@ pub(crate) use self::committed::Committed;
 pub(crate) use self::conflicts::conflicts_after;
 pub(crate) use self::copy::{NotCopied, backup};
 pub(crate) use self::draft::{ChangedKeys, Changes, Draft};
-pub(crate) use self::engine::{Engine, Replaced};
+pub(crate) use self::engine::Replaced;
+pub(crate) use self::engines::{CommitFailure, Engine, Found};
 pub(crate) use self::feed::changes_after;
 #[cfg(feature = "testing")]
 pub use self::file::disk::Disk;
@@ -91,6 +97,8 @@ pub(crate) use self::lookup::{
 };
 pub(crate) use self::merges::{merged_into, merges_of};
 pub(crate) use self::open::{Location, OpenAs};
+#[cfg(feature = "postgres")]
+pub(crate) use self::postgres::Settings;
 pub(crate) use self::read::Rows;
 pub(crate) use self::store_file::StoreFile;
 pub(crate) use self::successor::{Source, Successor};

@@ -669,6 +669,8 @@ fn open_failure(failure: Failure) -> OpenError {
         Failure::Corrupt(what) => OpenError::Damaged(what),
         Failure::Stopped => OpenError::Damaged("a state that the storage engine refuses"),
         Failure::Panicked => OpenError::Damaged("pages that do not fit together"),
+        #[cfg(feature = "postgres")]
+        Failure::Database(error) => OpenError::Database(error),
     }
 }
 

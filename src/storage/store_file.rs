@@ -17,6 +17,8 @@ pub(crate) struct StoreFile {
     path: Option<PathBuf>,
     watch: Option<Arc<FileWatch>>,
     wider_mode: Option<u32>,
+    /// A store in a database has none.
+    is_there: bool,
 }
 
 impl StoreFile {
@@ -27,11 +29,32 @@ impl StoreFile {
             path: claimed.path.clone(),
             watch: claimed.watch.clone(),
             wider_mode: claimed.wider_mode,
+            is_there: true,
         }
     }
 
-    /// Its length in bytes.
+    /// Of a store that is in no file.
+    #[cfg(feature = "postgres")]
+    pub(super) fn none() -> Self {
+        StoreFile {
+            disk: Weak::<super::file::disk::MemoryDisk>::new(),
+            path: None,
+            watch: None,
+            wider_mode: None,
+            is_there: false,
+        }
+    }
+
+    /// Whether the store is in a file, or on a disk in memory.
+    pub(crate) fn is_there(&self) -> bool {
+        self.is_there
+    }
+
+    /// Its length in bytes; 0 of a store in a database.
     pub(crate) fn len(&self) -> Result<u64, Error> {
+        if !self.is_there {
+            return Ok(0);
+        }
         Ok(self.disk()?.len().map_err(StorageError::from)?)
     }
 

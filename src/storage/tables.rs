@@ -164,7 +164,7 @@ impl Table {
         )
     }
 
-    fn width(self) -> Width {
+    pub(super) fn width(self) -> Width {
         match self {
             Table::Apps
             | Table::Changes

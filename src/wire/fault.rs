@@ -5,7 +5,8 @@
 use serde::Serialize;
 
 use crate::error::{
-    CopyError, EntryError, Error, JsonError, JsonFault, MergeError, OpenError, StorageError,
+    CopyError, DatabaseError, EntryError, Error, JsonError, JsonFault, MergeError, OpenError,
+    StorageError,
 };
 use crate::limits::{Limit, LimitExceeded};
 use crate::model::fault::{Fault, FieldError};
@@ -162,6 +163,28 @@ fn open_code(error: &OpenError) -> &'static str {
         OpenError::Io(_) => "io",
         OpenError::Thread(_) => "noThread",
         OpenError::Random => "noRandomBytes",
+        OpenError::Database(error) => database_code(*error),
+    }
+}
+
+fn database_code(error: DatabaseError) -> &'static str {
+    match error {
+        DatabaseError::Url => "databaseUrl",
+        DatabaseError::Unreachable => "databaseUnreachable",
+        DatabaseError::Refused => "databaseRefused",
+        DatabaseError::Tls => "databaseTls",
+        DatabaseError::RootCertificate => "databaseRootCertificate",
+        DatabaseError::NotOurSchema => "notOurSchema",
+        DatabaseError::NewerSchema { .. } => "newerSchema",
+        DatabaseError::OldSchema { .. } => "oldSchema",
+        DatabaseError::ReadOnlyServer => "databaseReadOnly",
+        DatabaseError::Encoding => "databaseEncoding",
+        DatabaseError::Isolation => "databaseIsolation",
+        DatabaseError::SynchronousCommitOff => "synchronousCommitOff",
+        DatabaseError::Contended => "databaseContended",
+        DatabaseError::NoConnection { .. } => "noDatabaseConnection",
+        DatabaseError::Full => "databaseFull",
+        DatabaseError::Statement(_) => "databaseStatement",
     }
 }
 
@@ -171,6 +194,7 @@ fn storage_code(error: &StorageError) -> &'static str {
         StorageError::Corrupt(_) => "corrupt",
         StorageError::Stopped => "storageStopped",
         StorageError::Panicked => "storagePanicked",
+        StorageError::Database(error) => database_code(*error),
     }
 }
 

@@ -15,6 +15,12 @@ use crate::sync::oneshot;
 pub(super) trait Job: Send {
     fn size(&self) -> Size;
 
+    /// Keeps the request as it is, since it may have to be decided once more.
+    fn keep(&mut self);
+
+    /// Takes back that it was decided after it was kept.
+    fn forget(&mut self);
+
     /// Decides the request on the draft; what a refused one changed there is rolled back.
     fn decide(&mut self, draft: &mut Draft<'_>) -> Progress;
 
@@ -38,6 +44,8 @@ pub(super) type Answer<T> = Result<Committed<T>, Error>;
 /// A write and the way back to its caller.
 pub(super) struct Write<O: Operation> {
     operation: O,
+    /// The same before it was decided.
+    kept: Option<O>,
     /// When it was made, for the change feed.
     at: Option<Timestamp>,
     /// Its idempotency key, if it has one.
@@ -55,6 +63,7 @@ impl<O: Operation> Write<O> {
     ) -> Self {
         Write {
             operation,
+            kept: None,
             at,
             once,
             decided: None,
@@ -66,6 +75,17 @@ impl<O: Operation> Write<O> {
 impl<O: Operation> Job for Write<O> {
     fn size(&self) -> Size {
         self.operation.size()
+    }
+
+    fn keep(&mut self) {
+        self.kept = Some(self.operation.clone());
+    }
+
+    fn forget(&mut self) {
+        if let Some(kept) = self.kept.take() {
+            self.operation = kept;
+        }
+        self.decided = None;
     }
 
     fn decide(&mut self, draft: &mut Draft<'_>) -> Progress {

@@ -20,7 +20,10 @@ use crate::operations::once::Once;
 use crate::operations::operation::Operation;
 use crate::options::WhenFull;
 use crate::stats::{MemoryUse, RunningStats};
-use crate::storage::{Changes, Committed, Draft, Engine, Replaced, Rows as _, StoreFile};
+use crate::storage::{
+    Changes, CommitFailure, Committed, Draft, Engine, Failure, Found, Replaced, Rows as _,
+    StoreFile,
+};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Arc, Instant, Mutex, MutexGuard, PoisonError, RwLock, oneshot};
 use crate::trace;
@@ -187,16 +190,13 @@ impl Writer {
 
     /// The last durable state.
     pub(crate) fn committed(&self) -> Result<Arc<Committed>, Error> {
-        match &*self
-            .shared
-            .phase
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-        {
-            Phase::Open(committed) | Phase::Failed(Some(committed)) => Ok(Arc::clone(committed)),
-            Phase::Failed(None) => Err(Error::NeedsReopen),
-            Phase::Closed => Err(Error::Closed),
-        }
+        let phase = self.shared.phase.read();
+        let committed = match &*phase.unwrap_or_else(PoisonError::into_inner) {
+            Phase::Open(committed) | Phase::Failed(Some(committed)) => Arc::clone(committed),
+            Phase::Failed(None) => return Err(Error::NeedsReopen),
+            Phase::Closed => return Err(Error::Closed),
+        };
+        committed.for_reader()
     }
 
     /// Folds the indexes, so that they have no entry that was removed before. Others write meanwhile.
@@ -406,20 +406,76 @@ impl Writing {
             self.answer(answers, |_| {});
             return;
         }
-        let current = Arc::clone(&self.current);
-        let jobs: Vec<_> = jobs.collect();
+        let mut jobs: Vec<_> = jobs.collect();
         let entries = jobs.iter().map(|job| job.size().entries);
-        let mut draft = Draft::new(&current, entries.fold(0, usize::saturating_add));
-        let mut decided = Vec::with_capacity(jobs.len());
-        for mut job in jobs {
-            let progress = job.decide(&mut draft);
-            decided.push((job, progress, draft.state.sequence));
+        let entries = entries.fold(0, usize::saturating_add);
+        let mut base = self.engine.base(&self.current);
+        loop {
+            let mut draft = Draft::new(&base, entries);
+            let decided = self.decide(&mut jobs, &mut draft);
+            let sweep_stopped = self.sweep(&mut draft);
+            let trimmed = draft.trim();
+            match self.engine.look_up(&base) {
+                Ok(None) => {
+                    self.sweep_stopped |= sweep_stopped;
+                    let decided = jobs.into_iter().zip(decided);
+                    let decided = decided.map(|(job, (progress, number))| (job, progress, number));
+                    self.finish_group(decided.collect(), &base, trimmed.map(|()| draft));
+                    return;
+                }
+                Ok(Some(next)) => {
+                    drop(draft);
+                    jobs.iter_mut().for_each(|job| job.forget());
+                    base = next;
+                }
+                Err(cause) => {
+                    drop(draft);
+                    self.refuse_group(jobs, &cause);
+                    return;
+                }
+            }
         }
-        self.sweep(&mut draft);
+    }
 
-        let conflicts_not_kept = draft.conflicts_not_kept;
+    /// Decides jobs one after the other. Gives for each how far it came, and the number of the state that it was
+    /// decided on or leads to.
+    fn decide(
+        &self,
+        jobs: &mut [Box<dyn Job>],
+        draft: &mut Draft<'_>,
+    ) -> Vec<(Progress, SequenceNumber)> {
+        let keep = self.engine.decides_again();
+        let mut decided = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            if keep {
+                job.keep();
+            }
+            let progress = job.decide(draft);
+            decided.push((progress, draft.state.sequence));
+        }
+        decided
+    }
+
+    /// Answers jobs of which nothing was written.
+    fn refuse_group(&self, jobs: Vec<Box<dyn Job>>, cause: &StorageError) {
+        let answers = jobs
+            .into_iter()
+            .map(|job| (job, Err(Error::Storage(cause.clone()))));
+        self.answer(answers.collect(), |_| {});
+    }
+
+    /// Commits what jobs changed, and answers them.
+    fn finish_group(
+        &mut self,
+        decided: Vec<Decided>,
+        base: &Arc<Committed>,
+        draft: Result<Draft<'_>, Failure>,
+    ) {
+        let conflicts_not_kept = draft.as_ref().map_or(0, |draft| draft.conflicts_not_kept);
         let requests = decided.len();
-        let committed = match self.commit(draft, requests) {
+        let committed = draft.map_err(|failure| CommitFailure::Indeterminate(failure.into()));
+        let committed = committed.and_then(|draft| self.commit(draft, base, requests));
+        let committed = match committed {
             Ok(None) => None,
             Ok(Some((committed, changes, took))) => {
                 self.current = Arc::new(committed);
@@ -429,10 +485,14 @@ impl Writing {
                 self.shared.followed.note(&changes);
                 Some(took)
             }
-            Err(cause) => {
+            Err(CommitFailure::Indeterminate(cause)) => {
                 self.fail();
-                let answers = after_failure(decided, current.state().sequence, &cause);
+                let answers = after_failure(decided, base.state().sequence, &cause);
                 self.answer(answers, |stats| stats.commit_failed(&cause));
+                return;
+            }
+            Err(CommitFailure::NotWritten(cause)) => {
+                self.refuse_group(decided.into_iter().map(|(job, ..)| job).collect(), &cause);
                 return;
             }
         };
@@ -456,15 +516,16 @@ impl Writing {
     fn commit(
         &mut self,
         draft: Draft<'_>,
+        base: &Committed,
         requests: usize,
-    ) -> Result<Option<(Committed, Changes, Duration)>, StorageError> {
+    ) -> Result<Option<(Committed, Changes, Duration)>, CommitFailure> {
         let span = trace::commit(requests, draft.changed_rows(), draft.state.sequence);
         let began = Instant::now();
-        let committed = self.engine.commit(draft, &self.current);
+        let committed = self.engine.commit(draft, base);
         let took = began.elapsed();
         committed
             .map(|committed| committed.map(|(committed, changes)| (committed, changes, took)))
-            .inspect_err(|cause| span.failed(cause))
+            .inspect_err(|failure| span.failed(failure.cause()))
     }
 
     /// Counts the outcomes of a group, its commit first, and then answers it.
@@ -480,21 +541,22 @@ impl Writing {
         }
     }
 
-    /// Removes a part of what a disconnected app left behind (R11).
-    fn sweep(&mut self, draft: &mut Draft<'_>) {
+    /// Removes a part of what a disconnected app left behind (R11). Gives whether that failed.
+    fn sweep(&self, draft: &mut Draft<'_>) -> bool {
         if !self.has_to_sweep() {
-            return;
+            return false;
         }
-        let Some(app) = self.current.directory().leaving() else {
-            return;
+        let Some(app) = draft.leaving() else {
+            return false;
         };
         let mark = draft.mark();
         let swept = catch_unwind(AssertUnwindSafe(|| connect_app::sweep(draft, app)));
         if !matches!(swept, Ok(Ok(()))) {
             // No caller waits for it, and nothing of it can be seen. `verify` says what is wrong.
             draft.roll_back_to(mark);
-            self.sweep_stopped = true;
+            return true;
         }
+        false
     }
 
     fn fail(&mut self) {
@@ -513,7 +575,7 @@ impl Writing {
         }
         self.fail();
         self.shared.set_phase(Phase::Failed(None));
-        let committed = self.engine.reopen()?;
+        let Found { committed, found } = self.engine.reopen()?;
         self.current = Arc::new(committed);
         self.failed = false;
         self.shared.stats().counts = self.current.counts();
@@ -521,7 +583,6 @@ impl Writing {
         self.fill_stopped = false;
         self.shared
             .set_phase(Phase::Open(Arc::clone(&self.current)));
-        let found = self.current.state().sequence;
         self.found = Some(found);
         Ok(found)
     }

@@ -197,6 +197,10 @@ impl Committed {
         self.broken.load(Ordering::SeqCst)
     }
 
+    pub(crate) fn for_reader(self: Arc<Self>) -> Result<Arc<Self>, Error> {
+        Ok(self)
+    }
+
     /// Each number is a change.
     pub(crate) fn has_changes_after(&self, after: ChangePosition) -> Result<bool, Error> {
         let after = after.sequence().value();
@@ -257,6 +261,14 @@ impl<'s> Draft<'s> {
 
     pub(crate) fn end_request(&mut self, _at: Option<Timestamp>) -> Result<(), Failure> {
         self.state.sequence = self.state.sequence.next();
+        Ok(())
+    }
+
+    pub(crate) fn leaving(&self) -> Option<Leaving> {
+        self.base.directory.leaving()
+    }
+
+    pub(crate) fn trim(&mut self) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -354,12 +366,33 @@ pub(crate) struct Replaced {
 #[derive(Clone)]
 pub(crate) struct StoreFile;
 
+pub(crate) enum CommitFailure {
+    Indeterminate(StorageError),
+    #[expect(dead_code, reason = "a disk tells nothing of the kind")]
+    NotWritten(StorageError),
+}
+
+impl CommitFailure {
+    pub(crate) fn cause(&self) -> &StorageError {
+        match self {
+            CommitFailure::Indeterminate(cause) | CommitFailure::NotWritten(cause) => cause,
+        }
+    }
+}
+
+pub(crate) struct Found {
+    pub(crate) committed: Committed,
+    pub(crate) found: SequenceNumber,
+}
+
 /// The open file.
 pub(crate) struct Engine {
     disk: Arc<Disk>,
     broken: Arc<AtomicBool>,
     /// Parts of the indexes that are not in memory yet.
     to_fill: usize,
+    /// Whether the group that is being decided was decided before.
+    decided: bool,
 }
 
 impl Engine {
@@ -368,6 +401,7 @@ impl Engine {
             disk: Arc::clone(disk),
             broken: Arc::default(),
             to_fill: 2,
+            decided: false,
         };
         let committed = engine.committed();
         (engine, committed)
@@ -395,6 +429,31 @@ impl Engine {
         self.to_fill > 0
     }
 
+    /// As of a database: each group is decided on a state without numbers first.
+    pub(crate) fn base(&mut self, current: &Arc<Committed>) -> Arc<Committed> {
+        self.decided = false;
+        Arc::new(Committed::new(
+            Vec::new(),
+            current.directory.0,
+            &self.broken,
+        ))
+    }
+
+    pub(crate) fn decides_again(&self) -> bool {
+        true
+    }
+
+    pub(crate) fn look_up(
+        &mut self,
+        _: &Committed,
+    ) -> Result<Option<Arc<Committed>>, StorageError> {
+        if self.decided {
+            return Ok(None);
+        }
+        self.decided = true;
+        Ok(Some(Arc::new(self.committed())))
+    }
+
     pub(crate) fn ask_to_fold_indexes(&mut self) {}
 
     pub(crate) fn has_to_fold_indexes(&self) -> bool {
@@ -412,14 +471,17 @@ impl Engine {
         &mut self,
         draft: Draft<'_>,
         before: &Committed,
-    ) -> Result<Option<(Committed, Changes)>, StorageError> {
+    ) -> Result<Option<(Committed, Changes)>, CommitFailure> {
         assert_eq!(draft.base.state, before.state, "decided on another state");
         assert_eq!(draft.state.sequence.value(), draft.count());
         if draft.added.is_empty() && draft.leaving == before.directory.0 {
             return Ok(None);
         }
         let committed = self.disk.commit(&draft.added, draft.leaving);
-        committed.inspect_err(|_| self.broken.store(true, Ordering::SeqCst))?;
+        committed.map_err(|cause| {
+            self.broken.store(true, Ordering::SeqCst);
+            CommitFailure::Indeterminate(cause)
+        })?;
         let first = before.numbers.len();
         let changes = Changes(first..first + draft.added.len());
         Ok(Some((self.committed(), changes)))
@@ -450,7 +512,7 @@ impl Engine {
         })
     }
 
-    pub(crate) fn reopen(&mut self) -> Result<Committed, OpenError> {
+    pub(crate) fn reopen(&mut self) -> Result<Found, OpenError> {
         let mut state = self.disk.state.lock().unwrap();
         if state.opens_that_fail > 0 {
             state.opens_that_fail -= 1;
@@ -458,7 +520,9 @@ impl Engine {
         }
         drop(state);
         self.broken = Arc::default();
-        Ok(self.committed())
+        let committed = self.committed();
+        let found = committed.state.sequence;
+        Ok(Found { committed, found })
     }
 
     pub(crate) fn close(self) -> Result<(), StorageError> {

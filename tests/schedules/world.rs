@@ -50,6 +50,7 @@ impl Does {
 pub const OLDER: &str = "reads of an older state";
 
 /// A request.
+#[derive(Clone)]
 pub struct Asks {
     own: u64,
     does: Does,

@@ -58,7 +58,7 @@ pub(in crate::storage) const STATE_KEY: u64 = 1;
 /// The key of [`IndexState`](super::super::unique::IndexState) in the `meta` table.
 pub(in crate::storage) const INDEX_STATE_KEY: u64 = 2;
 /// The counts of apps are in the table `meta`, from this key on.
-const FIRST_TALLY: u64 = 1 << 32;
+pub(in crate::storage) const FIRST_TALLY: u64 = 1 << 32;
 
 impl RowKey for AppNumber {
     fn to_key(&self) -> Key {

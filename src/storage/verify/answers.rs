@@ -9,7 +9,7 @@ use super::super::read::Rows as _;
 use super::Check;
 use super::demands::*;
 
-impl Check<'_> {
+impl Check {
     pub(super) fn answer(
         &mut self,
         request: SequenceNumber,

@@ -27,7 +27,7 @@ pub(super) struct SeenChanges {
     last: BTreeMap<ContactId, SequenceNumber>,
 }
 
-impl Check<'_> {
+impl Check {
     pub(super) fn changes(&mut self) -> Result<(), Failure> {
         self.each_row(Check::changes_row)?;
         let Some(feed) = self.committed.state().feed else {

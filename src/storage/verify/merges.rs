@@ -11,7 +11,7 @@ use super::super::guard::Failure;
 use super::Check;
 use super::demands::*;
 
-impl Check<'_> {
+impl Check {
     pub(super) fn merged_id(&mut self, id: ContactId, row: MergedIdRow) -> Result<(), Failure> {
         let number = id.value();
         let is_taken = self.is_taken(id)?;

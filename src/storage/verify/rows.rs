@@ -29,7 +29,7 @@ use super::super::unique::Index;
 use super::demands::*;
 use super::{Check, absent_if_corrupt};
 
-impl Check<'_> {
+impl Check {
     pub(super) fn contact(&mut self, id: ContactId, card: CardRow) -> Result<(), Failure> {
         let row = id.value();
         let identifiers = &card.identifiers;
@@ -61,7 +61,7 @@ impl Check<'_> {
         }
         let is_taken = self.is_taken(id)?;
         self.demand(CONTACT_ID_IS_TAKEN, row, is_taken);
-        let suppressed = absent_if_corrupt(first_suppressed(self.committed, identifiers))?;
+        let suppressed = absent_if_corrupt(first_suppressed(&self.committed, identifiers))?;
         self.demand(NO_IDENTIFIER_IS_SUPPRESSED, row, suppressed.is_none());
         Ok(())
     }
@@ -83,7 +83,7 @@ impl Check<'_> {
         if self.committed.state().passed(id) {
             return Ok(true);
         }
-        let run = absent_if_corrupt(contact_ids::run_with(self.committed, id.value()))?;
+        let run = absent_if_corrupt(contact_ids::run_with(&self.committed, id.value()))?;
         Ok(run.is_some())
     }
 
@@ -192,7 +192,9 @@ impl Check<'_> {
         let state = self.committed.state();
         let mut taken = state.next_contact.saturating_sub(1);
         let mut end = None;
-        self.each_row::<TakenRow>(|check, first, run| {
+        const HERE: Table = Table::TakenIds;
+        let decode = record::decode_row::<TakenRow>;
+        self.each(HERE, HERE.span(), decode, |check, _, (first, run)| {
             let is_apart = end.is_none_or(|end: u64| first > end.saturating_add(1));
             check.demand(
                 RUN_IS_AT_OR_ABOVE_THE_COUNTER,
@@ -233,20 +235,20 @@ impl Check<'_> {
         let in_use = (state.blocked_first..state.blocked_next).contains(&number);
         self.demand(RECORD_HAS_A_NUMBER_IN_USE, number, in_use);
         let leads_here = |entry: Option<BlockedEntryRow>| entry == Some(BlockedEntryRow { number });
-        let key = token_key(self.committed, record.app, &record.token);
+        let key = token_key(&self.committed, record.app, &record.token);
         let is_found = leads_here(self.named(&key)?);
         self.demand(RECORD_IS_FOUND_BY_ITS_TOKEN, number, is_found);
         for contact in &record.contacts {
             let is_found = leads_here(self.named(&BlockedKey::of_contact(*contact, number))?);
             self.demand(RECORD_IS_FOUND_BY_ITS_CONTACTS, number, is_found);
-            let holder = absent_if_corrupt(merged_into(self.committed, *contact))?;
+            let holder = absent_if_corrupt(merged_into(&self.committed, *contact))?;
             let card: Option<CardRow> = self.named(&holder.unwrap_or(*contact))?;
             self.demand(REMEMBERED_CONTACTS_EXIST, number, card.is_some());
         }
         let contacts: BTreeSet<_> = record.contacts.iter().collect();
         let are_different = !contacts.is_empty() && contacts.len() == record.contacts.len();
         self.demand(REMEMBERED_CONTACTS_ARE_DIFFERENT, number, are_different);
-        let there = absent_if_corrupt(find_subscriber(self.committed, record.app, &record.token))?;
+        let there = absent_if_corrupt(find_subscriber(&self.committed, record.app, &record.token))?;
         self.demand(REMEMBERED_TOKEN_IS_GONE, number, there.is_none());
         let tally: Option<AppTallyRow> = self.named(&record.app)?;
         let is_there = tally.is_some_and(|tally| tally.phase != AppPhase::Gone);

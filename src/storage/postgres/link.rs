@@ -1,0 +1,360 @@
+//! Connections to the database server, and statements sent over them.
+//!
+//! Statements that belong together are sent together: they are answered in one round trip. This module
+//! does not know the tables.
+
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::{self, Runtime};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Row, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::error::{DatabaseError, OpenError};
+
+use super::super::guard::Failure;
+use super::schema;
+use super::settings::Settings;
+
+const UNREACHABLE: Failure = Failure::Database(DatabaseError::Unreachable);
+
+/// A value of a statement.
+pub(super) type Value = Box<dyn ToSql + Sync + Send>;
+
+/// A statement and its values.
+pub(super) struct Ask {
+    sql: Arc<str>,
+    values: Vec<Value>,
+}
+
+impl Ask {
+    pub(super) fn new(sql: impl Into<Arc<str>>, values: Vec<Value>) -> Self {
+        Ask {
+            sql: sql.into(),
+            values,
+        }
+    }
+
+    /// A statement without values.
+    pub(super) fn plain(sql: impl Into<Arc<str>>) -> Self {
+        Self::new(sql, Vec::new())
+    }
+}
+
+/// What connections to a server did.
+#[derive(Debug, Default)]
+pub(crate) struct LinkCounts {
+    pub(super) connections: AtomicU64,
+    pub(super) round_trips: AtomicU64,
+    pub(super) failures: AtomicU64,
+}
+
+/// A server, and the way to it.
+pub(crate) struct Server {
+    /// `None` while it is dropped.
+    runtime: Option<Runtime>,
+    config: Config,
+    tls: Option<MakeRustlsConnect>,
+    pub(super) settings: Settings,
+    pub(super) counts: LinkCounts,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The last handle may go in a task of another runtime, where waiting for threads would panic.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Server {
+    pub(super) fn new(settings: Settings) -> Result<Self, OpenError> {
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("contact-store-postgres")
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(|error| OpenError::Thread(Arc::new(error)))?;
+        let config = settings.config()?;
+        let tls = match config.get_ssl_mode() {
+            SslMode::Disable => None,
+            _ => Some(MakeRustlsConnect::new(settings.tls()?)),
+        };
+        Ok(Server {
+            runtime: Some(runtime),
+            config,
+            tls,
+            settings,
+            counts: LinkCounts::default(),
+        })
+    }
+
+    /// Does work that waits for the network, on a thread that may be one of another runtime.
+    fn wait_for<T: Send + 'static>(
+        &self,
+        within: Duration,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let runtime = self.runtime.as_ref().ok_or(Failure::Stopped)?;
+        let (tell, hear) = mpsc::sync_channel(1);
+        runtime.spawn(async move {
+            // Who asked waits for this alone.
+            drop(tell.send(tokio::time::timeout(within, work).await));
+        });
+        match hear.recv() {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(_)) => Err(UNREACHABLE),
+            Err(_) => Err(Failure::Panicked),
+        }
+    }
+
+    /// Connects once.
+    fn connect_once(self: &Arc<Self>, within: Duration) -> Result<Connection, Failure> {
+        let config = self.config.clone();
+        let warned = Arc::new(AtomicBool::new(false));
+        let notices = Arc::clone(&warned);
+        let tls = self.tls.clone();
+        let connected = self.wait_for(within, async move {
+            Ok(match tls {
+                Some(tls) => {
+                    let (client, connection) = config.connect(tls).await?;
+                    tokio::spawn(drive(connection, notices));
+                    client
+                }
+                None => {
+                    let (client, connection) = config.connect(NoTls).await?;
+                    tokio::spawn(drive(connection, notices));
+                    client
+                }
+            })
+        });
+        let client = connected?.map_err(|error| Failure::Database(cause(&error)))?;
+        self.counts.connections.fetch_add(1, Ordering::Relaxed);
+        let mut connection = Connection {
+            client: Arc::new(client),
+            statements: HashMap::new(),
+            warned,
+            server: Arc::clone(self),
+        };
+        schema::enter(&mut connection)?;
+        Ok(connection)
+    }
+
+    /// Connects, trying again for as long as is waited for the server: one that is restarted, or whose
+    /// standby takes over, is back soon.
+    pub(super) fn connect(self: &Arc<Self>) -> Result<Connection, Failure> {
+        let began = Instant::now();
+        let mut pause = Duration::from_millis(20);
+        loop {
+            let left = self.settings.patience.saturating_sub(began.elapsed());
+            let tried = self.connect_once(left.max(Duration::from_millis(100)));
+            let failure = match tried {
+                Ok(connection) => return Ok(connection),
+                Err(failure) => failure,
+            };
+            self.counts.failures.fetch_add(1, Ordering::Relaxed);
+            let may_pass = matches!(
+                failure,
+                Failure::Database(
+                    DatabaseError::Unreachable
+                        | DatabaseError::ReadOnlyServer
+                        | DatabaseError::Full
+                )
+            );
+            let jittered = jittered(pause);
+            if !may_pass || jittered >= left {
+                return Err(failure);
+            }
+            std::thread::sleep(jittered);
+            pause = pause.saturating_mul(2).min(Duration::from_secs(1));
+        }
+    }
+}
+
+/// Between half of a pause and the whole of it, so that hosts that lost the server together do not come
+/// back together.
+fn jittered(pause: Duration) -> Duration {
+    let random = getrandom::u32().unwrap_or(u32::MAX);
+    let part = f64::from(random) / f64::from(u32::MAX);
+    pause.mul_f64(f64::midpoint(part, 1.0))
+}
+
+/// Reads and writes for a connection until it ends, and notes a warning of the server.
+async fn drive<S, T>(mut connection: tokio_postgres::Connection<S, T>, warned: Arc<AtomicBool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+        if let AsyncMessage::Notice(notice) = message
+            && notice.parsed_severity() == Some(tokio_postgres::error::Severity::Warning)
+        {
+            warned.store(true, Ordering::Release);
+        }
+    }
+}
+
+/// A connection, which one caller uses at a time.
+pub(super) struct Connection {
+    client: Arc<Client>,
+    statements: HashMap<Arc<str>, Statement>,
+    /// The server warned of something.
+    warned: Arc<AtomicBool>,
+    pub(super) server: Arc<Server>,
+}
+
+type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, tokio_postgres::Error>> + Send + 'a>>;
+
+/// Sends all before any is answered, and gives their answers in order. After the first error those that
+/// follow only say that the transaction has failed.
+async fn all<T>(mut asked: Vec<Asked<'_, T>>) -> Result<Vec<T>, tokio_postgres::Error> {
+    let mut answers: Vec<Option<Result<T, tokio_postgres::Error>>> =
+        asked.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        let mut waits = false;
+        for (ask, answer) in asked.iter_mut().zip(&mut answers) {
+            if answer.is_some() {
+                continue;
+            }
+            match ask.as_mut().poll(context) {
+                Poll::Ready(ready) => *answer = Some(ready),
+                Poll::Pending => waits = true,
+            }
+        }
+        if waits {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    })
+    .await;
+    answers.into_iter().flatten().collect()
+}
+
+impl Connection {
+    /// Sends statements together, and gives the rows of each. After an error the connection is of no
+    /// more use to a transaction.
+    pub(super) fn ask(&mut self, asks: Vec<Ask>) -> Result<Vec<Vec<Row>>, Failure> {
+        let client = Arc::clone(&self.client);
+        let mut known = self.statements.clone();
+        let within = self.server.settings.patience;
+        let asked = self.server.wait_for(within, async move {
+            let mut missing: Vec<Arc<str>> = Vec::new();
+            for ask in &asks {
+                if !known.contains_key(&ask.sql) && !missing.contains(&ask.sql) {
+                    missing.push(Arc::clone(&ask.sql));
+                }
+            }
+            let prepared = missing
+                .iter()
+                .map(|sql| Box::pin(client.prepare(sql)) as Asked<'_, Statement>);
+            let prepared = all(prepared.collect()).await?;
+            known.extend(missing.into_iter().zip(prepared));
+            let queries = asks.iter().filter_map(|ask| {
+                let statement = known.get(&ask.sql)?;
+                let client = &client;
+                let values = ask.values.iter();
+                let values: Vec<&(dyn ToSql + Sync)> = values
+                    .map(|value| &**value as &(dyn ToSql + Sync))
+                    .collect();
+                Some(
+                    Box::pin(async move { client.query(statement, &values).await })
+                        as Asked<'_, Vec<Row>>,
+                )
+            });
+            let rows = all(queries.collect()).await?;
+            Ok((rows, known))
+        });
+        self.server
+            .counts
+            .round_trips
+            .fetch_add(1, Ordering::Relaxed);
+        match asked? {
+            Ok((rows, known)) => {
+                self.statements = known;
+                Ok(rows)
+            }
+            Err(error) => Err(Failure::Database(cause(&error))),
+        }
+    }
+
+    /// Sends a statement whose answer nobody waits for. `then` gets the connection, unless it was lost.
+    pub(super) fn ask_later(
+        self,
+        sql: &'static str,
+        then: impl FnOnce(Option<Connection>) + Send + 'static,
+    ) {
+        let client = Arc::clone(&self.client);
+        let server = Arc::clone(&self.server);
+        if let Some(runtime) = &server.runtime {
+            let within = server.settings.patience;
+            let server = Arc::downgrade(&server);
+            runtime.spawn(async move {
+                let asked = tokio::time::timeout(within, client.batch_execute(sql)).await;
+                // The server's last owner must not be this task, in which its runtime cannot end.
+                if server.strong_count() > 1 {
+                    then(matches!(asked, Ok(Ok(()))).then_some(self));
+                }
+            });
+        }
+    }
+
+    /// Runs statements without values, one after the other.
+    pub(super) fn run(&mut self, script: String) -> Result<(), Failure> {
+        let client = Arc::clone(&self.client);
+        let within = self.server.settings.patience;
+        let ran = self
+            .server
+            .wait_for(within, async move { client.batch_execute(&script).await });
+        ran?.map_err(|error| Failure::Database(cause(&error)))
+    }
+
+    /// Whether the server warned of something since this was asked last.
+    pub(super) fn has_warned(&self) -> bool {
+        self.warned.swap(false, Ordering::AcqRel)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+}
+
+/// What an error of the client means. Its text is not passed on: a server writes values of rows into it.
+fn cause(error: &tokio_postgres::Error) -> DatabaseError {
+    let Some(state) = error.code() else {
+        let text = error.to_string();
+        return if text.contains("TLS") {
+            DatabaseError::Tls
+        } else if text.contains("password") || text.contains("authentication") {
+            DatabaseError::Refused
+        } else {
+            DatabaseError::Unreachable
+        };
+    };
+    let class = state.code().get(..2).unwrap_or_default();
+    match class {
+        "08" | "57" => DatabaseError::Unreachable,
+        "28" | "3D" => DatabaseError::Refused,
+        "53" => DatabaseError::Full,
+        "40" => DatabaseError::Contended,
+        _ if *state == SqlState::READ_ONLY_SQL_TRANSACTION => DatabaseError::ReadOnlyServer,
+        _ if *state == SqlState::LOCK_NOT_AVAILABLE => DatabaseError::Contended,
+        _ if *state == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => DatabaseError::Unreachable,
+        _ => {
+            let bytes = state.code().as_bytes();
+            DatabaseError::Statement(bytes.try_into().unwrap_or(*b"?????"))
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! A store in a PostgreSQL database, which several hosts write to.
+//!
+//! The rows and their records are those of a file. A group of requests is one transaction, which holds the lock of
+//! the row of counters from its beginning to its end: that is the order of all requests of all hosts
+//! (R47).
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`engine`] | decides and commits groups, and settles what a lost connection left open |
+//! | [`known`] | what is known of the rows while requests are decided, and what is missing |
+//! | [`write`](mod@write) | writes what they changed |
+//! | [`readers`], [`read`](mod@read), [`source`] | states that are read: what they share, their transactions, their rows |
+//! | [`begun`] | where the store stands when a transaction begins |
+//! | [`fetch`] | statements that read rows |
+//! | [`keys`] | keys and hashes in SQL |
+//! | [`schema`] | the SQL tables, made and migrated |
+//! | [`pool`], [`link`], [`settings`] | connections |
+
+mod begun;
+mod engine;
+mod fetch;
+mod keys;
+mod known;
+mod link;
+mod pool;
+mod read;
+mod readers;
+mod schema;
+mod settings;
+mod source;
+mod write;
+
+pub(super) use self::engine::PostgresEngine;
+pub(super) use self::known::Known;
+pub(crate) use self::settings::Settings;
+pub(super) use self::source::Source;

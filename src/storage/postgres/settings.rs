@@ -1,0 +1,178 @@
+//! How a server is reached: the URL, the password, the certificates.
+//!
+//! This module does not connect.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use tokio_postgres::Config;
+use tokio_postgres::config::Host;
+
+use crate::error::DatabaseError;
+
+/// What a connection needs to know.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) url: String,
+    pub(crate) schema: String,
+    pub(crate) root_certificate: Option<PathBuf>,
+    /// How many connections snapshots may have.
+    pub(crate) connections: usize,
+    /// How long is waited for a server, and for an answer of it.
+    pub(crate) patience: Duration,
+    /// Whether commits that are not on disk may count as done.
+    pub(crate) lax: bool,
+    pub(crate) may_create: bool,
+    pub(crate) must_create: bool,
+    pub(crate) upgrade: bool,
+    pub(crate) read_only: bool,
+}
+
+impl fmt::Debug for Settings {
+    /// Without the URL, which may have a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("schema", &self.schema)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    /// The client's form of the URL, with the password from where the tools of PostgreSQL look for it.
+    pub(super) fn config(&self) -> Result<Config, DatabaseError> {
+        let mut config: Config = self.url.parse().map_err(|_| DatabaseError::Url)?;
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err(DatabaseError::Url);
+        }
+        if config.get_user().is_none()
+            && let Some(user) = variable("PGUSER").or_else(|| variable("USER"))
+        {
+            config.user(user);
+        }
+        if config.get_password().is_none()
+            && let Some(password) = variable("PGPASSWORD").or_else(|| from_password_file(&config))
+        {
+            config.password(password);
+        }
+        config.application_name("contact-store");
+        config.connect_timeout(self.patience);
+        config.keepalives_idle(Duration::from_secs(10));
+        config.tcp_user_timeout(self.patience);
+        Ok(config)
+    }
+
+    /// The certificates that a server's must come from: those of the file given, or of the system.
+    pub(super) fn tls(&self) -> Result<ClientConfig, DatabaseError> {
+        let mut roots = RootCertStore::empty();
+        match &self.root_certificate {
+            Some(path) => {
+                let read = || -> Option<()> {
+                    for certificate in CertificateDer::pem_file_iter(path).ok()? {
+                        roots.add(certificate.ok()?).ok()?;
+                    }
+                    Some(())
+                };
+                let mut read = read;
+                read().ok_or(DatabaseError::RootCertificate)?;
+                if roots.is_empty() {
+                    return Err(DatabaseError::RootCertificate);
+                }
+            }
+            // A system without certificates has none that a server's could come from.
+            None => {
+                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            }
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|_| DatabaseError::Tls)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(config)
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The password of the first line of the password file that fits. The file must be readable by its owner
+/// alone, as for the tools of PostgreSQL.
+fn from_password_file(config: &Config) -> Option<String> {
+    let path = variable("PGPASSFILE").map(PathBuf::from).or_else(|| {
+        let home = variable("HOME")?;
+        Some(Path::new(&home).join(".pgpass"))
+    })?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        if fs::metadata(&path).ok()?.mode() & 0o077 != 0 {
+            return None;
+        }
+    }
+    let text = fs::read_to_string(path).ok()?;
+    let user = config.get_user()?;
+    let database = config.get_dbname().unwrap_or(user);
+    let host = match config.get_hosts().first() {
+        Some(Host::Tcp(host)) => host.clone(),
+        _ => "localhost".to_owned(),
+    };
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    password_of(&text, [&host, &port.to_string(), database, user])
+}
+
+/// The password of the first line of a password file that fits: `host:port:database:user:password`, where
+/// `*` fits all, and a backslash takes the meaning from the character after it.
+fn password_of(text: &str, wanted: [&str; 4]) -> Option<String> {
+    text.lines().find_map(|line| {
+        if line.starts_with('#') {
+            return None;
+        }
+        let mut parts = vec![String::new()];
+        let mut chars = line.chars();
+        while let Some(c) = chars.next() {
+            let c = match c {
+                '\\' => chars.next()?,
+                // The password is the rest.
+                ':' if parts.len() <= wanted.len() => {
+                    parts.push(String::new());
+                    continue;
+                }
+                c => c,
+            };
+            parts.last_mut()?.push(c);
+        }
+        let (password, parts) = parts.split_last()?;
+        let fits = parts.len() == wanted.len()
+            && parts
+                .iter()
+                .zip(wanted)
+                .all(|(part, wanted)| part == "*" || part == wanted);
+        fits.then(|| password.clone())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_of_a_password_file_that_fits_has_the_password() {
+        let text = "# db:5432:shop:ann:no\n\
+                    db:5432:other:ann:no\n\
+                    db:*:shop:ann:a\\:b\\\\c:d\n\
+                    *:*:*:*:last\n";
+        let of = |host, user| password_of(text, [host, "5432", "shop", user]);
+        assert_eq!(of("db", "ann").as_deref(), Some("a:b\\c:d"));
+        assert_eq!(of("db", "bob").as_deref(), Some("last"));
+        assert_eq!(password_of("db:1:a", ["db", "1", "a", "b"]), None);
+        assert_eq!(password_of("", ["db", "1", "a", "b"]), None);
+    }
+}
