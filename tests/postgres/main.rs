@@ -1,0 +1,44 @@
+//! What the tests over PostgreSQL stand on: servers that they start and kill themselves, standbys, and a
+//! proxy between client and server. Where PostgreSQL is not installed, each test says so and passes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stderr,
+    clippy::allow_attributes,
+    unreachable_pub,
+    reason = "a test that fails may panic, and may show what the server said"
+)]
+
+// The processes of the servers are found in `/proc`.
+#[cfg(target_os = "linux")]
+mod cluster;
+#[cfg(target_os = "linux")]
+mod programs;
+#[cfg(target_os = "linux")]
+mod proxy;
+#[cfg(target_os = "linux")]
+mod standby;
+#[cfg(target_os = "linux")]
+mod tests;
+
+#[allow(dead_code, reason = "the tests of `it` use all of it")]
+#[path = "../it/support/process.rs"]
+mod process;
+
+/// Waits until `done` gives something. Nothing that a test waits for takes longer than a minute.
+#[cfg(target_os = "linux")]
+#[track_caller]
+pub fn eventually<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
+    let start = std::time::Instant::now();
+    loop {
+        if let Some(given) = done() {
+            return given;
+        }
+        let waited = start.elapsed();
+        assert!(waited.as_secs() < 60, "waited a minute until {what}");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}

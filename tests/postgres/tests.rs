@@ -1,0 +1,26 @@
+//! Tests of what the tests stand on.
+
+mod clusters;
+mod proxies;
+mod standbys;
+
+use postgres::{Client, NoTls};
+
+/// Makes the table that these tests count rows of.
+fn table(client: &mut Client) {
+    client.batch_execute("CREATE TABLE t (n int8)").unwrap();
+}
+
+fn insert(client: &mut Client, number: i64) -> Result<u64, postgres::Error> {
+    client.execute("INSERT INTO t VALUES ($1)", &[&number])
+}
+
+fn numbers(client: &mut Client) -> Vec<i64> {
+    let rows = client.query("SELECT n FROM t ORDER BY n", &[]).unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+#[track_caller]
+fn connect(url: &str) -> Client {
+    Client::connect(url, NoTls).unwrap()
+}
