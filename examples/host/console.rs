@@ -48,7 +48,7 @@ const INDEX: File = File {
 };
 
 /// What the page loads.
-pub(crate) const FILES: [File; 11] = [
+pub(crate) const FILES: [File; 12] = [
     File {
         name: "api.js",
         kind: SCRIPT,
@@ -68,6 +68,11 @@ pub(crate) const FILES: [File; 11] = [
         name: "change.js",
         kind: SCRIPT,
         text: include_str!("console/change.js"),
+    },
+    File {
+        name: "conflicts.js",
+        kind: SCRIPT,
+        text: include_str!("console/conflicts.js"),
     },
     File {
         name: "console.css",

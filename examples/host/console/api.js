@@ -5,6 +5,9 @@ let key = null;
 let locked = 0;
 let onUnauthorized = () => {};
 
+/** The most rows of a page of the host. */
+export const MOST_ROWS = 1_000;
+
 /** How long an answer may take. */
 const PATIENCE = 30_000;
 

@@ -1,10 +1,7 @@
 // The apps, and the tallies of the messages of one.
 
-import { get, Outdated } from "./api.js";
+import { get, MOST_ROWS, Outdated } from "./api.js";
 import { button, counted, element, replace, say, sentence, table, the, time } from "./dom.js";
-
-/** The most rows of a page of the host. */
-const MOST = 1_000;
 
 let asked = 0;
 
@@ -47,7 +44,7 @@ async function showMessages(app) {
   asked += 1;
   const now = asked;
   try {
-    const { messages } = await get(`/v1/apps/${encodeURIComponent(app.appUuid)}/messages?limit=${MOST}`);
+    const { messages } = await get(`/v1/apps/${encodeURIComponent(app.appUuid)}/messages?limit=${MOST_ROWS}`);
     if (now !== asked) return;
     const rows = messages.map(({ messageId, counts, lastAt }) => [
       messageId,
@@ -61,7 +58,7 @@ async function showMessages(app) {
       the("messages"),
       title,
       // The next page would begin after a message id, and that does not belong into an address.
-      messages.length === MOST ? element("p", { class: "faint" }, `The first ${MOST} of them.`) : null,
+      messages.length === MOST_ROWS ? element("p", { class: "faint" }, `The first ${MOST_ROWS} of them.`) : null,
       messages.length === 0
         ? element("p", { class: "faint" }, "No report named a message.")
         : table(counted(messages.length, "message"), ["Message", "Sent", "Failed", "Clicked", "Last report"], rows),

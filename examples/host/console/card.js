@@ -18,7 +18,7 @@ export const KIND_NAMES = {
 
 /** Kinds in a sentence. */
 export function kindsInWords(kinds) {
-  const words = kinds.map((kind) => KIND_NAMES[kind].toLowerCase());
+  const words = kinds.map((kind) => (KIND_NAMES[kind] ?? kind).toLowerCase());
   const last = words.pop();
   return words.length === 0 ? last : `${words.join(", ")} and ${last}`;
 }

@@ -12,6 +12,9 @@ const FIELD_NAMES = {
   timeZone: "Time zone",
 };
 
+/** Where a change is offered. */
+let offered = null;
+
 const path = (contactId, what = "") => `/v1/contacts/${encodeURIComponent(contactId)}${what}`;
 
 /**
@@ -161,6 +164,9 @@ function offer(place, what) {
     if (missing === null) attempt(showPreview);
     else say(missing, true);
   });
+  // One at a time, also in another view: its ids are on the page once.
+  if (offered !== null && offered !== place) replace(offered);
+  offered = place;
   replace(place, form, shown);
 
   async function attempt(act) {
@@ -178,7 +184,7 @@ function offer(place, what) {
   async function showPreview(isWanted) {
     const outcome = await what.ask(true);
     const description = await what.describe(outcome);
-    if (!isWanted()) return;
+    if (!isWanted() || !form.isConnected) return;
     const title = element("h3", { tabindex: "-1" }, "What it would do");
     replace(
       shown,

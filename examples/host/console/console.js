@@ -2,12 +2,13 @@
 
 import { forgetKey, get, Outdated, useKey, whenUnauthorized } from "./api.js";
 import * as apps from "./apps.js";
+import * as conflicts from "./conflicts.js";
 import { say, sentence, the } from "./dom.js";
 import * as figures from "./figures.js";
 import * as lookUp from "./look_up.js";
 
 /** The views by their names in the address, with what is done when one is opened. */
-const VIEWS = { "look-up": () => {}, apps: apps.show, figures: () => {} };
+const VIEWS = { "look-up": () => {}, conflicts: conflicts.show, apps: apps.show, figures: () => {} };
 
 /** Without a touch of the page for this long, it locks itself: somebody may have walked away. */
 const IDLE = 15 * 60 * 1_000;
@@ -17,7 +18,7 @@ let needsKey = false;
 let idle = null;
 let shown = null;
 
-[lookUp, apps, figures].forEach((view) => view.start());
+[lookUp, conflicts, apps, figures].forEach((view) => view.start());
 the("unlock").addEventListener("submit", (event) => {
   event.preventDefault();
   unlock();
@@ -100,7 +101,7 @@ function lock(why) {
   forgetKey();
   unlocked = false;
   clearTimeout(idle);
-  [lookUp, apps, figures].forEach((view) => view.forget());
+  [lookUp, conflicts, apps, figures].forEach((view) => view.forget());
   showUnlock();
   say(why);
 }

@@ -1,6 +1,7 @@
 //! The console: its files as they are served, and the page as a person uses it in a browser.
 
 mod browser;
+mod conflicts;
 mod contrast;
 mod page;
 

@@ -6,13 +6,14 @@ use super::super::client::{APP, Client};
 use super::super::door::{KEY, key_file};
 use super::super::process::Host;
 use super::browser::{Browser, Page};
+use super::conflicts;
 use crate::layering::source::package;
 
 /// What is in no address.
-const PERSONAL: [&str; 6] = ["example.com", "38050", "shop-", "Ann", "sesame", "100200"];
+pub(super) const PERSONAL: [&str; 6] = ["example.com", "38050", "shop-", "Ann", "sesame", "100200"];
 
 /// Texts that are markup or code wherever somebody takes them for that.
-const ATTACKS: [&str; 4] = [
+pub(super) const ATTACKS: [&str; 4] = [
     "<img src=x onerror=document.title='taken'>",
     "\"><script>document.title='taken'</script>",
     "'><svg onload=document.title='taken'>${document.title='taken'}",
@@ -36,13 +37,15 @@ fn a_person_can_do_everything_with_the_console_in_a_browser_and_no_text_becomes_
     figures_are_plotted_as_the_store_changes(&mut browser, &host);
     nothing_is_wider_than_320_pixels(&mut browser, &host);
     host.stop();
+    conflicts::no_text_of_a_conflict_becomes_markup(&mut browser);
+    conflicts::conflicts_are_merged_and_dismissed_by_keyboard_alone(&mut browser);
 }
 
-fn origin(host: &Host) -> String {
+pub(super) fn origin(host: &Host) -> String {
     format!("http://{}/", host.address)
 }
 
-fn console(host: &Host) -> String {
+pub(super) fn console(host: &Host) -> String {
     format!("{}console", origin(host))
 }
 
@@ -89,7 +92,7 @@ fn look_up(page: &mut Page<'_>, identifiers: &[(&str, &str)], policy: &str) {
 }
 
 #[track_caller]
-fn has(text: &str, parts: &[&str]) {
+pub(super) fn has(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "{part:?} is not in {text:?}");
     }
@@ -396,6 +399,7 @@ fn attacks_are_shown_as_the_texts_that_they_are(browser: &mut Browser, host: &Ho
     );
     let own = json!([
         "#apps",
+        "#conflicts",
         "#figures",
         "#look-up",
         "#main",
@@ -419,7 +423,7 @@ fn preview_merge_into(page: &mut Page<'_>, into: &str) {
 
 /// Presses Enter on a button, and waits until something has the focus.
 #[track_caller]
-fn enter(page: &mut Page<'_>, button: &str, focused: &str) {
+pub(super) fn enter(page: &mut Page<'_>, button: &str, focused: &str) {
     page.tab_to(button);
     page.press("Enter");
     page.until(&format!(
@@ -428,7 +432,7 @@ fn enter(page: &mut Page<'_>, button: &str, focused: &str) {
     ));
 }
 
-const PREVIEW: &str = ".preview h3";
+pub(super) const PREVIEW: &str = ".preview h3";
 
 // R58. By keyboard alone.
 #[track_caller]
@@ -634,7 +638,7 @@ fn nothing_is_wider_than_320_pixels(browser: &mut Browser, host: &Host) {
 
 /// Nothing that is seen goes beyond the sides of the page, and no drawn text beyond its drawing.
 #[track_caller]
-fn fits(page: &mut Page<'_>) {
+pub(super) fn fits(page: &mut Page<'_>) {
     let wide = page.value(
         "[document.documentElement.scrollWidth > innerWidth ? ['the page'] : [],
             ...[...document.querySelectorAll('body *')]
