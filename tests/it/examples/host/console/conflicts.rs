@@ -11,13 +11,9 @@ use super::page::{ATTACKS, PERSONAL, PREVIEW, console, enter, fits, has, origin}
 const CONFLICTS: u64 = 28;
 
 const CHANGE: &str = "#conflicts-change";
-const MERGE: &str = "#conflicts-list tr:first-child button";
+const MERGE: &str = "#conflicts-list tr:first-child button:first-child";
 const DISMISS: &str = "#conflicts-list tr:first-child button:last-child";
 const LINK: &str = "#conflicts-list a";
-
-fn host() -> Host {
-    Host::start_with(&["--console", "--conflicts", "100"])
-}
 
 /// Contacts 1 and 2, 3 and 4 and so on, each pair named by one entry.
 fn fill(client: &Client) {
@@ -76,7 +72,7 @@ fn dismiss(page: &mut Page<'_>, button: &str) {
 // R61.
 #[track_caller]
 pub fn conflicts_are_merged_and_dismissed_by_keyboard_alone(browser: &mut Browser) {
-    let host = host();
+    let host = Host::start_with(&["--console", "--conflicts", "100"]);
     let client = host.client();
     fill(&client);
     let mut page = browser.open(&console(&host), 1_280);
@@ -249,8 +245,7 @@ fn dismiss_at_the_host(client: &Client, pair: &str) {
 
 /// The host answers none of this: somebody else answers in its place.
 #[track_caller]
-pub fn no_text_of_a_conflict_becomes_markup(browser: &mut Browser) {
-    let host = host();
+pub fn no_text_of_a_conflict_becomes_markup(browser: &mut Browser, host: &Host) {
     let [one, two, three, four] = ATTACKS;
     let conflict = json!({
         "pair": one,
@@ -268,7 +263,7 @@ pub fn no_text_of_a_conflict_becomes_markup(browser: &mut Browser) {
             return request.method === 'GET' ? forged({page_of}, 200) : forged({refused}, 503);
         }}"
     );
-    let url = format!("{}#conflicts", console(&host));
+    let url = format!("{}#conflicts", console(host));
     let mut page = browser.open_after(&forged, &url, 320);
     page.until_shown("25 conflicts, and there are more.");
     let list = page.text("#conflicts-list");
@@ -280,6 +275,7 @@ pub fn no_text_of_a_conflict_becomes_markup(browser: &mut Browser) {
     let after = "/v1/conflicts?limit=26&after=%3Cimg%20src%3Dx%20";
     assert!(asked.as_str().unwrap().starts_with(after), "{asked}");
 
+    page.value("document.getElementById('conflicts-again').focus()");
     dismiss(&mut page, DISMISS);
     page.until("document.querySelector('#outcome.wrong')?.innerText.startsWith('<img src=x')");
     // It can be tried again.
@@ -300,6 +296,5 @@ pub fn no_text_of_a_conflict_becomes_markup(browser: &mut Browser) {
                 .map(({ value }) => value))]]",
     );
     assert_eq!(made, json!([false, 0, ["#look-up"]]));
-    page.close(&origin(&host), &PERSONAL);
-    host.stop();
+    page.close(&origin(host), &PERSONAL);
 }

@@ -36,8 +36,8 @@ fn a_person_can_do_everything_with_the_console_in_a_browser_and_no_text_becomes_
     contacts_are_merged_taken_out_and_split_after_their_previews(&mut browser, &host);
     figures_are_plotted_as_the_store_changes(&mut browser, &host);
     nothing_is_wider_than_320_pixels(&mut browser, &host);
+    conflicts::no_text_of_a_conflict_becomes_markup(&mut browser, &host);
     host.stop();
-    conflicts::no_text_of_a_conflict_becomes_markup(&mut browser);
     conflicts::conflicts_are_merged_and_dismissed_by_keyboard_alone(&mut browser);
 }
 
