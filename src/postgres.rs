@@ -124,3 +124,17 @@ impl PostgresOptions {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r52_debug_shows_neither_the_url_nor_what_is_in_it() {
+        let options = PostgresOptions::new("postgres://ann:canary@canary.example/canary")
+            .root_certificate("/canary/root.pem");
+        let settings = options.settings(&Options::default());
+        let shown = format!("{options:?} {settings:?}");
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+}

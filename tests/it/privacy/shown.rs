@@ -158,6 +158,7 @@ impl Shown {
         match error {
             OpenError::LimitTooHigh(error) => self.caused(error),
             OpenError::LimitZero(error) => self.caused(error),
+            OpenError::Database(error) => self.variant(error),
             _ => {}
         }
     }

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contact_store::{
-    AddTokens, Check, ContactStore, CopyError, Create, Disk, EntryError, Error, GivenIdentifiers,
-    MatchPolicy, OpenError, Options, StorageError, TokenEntry,
+    AddTokens, Check, ContactStore, CopyError, Create, DatabaseError, Disk, EntryError, Error,
+    GivenIdentifiers, MatchPolicy, OpenError, Options, StorageError, TokenEntry,
 };
 
 use super::shown::{PHONE, Shown, WORD};
@@ -147,6 +147,31 @@ pub fn failing_disk(shown: &mut Shown) {
     // What redb says once it failed, and what is said of a panic inside it, are for its defects.
     shown.storage_error(&StorageError::Stopped);
     shown.storage_error(&StorageError::Panicked);
+}
+
+/// What a database does not do. The tests over PostgreSQL make each of these.
+pub fn databases(shown: &mut Shown) {
+    for error in [
+        DatabaseError::Url,
+        DatabaseError::Unreachable,
+        DatabaseError::Refused,
+        DatabaseError::Tls,
+        DatabaseError::RootCertificate,
+        DatabaseError::NotOurSchema,
+        DatabaseError::NewerSchema { found: 2, known: 1 },
+        DatabaseError::OldSchema { found: 1, known: 2 },
+        DatabaseError::ReadOnlyServer,
+        DatabaseError::Encoding,
+        DatabaseError::Isolation,
+        DatabaseError::SynchronousCommitOff,
+        DatabaseError::Contended,
+        DatabaseError::NoConnection { most: 1 },
+        DatabaseError::Full,
+        DatabaseError::Statement(*b"23505"),
+    ] {
+        shown.error(&OpenError::Database(error).into());
+        shown.error(&StorageError::Database(error).into());
+    }
 }
 
 fn add_to(store: &ContactStore, name: &str) -> Result<(), Error> {
