@@ -40,6 +40,13 @@ pub const ANSWERS_KEPT: usize = 10_000_000;
 /// ([R64](crate::rulebook#r64)). That of an entry takes about ten, and some for each contact that it
 /// names.
 pub const ANSWER_BYTES: usize = 4 << 20;
+/// Most pairs of contacts that the list of conflicts may be set to have
+/// ([R61](crate::rulebook#r61)). They take about 1.5 GB of the file, and are far more than anybody works
+/// off.
+pub const CONFLICTS_LISTED: usize = 10_000_000;
+/// Most tokens removed by FAILED that the store may be set to remember
+/// ([R63](crate::rulebook#r63)). With one contact each, they take about 1 GB of the file.
+pub const BLOCKED_TOKENS_REMEMBERED: usize = 10_000_000;
 /// A commit takes further requests until it holds this many entries; it always takes one.
 pub const COMMIT_ENTRIES: usize = 4_096;
 /// A commit takes further requests until it holds this many bytes of text; it always takes one.
@@ -129,12 +136,8 @@ impl Limits {
             ),
             ("card_text_bytes", self.card_text_bytes, 8 << 20),
         ];
-        for (name, set, most) in bounded {
-            if set > most {
-                return Err(LimitTooHigh { name, set, most });
-            }
-        }
-        Ok(())
+        let mut bounded = bounded.into_iter();
+        bounded.try_for_each(|(name, set, most)| LimitTooHigh::check(name, set, most))
     }
 }
 
@@ -143,7 +146,7 @@ impl Limits {
 #[error("limit {name} is set to {set}, the most is {most}")]
 #[non_exhaustive]
 pub struct LimitTooHigh {
-    /// The field of [`Limits`].
+    /// The field of [`Limits`], or the option.
     pub name: &'static str,
     /// The value that it was set to.
     pub set: usize,
@@ -151,12 +154,23 @@ pub struct LimitTooHigh {
     pub most: usize,
 }
 
+impl LimitTooHigh {
+    /// Refuses when `set` is over `most`.
+    pub(crate) fn check(name: &'static str, set: usize, most: usize) -> Result<(), LimitTooHigh> {
+        if set <= most {
+            Ok(())
+        } else {
+            Err(LimitTooHigh { name, set, most })
+        }
+    }
+}
+
 /// A limit was set to zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("limit {name} is set to 0, the least is 1")]
 #[non_exhaustive]
 pub struct LimitZero {
-    /// The field of [`Limits`].
+    /// The field of [`Limits`], or the option.
     pub name: &'static str,
 }
 

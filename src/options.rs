@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::limits::Limits;
+use crate::limits::{BLOCKED_TOKENS_REMEMBERED, CONFLICTS_LISTED, LimitTooHigh, Limits};
 use crate::model::change::KeepChanges;
 use crate::model::idempotency_key::KeepAnswers;
 use crate::model::names::named;
@@ -365,7 +365,8 @@ pub struct OptionValues {
     /// The most tokens removed by FAILED of which the store remembers who held them, so that
     /// [`bring_back`](crate::ContactStore::bring_back) can append them again
     /// ([R63](crate::rulebook#r63)). When there are that many, the oldest is forgotten for each new
-    /// one. A record takes about 100 bytes of the file, and 30 for each further contact. Default 0:
+    /// one. A record takes about 100 bytes of the file, and 30 for each further contact. At most
+    /// 10,000,000 ([`BLOCKED_TOKENS_REMEMBERED`](crate::limits::BLOCKED_TOKENS_REMEMBERED)). Default 0:
     /// nothing new is remembered. What was remembered before stays, until it is brought back or
     /// ends.
     pub remember_blocked: usize,
@@ -373,7 +374,8 @@ pub struct OptionValues {
     /// were one contact ([R61](crate::rulebook#r61)). When there are that many, a new pair is not
     /// listed, and [`Stats::conflicts_not_kept`](crate::Stats::conflicts_not_kept) counts it. A pair
     /// takes about 150 bytes of the file, and an accepted entry of add-tokens a look-up more for each
-    /// identifier that did not find the contact. Default 0: nothing is listed or counted. What was listed
+    /// identifier that did not find the contact. At most 10,000,000
+    /// ([`CONFLICTS_LISTED`](crate::limits::CONFLICTS_LISTED)). Default 0: nothing is listed or counted. What was listed
     /// before stays, until the contacts are merged, one is erased or the conflict is
     /// [dismissed](crate::ContactStore::dismiss_conflict).
     pub conflicts: usize,
@@ -480,6 +482,13 @@ impl OptionValues {
             invalid_identifier: self.invalid_identifier,
             unknown_contact_id: self.unknown_contact_id,
         }
+    }
+
+    /// Refuses lists that would take more of the file than anybody needs.
+    pub(crate) fn validate(&self) -> Result<(), LimitTooHigh> {
+        let most = BLOCKED_TOKENS_REMEMBERED;
+        LimitTooHigh::check("remember_blocked", self.remember_blocked, most)?;
+        LimitTooHigh::check("conflicts", self.conflicts, CONFLICTS_LISTED)
     }
 
     pub(crate) fn progress(&self) -> Option<Progress> {

@@ -171,6 +171,7 @@ impl ContactStore {
     ) -> Result<Self, Error> {
         options.limits.refuse_zero().map_err(OpenError::from)?;
         options.limits.validate().map_err(OpenError::from)?;
+        options.validate().map_err(OpenError::from)?;
         if let Some(keep) = options.change_feed {
             keep.refuse_zero().map_err(OpenError::from)?;
             keep.validate().map_err(OpenError::from)?;
@@ -447,6 +448,10 @@ impl ContactStore {
     /// ([R58](crate::rulebook#r58)). With a contact goes everything that is kept of those merged into
     /// it. Their ids are those of erased contacts then.
     ///
+    /// What it had and is kept of other merged contacts too goes from their records, so that no
+    /// [`unmerge`](Self::unmerge) gives it back. The time that this takes does not depend on how many
+    /// contacts were merged.
+    ///
     /// The identifiers are free again. A subscriber that no other contact holds is removed too. The
     /// contact id is never used again ([R18](crate::rulebook#r18)).
     ///
@@ -535,8 +540,8 @@ impl ContactStore {
     ///
     /// It is there again under its old id, with the identifiers, fields and tokens that it had, and
     /// the other contact loses what it got by the merge. What happened in between stays: an identifier
-    /// that another contact has by now, and a token that was removed, are not given back, and the
-    /// outcome names them. A field that was changed in between stays changed on the other card, and
+    /// that another contact has by now or was erased with, and a token that was removed, are not given
+    /// back, and the outcome names them. A field that was changed in between stays changed on the other card, and
     /// the contact gets its own value back.
     ///
     /// Contacts that were merged into it earlier come out with it. One that came through others can be

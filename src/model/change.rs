@@ -424,14 +424,7 @@ impl KeepChanges {
 
     pub(crate) fn validate(self) -> Result<(), LimitTooHigh> {
         let set = usize::try_from(self.changes).unwrap_or(usize::MAX);
-        if set <= CHANGES_KEPT {
-            return Ok(());
-        }
-        Err(LimitTooHigh {
-            name: "change_feed.changes",
-            set,
-            most: CHANGES_KEPT,
-        })
+        LimitTooHigh::check("change_feed.changes", set, CHANGES_KEPT)
     }
 }
 

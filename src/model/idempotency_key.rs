@@ -127,14 +127,7 @@ impl KeepAnswers {
 
     pub(crate) fn validate(self) -> Result<(), LimitTooHigh> {
         let set = usize::try_from(self.answers).unwrap_or(usize::MAX);
-        if set <= ANSWERS_KEPT {
-            return Ok(());
-        }
-        Err(LimitTooHigh {
-            name: "keep_answers.answers",
-            set,
-            most: ANSWERS_KEPT,
-        })
+        LimitTooHigh::check("keep_answers.answers", set, ANSWERS_KEPT)
     }
 }
 

@@ -46,7 +46,7 @@ impl Erase {
         }
     }
 
-    /// Also suppresses the identifiers of the contact ([R65](crate::rulebook#r65)): entries and items
+    /// Also suppresses the identifiers that are erased ([R65](crate::rulebook#r65)): entries and items
     /// that name one are refused, until
     /// [`lift_suppression`](crate::ContactStore::lift_suppression) lifts that.
     #[must_use]
@@ -120,7 +120,7 @@ impl Operation for PreparedErase {
         let merges = merges_of(draft, contact)?;
         // What is kept of those merged into it is theirs, and goes too (R58).
         for (merged, row) in &merges {
-            draft.write_merge(*merged, Some(contact), None)?;
+            draft.write_merge(*merged, Some((contact, row)), None)?;
             draft.forget_blocked_contact(*merged)?;
             if let Some(last) = row.last_change {
                 draft.strip_changes(*merged, last)?;
@@ -133,14 +133,20 @@ impl Operation for PreparedErase {
         draft.forget_blocked_contact(contact)?;
         draft.forget_conflicts_of(contact)?;
         draft.write_card(contact, Some(&card), None, Cause::Given)?;
+        // What those merged into it had and it did not get may be with another contact by now.
+        let mut erased = vec![card.identifiers];
+        for (_, row) in &merges {
+            erased.push(nobodys(draft, &row.kept.identifiers)?);
+        }
         let mut suppressed = KindSet::EMPTY;
-        if suppress {
-            suppressed = draft.suppress(&card.identifiers)?;
-            for (_, row) in &merges {
-                let kept = nobodys(draft, &row.kept.identifiers)?;
-                let kept = draft.suppress(&kept)?;
-                suppressed = suppressed.iter().chain(kept.iter()).collect();
+        for identifiers in &erased {
+            draft.erase_from_merges(identifiers)?;
+            if suppress {
+                let kinds = draft.suppress(identifiers)?;
+                suppressed = suppressed.iter().chain(kinds.iter()).collect();
             }
+        }
+        if suppress {
             let most = self.limits.suppressed_identifiers as u64;
             LimitExceeded::check_count(Limit::SuppressedIdentifiers, draft.state.suppressed, most)?;
         }
@@ -159,7 +165,7 @@ impl Operation for PreparedErase {
     }
 }
 
-/// Those of the identifiers that no contact has by now.
+/// Those of the identifiers that no contact has now.
 fn nobodys(draft: &Draft<'_>, identifiers: &Identifiers) -> Result<Identifiers, Failure> {
     let mut nobodys = identifiers.clone();
     for kind in identifiers.kinds().iter() {

@@ -176,6 +176,7 @@ impl Operation for PreparedMerge {
             last_change: draft.last_change_now(from.card.last_change),
             moved,
             kept,
+            erased: KindSet::EMPTY,
             tokens,
             order_before: unsorted(draft, &into.card.tokens)?,
             ids: earlier.iter().map(|(merged, _)| *merged).collect(),
@@ -185,7 +186,7 @@ impl Operation for PreparedMerge {
         draft.write_card(from.id, Some(&from.card), None, cause)?;
         draft.write_card(into.id, Some(&into.card), Some(&after), cause)?;
         for (merged, row) in &earlier {
-            draft.write_merge(*merged, Some(from.id), Some((into.id, row)))?;
+            draft.write_merge(*merged, Some((from.id, row)), Some((into.id, row)))?;
         }
         draft.write_merge(from.id, None, Some((into.id, &row)))?;
         draft.move_conflicts(from.id, into.id)?;

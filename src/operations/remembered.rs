@@ -474,7 +474,7 @@ fields! {
     SuppressionLifted { lifted }
     Merged { from, into, identifiers, kept_identifiers, fields, kept_fields, tokens, shared_tokens, ids }
     Unmerged { contact, from, identifiers, fields, tokens, ids, not_given_back }
-    NotGivenBack { identifiers, suppressed, tokens }
+    NotGivenBack { identifiers, erased, tokens }
     SplitOff { from, contact, identifiers, tokens }
     FieldNames { first_name, last_name, language_code, time_zone, custom }
 }
@@ -598,7 +598,7 @@ mod tests {
             ids: contacts(&[3]),
             not_given_back: NotGivenBack {
                 identifiers: vec![(kind, other)],
-                suppressed: IdentifierKind::Phone.into(),
+                erased: IdentifierKind::Phone.into(),
                 tokens: vec![subscriber],
             },
         });

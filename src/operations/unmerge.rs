@@ -18,7 +18,7 @@ use crate::operations::operation::{Operation, Size, Step};
 use crate::stats::{EntryOutcome, OperationKind, Tally};
 use crate::storage::{
     CardRow, Draft, Failure, HeldTokenRow, MergeRow, MergedTokenRow, Rows as _, SubscriberRow,
-    find_card, is_suppressed, merged_into, merges_of,
+    find_card, merged_into, merges_of,
 };
 
 /// The outcome of taking a merged contact out again, or what it would be
@@ -49,9 +49,9 @@ pub struct NotGivenBack {
     /// The kinds of identifiers that another contact has by now, and that contact. It may be the one
     /// that it was in, which got the identifier by its own later order.
     pub identifiers: Vec<(IdentifierKind, ContactId)>,
-    /// The kinds of identifiers that were [suppressed](crate::Erase::suppress) since, with another
-    /// contact that had them ([R65](crate::rulebook#r65)).
-    pub suppressed: KindSet,
+    /// The kinds of identifiers that another contact got since and was erased with
+    /// ([R44](crate::rulebook#r44)).
+    pub erased: KindSet,
     /// The subscribers of the tokens that were removed since.
     pub tokens: Vec<SubscriberId>,
 }
@@ -109,10 +109,10 @@ impl Operation for Unmerge {
     }
 }
 
-/// The record of a merge, and whether it changed.
+/// The record of a merge, before and after.
 struct Record {
+    before: MergeRow,
     row: MergeRow,
-    changed: bool,
 }
 
 /// A contact being taken out of another.
@@ -120,6 +120,8 @@ struct Taking {
     contact: ContactId,
     holder: ContactId,
     /// Its own record.
+    before: MergeRow,
+    /// The same, without what was given back.
     row: MergeRow,
     /// The contacts that it came through, the one that it was merged into first.
     path: Vec<ContactId>,
@@ -151,9 +153,9 @@ impl Taking {
         left: &CardRow,
         records: Vec<(ContactId, MergeRow)>,
     ) -> Result<Self, Failure> {
-        let with = |row| Record {
+        let with = |row: MergeRow| Record {
+            before: row.clone(),
             row,
-            changed: false,
         };
         let mut records: BTreeMap<ContactId, Record> = records
             .into_iter()
@@ -180,6 +182,7 @@ impl Taking {
                 last_change: row.last_change,
             },
             left: left.clone(),
+            before: row.clone(),
             row,
             not_given_back: NotGivenBack::default(),
         })
@@ -192,6 +195,7 @@ impl Taking {
 
     /// Gives back the identifiers that no other contact has by now.
     fn take_identifiers(&mut self, draft: &Draft<'_>) -> Result<(), Failure> {
+        self.not_given_back.erased = self.row.erased;
         let mut had = self.row.moved.identifiers.clone();
         for kind in self.row.kept.identifiers.kinds().iter() {
             had.copy(kind, &self.row.kept.identifiers);
@@ -205,15 +209,11 @@ impl Taking {
                 if moved || row.kept.identifiers.share(kind, &had) {
                     row.moved.identifiers.remove(kind);
                     row.kept.identifiers.remove(kind);
-                    record.changed = true;
                 }
                 went_over = moved;
                 step = step.saturating_add(1);
             }
             match find_card(draft, kind, &had)?.map(|owner| owner.id) {
-                None if is_suppressed(draft, kind, &had)? => {
-                    self.not_given_back.suppressed.insert(kind);
-                }
                 None => self.card.identifiers.copy(kind, &had),
                 Some(owner) if owner == self.holder && went_over => {
                     self.left.identifiers.remove(kind);
@@ -248,7 +248,6 @@ impl Taking {
             if moved || row.kept.fields.value(name) == Some(value) {
                 row.moved.fields.put(name, None);
                 row.kept.fields.put(name, None);
-                record.changed = true;
             }
             if !moved {
                 return false;
@@ -340,7 +339,6 @@ impl Taking {
             place = entry.place;
             let stays = self.take_over(parent, id).map(|(added_at, _)| added_at);
             if let Some(record) = self.on_path(step) {
-                record.changed = true;
                 match stays {
                     Some(added_at) => {
                         let mut tokens = record.row.tokens.iter_mut();
@@ -382,7 +380,6 @@ impl Taking {
             }
         }
         let record = first?;
-        record.changed = true;
         let mut tokens = record.row.tokens.iter_mut();
         let entry = tokens.find(|entry| entry.subscriber == id)?;
         Some((entry.added_at, entry.place.take().unwrap_or(u64::MAX)))
@@ -421,7 +418,6 @@ impl Taking {
                 }
             }
             record.row.order_before = order;
-            record.changed = true;
             return;
         }
         // What came since comes after.
@@ -435,7 +431,6 @@ impl Taking {
                     .row
                     .tokens
                     .sort_by_key(|entry| place(entry.subscriber));
-                record.changed = true;
             }
             None => self.left.tokens.sort_by_key(|held| place(held.subscriber)),
         }
@@ -449,16 +444,15 @@ impl Taking {
             if let Some(record) = self.on_path(step) {
                 let is_here = |id: &ContactId| *id != contact && !ids.contains(id);
                 record.row.ids.retain(is_here);
-                record.changed = true;
             }
         }
-        draft.write_merge(contact, Some(holder), None)?;
-        for (merged, record) in &self.records {
-            if ids.contains(merged) {
-                draft.write_merge(*merged, Some(holder), Some((contact, &record.row)))?;
-            } else if record.changed {
-                draft.write_merge(*merged, Some(holder), Some((holder, &record.row)))?;
-            }
+        draft.write_merge(contact, Some((holder, &self.before)), None)?;
+        for (merged, Record { before, row }) in &self.records {
+            let now = match ids.contains(merged) {
+                true => contact,
+                false => holder,
+            };
+            draft.write_merge(*merged, Some((holder, before)), Some((now, row)))?;
         }
         // The other contact gives the identifiers free first.
         let cause = Cause::Unmerged(holder);

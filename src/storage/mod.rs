@@ -102,7 +102,7 @@ pub(crate) use self::postgres::Settings;
 pub(crate) use self::read::Rows;
 pub(crate) use self::store_file::StoreFile;
 pub(crate) use self::successor::{Source, Successor};
-pub(crate) use self::suppression::{first_suppressed, is_suppressed};
+pub(crate) use self::suppression::first_suppressed;
 pub(crate) use self::unique::Folding;
 pub(crate) use self::verify::verify;
 pub use self::verify::{Problem, Verified};

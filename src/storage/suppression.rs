@@ -34,7 +34,7 @@ pub(crate) fn first_suppressed(
 }
 
 /// Whether the given identifier of a kind is suppressed.
-pub(crate) fn is_suppressed(
+fn is_suppressed(
     rows: &impl Rows,
     kind: IdentifierKind,
     identifiers: &Identifiers,

@@ -26,6 +26,7 @@
 //! | `answers` | sequence number | [`AnswerRow`](super::format::answers::AnswerRow): the answer to a request with an idempotency key |
 //! | `answer_keys` | keyed hash of an idempotency key | [`AnswerKeyRow`](super::format::answers::AnswerKeyRow): the last request under it |
 //! | `conflicts` | [`ConflictKey`](super::format::conflicts::ConflictKey): two contacts, the smaller id first, or its mirror | [`ConflictRow`](super::format::conflicts::ConflictRow): how often requests named both (R61) |
+//! | `merge_identifiers` | [`MergeIdentifierKey`](super::format::merges::MergeIdentifierKey): hash of an identifier, id of a merged contact | nothing: the row in `merges` of that contact has the identifier |
 //!
 //! A file of format 2 has all of them. Tables of later formats follow those in [`Table::ALL`]: a file need
 //! not have them, and the first row that is put into one creates it.
@@ -63,10 +64,11 @@ pub(crate) enum Table {
     Answers = 40,
     AnswerKeys = 41,
     Conflicts = 50,
+    MergeIdentifiers = 60,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 18] = [
+    pub(super) const ALL: [Table; 19] = [
         Table::Meta,
         Table::Contacts,
         Table::TakenIds,
@@ -85,6 +87,7 @@ impl Table {
         Table::Answers,
         Table::AnswerKeys,
         Table::Conflicts,
+        Table::MergeIdentifiers,
     ];
 
     /// How many of [`Table::ALL`], from the first on, are in every file.
@@ -116,6 +119,7 @@ impl Table {
             Table::Answers => "answers",
             Table::AnswerKeys => "answer_keys",
             Table::Conflicts => "conflicts",
+            Table::MergeIdentifiers => "merge_identifiers",
         }
     }
 
@@ -140,6 +144,7 @@ impl Table {
             Table::Answers => 15,
             Table::AnswerKeys => 16,
             Table::Conflicts => 17,
+            Table::MergeIdentifiers => 18,
         }
     }
 
@@ -172,7 +177,8 @@ impl Table {
             | Table::Suppressed
             | Table::BlockedIndex
             | Table::AnswerKeys
-            | Table::Conflicts => Width::Wide,
+            | Table::Conflicts
+            | Table::MergeIdentifiers => Width::Wide,
             Table::Messages => Width::Bytes,
             _ => Width::Int,
         }

@@ -134,7 +134,7 @@ fn split(
     let list = member_path(path, "identifiers");
     for (index, kind) in entries(identifiers, &list, limits)?.into_iter().enumerate() {
         let place = || format!("{list}[{index}]");
-        request = request.identifier(kind_that_goes(kind).map_err(|fault| at(place())(fault))?);
+        request = request.identifier(kind_of_text(kind).map_err(|fault| at(place())(fault))?);
     }
     let Some(subscribers) = subscribers.and_then(Value::given) else {
         return Ok(request);
@@ -147,7 +147,8 @@ fn split(
     Ok(request)
 }
 
-fn kind_that_goes(value: Value<'_>) -> Result<IdentifierKind, JsonFault> {
+/// A kind of identifier other than the contact id.
+pub(super) fn kind_of_text(value: Value<'_>) -> Result<IdentifierKind, JsonFault> {
     match IdentifierKind::parse(&value.text()?) {
         Ok(kind) if kind != IdentifierKind::ContactId => Ok(kind),
         _ => Err(JsonFault::NotOneOf {
@@ -173,7 +174,7 @@ pub fn merged(outcome: &Merged) -> impl Serialize {
 }
 
 /// `{"contactId", "from", "identifiers", "fields", "customFields", "subscriberIds", "mergedIds",
-/// "notGivenBack": {"identifiers": [{"kind", "contactId"}], "suppressed", "subscriberIds"}}`: what the contact has
+/// "notGivenBack": {"identifiers": [{"kind", "contactId"}], "erased", "subscriberIds"}}`: what the contact has
 /// again, and what it could not get back ([R58](crate::rulebook#r58)).
 #[must_use]
 pub fn unmerged(outcome: &Unmerged) -> impl Serialize {
@@ -302,7 +303,7 @@ struct NotGivenBackForm<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     identifiers: Vec<TakenForm>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    suppressed: Option<Kinds>,
+    erased: Option<Kinds>,
     #[serde(skip_serializing_if = "Option::is_none")]
     subscriber_ids: Option<SubscriberIds<'a>>,
 }
@@ -316,7 +317,7 @@ impl<'a> NotGivenBackForm<'a> {
         });
         NotGivenBackForm {
             identifiers: taken.collect(),
-            suppressed: Kinds::given(not_given_back.suppressed),
+            erased: Kinds::given(not_given_back.erased),
             subscriber_ids: SubscriberIds::given(&not_given_back.tokens),
         }
     }

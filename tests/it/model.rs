@@ -276,7 +276,7 @@ impl Model {
                 Ok((changed.into(), Outcome::Unmuted(known)))
             }
             Request::Erase { contact } => {
-                let erased = self.erase(*contact);
+                let erased = self.erase(*contact).is_some();
                 Ok((erased.into(), Outcome::Erased(erased)))
             }
             Request::BringBack { app, token, at } => {
@@ -287,19 +287,10 @@ impl Model {
                 Ok((changed.into(), Outcome::BroughtBack(brought)))
             }
             Request::Suppress { contact } => {
-                let id = self.present(*contact).unwrap_or(*contact);
-                let card = self.cards.iter().find(|card| card.id == id);
-                let mut all: Vec<Names> = card.map(|card| card.names.clone()).into_iter().collect();
-                // What those merged into it had is in the records of the merges.
-                all.extend(self.kept_of(id));
-                let erased = self.erase(id);
+                let ended = self.erase(*contact);
+                let erased = ended.is_some();
                 let mut suppressed = KindSet::EMPTY;
-                for (at, names) in all.into_iter().enumerate() {
-                    // Another contact may have what did not go over.
-                    let has = |kind| self.cards.iter().any(|card| card.names.only(kind) == names);
-                    if at > 0 && names.kinds().iter().any(has) {
-                        continue;
-                    }
+                for names in ended.unwrap_or_default() {
                     let kinds = self.suppress(&names)?;
                     suppressed = suppressed.iter().chain(kinds.iter()).collect();
                 }
@@ -789,12 +780,11 @@ impl Model {
     }
 
     /// R44.
-    fn erase(&mut self, contact: u64) -> bool {
-        let contact = self.present(contact).unwrap_or(contact);
+    /// R44: the identifiers that end with the contact. `None` when there is no such contact.
+    fn erase(&mut self, contact: u64) -> Option<Vec<Names>> {
+        let contact = self.present(contact)?;
         let inside = self.inside(contact);
-        let Some(card) = self.cards.iter().find(|card| card.id == contact).cloned() else {
-            return false;
-        };
+        let card = self.cards.iter().find(|card| card.id == contact)?.clone();
         for held in &card.tokens {
             let known = self.subscribers.iter().find(|is| is.id == held.subscriber);
             let holders = known
@@ -807,10 +797,19 @@ impl Model {
         self.cards.retain(|card| card.id != contact);
         let is_of = |it: &Listed| it.pair().0 == contact || it.pair().1 == contact;
         self.conflicts.retain(|listed| !is_of(listed));
+        // What those merged into it had is in the records of the merges. Another contact may have what
+        // did not go over.
+        let has = |name: &Names, kind| self.cards.iter().any(|it| it.names.only(kind) == *name);
+        let mut kept = self.kept_of(contact);
+        kept.retain(|name| !name.kinds().iter().any(|kind| has(name, kind)));
+        let ended = [vec![card.names], kept].concat();
         self.merged.retain(|gone| !inside.contains(&gone.id));
         self.erased.extend(inside);
         self.erased.push(contact);
-        true
+        for gone in &mut self.merged {
+            ended.iter().for_each(|names| gone.lose(names));
+        }
+        Some(ended)
     }
 
     /// R63: remembers who held a token that FAILED removed.

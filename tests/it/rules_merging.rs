@@ -4,6 +4,7 @@
 //! is then done.
 
 mod chains;
+mod erased;
 mod merges;
 mod rows;
 mod splits;

@@ -271,11 +271,12 @@ async function describeUnmerge(outcome) {
   const taken = (lost?.identifiers ?? []).map(({ kind, contactId }) => [
     `${KIND_NAMES[kind]}, which contact ${contactId} has`,
   ]);
+  const erased = (lost?.erased ?? []).map((kind) => [`${KIND_NAMES[kind]}, which was erased with another contact`]);
   const gone = (lost?.subscriberIds ?? []).map((id) => [`Token of subscriber ${id}, which was removed`]);
   return [
     pairs([
       ["Gets back", parts(outcome, tokens) ?? "Nothing"],
-      ["Does not get back", taken.length + gone.length > 0 ? listOf([...taken, ...gone]) : "Nothing"],
+      ["Does not get back", taken.length + erased.length + gone.length > 0 ? listOf([...taken, ...erased, ...gone]) : "Nothing"],
     ], true),
   ];
 }

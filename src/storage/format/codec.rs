@@ -8,7 +8,9 @@ use bincode::{BorrowDecode, Encode};
 use crate::model::app::{AccessKey, AppId, AppName, AppNumber};
 use crate::model::change::ChangePosition;
 use crate::model::fields::ContactFields;
-use crate::model::identifier::{ContactId, Email, ExternalCustomerId, Identifiers, Phone};
+use crate::model::identifier::{
+    ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, KindSet, Phone,
+};
 use crate::model::report::Status;
 use crate::model::report::StatusCounts;
 use crate::model::sequence::SequenceNumber;
@@ -31,6 +33,31 @@ pub(super) fn subscriber(app: AppNumber, number: u64) -> Result<SubscriberId, Fa
     let id = SubscriberId::of(app, number);
     if (id.app(), id.number()) == (app, number) {
         Ok(id)
+    } else {
+        Err(MALFORMED)
+    }
+}
+
+fn bit(kind: IdentifierKind) -> u8 {
+    match kind {
+        IdentifierKind::ContactId => 1,
+        IdentifierKind::ExternalCustomerId => 2,
+        IdentifierKind::Phone => 4,
+        IdentifierKind::Email => 8,
+    }
+}
+
+/// The kinds of a set, a bit for each.
+pub(super) fn bits(kinds: KindSet) -> u8 {
+    kinds.iter().fold(0, |bits, kind| bits | bit(kind))
+}
+
+/// The set with these [`bits`].
+pub(super) fn kinds(of: u8) -> Result<KindSet, Failure> {
+    let kinds = IdentifierKind::ALL.iter().copied();
+    let kinds: KindSet = kinds.filter(|kind| of & bit(*kind) != 0).collect();
+    if bits(kinds) == of {
+        Ok(kinds)
     } else {
         Err(MALFORMED)
     }

@@ -13,11 +13,13 @@ use crate::model::token::Token;
 
 use super::super::guard::Failure;
 use super::super::tables::Key;
-use super::super::unique::{IndexState, layout::Layout};
+use super::super::unique::{IndexHash, IndexState, layout::Layout};
 use super::answers::{AnswerKeyRow, AnswerRow, KeyHash};
 use super::conflicts::ConflictRow;
 use super::keys::{INDEX_STATE_KEY, RowKey as _, STATE_KEY};
-use super::merges::{MergeKey, MergeRow, MergedIdRow, MergedTokenRow, Parts};
+use super::merges::{
+    MergeIdentifierKey, MergeIdentifierRow, MergeKey, MergeRow, MergedIdRow, MergedTokenRow, Parts,
+};
 use super::meta::{FeedState, State};
 use super::optional::{BlockedEntryRow, BlockedRow, SuppressedRow};
 use super::record::{MALFORMED, Payload, Row, decode_row, encode};
@@ -84,6 +86,7 @@ fn merge() -> MergeRow {
             identifiers: Identifiers::new(),
             fields: fields(),
         },
+        erased: IdentifierKind::Phone.into(),
         tokens: vec![
             MergedTokenRow {
                 subscriber: subscriber(7),
@@ -342,7 +345,15 @@ fn the_bytes_of_every_record_are_the_golden_ones() {
         (
             "merge",
             bytes(MERGE.to_key(), &merge()),
-            "02fd846be5cf8b01000002fd0068e5cf8b0100000302020100010673686f702d3100010f616e6e406578616d706c652e636f6d00000000040003416e6e0300040463697479044b7969760404706c616e04667265650107fb2c01000108fb9001010101080109075d582667",
+            "02fd846be5cf8b01000002fd0068e5cf8b010000030202010004010673686f702d3100010f616e6e406578616d706c652e636f6d00000000040003416e6e0300040463697479044b7969760404706c616e04667265650107fb2c01000108fb9001010101080109071c6812d7",
+        ),
+        (
+            "merged identifier",
+            bytes(
+                MergeIdentifierKey::new(IndexHash(300), CONTACT).to_key(),
+                &MergeIdentifierRow,
+            ),
+            "02d1efa03e",
         ),
         (
             "index state",

@@ -3,14 +3,15 @@
 //! All are of format 3. This module does not know why two contacts are in conflict.
 
 use crate::model::conflict::{Conflict, InConflict};
-use crate::model::identifier::{ContactId, IdentifierKind, KindSet};
+use crate::model::identifier::ContactId;
 use crate::model::time::Timestamp;
 
 use super::super::guard::Failure;
 use super::super::tables::{Key, Table};
+use super::codec::{bits, kinds};
 use super::keys::RowKey;
 use super::meta::FORMAT_3;
-use super::record::{MALFORMED, Payload, Row, ended, take};
+use super::record::{Payload, Row, ended, take};
 
 /// The key of a pair of contacts, the smaller id first, or of its mirror, the larger id first.
 ///
@@ -155,28 +156,5 @@ impl Row for ConflictRow {
             first_at: Timestamp::from_millis(first_at),
             last_at: Timestamp::from_millis(last_at),
         }))
-    }
-}
-
-fn bit(kind: IdentifierKind) -> u8 {
-    match kind {
-        IdentifierKind::ContactId => 1,
-        IdentifierKind::ExternalCustomerId => 2,
-        IdentifierKind::Phone => 4,
-        IdentifierKind::Email => 8,
-    }
-}
-
-fn bits(kinds: KindSet) -> u8 {
-    kinds.iter().fold(0, |bits, kind| bits | bit(kind))
-}
-
-fn kinds(of: u8) -> Result<KindSet, Failure> {
-    let kinds = IdentifierKind::ALL.iter().copied();
-    let kinds: KindSet = kinds.filter(|kind| of & bit(*kind) != 0).collect();
-    if bits(kinds) == of {
-        Ok(kinds)
-    } else {
-        Err(MALFORMED)
     }
 }

@@ -11,7 +11,7 @@ use super::super::unique::{self, IndexState};
 use super::answers::{AnswerKeyRow, AnswerRow, KeyHash};
 use super::conflicts::{ConflictKey, ConflictRow};
 use super::keys::{FORMAT_KEY, INDEX_STATE_KEY, MessageKey, RowKey as _, STATE_KEY};
-use super::merges::{MergeKey, MergeRow, MergedIdRow};
+use super::merges::{MergeIdentifierKey, MergeIdentifierRow, MergeKey, MergeRow, MergedIdRow};
 use super::meta::{State, decode_format};
 use super::record::{Payload, Row, encode_format_1};
 use super::rows::{AppRow, AppTallyRow, CardRow, FormerIdRow, MessageRow, SubscriberRow, TakenRow};
@@ -41,6 +41,8 @@ pub fn decode_records(bytes: &[u8]) {
             merged: contact,
         };
         check::<MergeRow>(&merge, bytes);
+        let identifier = MergeIdentifierKey::new(unique::IndexHash(1), contact);
+        check::<MergeIdentifierRow>(&identifier, bytes);
     }
     if let (Ok(one), Ok(other)) = (ContactId::new(1), ContactId::new(2))
         && let Some(pair) = ConflictKey::of(one, other)

@@ -6,14 +6,15 @@ use bincode::{BorrowDecode, Encode};
 
 use crate::model::app::AppNumber;
 use crate::model::fields::ContactFields;
-use crate::model::identifier::{ContactId, Email, ExternalCustomerId, Identifiers, Phone};
+use crate::model::identifier::{ContactId, Email, ExternalCustomerId, Identifiers, KindSet, Phone};
 use crate::model::sequence::SequenceNumber;
 use crate::model::subscriber::SubscriberId;
 use crate::model::time::Timestamp;
 
 use super::super::guard::Failure;
 use super::super::tables::{Key, Table};
-use super::codec::{FieldRecord, identifiers, subscriber};
+use super::super::unique::IndexHash;
+use super::codec::{FieldRecord, bits, identifiers, kinds, subscriber};
 use super::keys::RowKey;
 use super::record::{MALFORMED, Payload, Row, decode, ended, take};
 
@@ -41,6 +42,9 @@ pub(crate) struct MergeRow {
     pub(crate) moved: Parts,
     /// What the other contact had its own of: only this row has it.
     pub(crate) kept: Parts,
+    /// The kinds of the identifiers that it had and that were erased since with another contact that
+    /// had them. No text of those is here.
+    pub(crate) erased: KindSet,
     /// In the order in which they were on the card.
     pub(crate) tokens: Vec<MergedTokenRow>,
     /// The tokens of the other contact in their order before. Empty if the merge left them in that
@@ -85,13 +89,75 @@ impl MergeKey {
     }
 }
 
+/// Leads from an identifier to a merged contact of which a [`MergeRow`] has it. There is one for each
+/// identifier of each of those rows.
+///
+/// It begins with the hash of the identifier, so that those of an identifier are one range. The merged
+/// id is in one [`MergeRow`] only, and [`MergedIdRow`] says where that is: nothing changes here when it
+/// is kept with another contact.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct MergeIdentifierKey(u128);
+
+impl MergeIdentifierKey {
+    pub(in crate::storage) fn new(hash: IndexHash, merged: ContactId) -> Self {
+        MergeIdentifierKey(u128::from(hash.0) << 64 | u128::from(merged.value()))
+    }
+
+    /// The first and the last key that an identifier could have.
+    pub(in crate::storage) fn span_of(hash: IndexHash) -> (Key, Key) {
+        let first = u128::from(hash.0) << 64;
+        (Key::Wide(first), Key::Wide(first | u128::from(u64::MAX)))
+    }
+
+    pub(in crate::storage) fn merged(self) -> Result<ContactId, Failure> {
+        let id = u64::try_from(self.0 & u128::from(u64::MAX)).map_err(|_| WRONG_KEY)?;
+        ContactId::new(id).map_err(|_| WRONG_KEY)
+    }
+}
+
+impl RowKey for MergeIdentifierKey {
+    fn to_key(&self) -> Key {
+        Key::Wide(self.0)
+    }
+
+    fn from_key(key: &Key) -> Result<Self, Failure> {
+        match key {
+            Key::Wide(key) => Ok(MergeIdentifierKey(*key)),
+            _ => Err(WRONG_KEY),
+        }
+    }
+}
+
+/// The row of a [`MergeIdentifierKey`], which says everything.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MergeIdentifierRow;
+
+impl Row for MergeIdentifierRow {
+    const TABLE: Table = Table::MergeIdentifiers;
+    type Key = MergeIdentifierKey;
+
+    fn format(&self) -> u32 {
+        FORMAT_WITH_MERGES
+    }
+
+    fn encode(&self, _: &mut Payload<'_>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn decode(_: &MergeIdentifierKey, payload: &[u8]) -> Result<Self, Failure> {
+        ended(payload)?;
+        Ok(MergeIdentifierRow)
+    }
+}
+
+const WRONG_KEY: Failure = Failure::Corrupt("a key that is none of its table");
+
 impl RowKey for MergeKey {
     fn to_key(&self) -> Key {
         Key::Wide(u128::from(self.holder.value()) << 64 | u128::from(self.merged.value()))
     }
 
     fn from_key(key: &Key) -> Result<Self, Failure> {
-        const WRONG_KEY: Failure = Failure::Corrupt("a key that is none of its table");
         let Key::Wide(key) = key else {
             return Err(WRONG_KEY);
         };
@@ -140,6 +206,8 @@ struct MergeRecord {
     ids: u64,
     /// The number of a request, from 1 on; 0 for none.
     last_change: u64,
+    /// Kinds of identifiers, a bit for each.
+    erased: u8,
 }
 
 #[derive(Encode, BorrowDecode)]
@@ -238,6 +306,7 @@ impl Row for MergeRow {
             order_before: self.order_before.len() as u64,
             ids: self.ids.len() as u64,
             last_change: self.last_change.map_or(0, SequenceNumber::value),
+            erased: bits(self.erased),
         })?;
         encode_parts(&self.moved, to)?;
         encode_parts(&self.kept, to)?;
@@ -282,6 +351,7 @@ impl Row for MergeRow {
             last_change: (merge.last_change > 0).then_some(SequenceNumber::new(merge.last_change)),
             moved,
             kept,
+            erased: kinds(merge.erased)?,
             tokens,
             order_before,
             ids,

@@ -152,7 +152,12 @@ demands! {
         RECORD_IS_OF_A_MERGED_ID: "the record of a merge is not where its id leads"
         IDS_LEAD_TO_THE_SAME: "an id in the record of a merge leads elsewhere"
         MERGED_TOKEN_IS_IN_THE_RECORD_ONCE: "a token is in the record of a merge twice"
+        MERGED_IDENTIFIER_IS_FOUND: "an identifier in the record of a merge does not lead to it"
+        NO_MERGED_IDENTIFIER_IS_SUPPRESSED: "an identifier in the record of a merge is suppressed"
         MERGES_ARE_WITHIN_THE_LIMIT: "more contacts are merged into one than may be"
+    }
+    MergeIdentifiers {
+        ENTRY_LEADS_TO_A_MERGED_IDENTIFIER: "an entry leads to a merged contact that did not have the identifier"
     }
     // The counters of the store.
     Meta {

@@ -5,11 +5,16 @@ use std::collections::BTreeSet;
 use crate::limits::MERGES_PER_CONTACT;
 use crate::model::identifier::ContactId;
 
-use super::super::format::merges::{MergeKey, MergeRow, MergedIdRow};
+use super::super::format::merges::{
+    MergeIdentifierKey, MergeIdentifierRow, MergeKey, MergeRow, MergedIdRow,
+};
 use super::super::format::rows::{AppTallyRow, CardRow};
 use super::super::guard::Failure;
-use super::Check;
+use super::super::merges::{identifier_keys, merged_into};
+use super::super::read::Rows as _;
+use super::super::suppression::first_suppressed;
 use super::demands::*;
+use super::{Check, absent_if_corrupt};
 
 impl Check {
     pub(super) fn merged_id(&mut self, id: ContactId, row: MergedIdRow) -> Result<(), Failure> {
@@ -54,6 +59,19 @@ impl Check {
                 tally.is_some(),
             );
         }
+        for key in identifier_keys(self.committed.hasher(), merged, &row) {
+            let entry: Option<MergeIdentifierRow> = self.named(&key)?;
+            self.demand(MERGED_IDENTIFIER_IS_FOUND, number, entry.is_some());
+        }
+        for parts in [&row.moved, &row.kept] {
+            let suppressed = first_suppressed(&self.committed, &parts.identifiers);
+            let suppressed = absent_if_corrupt(suppressed)?;
+            self.demand(
+                NO_MERGED_IDENTIFIER_IS_SUPPRESSED,
+                number,
+                suppressed.is_none(),
+            );
+        }
         let seen = match self.seen.merges {
             Some((last, seen)) if last == holder => seen.saturating_add(1),
             _ => 1,
@@ -64,6 +82,28 @@ impl Check {
             holder.value(),
             seen <= MERGES_PER_CONTACT,
         );
+        Ok(())
+    }
+
+    pub(super) fn merge_identifier(
+        &mut self,
+        key: MergeIdentifierKey,
+        _: MergeIdentifierRow,
+    ) -> Result<(), Failure> {
+        let merged = absent_if_corrupt(key.merged().map(Some))?;
+        let holder = match merged {
+            Some(merged) => absent_if_corrupt(merged_into(&self.committed, merged))?,
+            None => None,
+        };
+        let mut leads_there = false;
+        if let (Some(merged), Some(holder)) = (merged, holder) {
+            let row: Option<MergeRow> = self.named(&MergeKey { holder, merged })?;
+            let hasher = self.committed.hasher();
+            leads_there =
+                row.is_some_and(|row| identifier_keys(hasher, merged, &row).contains(&key));
+        }
+        let merged = merged.map(ContactId::value);
+        self.demand(ENTRY_LEADS_TO_A_MERGED_IDENTIFIER, merged, leads_there);
         Ok(())
     }
 }

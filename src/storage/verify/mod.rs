@@ -91,6 +91,7 @@ pub(crate) fn verify(committed: &Committed) -> Result<Verified, Failure> {
     check.each_row(Check::former_id)?;
     check.each_row(Check::merged_id)?;
     check.each_row(Check::merge)?;
+    check.each_row(Check::merge_identifier)?;
     check.changes_without_card();
     check.each_row(Check::suppressed)?;
     check.each_row(Check::blocked)?;

@@ -5,7 +5,9 @@ use crate::limits::{Limit, LimitExceeded, Limits, MERGES_PER_CONTACT};
 use crate::model::app::{AccessKey, AppName, AppNumber};
 use crate::model::fault::Field;
 use crate::model::fields::{self, ContactFields};
-use crate::model::identifier::{ContactId, Email, ExternalCustomerId, Identifiers, Phone};
+use crate::model::identifier::{
+    ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, KindSet, Phone,
+};
 use crate::model::report::{MessageId, StatusCounts};
 use crate::model::subscriber::{MuteEnd, SubscriberId};
 use crate::model::time::Timestamp;
@@ -16,6 +18,7 @@ use crate::storage::{
 };
 
 use super::super::json::{Value, at, may_be_shown};
+use super::super::merging::kind_of_text;
 use super::super::request::{member_path, required, status, subscriber_id, uuid};
 use super::VERSION;
 
@@ -357,7 +360,7 @@ fn created_through(
 
 fn merge(value: Value<'_>, limits: &Limits) -> Result<ExportedRow, EntryError> {
     const PATH: &str = "merge";
-    const MEMBERS: [&str; 11] = [
+    const MEMBERS: [&str; 12] = [
         "contactId",
         "into",
         "mergedAt",
@@ -366,6 +369,7 @@ fn merge(value: Value<'_>, limits: &Limits) -> Result<ExportedRow, EntryError> {
         "createdThroughAppNumber",
         "moved",
         "kept",
+        "erased",
         "tokens",
         "orderBefore",
         "mergedIds",
@@ -380,6 +384,7 @@ fn merge(value: Value<'_>, limits: &Limits) -> Result<ExportedRow, EntryError> {
         through,
         moved,
         kept,
+        erased,
         tokens,
         before,
         ids,
@@ -401,6 +406,17 @@ fn merge(value: Value<'_>, limits: &Limits) -> Result<ExportedRow, EntryError> {
     let tokens = list(tokens, "tokens", most)?.into_iter().enumerate();
     let before = list(before, "orderBefore", most)?.into_iter();
     let before = before.map(|id| subscriber_id(id).map_err(at("merge.orderBefore")));
+    let erased = match erased.and_then(Value::given) {
+        None => KindSet::EMPTY,
+        Some(erased) => {
+            let kinds = erased.elements(IdentifierKind::ALL.len());
+            let (kinds, _) = kinds.map_err(at("merge.erased"))?;
+            let kinds = kinds.into_iter().map(kind_of_text);
+            kinds
+                .collect::<Result<_, _>>()
+                .map_err(at("merge.erased"))?
+        }
+    };
     let (ids, count_of_ids) = required(ids, PATH, "mergedIds")?
         .elements(MERGES_PER_CONTACT)
         .map_err(at("merge.mergedIds"))?;
@@ -416,6 +432,7 @@ fn merge(value: Value<'_>, limits: &Limits) -> Result<ExportedRow, EntryError> {
         last_change: None,
         moved: parts_of(moved, "merge.moved")?,
         kept: parts_of(kept, "merge.kept")?,
+        erased,
         tokens: tokens
             .map(|(index, token)| merged_token(token, index))
             .collect::<Result<_, _>>()?,

@@ -16,7 +16,7 @@ use crate::storage::{
     MessageKey, MessageRow, Parts,
 };
 
-use super::super::answer::{ContactIds, Counts, List, MutedForm, Shown};
+use super::super::answer::{ContactIds, Counts, Kinds, List, MutedForm, Shown};
 use super::VERSION;
 
 /// Appends a line. What it holds can always be written: the writer is memory, and every key is text.
@@ -344,6 +344,7 @@ pub(crate) fn merge(to: &mut Vec<u8>, merged: ContactId, into: ContactId, row: &
                 created_through_app_number: row.created_through.map(|app| app.0),
                 moved: PartsForm::given(&row.moved),
                 kept: PartsForm::given(&row.kept),
+                erased: Kinds::given(row.erased),
                 tokens: List::of(&row.tokens, MergedTokenForm::from),
                 order_before: List::of(&row.order_before, |id| Shown(id.value())),
                 merged_ids: ContactIds(&row.ids),
@@ -371,6 +372,8 @@ struct MergeForm<'a, T, O> {
     moved: Option<PartsForm<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kept: Option<PartsForm<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased: Option<Kinds>,
     tokens: T,
     order_before: O,
     merged_ids: ContactIds<'a>,

@@ -6,7 +6,8 @@ use contact_store::{
     AccessKey, AddTokens, AppName, BatchMode, BringBack, ChangePosition, ConnectApp, ContactStore,
     ContactUpdate, DedupeOn, Erase, Error, GivenIdentifiers, IdentifierKind, KeepChanges, Limits,
     MatchPolicy, Merge, Mute, Ownership, Recipient, RecordReports, RemoveStale, RemoveToken,
-    RenameToken, Report, Split, Status, Token, TokenEntry, UnknownContactId, Unmute, Upsert, wire,
+    RenameToken, Report, Split, Status, Token, TokenEntry, UnknownContactId, Unmute, Upsert,
+    ValueChange, wire,
 };
 
 use super::{add_body, report_body, text};
@@ -860,6 +861,23 @@ fn r58_merges_and_what_takes_them_apart() {
     assert_eq!(
         text(&wire::split_off(&split)),
         r#"{"contactId":4,"from":2,"identifiers":["email"]}"#
+    );
+    // Its email is erased with another contact.
+    store.merge(Merge::new(id(4), id(1))).wait().unwrap();
+    let ann = ContactUpdate::new().phone("380500000001");
+    let other = ContactUpdate::new().email("ann@example.com");
+    for (found_by, update) in [
+        (DedupeOn::Phone, ann.email(ValueChange::Remove)),
+        (DedupeOn::Email, other),
+    ] {
+        let upsert = Upsert::new(found_by).contact(update);
+        store.upsert(upsert).wait().unwrap();
+    }
+    assert!(store.erase(id(5)).wait().unwrap().outcome.erased);
+    let unmerged = store.unmerge(id(4)).wait().unwrap().outcome;
+    assert_eq!(
+        text(&wire::unmerged(&unmerged)),
+        r#"{"contactId":4,"from":1,"notGivenBack":{"erased":["email"]}}"#
     );
     let refused = store.merge(Merge::new(id(1), id(1))).wait().unwrap_err();
     assert_eq!(

@@ -24,6 +24,8 @@ pub(super) struct Gone {
     pub(super) merged_at: u64,
     /// What it had, without what was taken out of it since.
     pub(super) card: Card,
+    /// The kinds that were erased since with another contact that had them.
+    erased: KindSet,
     moved: KindSet,
     moved_fields: BTreeSet<FieldName>,
     /// The subscribers that the other held too, and where this one stood among the holders.
@@ -36,6 +38,16 @@ impl Gone {
     fn place(&self, subscriber: u64) -> Option<usize> {
         let shared = self.shared.iter().find(|(id, _)| *id == subscriber);
         shared.map(|(_, place)| *place)
+    }
+
+    /// These identifiers were erased with another contact.
+    pub(super) fn lose(&mut self, names: &Names) {
+        for kind in names.kinds().iter() {
+            if self.card.names.only(kind) == names.only(kind) {
+                self.card.names = self.card.names.without(kind.into());
+                self.erased.insert(kind);
+            }
+        }
     }
 }
 
@@ -212,6 +224,7 @@ impl Model {
             into: into.id,
             merged_at: clock,
             card: from,
+            erased: KindSet::EMPTY,
             moved: moved.kinds(),
             moved_fields: fields,
             shared,
@@ -244,7 +257,7 @@ impl Model {
             ..gone.card.clone()
         };
         let had = gone.card.names.without(IdentifierKind::ContactId.into());
-        let (mut others, mut suppressed) = (Vec::new(), KindSet::EMPTY);
+        let mut others = Vec::new();
         for kind in had.kinds().iter() {
             let name = had.only(kind);
             let mut went_over = gone.moved.contains(kind);
@@ -259,7 +272,6 @@ impl Model {
             }
             let owner = self.cards.iter().find(|card| card.names.only(kind) == name);
             match owner.map(|card| card.id) {
-                None if self.suppressed.contains(&name) => suppressed.insert(kind),
                 Some(owner) if owner != at || !went_over => others.push((kind, owner)),
                 _ => {
                     if went_over && left.names.only(kind) == name {
@@ -338,7 +350,7 @@ impl Model {
             fields: card.fields.keys().cloned().collect(),
             tokens: card.tokens.iter().map(|held| held.subscriber).collect(),
             ids: self.inside(contact),
-            not_given_back: (others, suppressed, removed),
+            not_given_back: (others, gone.erased, removed),
         };
         put(&mut self.cards, left, |card| card.id);
         self.cards.push(card);
@@ -535,7 +547,7 @@ impl From<Unmerged> for Outcome {
             ids: values(unmerged.ids),
             not_given_back: (
                 identifiers.map(|(kind, id)| (kind, id.value())).collect(),
-                not_given_back.suppressed,
+                not_given_back.erased,
                 subscribers(not_given_back.tokens),
             ),
         })

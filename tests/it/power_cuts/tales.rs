@@ -208,6 +208,15 @@ pub fn rare_states(hash_mask: u64) -> Tale {
             subscribers: Vec::new(),
             at: None,
         }),
+        // Contact 22 is in 23, and had this email (R44).
+        Step::Ask(Request::Add(Add::new(
+            APP,
+            vec![Entry::new(
+                "m-1",
+                Given::default().contact_id(24).email(&email(22)),
+            )],
+        ))),
+        Step::Ask(Request::Erase { contact: 24 }),
         Step::Group(
             connect(OTHER_APP, "Bot 5"),
             vec![remove(Some(3)), remove(None), add(APP, "t-1", 1)],

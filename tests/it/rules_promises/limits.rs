@@ -1,6 +1,6 @@
 //! The limits of section 11: at the bound, and one over it.
 
-use contact_store::limits::LimitTooHigh;
+use contact_store::limits::{BLOCKED_TOKENS_REMEMBERED, CONFLICTS_LISTED, LimitTooHigh};
 use contact_store::{
     AddTokens, ContactStore, ContactUpdate, DedupeOn, EntryError, Error, Limit, LimitExceeded,
     Limits, OpenError, Options, RecordReports, Report, Status, TokenEntry, Upsert, ValueChange,
@@ -254,7 +254,7 @@ fn the_default_text_of_a_request_is_8_mib() {
 #[test]
 fn limits_can_be_set_only_so_high() {
     type Set = fn(&mut Options, usize);
-    let rows: [(&str, usize, Set); 4] = [
+    let rows: [(&str, usize, Set); 6] = [
         ("tokens_per_contact", 65_536, |options, most| {
             options.limits.tokens_per_contact = most;
         }),
@@ -267,6 +267,17 @@ fn limits_can_be_set_only_so_high() {
         ("card_text_bytes", 8 << 20, |options, most| {
             options.limits.card_text_bytes = most;
         }),
+        // R61 and R63.
+        ("conflicts", CONFLICTS_LISTED, |options, most| {
+            options.conflicts = most;
+        }),
+        (
+            "remember_blocked",
+            BLOCKED_TOKENS_REMEMBERED,
+            |options, most| {
+                options.remember_blocked = most;
+            },
+        ),
     ];
     for (field, highest, set) in rows {
         let open = |limit: usize| {
@@ -274,7 +285,13 @@ fn limits_can_be_set_only_so_high() {
             set(&mut options, limit);
             ContactStore::open_in_memory(options)
         };
-        assert!(open(highest).is_ok());
+        let store = open(highest).unwrap();
+        let stats = store.stats().unwrap();
+        match field {
+            "conflicts" => assert_eq!(stats.most_conflicts, highest as u64),
+            "remember_blocked" => assert_eq!(stats.most_blocked, highest as u64),
+            _ => {}
+        }
         match open(highest + 1) {
             Err(Error::Open(OpenError::LimitTooHigh(LimitTooHigh {
                 name, set, most, ..

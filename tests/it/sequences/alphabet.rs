@@ -389,6 +389,8 @@ pub fn merging() -> Vec<Request> {
             contact: Some(1),
         },
         Request::Erase { contact: 1 },
+        // That which is split off.
+        Request::Erase { contact: 4 },
         upsert(
             DedupeOn::ContactId,
             &[item()

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use contact_store::{Fault, Options, Status};
+use contact_store::{Fault, IdentifierKind, Options, Status};
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
@@ -15,9 +15,11 @@ use crate::model::{
     Add, Added, Answer, Choices, Entry, Given, Outcome, Place, Probes, Refusal, Refused, Renamed,
     Reported, Reports, Request, Said, Settings,
 };
+use crate::support::random::Random;
 use crate::support::{APP, OTHER_APP, fold_always, fold_early};
 
 use super::Pair;
+use super::alphabet::{self, FIRST_AT};
 use super::changes::{Feed, Reader};
 
 /// What a case does next.
@@ -230,7 +232,7 @@ fn note(answer: &Answer, seen: &mut Kinds) {
             ));
         }
         Ok((_, Outcome::Unmerged(unmerged))) => {
-            let (identifiers, _, tokens) = &unmerged.not_given_back;
+            let (identifiers, erased, tokens) = &unmerged.not_given_back;
             saw(format!(
                 "unmerged: {:?}, tokens {}, ids {}",
                 unmerged.identifiers,
@@ -242,6 +244,9 @@ fn note(answer: &Answer, seen: &mut Kinds) {
                 identifiers.len().min(2),
                 tokens.len().min(2)
             ));
+            if !erased.is_empty() {
+                saw("unmerged: erased since".to_owned());
+            }
         }
         Ok((_, Outcome::Dismissed(dismissed))) => saw(format!("dismissed: {dismissed}")),
         Ok((_, Outcome::Split(split))) => saw(format!(
@@ -322,6 +327,58 @@ fn long_random_sequences_agree() {
     let seen = seen.into_inner();
     // Cases that only ever see the same few outcomes prove little.
     assert!(seen.len() >= 94, "{} {seen:#?}", seen.len());
+}
+
+/// Contacts are merged, split and erased, so that an identifier that was merged is erased elsewhere (R44):
+/// among requests of all kinds that hardly ever happens.
+#[test]
+fn r44_r58_random_sequences_of_merges_and_erases_agree() {
+    const CASES: u64 = 60;
+    const STEPS: u64 = 10;
+    let mut requests = alphabet::merging();
+    let merged = Request::Merge { from: 2, into: 1 };
+    let split = Request::Split {
+        contact: 1,
+        identifiers: IdentifierKind::Phone.into(),
+        subscribers: Vec::new(),
+        at: None,
+    };
+    let begun = [alphabet::to_merge(), vec![merged, split]].concat();
+    for contact in [4, 5] {
+        requests.push(Request::Erase { contact });
+        requests.push(Request::Suppress { contact });
+    }
+    for contact in [2, 3, 4] {
+        for kind in [IdentifierKind::Email, IdentifierKind::Phone] {
+            requests.push(Request::Split {
+                contact,
+                identifiers: kind.into(),
+                subscribers: Vec::new(),
+                at: None,
+            });
+        }
+    }
+    let probes = alphabet::probes();
+    let (mut random, mut seen) = (Random(44), Kinds::new());
+    for case in 0..CASES {
+        let mut options = Options::default();
+        options.testing.hash_mask = [u64::MAX, 0][random.below(2)];
+        let mut pair = Pair::new(options);
+        pair.ask(&alphabet::connect(APP, "First bot"), FIRST_AT)
+            .unwrap();
+        for request in &begun {
+            pair.ask(request, FIRST_AT).unwrap();
+        }
+        for step in 1..=STEPS {
+            let (request, clock) = (&requests[random.below(requests.len())], FIRST_AT + step);
+            note(&pair.model.clone().apply(request, clock), &mut seen);
+            pair.ask(request, clock)
+                .unwrap_or_else(|difference| panic!("case {case}, step {step}: {difference}"));
+        }
+        pair.compare(&probes)
+            .unwrap_or_else(|difference| panic!("case {case}: {difference}"));
+    }
+    assert!(seen.contains("unmerged: erased since"), "{seen:#?}");
 }
 
 #[test]

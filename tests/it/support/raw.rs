@@ -47,7 +47,7 @@ macro_rules! on_table {
     ($name:expr, $definition:ident, $key:ident => $body:expr) => {
         match $name {
             "apps" | "changes" | "merges" | "suppressed" | "blocked_index" | "answer_keys"
-            | "conflicts" => {
+            | "merge_identifiers" | "conflicts" => {
                 type Wide<'n> = TableDefinition<'n, u128, &'static [u8]>;
                 let ($definition, $key) = (Wide::new($name), Key::Wide);
                 $body

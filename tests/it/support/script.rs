@@ -516,7 +516,8 @@ fn read(now: &Snapshot, verb: &str, mut words: Words) -> Result<String, Error> {
             let merged = now.merged_contacts(contact(&words.must()))?.into_iter();
             let shown = merged.map(|merged| {
                 let at = merged.merged_at.as_millis();
-                format!("{}@{at} {}", merged.id, show_kinds(merged.identifiers))
+                let shown = format!("{}@{at} {}", merged.id, show_kinds(merged.identifiers));
+                shown.trim_end().to_owned()
             });
             shown.collect::<Vec<_>>().join(" | ")
         }

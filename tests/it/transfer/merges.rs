@@ -1,6 +1,9 @@
 //! Merged contacts in an export (R58, R70).
 
-use contact_store::{AddTokens, ContactStore, ContactUpdate, DedupeOn, Merge, TokenEntry, Upsert};
+use contact_store::{
+    AddTokens, ContactStore, ContactUpdate, DedupeOn, IdentifierKind, Merge, TokenEntry, Upsert,
+    ValueChange,
+};
 
 use crate::support::{APP, at, connect, id};
 
@@ -47,6 +50,41 @@ fn r58_r70_merged_contacts_are_exported_and_can_be_taken_out_after_an_import() {
             [&store, &restored].map(|store| store.unmerge(id(contact)).wait().unwrap().outcome);
         assert_eq!(one, other);
         assert!(one.not_given_back.is_empty());
+        assert_same(&store, &restored);
+    }
+}
+
+#[test]
+fn r44_r70_what_was_erased_of_a_merged_contact_is_exported_by_kind() {
+    let store = merged();
+    let upsert = |update| {
+        let upsert = Upsert::new(DedupeOn::ExternalCustomerId).contact(update);
+        store.upsert(upsert).wait().unwrap();
+    };
+    let with = |n: u64| ContactUpdate::new().external_customer_id(format!("crm-{n}"));
+    upsert(with(3).phone(ValueChange::Remove));
+    upsert(with(4).phone("380500000001"));
+    assert!(store.erase(id(4)).wait().unwrap().outcome.erased);
+    let text = text_of(&store);
+    assert!(!text.contains("380500000001"));
+    let first = FIRST.replacen("\"phone\":\"380500000001\",", "", 1);
+    let first = first.replacen("\"tokens\"", "\"erased\":[\"phone\"],\"tokens\"", 1);
+    assert!(text.lines().any(|line| line == first), "{text}");
+
+    let wrong = text.replacen("\"erased\":[\"phone\"]", "\"erased\":[\"contactId\"]", 1);
+    let told = import(&empty(), wrong.as_bytes());
+    let error = "merge.erased: expected externalCustomerId, phone or email";
+    assert_eq!(told.rejected.len(), 1);
+    assert_eq!(told.rejected[0].2, error);
+
+    let restored = empty();
+    import(&restored, text.as_bytes()).complete();
+    assert_same(&store, &restored);
+    for contact in [1, 2] {
+        let [one, other] =
+            [&store, &restored].map(|store| store.unmerge(id(contact)).wait().unwrap().outcome);
+        assert_eq!(one, other);
+        assert_eq!(one.not_given_back.erased, IdentifierKind::Phone.into());
         assert_same(&store, &restored);
     }
 }

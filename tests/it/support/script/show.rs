@@ -214,7 +214,7 @@ pub(super) fn show_unmerged(unmerged: &Unmerged) -> String {
         ("tokens", show_subscriber_ids(&unmerged.tokens)),
         ("ids", show_some_ids(&unmerged.ids)),
         ("not", taken.join(",")),
-        ("suppressed", show_kinds(not.suppressed)),
+        ("erased", show_kinds(not.erased)),
         ("gone", show_subscriber_ids(&not.tokens)),
     ]);
     format!("{} from {}{parts}", unmerged.contact, unmerged.from)
