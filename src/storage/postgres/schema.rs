@@ -220,3 +220,28 @@ fn migrate(connection: &mut Connection, found: u32) -> Result<(), OpenError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::tables::{Table, Width};
+    use super::super::keys;
+    use super::*;
+
+    #[test]
+    fn every_table_is_one_of_sql_with_a_key_of_its_width() {
+        let schema = STEPS.concat();
+        for table in Table::ALL {
+            if matches!(table, Table::Index | Table::IndexLog) {
+                continue;
+            }
+            let key = match table.width() {
+                Width::Int => "bigint",
+                Width::Wide | Width::Bytes => "bytea",
+            };
+            let name = keys::name(table);
+            let lines = schema.split_whitespace().collect::<Vec<_>>().join(" ");
+            let made = format!("CREATE TABLE {name} ( key {key} PRIMARY KEY, value bytea NOT NULL");
+            assert!(lines.replace('(', "( ").replace("(  ", "( ").contains(&made), "{name}");
+        }
+    }
+}

@@ -81,6 +81,7 @@ CREATE TABLE former_ids (key bigint PRIMARY KEY, value bytea NOT NULL);
 CREATE TABLE changes (key bytea PRIMARY KEY, value bytea NOT NULL);
 CREATE TABLE merged_ids (key bigint PRIMARY KEY, value bytea NOT NULL);
 CREATE TABLE merges (key bytea PRIMARY KEY, value bytea NOT NULL);
+CREATE TABLE merge_identifiers (key bytea PRIMARY KEY, value bytea NOT NULL);
 CREATE TABLE suppressed (key bytea PRIMARY KEY, value bytea NOT NULL);
 CREATE TABLE blocked (key bigint PRIMARY KEY, value bytea NOT NULL);
 CREATE TABLE blocked_index (key bytea PRIMARY KEY, value bytea NOT NULL);
