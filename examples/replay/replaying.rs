@@ -158,7 +158,10 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
         {
             self.finish_oldest()?;
         }
-        let store = &self.store;
+        let (store, line) = match line {
+            Ok(Line::Once { key, line }) => (&self.store.once(&key), Ok(*line)),
+            line => (&self.store, line),
+        };
         let write = match line {
             Err(error) => Submitted::Refused(error),
             Ok(Line::ConnectApp { request, name }) => {
@@ -224,65 +227,74 @@ impl<W: Write, P: FnMut(&Summary)> Replay<W, P> {
         self.bytes_under_way = self.bytes_under_way.saturating_sub(oldest.bytes);
         self.answer.clear();
         let into = &mut self.answer;
-        let answered =
-            match oldest.write {
-                Submitted::Refused(error) => Err(error),
-                Submitted::ConnectApp(pending, name) => {
-                    outcome(pending).map(|id| put(into, &wire::app_connected(id, &name)))
-                }
-                Submitted::DisconnectApp(pending) => {
-                    outcome(pending).map(|()| put(into, &wire::app_disconnected()))
-                }
-                Submitted::AddTokens(pending) => outcome(pending).map(|added| {
-                    self.summary.count(&added.entries);
-                    put(into, &wire::tokens_added(&added))
-                }),
-                Submitted::RecordReports(pending) => outcome(pending).map(|recorded| {
-                    self.summary.count(&recorded);
-                    put(into, &wire::reports_recorded(&recorded))
-                }),
-                Submitted::Upsert(pending) => outcome(pending).map(|upserted| {
-                    self.summary.count(&upserted);
-                    put(into, &wire::contacts_upserted(&upserted))
-                }),
-                Submitted::RemoveToken(pending) => {
-                    outcome(pending).map(|removed| put(into, &wire::token_removed(&removed)))
-                }
-                Submitted::RenameToken(pending) => {
-                    outcome(pending).map(|renamed| put(into, &wire::token_renamed(&renamed)))
-                }
-                Submitted::Erase(pending) => {
-                    outcome(pending).map(|erased| put(into, &wire::erased(erased)))
-                }
-                Submitted::LiftSuppression(pending) => {
-                    outcome(pending).map(|lifted| put(into, &wire::suppression_lifted(lifted)))
-                }
-                Submitted::Merge(pending) => {
-                    outcome(pending).map(|merged| put(into, &wire::merged(&merged)))
-                }
-                Submitted::Unmerge(pending) => {
-                    outcome(pending).map(|unmerged| put(into, &wire::unmerged(&unmerged)))
-                }
-                Submitted::Split(pending) => {
-                    outcome(pending).map(|split| put(into, &wire::split_off(&split)))
-                }
-                Submitted::DismissConflict(pending) => outcome(pending)
-                    .map(|dismissed| put(into, &wire::conflict_dismissed(dismissed))),
-                Submitted::ForgetMessages(pending) => outcome(pending)
-                    .map(|forgotten| put(into, &wire::messages_forgotten(forgotten))),
-                Submitted::RemoveStale(pending) => {
-                    outcome(pending).map(|removed| put(into, &wire::stale_removed(removed)))
-                }
-                Submitted::BringBack(pending) => {
-                    outcome(pending).map(|brought| put(into, &wire::token_brought_back(&brought)))
-                }
-                Submitted::Mute(pending) => {
-                    outcome(pending).map(|muted| put(into, &wire::token_muted(&muted)))
-                }
-                Submitted::Unmute(pending) => {
-                    outcome(pending).map(|unmuted| put(into, &wire::token_unmuted(&unmuted)))
-                }
-            };
+        let answered = match oldest.write {
+            Submitted::Refused(error) => Err(error),
+            Submitted::ConnectApp(pending, name) => pending.wait().map(|done| {
+                put_done(
+                    into,
+                    done.repeated,
+                    &wire::app_connected(done.outcome, &name),
+                )
+            }),
+            Submitted::DisconnectApp(pending) => pending
+                .wait()
+                .map(|done| put_done(into, done.repeated, &wire::app_disconnected())),
+            Submitted::AddTokens(pending) => pending.wait().map(|done| {
+                self.summary.count(&done.outcome.entries);
+                put_done(into, done.repeated, &wire::tokens_added(&done.outcome))
+            }),
+            Submitted::RecordReports(pending) => pending.wait().map(|done| {
+                self.summary.count(&done.outcome);
+                put_done(into, done.repeated, &wire::reports_recorded(&done.outcome))
+            }),
+            Submitted::Upsert(pending) => pending.wait().map(|done| {
+                self.summary.count(&done.outcome);
+                put_done(into, done.repeated, &wire::contacts_upserted(&done.outcome))
+            }),
+            Submitted::RemoveToken(pending) => pending
+                .wait()
+                .map(|done| put_done(into, done.repeated, &wire::token_removed(&done.outcome))),
+            Submitted::RenameToken(pending) => pending
+                .wait()
+                .map(|done| put_done(into, done.repeated, &wire::token_renamed(&done.outcome))),
+            Submitted::Erase(pending) => pending
+                .wait()
+                .map(|done| put_done(into, done.repeated, &wire::erased(done.outcome))),
+            Submitted::LiftSuppression(pending) => pending
+                .wait()
+                .map(|done| put_done(into, done.repeated, &wire::suppression_lifted(done.outcome))),
+            Submitted::Merge(pending) => pending
+                .wait()
+                .map(|done| put_done(into, done.repeated, &wire::merged(&done.outcome))),
+            Submitted::Unmerge(pending) => pending
+                .wait()
+                .map(|done| put_done(into, done.repeated, &wire::unmerged(&done.outcome))),
+            Submitted::Split(pending) => pending
+                .wait()
+                .map(|done| put_done(into, done.repeated, &wire::split_off(&done.outcome))),
+            Submitted::DismissConflict(pending) => pending
+                .wait()
+                .map(|done| put_done(into, done.repeated, &wire::conflict_dismissed(done.outcome))),
+            Submitted::ForgetMessages(pending) => pending
+                .wait()
+                .map(|done| put_done(into, done.repeated, &wire::messages_forgotten(done.outcome))),
+            Submitted::RemoveStale(pending) => pending
+                .wait()
+                .map(|done| put_done(into, done.repeated, &wire::stale_removed(done.outcome))),
+            Submitted::BringBack(pending) => pending.wait().map(|done| {
+                put_done(
+                    into,
+                    done.repeated,
+                    &wire::token_brought_back(&done.outcome),
+                )
+            }),
+            Submitted::Mute(pending) => pending
+                .wait()
+                .map(|done| put_done(into, done.repeated, &wire::token_muted(&done.outcome))),
+            Submitted::Unmute(pending) => pending
+                .wait()
+                .map(|done| put_done(into, done.repeated, &wire::token_unmuted(&done.outcome))),
+        };
         self.print(oldest.number, oldest.end, answered)
     }
 
@@ -356,8 +368,18 @@ fn put(into: &mut Vec<u8>, answer: &impl Serialize) -> serde_json::Result<()> {
     serde_json::to_writer(into, answer)
 }
 
-fn outcome<T>(pending: Pending<T>) -> Result<T, Error> {
-    pending.wait().map(|committed| committed.outcome)
+/// Puts the answer to a write, which says so when it was done before (R64).
+fn put_done(into: &mut Vec<u8>, repeated: bool, answer: &impl Serialize) -> serde_json::Result<()> {
+    #[derive(Serialize)]
+    struct Repeated<'a, T> {
+        #[serde(flatten)]
+        answer: &'a T,
+        repeated: bool,
+    }
+    match repeated {
+        true => put(into, &Repeated { answer, repeated }),
+        false => put(into, answer),
+    }
 }
 
 /// The reading thread ended without a word.

@@ -6,6 +6,7 @@ use crate::error::{Error, JsonFault};
 use crate::limits::{Limits, PAGE_ROWS};
 use crate::model::app::{AccessKey, AppId, AppName};
 use crate::model::change::ChangePosition;
+use crate::model::idempotency_key::IdempotencyKey;
 use crate::model::identifier::{ContactId, Identifiers};
 use crate::model::report::MessageId;
 use crate::model::send_request::SendRequest;
@@ -67,6 +68,7 @@ use super::send::send_request;
 /// | `{"forgetMessages": {"appUuid", "before"}}` | [`Line::ForgetMessages`] |
 /// | `{"removeStale": {"appUuid", "before", "dryRun"}}` | [`Line::RemoveStale`]; `dryRun` is optional |
 /// | `{"verify": {}}` | [`Line::Verify`] |
+/// | a line that changes the store, and `"idempotencyKey"` beside it | [`Line::Once`] |
 ///
 /// A member that is `null` counts as absent, except `tokens`, `statuses`, `contacts` and the
 /// members inside `contacts`. Times are milliseconds since 1970 UTC ([R54](crate::rulebook#r54)).
@@ -170,9 +172,19 @@ pub enum Line {
     RemoveStale(RemoveStale),
     /// Verify the store.
     Verify,
+    /// Change the store under an idempotency key ([R64](crate::rulebook#r64)):
+    /// [`ContactStore::once`](crate::ContactStore::once).
+    Once {
+        /// The key.
+        key: IdempotencyKey,
+        /// What is done once. It is no other `Once`, and does not only read.
+        line: Box<Line>,
+    },
 }
 
-const MEMBERS: [&str; 32] = [
+const KEY: &str = "idempotencyKey";
+const MEMBERS: [&str; 33] = [
+    KEY,
     "appUuid",
     "at",
     "dedupeOn",
@@ -229,10 +241,10 @@ impl Line {
     pub fn parse(line: &[u8], limits: &Limits) -> Result<Self, Error> {
         check_request_size(line.len() as u64, limits)?;
         let members = Value::parse(line).and_then(|value| value.members(&MEMBERS));
-        let [app, time, dedupe_on, upsert_mode, kinds @ ..] = members.map_err(at(""))?;
+        let [key, app, time, dedupe_on, upsert_mode, kinds @ ..] = members.map_err(at(""))?;
         let mut present = MEMBERS
             .into_iter()
-            .skip(4)
+            .skip(5)
             .zip(kinds)
             .filter_map(|(name, value)| Some((name, value?)));
         let (Some((name, value)), None) = (present.next(), present.next()) else {
@@ -254,7 +266,7 @@ impl Line {
                 return Err(at("")(JsonFault::Unknown(outer.to_owned())).into());
             }
         }
-        match name {
+        let line = match name {
             "tokens" => Self::add_tokens(value, app, time, limits),
             "statuses" => Self::record_reports(value, app, time, limits),
             "contacts" => Self::upsert(value, [dedupe_on, upsert_mode], time, limits),
@@ -286,6 +298,56 @@ impl Line {
             "removeStale" => Self::remove_stale(value),
             "verify" => nothing_in(value, "verify").map(|()| Line::Verify),
             _ => Err(at("")(ONE_KIND).into()),
+        }?;
+        match key {
+            None => Ok(line),
+            Some(_) if line.only_reads() => Err(at("")(JsonFault::Unknown(KEY.to_owned())).into()),
+            Some(key) => line.once(key),
+        }
+    }
+
+    fn once(self, key: Value<'_>) -> Result<Self, Error> {
+        let Some(key) = key.given() else {
+            return Ok(self);
+        };
+        Ok(Line::Once {
+            key: IdempotencyKey::parse(key.text().map_err(at(KEY))?)?,
+            line: Box::new(self),
+        })
+    }
+
+    /// Whether it changes nothing, however often it is done.
+    fn only_reads(&self) -> bool {
+        match self {
+            Line::Find(_)
+            | Line::Explain(_)
+            | Line::Resolve(_)
+            | Line::Contacts { .. }
+            | Line::Apps
+            | Line::Subscribers { .. }
+            | Line::Messages { .. }
+            | Line::Changes { .. }
+            | Line::Conflicts { .. }
+            | Line::Verify => true,
+            Line::ConnectApp { .. }
+            | Line::DisconnectApp(_)
+            | Line::AddTokens(_)
+            | Line::RecordReports(_)
+            | Line::Upsert(_)
+            | Line::Erase(_)
+            | Line::LiftSuppression(_)
+            | Line::Merge(_)
+            | Line::Unmerge(_)
+            | Line::Split(_)
+            | Line::DismissConflict(..)
+            | Line::RemoveToken(_)
+            | Line::RenameToken(_)
+            | Line::BringBack(_)
+            | Line::Mute(_)
+            | Line::Unmute(_)
+            | Line::ForgetMessages { .. }
+            | Line::RemoveStale(_)
+            | Line::Once { .. } => false,
         }
     }
 

@@ -114,6 +114,19 @@ fn ann_with_another_phone() -> [Value; 2] {
 }
 
 #[test]
+fn r64_a_line_that_repeats_another_under_its_idempotency_key_is_decided_once_in_each_store() {
+    let [ann, mut other] = ann_with_another_phone();
+    let created = || "createdByTopPriority".to_owned();
+    let twice = [ann.clone(), other.clone(), other.clone()];
+    assert_ne!(differences(&twice, &[])[1].2, created());
+    other["idempotencyKey"] = "k".into();
+    assert_eq!(
+        differences(&[ann, other.clone(), other], &[]),
+        [(3, Some(0), created()), (4, Some(0), created())]
+    );
+}
+
+#[test]
 fn r14_r17_what_cascade_finds_and_top_priority_creates_is_told_with_the_contacts() {
     let (printed, sums) = compared(&ann_with_another_phone(), &[]);
     assert_eq!(

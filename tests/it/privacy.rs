@@ -305,6 +305,7 @@ fn requests(shown: &mut Shown, store: &ContactStore) {
             email()
         ),
         format!("{{\"removeToken\": {{\"appUuid\": \"{APP}\", \"token\": \"{WORD}\"}}}}"),
+        format!("{{\"erase\": {{\"contactId\": 7}}, \"idempotencyKey\": \"{WORD}\"}}"),
         format!("{{\"messages\": {{\"appUuid\": \"{APP}\", \"after\": \"{WORD}\"}}}}"),
         format!("{{\"connectApp\": {{\"name\": \"Shop bot\", \"key\": \"{WORD}\"}}}}"),
         format!(

@@ -11,8 +11,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
 use contact_store::{
-    ContactStore, Disk, Email, Error, GonePhrases, Limits, MatchPolicy, Options, Ownership, Phone,
-    Placeholders, StorageError,
+    ContactStore, Disk, Email, Error, GonePhrases, KeepAnswers, Limits, MatchPolicy, Options,
+    Ownership, Phone, Placeholders, StorageError,
 };
 use example::command_line::Asked;
 use example::lines::read_line;
@@ -20,7 +20,7 @@ use example::open_store::open_store;
 use example::store_options::StoreOptions;
 use example::{Arguments, Stop, Summary, replay};
 
-use crate::support::{options, store};
+use crate::support::{options, store, store_with};
 
 /// Replays a log under `Cascade`; gives the answers and how it ended.
 fn play(store: &ContactStore, log: impl Into<Vec<u8>>) -> (String, Result<Summary, Stop>) {
@@ -146,6 +146,116 @@ fn play_slowly(store: &ContactStore, log: &str) -> (String, Result<Summary, Stop
         |_| {},
     );
     (String::from_utf8(answers).unwrap(), ended)
+}
+
+/// Each kind of line that changes the store, under a key of its own.
+fn keyed_lines() -> Vec<String> {
+    let blocked = r#"{"token": "t2", "status": "FAILED", "reason": "Forbidden"}"#;
+    let parts = [
+        r#""connectApp": {"name": "Made"}"#.to_owned(),
+        format!(
+            r#""appUuid": "{APP}", "tokens": [{{"token": "t1", "email": "a@example.com"}},
+               {{"token": "t2", "externalCustomerId": "c2"}}, {{"token": "t3", "phone": "12"}}]"#
+        ),
+        r#""contacts": [{"phone": "1234567"}, {"phone": "12"}], "dedupeOn": "phone""#.to_owned(),
+        format!(
+            r#""appUuid": "{APP}", "statuses": [{{"token": "t1", "status": "SENT"}}, {blocked}]"#
+        ),
+        format!(r#""bringBack": {{"appUuid": "{APP}", "token": "t2"}}"#),
+        format!(r#""mute": {{"appUuid": "{APP}", "token": "t2"}}"#),
+        format!(r#""unmute": {{"appUuid": "{APP}", "token": "t2"}}"#),
+        format!(r#""renameToken": {{"appUuid": "{APP}", "token": "t2", "newToken": "t4"}}"#),
+        r#""merge": {"from": 2, "into": 1}"#.to_owned(),
+        r#""unmerge": {"contactId": 2}"#.to_owned(),
+        r#""dismissConflict": {"contactIds": [1, 2]}"#.to_owned(),
+        r#""split": {"contactId": 1, "identifiers": ["email"]}"#.to_owned(),
+        format!(r#""removeToken": {{"appUuid": "{APP}", "token": "t4"}}"#),
+        format!(r#""forgetMessages": {{"appUuid": "{APP}", "before": 100000000005}}"#),
+        format!(r#""removeStale": {{"appUuid": "{APP}", "before": 100000000005}}"#),
+        r#""erase": {"contactId": 2, "suppress": true}"#.to_owned(),
+        r#""liftSuppression": {"externalCustomerId": "c2"}"#.to_owned(),
+        format!(r#""disconnectApp": {{"appUuid": "{APP}"}}"#),
+    ];
+    let keyed = parts.iter().enumerate().map(|(number, part)| {
+        let part = part.replace('\n', " ");
+        format!(r#"{{{part}, "idempotencyKey": "line {number}"}}"#)
+    });
+    keyed.collect()
+}
+
+#[test]
+fn r64_a_line_is_done_once_under_its_idempotency_key_and_says_when_it_was_done_before() {
+    let set = |options: &mut Options| {
+        options.keep_answers = Some(KeepAnswers::default());
+        options.remember_blocked = 10;
+    };
+    // Each line again at once, while it may be under way, and all of them again after the last.
+    let lines = keyed_lines();
+    let twice: Vec<&String> = lines.iter().flat_map(|line| [line, line]).collect();
+    let (store, _) = store_with(set);
+    let (once, ended) = play(&store_with(set).0, lines.join("\n"));
+    assert_eq!(ended.unwrap().refused_lines, 0, "{once}");
+    let made = |answers: &str| {
+        let (_, id) = answers.split_once(r#"{"appUuid":""#).unwrap();
+        id[..36].to_owned()
+    };
+    for log in [twice.into_iter().cloned().collect(), lines.clone()] {
+        let (answers, ended) = play(&store, log.join("\n"));
+        let summary = ended.unwrap();
+        assert_eq!(
+            (summary.lines, summary.refused_lines),
+            (log.len() as u64, 0)
+        );
+        // The app was given another id.
+        let answers = answers.replace(&made(&answers), &made(&once));
+        let mut answers = answers.lines();
+        for first in once.lines() {
+            if log.len() > lines.len() {
+                assert_eq!(answers.next(), Some(first));
+            }
+            let first = first.strip_suffix('}').unwrap();
+            let repeated = format!(r#"{first},"repeated":true}}"#);
+            assert_eq!(answers.next(), Some(&*repeated));
+        }
+        assert_eq!(answers.next(), None);
+    }
+    crate::support::assert_sound(&store);
+    store.close().unwrap();
+}
+
+#[test]
+fn r64_a_key_of_another_line_and_one_that_no_answers_are_kept_for_refuse_the_line_alone() {
+    let sent = format!(
+        r#"{{"appUuid": "{APP}", "statuses": [{{"token": "t", "status": "SENT"}}], "idempotencyKey": "kAnArY"}}"#
+    );
+    let erase = r#"{"erase": {"contactId": 1}, "idempotencyKey": "kAnArY"}"#;
+    let log = format!(
+        "{}\n{sent}\n{erase}\n{sent}\n{{\"find\": {{\"contactId\": 1}}}}\n",
+        add_line("t")
+    );
+    let (store, _) = store_with(|options| options.keep_answers = Some(KeepAnswers::default()));
+    let (answers, ended) = play(&store, &*log);
+    let answers: Vec<&str> = answers.lines().collect();
+    assert_eq!(
+        answers[1..4],
+        [
+            r#"{"results":[{"outcome":"recorded"}]}"#,
+            r#"{"error":{"code":"idempotencyKeyReused","message":"another request was made under the same idempotency key","line":3}}"#,
+            r#"{"results":[{"outcome":"recorded"}],"repeated":true}"#,
+        ]
+    );
+    assert!(
+        answers[4].starts_with(r#"{"contact":{"contactId":1"#),
+        "{}",
+        answers[4]
+    );
+    let summary = ended.unwrap();
+    assert_eq!((summary.refused_lines, summary.entries), (1, 3));
+    let (without, _) = store_with(|_| {});
+    let (answers, ended) = play(&without, log);
+    let refused = r#"{"error":{"code":"answersNotKept","message":"the request has an idempotency key, and the store keeps no answers","line":2}}"#;
+    assert_eq!(answers.lines().nth(1), Some(refused));
+    assert_eq!(ended.unwrap().refused_lines, 3);
 }
 
 #[test]

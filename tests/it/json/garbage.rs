@@ -174,6 +174,9 @@ fn seeds() -> Vec<String> {
                 ));
             }
         }
+        seeds.push(format!(
+            "{{\"erase\": {{\"contactId\": 7}}, \"idempotencyKey\": {value}}}"
+        ));
         for name in ["tokens", "statuses", "at", "appUuid", "find"] {
             seeds.push(format!("{{{app}, \"{name}\": {value}}}"));
         }

@@ -50,179 +50,230 @@ fn kind(line: &Line) -> &'static str {
     }
 }
 
+/// Lines, each with its kind.
+const LINES: &[(&str, &str)] = &[
+    (r#"{"connectApp": {"name": "Shop"}}"#, "connectApp"),
+    (
+        r#"{"connectApp": {"appUuid": "APP", "name": "Shop", "key": "110201543:secret"}}"#,
+        "connectApp",
+    ),
+    (
+        r#"{"connectApp": {"appUuid": null, "name": "Shop", "key": null}}"#,
+        "connectApp",
+    ),
+    (
+        r#"{"connectApp": {"appUuid": "{6F1C3F6E-5A54-4D2B-9D0C-0A1B2C3D4E5F}", "name": "Shop"}}"#,
+        "connectApp",
+    ),
+    (
+        r#"{"connectApp": {"appUuid": "6f1c3f6e5a544d2b9d0c0a1b2c3d4e5f", "name": "Shop"}}"#,
+        "connectApp",
+    ),
+    (r#"{"disconnectApp": {"appUuid": "APP"}}"#, "disconnectApp"),
+    (r#"{"appUuid": "APP", "tokens": []}"#, "tokens"),
+    (
+        r#"{"tokens": [null, {}], "at": 100000000000, "appUuid": "APP"}"#,
+        "tokens",
+    ),
+    (r#"{"appUuid": "APP", "tokens": [], "at": null}"#, "tokens"),
+    (r#"{"appUuid": "APP", "statuses": [1]}"#, "statuses"),
+    (
+        r#"{"appUuid": "APP", "statuses": [], "at": 18446744073709551615}"#,
+        "statuses",
+    ),
+    (r#"{"contacts": [], "dedupeOn": "phone"}"#, "contacts"),
+    (
+        r#"{"dedupeOn": "phoneThenEmail", "at": 100000000005, "contacts": [null, {"phone": null, "fields": {"a": null}}]}"#,
+        "contacts",
+    ),
+    (
+        r#"{"contacts": [], "dedupeOn": "phone", "upsertMode": "updateOnly"}"#,
+        "contacts",
+    ),
+    (
+        r#"{"contacts": [1], "dedupeOn": "email", "at": null}"#,
+        "contacts",
+    ),
+    (
+        r#"{"resolve": {"subscriberId": "1", "botId": null, "text": "Hello"}}"#,
+        "resolve",
+    ),
+    (
+        r#"{"resolve": {"botId": "APP", "number": 380500000001, "text": "Hello", "buttons": [], "auth": null}}"#,
+        "resolve",
+    ),
+    (r#"{"find": {}}"#, "find"),
+    (
+        r#"{"find": {"contactId": 1, "externalCustomerId": "x", "phone": "380500000001", "email": "a@example.com"}}"#,
+        "find",
+    ),
+    (r#"{"explain": {"phone": 380500000001}}"#, "explain"),
+    (r#"{"erase": {"contactId": 1}}"#, "erase"),
+    (r#"{"erase": {"contactId": "1"}}"#, "erase"),
+    (
+        r#"{"removeToken": {"appUuid": "APP", "token": "t"}}"#,
+        "removeToken",
+    ),
+    (
+        r#"{"removeToken": {"appUuid": "APP", "token": 7, "contactId": 1}}"#,
+        "removeToken",
+    ),
+    (
+        r#"{"removeToken": {"appUuid": "APP", "token": "t", "contactId": null}}"#,
+        "removeToken",
+    ),
+    (
+        r#"{"renameToken": {"appUuid": "APP", "token": -4001, "newToken": "t"}}"#,
+        "renameToken",
+    ),
+    (r#"{"listContacts": {}}"#, "listContacts"),
+    (r#"{"changes": {}}"#, "changes"),
+    (r#"{"changes": {"after": "17.3", "limit": 5}}"#, "changes"),
+    (r#"{"changes": {"after": 17, "limit": null}}"#, "changes"),
+    (
+        r#"{"listContacts": {"appUuid": "APP", "after": 7, "limit": 5}}"#,
+        "listContacts",
+    ),
+    (
+        r#"{"listContacts": {"appUuid": null, "after": "7", "limit": null}}"#,
+        "listContacts",
+    ),
+    (r#"{"apps": {}}"#, "apps"),
+    (r#"{"subscribers": {"appUuid": "APP"}}"#, "subscribers"),
+    (
+        r#"{"subscribers": {"appUuid": "APP", "after": "7", "limit": 5}}"#,
+        "subscribers",
+    ),
+    (
+        r#"{"subscribers": {"appUuid": "APP", "limit": 18446744073709551615}}"#,
+        "subscribers",
+    ),
+    (
+        r#"{"messages": {"appUuid": "APP", "after": null, "limit": null}}"#,
+        "messages",
+    ),
+    (
+        r#"{"messages": {"appUuid": "APP", "after": "m", "limit": 0}}"#,
+        "messages",
+    ),
+    (
+        r#"{"forgetMessages": {"appUuid": "APP", "before": 100000000005}}"#,
+        "forgetMessages",
+    ),
+    (
+        r#"{"removeStale": {"appUuid": "APP", "before": 100000000005}}"#,
+        "removeStale",
+    ),
+    (
+        r#"{"removeStale": {"appUuid": "APP", "before": 100000000005, "dryRun": true}}"#,
+        "removeStale",
+    ),
+    (
+        r#"{"removeStale": {"appUuid": "APP", "before": 100000000005, "dryRun": null}}"#,
+        "removeStale",
+    ),
+    (r#"{"erase": {"contactId": 7, "suppress": true}}"#, "erase"),
+    (
+        r#"{"erase": {"contactId": "7", "suppress": "false"}}"#,
+        "erase",
+    ),
+    (
+        r#"{"liftSuppression": {"email": "ann@example.com", "phone": null}}"#,
+        "liftSuppression",
+    ),
+    (r#"{"liftSuppression": {}}"#, "liftSuppression"),
+    (
+        r#"{"dismissConflict": {"contactIds": [3, "7"]}}"#,
+        "dismissConflict",
+    ),
+    (r#"{"conflicts": {}}"#, "conflicts"),
+    (
+        r#"{"conflicts": {"after": "3-7", "limit": 5}}"#,
+        "conflicts",
+    ),
+    (
+        r#"{"bringBack": {"appUuid": "APP", "token": 5, "at": 100000000005}}"#,
+        "bringBack",
+    ),
+    (r#"{"mute": {"appUuid": "APP", "token": "t"}}"#, "mute"),
+    (
+        r#"{"mute": {"appUuid": "APP", "token": 5, "duration": 31536000, "at": 100000000005}}"#,
+        "mute",
+    ),
+    (
+        r#"{"mute": {"appUuid": "APP", "token": "t", "duration": null, "at": null}}"#,
+        "mute",
+    ),
+    (
+        r#"{"unmute": {"appUuid": "APP", "token": "t", "at": 100000000005}}"#,
+        "unmute",
+    ),
+    (r#"{"merge": {"from": 2, "into": "1"}}"#, "merge"),
+    (r#"{"unmerge": {"contactId": 2}}"#, "unmerge"),
+    (
+        r#"{"split": {"contactId": 1, "identifiers": ["phone", "email"]}}"#,
+        "split",
+    ),
+    (
+        r#"{"split": {"contactId": 1, "identifiers": ["phone"], "subscriberIds": ["7"], "at": 100000000005}}"#,
+        "split",
+    ),
+    (" \t{\"verify\": { } } ", "verify"),
+];
+
 #[test]
 fn every_kind_of_line_is_taken() {
-    let rows = [
-        (r#"{"connectApp": {"name": "Shop"}}"#, "connectApp"),
-        (
-            r#"{"connectApp": {"appUuid": "APP", "name": "Shop", "key": "110201543:secret"}}"#,
-            "connectApp",
-        ),
-        (
-            r#"{"connectApp": {"appUuid": null, "name": "Shop", "key": null}}"#,
-            "connectApp",
-        ),
-        (
-            r#"{"connectApp": {"appUuid": "{6F1C3F6E-5A54-4D2B-9D0C-0A1B2C3D4E5F}", "name": "Shop"}}"#,
-            "connectApp",
-        ),
-        (
-            r#"{"connectApp": {"appUuid": "6f1c3f6e5a544d2b9d0c0a1b2c3d4e5f", "name": "Shop"}}"#,
-            "connectApp",
-        ),
-        (r#"{"disconnectApp": {"appUuid": "APP"}}"#, "disconnectApp"),
-        (r#"{"appUuid": "APP", "tokens": []}"#, "tokens"),
-        (
-            r#"{"tokens": [null, {}], "at": 100000000000, "appUuid": "APP"}"#,
-            "tokens",
-        ),
-        (r#"{"appUuid": "APP", "tokens": [], "at": null}"#, "tokens"),
-        (r#"{"appUuid": "APP", "statuses": [1]}"#, "statuses"),
-        (
-            r#"{"appUuid": "APP", "statuses": [], "at": 18446744073709551615}"#,
-            "statuses",
-        ),
-        (r#"{"contacts": [], "dedupeOn": "phone"}"#, "contacts"),
-        (
-            r#"{"dedupeOn": "phoneThenEmail", "at": 100000000005, "contacts": [null, {"phone": null, "fields": {"a": null}}]}"#,
-            "contacts",
-        ),
-        (
-            r#"{"contacts": [], "dedupeOn": "phone", "upsertMode": "updateOnly"}"#,
-            "contacts",
-        ),
-        (
-            r#"{"contacts": [1], "dedupeOn": "email", "at": null}"#,
-            "contacts",
-        ),
-        (
-            r#"{"resolve": {"subscriberId": "1", "botId": null, "text": "Hello"}}"#,
-            "resolve",
-        ),
-        (
-            r#"{"resolve": {"botId": "APP", "number": 380500000001, "text": "Hello", "buttons": [], "auth": null}}"#,
-            "resolve",
-        ),
-        (r#"{"find": {}}"#, "find"),
-        (
-            r#"{"find": {"contactId": 1, "externalCustomerId": "x", "phone": "380500000001", "email": "a@example.com"}}"#,
-            "find",
-        ),
-        (r#"{"explain": {"phone": 380500000001}}"#, "explain"),
-        (r#"{"erase": {"contactId": 1}}"#, "erase"),
-        (r#"{"erase": {"contactId": "1"}}"#, "erase"),
-        (
-            r#"{"removeToken": {"appUuid": "APP", "token": "t"}}"#,
-            "removeToken",
-        ),
-        (
-            r#"{"removeToken": {"appUuid": "APP", "token": 7, "contactId": 1}}"#,
-            "removeToken",
-        ),
-        (
-            r#"{"removeToken": {"appUuid": "APP", "token": "t", "contactId": null}}"#,
-            "removeToken",
-        ),
-        (
-            r#"{"renameToken": {"appUuid": "APP", "token": -4001, "newToken": "t"}}"#,
-            "renameToken",
-        ),
-        (r#"{"listContacts": {}}"#, "listContacts"),
-        (r#"{"changes": {}}"#, "changes"),
-        (r#"{"changes": {"after": "17.3", "limit": 5}}"#, "changes"),
-        (r#"{"changes": {"after": 17, "limit": null}}"#, "changes"),
-        (
-            r#"{"listContacts": {"appUuid": "APP", "after": 7, "limit": 5}}"#,
-            "listContacts",
-        ),
-        (
-            r#"{"listContacts": {"appUuid": null, "after": "7", "limit": null}}"#,
-            "listContacts",
-        ),
-        (r#"{"apps": {}}"#, "apps"),
-        (r#"{"subscribers": {"appUuid": "APP"}}"#, "subscribers"),
-        (
-            r#"{"subscribers": {"appUuid": "APP", "after": "7", "limit": 5}}"#,
-            "subscribers",
-        ),
-        (
-            r#"{"subscribers": {"appUuid": "APP", "limit": 18446744073709551615}}"#,
-            "subscribers",
-        ),
-        (
-            r#"{"messages": {"appUuid": "APP", "after": null, "limit": null}}"#,
-            "messages",
-        ),
-        (
-            r#"{"messages": {"appUuid": "APP", "after": "m", "limit": 0}}"#,
-            "messages",
-        ),
-        (
-            r#"{"forgetMessages": {"appUuid": "APP", "before": 100000000005}}"#,
-            "forgetMessages",
-        ),
-        (
-            r#"{"removeStale": {"appUuid": "APP", "before": 100000000005}}"#,
-            "removeStale",
-        ),
-        (
-            r#"{"removeStale": {"appUuid": "APP", "before": 100000000005, "dryRun": true}}"#,
-            "removeStale",
-        ),
-        (
-            r#"{"removeStale": {"appUuid": "APP", "before": 100000000005, "dryRun": null}}"#,
-            "removeStale",
-        ),
-        (r#"{"erase": {"contactId": 7, "suppress": true}}"#, "erase"),
-        (
-            r#"{"erase": {"contactId": "7", "suppress": "false"}}"#,
-            "erase",
-        ),
-        (
-            r#"{"liftSuppression": {"email": "ann@example.com", "phone": null}}"#,
-            "liftSuppression",
-        ),
-        (r#"{"liftSuppression": {}}"#, "liftSuppression"),
-        (
-            r#"{"dismissConflict": {"contactIds": [3, "7"]}}"#,
-            "dismissConflict",
-        ),
-        (r#"{"conflicts": {}}"#, "conflicts"),
-        (
-            r#"{"conflicts": {"after": "3-7", "limit": 5}}"#,
-            "conflicts",
-        ),
-        (
-            r#"{"bringBack": {"appUuid": "APP", "token": 5, "at": 100000000005}}"#,
-            "bringBack",
-        ),
-        (r#"{"mute": {"appUuid": "APP", "token": "t"}}"#, "mute"),
-        (
-            r#"{"mute": {"appUuid": "APP", "token": 5, "duration": 31536000, "at": 100000000005}}"#,
-            "mute",
-        ),
-        (
-            r#"{"mute": {"appUuid": "APP", "token": "t", "duration": null, "at": null}}"#,
-            "mute",
-        ),
-        (
-            r#"{"unmute": {"appUuid": "APP", "token": "t", "at": 100000000005}}"#,
-            "unmute",
-        ),
-        (r#"{"merge": {"from": 2, "into": "1"}}"#, "merge"),
-        (r#"{"unmerge": {"contactId": 2}}"#, "unmerge"),
-        (
-            r#"{"split": {"contactId": 1, "identifiers": ["phone", "email"]}}"#,
-            "split",
-        ),
-        (
-            r#"{"split": {"contactId": 1, "identifiers": ["phone"], "subscriberIds": ["7"], "at": 100000000005}}"#,
-            "split",
-        ),
-        (" \t{\"verify\": { } } ", "verify"),
+    for (line, expected) in LINES {
+        assert_eq!(parse(line).as_ref().map(kind), Ok(*expected), "{line}");
+    }
+}
+
+#[test]
+fn r64_a_line_that_changes_the_store_may_have_an_idempotency_key() {
+    const READING: [&str; 10] = [
+        "find",
+        "explain",
+        "resolve",
+        "listContacts",
+        "apps",
+        "subscribers",
+        "messages",
+        "changes",
+        "conflicts",
+        "verify",
     ];
-    for (line, expected) in rows {
-        assert_eq!(parse(line).as_ref().map(kind), Ok(expected), "{line}");
+    for (line, expected) in LINES {
+        let (before, members) = line.split_once('{').unwrap();
+        let with = |key: &str| format!("{before}{{\"idempotencyKey\": {key}, {members}");
+        let keyed = parse(&with("\"kAnArY\""));
+        if READING.contains(expected) {
+            for key in ["\"kAnArY\"", "5", "null"] {
+                let refused = parse(&with(key)).map(|line| kind(&line));
+                assert_eq!(refused, Err("unknownMember".to_owned()), "{line}");
+            }
+            continue;
+        }
+        let keyed = keyed.unwrap_or_else(|refused| panic!("{line}: {refused}"));
+        assert!(!format!("{keyed:?}").contains("kAnArY"), "{keyed:?}");
+        match keyed {
+            Line::Once { key, line } => {
+                assert_eq!((key.reveal(), kind(&line)), ("kAnArY", *expected));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(parse(&with("null")).as_ref().map(kind), Ok(*expected));
+        let long = format!("\"{}\"", "k".repeat(129));
+        for (key, refused) in [
+            ("5", "wrongType of idempotencyKey"),
+            ("[]", "wrongType of idempotencyKey"),
+            ("\"\"", "blank of idempotencyKey"),
+            ("\"\\n\"", "blank of idempotencyKey"),
+            ("\"a\\nb\"", "forbiddenCharacter of idempotencyKey"),
+            (&long, "tooLong of idempotencyKey"),
+        ] {
+            let line = parse(&with(key)).map(|line| kind(&line));
+            assert_eq!(line, Err(refused.to_owned()), "{key}");
+        }
     }
 }
 
@@ -235,6 +286,7 @@ fn a_line_that_is_not_of_one_kind_is_refused() {
         ("{}", "notOneOf"),
         (r#"{"appUuid": "APP"}"#, "notOneOf"),
         (r#"{"at": 5}"#, "notOneOf"),
+        (r#"{"idempotencyKey": "k"}"#, "notOneOf"),
         (r#"{"apps": {}, "verify": {}}"#, "notOneOf"),
         (
             r#"{"appUuid": "APP", "tokens": [], "statuses": []}"#,

@@ -199,6 +199,7 @@ pub fn lines(shown: &mut Shown) {
             ),
             format!("{{\"unmute\": {{\"appUuid\": \"{app}\", \"token\": {wrong}, \"x\": 1}}}}"),
             format!("{{\"bringBack\": {{\"appUuid\": \"{app}\", \"token\": {wrong}, \"x\": 1}}}}"),
+            format!("{{\"erase\": {{\"contactId\": 7}}, \"idempotencyKey\": {wrong}}}"),
             format!("{{\"verify\": {wrong}}}"),
         ] {
             lines.push(line.into_bytes());

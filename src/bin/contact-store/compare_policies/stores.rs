@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use contact_store::wire::{self, Line};
 use contact_store::{
-    Advice, Clock as _, ContactStore, EntryError, Error, Limits, ManualClock, MatchPolicy, Options,
-    Pending, Snapshot, SystemClock, WhenFull,
+    Advice, Clock as _, ContactStore, EntryError, Error, IdempotencyKey, KeepAnswers, Limits,
+    ManualClock, MatchPolicy, Options, Pending, Snapshot, SystemClock, WhenFull,
 };
 
 use crate::failure::Failure;
@@ -63,10 +63,15 @@ struct UnderWay {
     wait: Wait,
 }
 
-/// See the module.
-pub(crate) struct Stores {
+/// The stores that lines are put to.
+struct Both {
     cascade: ContactStore,
     top_priority: ContactStore,
+}
+
+/// See the module.
+pub(crate) struct Stores {
+    both: Both,
     /// One for both: a report must not be late in one of them alone (R31).
     clock: Arc<ManualClock>,
     limits: Limits,
@@ -93,7 +98,10 @@ impl Stores {
         }
         let clock = Arc::new(ManualClock::default());
         let limits = options.limits;
-        let options = options.clock(clock.clone());
+        // A line of the log may have an idempotency key (R64).
+        let options = options
+            .clock(clock.clone())
+            .keep_answers(KeepAnswers::default());
         let [cascade, top_priority] = &paths;
         let open = |path: &Path, policy| {
             let store = ContactStore::open(path, options.clone().policy(policy));
@@ -101,8 +109,10 @@ impl Stores {
             Ok::<_, Failure>(store.when_full(WhenFull::Wait))
         };
         Ok(Stores {
-            cascade: open(cascade, MatchPolicy::Cascade)?,
-            top_priority: open(top_priority, MatchPolicy::TopPriority)?,
+            both: Both {
+                cascade: open(cascade, MatchPolicy::Cascade)?,
+                top_priority: open(top_priority, MatchPolicy::TopPriority)?,
+            },
             clock,
             limits,
             under_way: VecDeque::new(),
@@ -139,7 +149,7 @@ impl Stores {
         if let Ok(Line::Find(_) | Line::Resolve(_)) = line {
             self.finish(take)?;
         }
-        let Some((kind, wait)) = self.ask(line)? else {
+        let Some((kind, wait)) = self.both.ask(line)? else {
             return Ok(());
         };
         self.bytes_under_way = self.bytes_under_way.saturating_add(bytes);
@@ -177,6 +187,16 @@ impl Stores {
             outcome: (oldest.wait)()?,
         })
     }
+}
+
+impl Both {
+    /// The same under an idempotency key.
+    fn once(&self, key: &IdempotencyKey) -> Self {
+        Both {
+            cascade: self.cascade.once(key),
+            top_priority: self.top_priority.once(key),
+        }
+    }
 
     /// Asks both stores what a line asks for. `None` for a line that lists or explains.
     fn ask(&self, line: Result<Line, Error>) -> Result<Option<(&'static str, Wait)>, Failure> {
@@ -184,6 +204,7 @@ impl Stores {
             return Ok(Some(("line", Box::new(|| Ok(Outcome::Refused)))));
         };
         Ok(Some(match line {
+            Line::Once { key, line } => return self.once(&key).ask(Ok(*line)),
             Line::ConnectApp { request, .. } => (
                 "connectApp",
                 self.not_compared(|store| store.connect_app(request.clone())),
