@@ -11,9 +11,9 @@ use contact_store::{
     AccessKey, AddTokens, AppId, AppName, BatchMode, BringBack, CardChange, Committed, ConnectApp,
     ContactStore, ContactUpdate, DedupeOn, EntryError, Erase, Error, GivenIdentifiers,
     IdempotencyKey, IdentifierKind, InvalidIdentifier, KeepAnswers, Limit, LimitExceeded,
-    LimitTooHigh, LimitZero, Mute, OpenError, Options, Ownership, Pending, Placeholders,
-    RecordReports, RemoveStale, RemoveToken, RenameToken, Report, Status, Token, TokenBroughtBack,
-    TokenEntry, Unmute, Upsert, WhenFull,
+    LimitTooHigh, LimitZero, Merge, Mute, OpenError, Options, Ownership, Pending, Placeholders,
+    RecordReports, RemoveStale, RemoveToken, RenameToken, Report, Split, Status, Token,
+    TokenBroughtBack, TokenEntry, Unmute, Upsert, WhenFull,
 };
 
 use crate::support::raw::row_counts;
@@ -207,6 +207,31 @@ fn r64_a_repeated_request_does_nothing_and_has_the_first_outcome_whatever_it_ask
     assert_eq!((again.sequence, again.repeated), (first.sequence, true));
     let apps = store.snapshot().unwrap().apps().unwrap();
     assert_eq!(apps.len(), 2);
+}
+
+#[test]
+fn r64_r58_merges_and_what_takes_them_apart_are_repeated_too() {
+    let mut all = Repeats::new();
+    let pair = AddTokens::new(APP).entries([
+        TokenEntry::new("a").phone("1234567").email("a@example.com"),
+        TokenEntry::new("b").phone("7654321"),
+    ]);
+    all.repeat(|store| store.add_tokens(pair.clone()));
+    let merge = |store: &ContactStore| store.merge(Merge::new(id(1), id(2)));
+    let merged = all.repeat(merge);
+    assert_eq!(merged.identifiers, IdentifierKind::Email.into());
+    let unmerged = all.repeat(|store| store.unmerge(id(1)));
+    assert!(unmerged.not_given_back.is_empty());
+    // Under another key it is another request.
+    all.repeat(merge);
+    let other = AddTokens::new(APP).entry(TokenEntry::new("c").phone("1234567"));
+    all.repeat(|store| store.add_tokens(other.clone()));
+    let unmerged = all.repeat(|store| store.unmerge(id(1)));
+    let taken = vec![(IdentifierKind::Phone, id(3))];
+    assert_eq!(unmerged.not_given_back.identifiers, taken);
+    let split = Split::new(id(1)).identifier(IdentifierKind::Email);
+    let split = all.repeat(|store| store.split(split.clone()));
+    assert_eq!(split.contact, id(4));
 }
 
 #[test]

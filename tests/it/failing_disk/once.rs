@@ -1,31 +1,36 @@
 //! A client that repeats its requests under their idempotency keys, over a disk that fails and a power
 //! that is cut: nothing is done twice, and nothing that was acknowledged is forgotten (R64).
 //!
-//! What it makes are delivery reports, which count again each time they are done.
+//! What it makes are delivery reports, which count again each time they are done, and merges and what
+//! takes them apart, which are refused the second time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use contact_store::{
-    ContactStore, Error, IdempotencyKey, KeepAnswers, Options, RecordReports, Report,
-    SequenceNumber, Status, TokenEntry,
+    ContactStore, Error, IdempotencyKey, IdentifierKind, KeepAnswers, Merge, Options, Pending,
+    RecordReports, Report, SequenceNumber, Split, Status, TokenEntry,
 };
 
 use super::disk::{Call, Fault, FaultKind, TestDisk, WrittenBack};
-use crate::support::{APP, add, assert_sound, connect, options};
+use crate::support::{APP, add, assert_sound, connect, id, options};
 
 const REQUESTS: u64 = 6;
+/// How many of them are reports.
+const REPORTS: u64 = 3;
 
 fn keeping() -> Options {
     options().0.keep_answers(KeepAnswers::default())
 }
 
-/// A disk with a store that a token is added to, and how many calls that took.
+/// A disk with a store of two contacts, each with a token.
 fn prepared() -> Arc<TestDisk> {
     let disk = TestDisk::empty();
     let store = ContactStore::open_on_disk(disk.clone(), keeping()).unwrap();
     connect(&store);
     add(&store, TokenEntry::new("a").external_customer_id("c1"));
+    let other = TokenEntry::new("b").external_customer_id("c2");
+    add(&store, other.email("b@example.com"));
     store.close().unwrap();
     TestDisk::with(disk.durable())
 }
@@ -40,9 +45,26 @@ struct Client {
 impl Client {
     fn ask(&mut self, store: &ContactStore, n: u64) -> Result<(), Error> {
         let key = IdempotencyKey::parse(format!("client 7, request {n}")).unwrap();
-        let report = Report::new(Status::Sent).token("a");
-        let request = RecordReports::new(APP).report(report);
-        let answer = store.once(&key).record_reports(request).wait()?;
+        let store = store.once(&key);
+        match n {
+            1 => self.hear(n, store.merge(Merge::new(id(2), id(1)))),
+            3 => self.hear(n, store.unmerge(id(2))),
+            4 => {
+                let request = Split::new(id(2)).identifier(IdentifierKind::Email);
+                self.hear(n, store.split(request))
+            }
+            _ => {
+                let report = Report::new(Status::Sent).token("a");
+                self.hear(
+                    n,
+                    store.record_reports(RecordReports::new(APP).report(report)),
+                )
+            }
+        }
+    }
+
+    fn hear<T>(&mut self, n: u64, answer: Pending<T>) -> Result<(), Error> {
+        let answer = answer.wait()?;
         // What it was told once, it is told again.
         let told = *self.told.entry(n).or_insert(answer.sequence);
         assert_eq!(told, answer.sequence, "request {n}");
@@ -67,10 +89,14 @@ impl Client {
 }
 
 #[track_caller]
-fn assert_counted_once(store: &ContactStore, what: &str) {
+fn assert_done_once(store: &ContactStore, what: &str) {
     let now = store.snapshot().unwrap();
     let subscribers = now.subscribers(APP, None, 10).unwrap();
-    assert_eq!(subscribers[0].counts.sent, REQUESTS, "{what}");
+    assert_eq!(subscribers[0].counts.sent, REPORTS, "{what}");
+    // Merged, taken out, and split.
+    assert_eq!(subscribers[1].contacts, [id(2)], "{what}");
+    let split_off = now.by_email("b@example.com").unwrap().unwrap();
+    assert_eq!((split_off.id, now.contact_count()), (id(3), 3), "{what}");
     assert_eq!(
         store.stats().unwrap().answers.unwrap().kept,
         REQUESTS,
@@ -84,7 +110,7 @@ fn open(disk: &Arc<TestDisk>) -> ContactStore {
 }
 
 #[test]
-fn r64_r49_whichever_call_fails_a_client_that_repeats_its_requests_is_counted_once() {
+fn r64_r49_whichever_call_fails_a_client_that_repeats_its_requests_is_done_once() {
     let before = prepared().durable();
     let mut repeated = 0;
     for of in [Call::Write, Call::Sync, Call::SetLen] {
@@ -100,7 +126,7 @@ fn r64_r49_whichever_call_fails_a_client_that_repeats_its_requests_is_counted_on
             client.ask_all(&store);
             let failed = disk.failed_calls();
             disk.mend();
-            assert_counted_once(&store, &format!("{of:?} {at}"));
+            assert_done_once(&store, &format!("{of:?} {at}"));
             repeated += client.repeated;
             if failed == 0 {
                 break;
@@ -111,7 +137,7 @@ fn r64_r49_whichever_call_fails_a_client_that_repeats_its_requests_is_counted_on
 }
 
 #[test]
-fn r64_r46_a_client_that_repeats_its_requests_after_a_power_cut_is_counted_once() {
+fn r64_r46_a_client_that_repeats_its_requests_after_a_power_cut_is_done_once() {
     let before = prepared().durable();
     let mut repeated = 0;
     for sync in 1..=2 * REQUESTS + 1 {
@@ -135,7 +161,7 @@ fn r64_r46_a_client_that_repeats_its_requests_after_a_power_cut_is_counted_once(
             drop(store);
             let store = open(&disk);
             client.ask_all(&store);
-            assert_counted_once(&store, &format!("sync {sync}, {seed}"));
+            assert_done_once(&store, &format!("sync {sync}, {seed}"));
             repeated += client.repeated;
         }
     }

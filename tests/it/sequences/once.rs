@@ -21,6 +21,8 @@ fn alphabet() -> Vec<Request> {
         alphabet::mutes(),
         alphabet::blocks(),
         alphabet::suppressions(),
+        alphabet::merging(),
+        alphabet::conflicts(),
     ]
     .concat()
 }
@@ -38,6 +40,7 @@ fn r64_requests_that_are_repeated_at_any_time_leave_the_same_store_as_those_that
         let mut random = Random(seed);
         let (mut options, clock) = options();
         options.remember_blocked = 100;
+        options.conflicts = 100;
         let plain = ContactStore::open_in_memory(options.clone()).unwrap();
         options.keep_answers = Some(KeepAnswers::default());
         let disk = WatchedDisk::new();
