@@ -21,7 +21,7 @@ use crate::support::cases::{Cases, long_form, watched};
 use image::{Cut, Keep};
 use recovery::{
     Also, Counts, FOUND_BEFORE, FOUND_BEGUN, FOUND_BETWEEN, IMAGES, IN_RECOVERY, Images,
-    RECOVERIES_TO_THE_NEWER, Truth, count, named,
+    RECOVERIES_TO_THE_NEWER, REPEATED, Truth, count, named,
 };
 use tales::Tale;
 use traffic::Play;
@@ -77,6 +77,7 @@ fn cut_everywhere(cases: &Cases, tale: Tale) {
         play.close()
     });
     let truth = Truth::new(played.models, tales::probes(), played.options);
+    let truth = truth.and_keyed(played.keyed);
     let images = Arc::new(Images::of(truth));
     for cut in played.trace.cuts() {
         cases.count(POINTS, 1);
@@ -103,9 +104,9 @@ fn cut_tales(told: Vec<Tale>, seeds: std::ops::Range<u64>) {
         cut_everywhere(&cases, tale);
     }
     cases.finish(&[
-        (POINTS, if long_form() { 40_000 } else { 1_600 }),
-        (IMAGES, 15_000),
-        (IN_RECOVERY, 4_000),
+        (POINTS, if long_form() { 40_000 } else { 1_400 }),
+        (IMAGES, 10_000),
+        (IN_RECOVERY, 3_500),
         (RECOVERIES_TO_THE_NEWER, 50),
         ("images in the first write after recovery", 500),
         (FOUND_BEFORE, 5_000),
@@ -121,15 +122,19 @@ fn cut_tales(told: Vec<Tale>, seeds: std::ops::Range<u64>) {
         ("upserting", 300),
         ("removing a token", 100),
         ("renaming a token", 50),
-        ("erasing", 200),
+        ("erasing", 150),
         ("forgetting messages", 50),
-        ("removing stale subscribers", 50),
+        ("removing stale subscribers", 25),
+        ("listing a conflict", 50),
+        ("with a conflict that ends", 50),
+        ("under an idempotency key", 50),
+        (REPEATED, 500),
         ("in a group", 1_000),
         ("of racing threads", 300),
         ("closing and opening", 100),
         ("opening after a kill", 2),
         ("in a commit that made the file grow", 50),
-        ("with contacts that share an index row", 1_000),
+        ("with contacts that share an index row", 500),
         ("with a refused neighbour", 500),
         ("folding the indexes", 300),
         ("removing a token and adding it again in one group", 50),
@@ -139,13 +144,13 @@ fn cut_tales(told: Vec<Tale>, seeds: std::ops::Range<u64>) {
 
 #[test]
 fn r46_a_power_cut_in_any_traffic_takes_nothing_that_was_acknowledged() {
-    let seeds = if long_form() { 0..100 } else { 0..5 };
+    let seeds = if long_form() { 0..100 } else { 0..3 };
     cut_tales(vec![tales::rare_states(0), tales::racing_threads(7)], seeds);
 }
 
 #[test]
 fn r46_a_power_cut_in_any_other_traffic_takes_nothing_that_was_acknowledged() {
-    let seeds = if long_form() { 100..200 } else { 100..104 };
+    let seeds = if long_form() { 100..200 } else { 102..104 };
     cut_tales(
         vec![tales::rare_states(u64::MAX), tales::racing_threads(6)],
         seeds,

@@ -14,6 +14,7 @@ use contact_store::{
 use super::disk::{Event, RecordingDisk};
 use super::image::{Cut, Keep, Trace};
 use super::promises::Promises;
+use super::traffic::Keyed;
 use crate::model::{FieldName, Item, Model, Probes, Request, Upserts};
 use crate::support::blocks::Blocks;
 use crate::support::cases::tell;
@@ -29,6 +30,7 @@ pub const RECOVERIES: &str = "recoveries cut";
 pub const RECOVERIES_TO_THE_NEWER: &str = "recoveries to a commit that did not count yet, cut";
 pub const FOUND_BEFORE: &str = "found at the acknowledged number, another begun";
 pub const FOUND_BETWEEN: &str = "found between the two";
+pub const REPEATED: &str = "repeated under idempotency keys";
 pub const FOUND_BEGUN: &str = "found at the begun number";
 
 /// What a store shows at each of its numbers, and what it is asked.
@@ -37,6 +39,8 @@ pub struct Truth {
     models: Vec<Model>,
     probes: Probes,
     options: Options,
+    /// What was done under idempotency keys, in the order of numbers.
+    keyed: Vec<Keyed>,
 }
 
 impl Truth {
@@ -53,16 +57,30 @@ impl Truth {
             models,
             probes,
             options,
+            keyed: Vec::new(),
         }
+    }
+
+    /// The same of a store in which this was done under idempotency keys.
+    pub fn and_keyed(self, keyed: Vec<Keyed>) -> Self {
+        Truth { keyed, ..self }
     }
 
     /// The same of a store that comes to other states.
     fn with(&self, models: Vec<Model>) -> Self {
+        let keyed = self.keyed_by(models[0].sequence()).to_vec();
         Truth {
             models,
             probes: self.probes.clone(),
             options: self.options.clone(),
+            keyed,
         }
+    }
+
+    /// What was done under idempotency keys up to a number.
+    fn keyed_by(&self, number: u64) -> &[Keyed] {
+        let by_then = self.keyed.partition_point(|keyed| keyed.number <= number);
+        &self.keyed[..by_then]
     }
 
     fn model(&self, number: u64) -> &Model {
@@ -104,12 +122,28 @@ impl Truth {
         Request::Upsert(Upserts::new(DedupeOn::Email, vec![item]))
     }
 
+    /// What was done under idempotency keys is known. Says how much that is.
+    fn assert_repeated(&self, store: &ContactStore, number: u64) -> usize {
+        let done = self.keyed_by(number);
+        done.iter().for_each(|keyed| keyed.assert_repeated(store));
+        assert_eq!(store.snapshot().unwrap().sequence().value(), number);
+        done.len()
+    }
+
     /// The store takes a further write. Gives the model of what it then shows.
+    ///
+    /// It is made under the idempotency key of the first request that is not in, if there is one: that
+    /// key is not in either, or another request under it would be refused.
     fn write_further(&self, store: &ContactStore, mut model: Model) -> Model {
         let number = model.sequence();
         let request = Truth::further_write(number);
         let right = model.apply(&request, Truth::NOW);
-        assert_eq!(request.submit(store).wait(), right);
+        let lost = self.keyed.get(self.keyed_by(number).len());
+        let answer = match lost {
+            Some(lost) => request.submit(&lost.under_key(store)),
+            None => request.submit(store),
+        };
+        assert_eq!(answer.wait(), right);
         assert_eq!(store.snapshot().unwrap().sequence().value(), number + 1);
         model
     }
@@ -168,6 +202,9 @@ impl Images {
         );
         let model = self.truth.model(found);
         self.truth.assert_shows(&store, model);
+        if self.truth.assert_repeated(&store, found) > 0 {
+            count(counts, REPEATED);
+        }
         let further = self.truth.write_further(&store, model.clone());
         let events = disk.events();
         if also.reopen {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use contact_store::{
-    AppId, DedupeOn, IdentifierKind, KeepChanges, MatchPolicy, Options, Ownership, Status,
+    AppId, DedupeOn, IdentifierKind, KeepAnswers, KeepChanges, MatchPolicy, Options, Ownership,
+    Status,
 };
 
 use super::traffic::Step;
@@ -88,6 +89,7 @@ pub fn rare_states(hash_mask: u64) -> Tale {
     let mut options = Options::default();
     options.testing.hash_mask = hash_mask;
     options.conflicts = 2;
+    options.keep_answers = Some(KeepAnswers::default());
     if hash_mask != 0 {
         options.change_feed = Some(KeepChanges::default());
     }
@@ -149,7 +151,7 @@ pub fn rare_states(hash_mask: u64) -> Tale {
             connect(OTHER_APP, "Bot 3"),
             vec![Request::Erase { contact: 1 }, add(APP, "t-1", 1)],
         ),
-        Step::Ask(Request::Suppress { contact: 2 }),
+        Step::Once(Request::Suppress { contact: 2 }),
         Step::Ask(Request::Lift(Names::email("2@example.com"))),
         // What the app left is swept in the commit in which it is connected again.
         Step::Group(
@@ -189,19 +191,19 @@ pub fn rare_states(hash_mask: u64) -> Tale {
                 .to_vec(),
         ))),
         // Both named, in one commit and in several (R61).
-        Step::Ask(both_named(21, 22)),
+        Step::Once(both_named(21, 22)),
         Step::Group(
             both_named(22, 23),
             vec![Request::Dismiss { one: 21, other: 22 }, both_named(21, 22)],
         ),
         Step::Ask(Request::Dismiss { one: 23, other: 22 }),
-        Step::Ask(merge(21, 22)),
+        Step::Once(merge(21, 22)),
         Step::Group(
             unmerge(21),
             vec![merge(22, 21), merge(21, 23), unmerge(22), merge(22, 21)],
         ),
         Step::KillAndOpen,
-        Step::Ask(unmerge(21)),
+        Step::Once(unmerge(21)),
         Step::Ask(Request::Split {
             contact: 23,
             identifiers: IdentifierKind::Email.into(),

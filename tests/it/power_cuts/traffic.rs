@@ -1,5 +1,6 @@
 //! The traffic of a store while its disk records every call, and the model of each of its states.
 
+use std::cmp::Ordering::{Equal, Greater, Less};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::pin::pin;
@@ -10,7 +11,9 @@ use std::task::{Context, Poll, Wake};
 use std::thread::{self, Thread};
 use std::time::Instant;
 
-use contact_store::{ContactId, ContactStore, Disk, ManualClock, Options, Snapshot};
+use contact_store::{
+    ContactId, ContactStore, Disk, IdempotencyKey, ManualClock, Options, Snapshot,
+};
 
 use super::disk::{Event, RecordingDisk};
 use super::image::Trace;
@@ -25,6 +28,8 @@ use crate::support::{at, clock_at, id};
 pub enum Step {
     /// One request.
     Ask(Request),
+    /// One request, which changes something, under an idempotency key of its own.
+    Once(Request),
     /// Requests of a thread each, decided in one commit: while that of the first, which changes
     /// something, is under way.
     Group(Request, Vec<Request>),
@@ -44,7 +49,32 @@ pub struct Played {
     /// What is right at each number, from the first that may be found.
     pub models: Vec<Model>,
     pub options: Options,
+    pub keyed: Vec<Keyed>,
     pub marks: Vec<(Range<usize>, &'static str)>,
+}
+
+/// A request that was done under an idempotency key (R64).
+#[derive(Clone)]
+pub struct Keyed {
+    key: IdempotencyKey,
+    request: Request,
+    /// Its number.
+    pub number: u64,
+    outcome: Outcome,
+}
+
+impl Keyed {
+    /// The same request under the key has the first answer, and does nothing.
+    #[track_caller]
+    pub fn assert_repeated(&self, store: &ContactStore) {
+        let again = self.request.submit(&self.under_key(store)).wait();
+        assert_eq!(again, Ok((self.number, self.outcome.clone())));
+    }
+
+    /// The store as another request under the key is made of it.
+    pub fn under_key(&self, store: &ContactStore) -> ContactStore {
+        store.once(&self.key)
+    }
 }
 
 /// The outcome of a request, and at which counts of events it was made and answered.
@@ -119,6 +149,7 @@ pub struct Play {
     /// What is right at each number, from the first that may be found.
     models: Vec<Model>,
     promises: Promises,
+    keyed: Vec<Keyed>,
     marks: Vec<(Range<usize>, &'static str)>,
 }
 
@@ -160,6 +191,7 @@ impl Play {
             options,
             promises: Promises::of(model.sequence()..=model.sequence()),
             models: vec![model],
+            keyed: Vec::new(),
             marks: Vec::new(),
         }
     }
@@ -189,6 +221,7 @@ impl Play {
             after: self.disk.bytes(),
             models: self.models,
             options: self.options,
+            keyed: self.keyed,
             marks: self.marks,
         }
     }
@@ -219,11 +252,22 @@ impl Play {
     pub fn step(&mut self, step: &Step) {
         let from = self.disk.count();
         match step {
-            Step::Ask(request) => self.ask(&[request], |play| {
-                // Not done before somebody waits for it: when it was answered is noted exactly.
-                let held = play.disk.hold();
-                vec![ask(&play.store, &play.disk, request, || drop(held))]
-            }),
+            Step::Ask(request) => self.ask_one(&self.store.clone(), request),
+            Step::Once(request) => {
+                let key = format!("request {}", self.keyed.len());
+                let key = IdempotencyKey::parse(key).unwrap();
+                self.ask_one(&self.store.once(&key), request);
+                let number = self.model().sequence();
+                let (repeated, outcome) = request.submit(&self.store.once(&key)).wait().unwrap();
+                assert_eq!(repeated, number);
+                self.keyed.push(Keyed {
+                    key,
+                    request: request.clone(),
+                    number,
+                    outcome,
+                });
+                self.mark(from, "under an idempotency key");
+            }
             Step::Group(first, others) => {
                 let all: Vec<&Request> = std::iter::once(first).chain(others).collect();
                 self.ask(&all, |play| play.group(&all));
@@ -262,6 +306,15 @@ impl Play {
         self.marks.push((from + 1..self.disk.count() + 1, what));
     }
 
+    /// Has one request made of a handle.
+    fn ask_one(&mut self, store: &ContactStore, request: &Request) {
+        self.ask(&[request], |play| {
+            // Not done before somebody waits for it: when it was answered is noted exactly.
+            let held = play.disk.hold();
+            vec![ask(store, &play.disk, request, || drop(held))]
+        });
+    }
+
     /// Has requests made, one after the other, and the model answer the same.
     fn ask(&mut self, requests: &[&Request], make: impl FnOnce(&Self) -> Vec<Asked>) {
         let from = self.disk.count();
@@ -277,9 +330,14 @@ impl Play {
             }
         }
         let commits = self.commits() + self.commits_of(requests, &answers);
-        let pending = self.index_pending();
+        let (pending, listed) = (self.index_pending(), self.conflicts());
         let asked = make(self);
         self.wait_for_commits(commits);
+        match self.conflicts().cmp(&listed) {
+            Less => self.mark(from, "with a conflict that ends"),
+            Equal => {}
+            Greater => self.mark(from, "listing a conflict"),
+        }
         if self.index_pending() < pending {
             self.mark(from, "folding the indexes");
         }
@@ -306,6 +364,10 @@ impl Play {
     /// Changes of the indexes that their buckets do not have.
     fn index_pending(&self) -> u64 {
         self.store.stats().unwrap().index_pending
+    }
+
+    fn conflicts(&self) -> u64 {
+        self.store.stats().unwrap().conflicts
     }
 
     fn commits(&self) -> u64 {
