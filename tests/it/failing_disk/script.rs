@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use contact_store::{
-    AccessKey, AddTokens, App, AppId, AppName, Card, ChangePage, ChangePosition, Conflict,
-    ConnectApp, ContactId, ContactStore, ContactUpdate, DedupeOn, Disk, Erase, Error,
+    AccessKey, AddTokens, App, AppId, AppName, BringBack, Card, ChangePage, ChangePosition,
+    Conflict, ConnectApp, ContactId, ContactStore, ContactUpdate, DedupeOn, Disk, Erase, Error,
     GivenIdentifiers, IdentifierKind, KeepChanges, ManualClock, MatchPolicy, Merge, MessageTally,
     Mute, Options, Ownership, Pending, RecordReports, RemoveStale, RemoveToken, Report,
     SequenceNumber, Snapshot, Split, Status, Subscriber, SubscriberId, Timestamp, Token,
@@ -30,6 +30,7 @@ pub enum Request {
     RemoveStale(RemoveStale),
     Mute(Mute),
     Upsert(Upsert),
+    BringBack(BringBack),
     Merge(Merge),
     Unmerge(ContactId),
     Split(Split),
@@ -62,6 +63,7 @@ impl Request {
             Request::RemoveStale(request) => Box::new(store.remove_stale(*request)),
             Request::Mute(request) => Box::new(store.mute(request.clone())),
             Request::Upsert(upsert) => Box::new(store.upsert(upsert.clone())),
+            Request::BringBack(request) => Box::new(store.bring_back(request.clone())),
             Request::Merge(request) => Box::new(store.merge(*request)),
             Request::Unmerge(contact) => Box::new(store.unmerge(*contact)),
             Request::Split(request) => Box::new(store.split(request.clone())),
@@ -192,6 +194,7 @@ pub fn script() -> Vec<Line> {
                 .email(email(18)),
         )),
         Line::Group(vec![
+            Request::BringBack(BringBack::new(APP, Token::parse(token(5)).unwrap())),
             Request::Remove(RemoveToken::of_all(APP, Token::parse(token(6)).unwrap())),
             Request::Erase(id(7)),
             Request::Forget(APP, at(500)),
@@ -380,11 +383,12 @@ pub fn assert_shows(seen: &Visible, right: &Visible) {
     }
 }
 
-/// With a change feed.
+/// With a change feed, conflicts, and what FAILED removed.
 fn fed_options() -> (Options, Arc<ManualClock>) {
     let (mut options, clock) = options();
     options.change_feed = Some(KeepChanges::default());
     options.conflicts = 10;
+    options.remember_blocked = 10;
     (options, clock)
 }
 
@@ -411,6 +415,10 @@ pub fn expected() -> &'static Expected {
             }
             numbers.push(of_line);
         }
+        let blocked = Token::parse(token(5)).unwrap();
+        let now = store.snapshot().unwrap();
+        let back = now.subscriber_by_token(APP, &blocked).unwrap();
+        assert!(back.is_some(), "what FAILED removed is back");
         Expected {
             script,
             visible: seen,
