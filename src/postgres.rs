@@ -91,7 +91,9 @@ impl PostgresOptions {
     /// It is the time in which a standby should take over from a primary that was lost.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience.max(Duration::from_millis(1));
+        // The server counts it in milliseconds of 31 bits.
+        let most = Duration::from_millis(2_147_483_647);
+        self.patience = patience.clamp(Duration::from_millis(1), most);
         self
     }
 

@@ -133,6 +133,18 @@ impl Engine {
         )
     }
 
+    /// What a group came to whose changes could not be completed.
+    pub(crate) fn not_drafted(&mut self, cause: StorageError) -> CommitFailure {
+        of!(
+            self,
+            _file => CommitFailure::Indeterminate(cause),
+            database => {
+                database.give_up();
+                CommitFailure::NotWritten(cause)
+            }
+        )
+    }
+
     /// From now on each commit folds the indexes, also one that changes nothing else, until they have no
     /// entry that was removed before.
     pub(crate) fn ask_to_fold_indexes(&mut self) {

@@ -473,7 +473,7 @@ impl Writing {
     ) {
         let conflicts_not_kept = draft.as_ref().map_or(0, |draft| draft.conflicts_not_kept);
         let requests = decided.len();
-        let committed = draft.map_err(|failure| CommitFailure::Indeterminate(failure.into()));
+        let committed = draft.map_err(|failure| self.engine.not_drafted(failure.into()));
         let committed = committed.and_then(|draft| self.commit(draft, base, requests));
         let committed = match committed {
             Ok(None) => None,

@@ -3,6 +3,7 @@
 //! Only the writer holds an engine. It does not know requests.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use uuid::Uuid;
 
@@ -18,7 +19,7 @@ use super::super::open::OpenAs;
 use super::super::read::Rows as _;
 use super::begun::{self, Begun};
 use super::known::{Known, Questions, Records};
-use super::link::{Ask, Connection, Server};
+use super::link::{Ask, Connection, Purpose, Server};
 use super::pool::Pool;
 use super::readers::Readers;
 use super::schema;
@@ -69,7 +70,7 @@ impl PostgresEngine {
         open_as: OpenAs,
     ) -> Result<(Self, Committed), OpenError> {
         let server = Arc::new(Server::new(settings)?);
-        let mut connection = server.connect()?;
+        let mut connection = server.connect(Purpose::Writing)?;
         let format = schema::prepare(&mut connection, open_as.now)?;
         let hasher = IndexHasher::new(format.index_key, open_as.hash_mask);
         let readers = Arc::new(Readers::new(
@@ -99,7 +100,7 @@ impl PostgresEngine {
 
     fn connection(&mut self) -> Result<&mut Connection, Failure> {
         if self.connection.as_ref().is_none_or(Connection::is_closed) {
-            self.connection = Some(self.server.connect()?);
+            self.connection = Some(self.server.connect(Purpose::Writing)?);
         }
         self.connection.as_mut().ok_or(Failure::Stopped)
     }
@@ -107,6 +108,12 @@ impl PostgresEngine {
     /// Where the store stands, when no request of this host is on its way to it. Gives also the last group of this host
     /// that is in.
     fn stand(&mut self) -> Result<(Committed, Option<i64>), Failure> {
+        // A transaction that failed half-way must not be gone on with.
+        self.stand_or_fail()
+            .inspect_err(|_| self.connection = None)
+    }
+
+    fn stand_or_fail(&mut self) -> Result<(Committed, Option<i64>), Failure> {
         let (host, read_only) = (self.host, self.open_as.read_only);
         let readers = Arc::clone(&self.readers);
         let connection = self.connection()?;
@@ -126,18 +133,10 @@ impl PostgresEngine {
         }
         let own = asks.len();
         asks.extend(begun::questions());
-        let asked = connection.ask(asks);
-        let mut answers = match asked {
-            Ok(answers) => answers,
-            Err(failure) => {
-                self.connection = None;
-                return Err(failure);
-            }
-        };
-        let begun = Begun::read(&answers.split_off(own.min(answers.len())));
+        let mut answers = connection.ask(asks)?;
+        let begun = Begun::read(&answers.split_off(own.min(answers.len())))?;
         let last = answers.get(2).and_then(|rows| rows.first());
         let last = last.and_then(|row| row.try_get(0).ok());
-        let begun = begun?;
         let directory = readers.directory(begun.apps_version, |asks| connection.ask(asks))?;
         connection.has_warned();
         connection.ask(vec![Ask::plain("COMMIT")])?;
@@ -177,12 +176,12 @@ impl PostgresEngine {
             return Ok(None);
         }
         if attempt.begun > MOST_ROUNDS {
-            self.give_up();
+            self.roll_back();
             return Err(StorageError::Corrupt(
                 "rows that lead to others without an end",
             ));
         }
-        let mut tries = 0_u32;
+        let (mut tries, began) = (0_u32, Instant::now());
         loop {
             match self.read_on(base, &mut attempt) {
                 Ok(next) => {
@@ -193,7 +192,8 @@ impl PostgresEngine {
                     self.connection = None;
                     tries = tries.saturating_add(1);
                     let is_lost = matches!(failure, Failure::Database(DatabaseError::Unreachable));
-                    if !is_lost || tries >= MOST_TRIES {
+                    let is_late = began.elapsed() >= self.server.settings.patience;
+                    if !is_lost || is_late || tries >= MOST_TRIES {
                         return Err(failure.into());
                     }
                     // Nothing was written. What was read was of another transaction.
@@ -228,8 +228,14 @@ impl PostgresEngine {
         Ok(Arc::new(readers.state(begun, directory, rows)?))
     }
 
+    /// Drops a group that cannot be written, and lets other hosts go on.
+    pub(in crate::storage) fn give_up(&mut self) {
+        self.attempt = None;
+        self.roll_back();
+    }
+
     /// Ends a transaction in which nothing is to be written.
-    fn give_up(&mut self) {
+    fn roll_back(&mut self) {
         if let Some(connection) = &mut self.connection
             && connection.ask(vec![Ask::plain("ROLLBACK")]).is_err()
         {
@@ -246,15 +252,22 @@ impl PostgresEngine {
         let not_written = |failure: Failure| CommitFailure::NotWritten(failure.into());
         self.attempt = None;
         let last = draft.state.sequence;
-        let Some(changes) = draft.finish().map_err(not_written)? else {
-            self.give_up();
-            return Ok(None);
-        };
-        let prepared = self.statements(base, &changes);
-        let (asks, after) = match prepared {
-            Ok(prepared) => prepared,
+        let prepared = draft.finish().and_then(|changes| {
+            let prepared = changes.map(|changes| {
+                let (asks, after) = self.statements(base, &changes)?;
+                Ok((changes, asks, after))
+            });
+            prepared.transpose()
+        });
+        let (changes, asks, after) = match prepared {
+            Ok(Some(prepared)) => prepared,
+            // The transaction holds up all other hosts.
+            Ok(None) => {
+                self.roll_back();
+                return Ok(None);
+            }
             Err(failure) => {
-                self.give_up();
+                self.roll_back();
                 return Err(not_written(failure));
             }
         };
@@ -318,8 +331,10 @@ impl PostgresEngine {
             ],
         ));
         self.group = self.group.saturating_add(1);
+        // The row of a host that wrote nothing for long may have been removed.
         asks.push(Ask::new(
-            "UPDATE hosts SET last_group = $2, seen_at = now() WHERE host = $1::text::uuid",
+            "INSERT INTO hosts (host, last_group) VALUES ($1::text::uuid, $2) \
+             ON CONFLICT (host) DO UPDATE SET last_group = excluded.last_group, seen_at = now()",
             vec![Box::new(self.host.to_string()), Box::new(self.group)],
         ));
         asks.extend(begun::questions());

@@ -51,6 +51,15 @@ impl Ask {
     }
 }
 
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Groups of requests. All hosts wait while one is under way.
+    Writing,
+    /// Snapshots, whose holders may take their time.
+    Reading,
+}
+
 /// What connections to a server did.
 #[derive(Debug, Default)]
 pub(crate) struct LinkCounts {
@@ -63,7 +72,8 @@ pub(crate) struct LinkCounts {
 pub(crate) struct Server {
     /// `None` while it is dropped.
     runtime: Option<Runtime>,
-    config: Config,
+    /// One for each host that the URL names.
+    configs: Vec<Config>,
     tls: Option<MakeRustlsConnect>,
     pub(super) settings: Settings,
     pub(super) counts: LinkCounts,
@@ -87,14 +97,15 @@ impl Server {
             .enable_time()
             .build()
             .map_err(|error| OpenError::Thread(Arc::new(error)))?;
-        let config = settings.config()?;
-        let tls = match config.get_ssl_mode() {
-            SslMode::Disable => None,
-            _ => Some(MakeRustlsConnect::new(settings.tls()?)),
+        let configs = settings.configs()?;
+        let uses_tls = |config: &Config| config.get_ssl_mode() != SslMode::Disable;
+        let tls = match configs.iter().any(uses_tls) {
+            false => None,
+            true => Some(MakeRustlsConnect::new(settings.tls()?)),
         };
         Ok(Server {
             runtime: Some(runtime),
-            config,
+            configs,
             tls,
             settings,
             counts: LinkCounts::default(),
@@ -120,9 +131,34 @@ impl Server {
         }
     }
 
-    /// Connects once.
-    fn connect_once(self: &Arc<Self>, within: Duration) -> Result<Connection, Failure> {
-        let config = self.config.clone();
+    /// Connects to the first host that can be reached. One that accepts a connection and then says nothing
+    /// has its share of the time, and the next is tried: it may be the one that took over.
+    fn connect_once(
+        self: &Arc<Self>,
+        purpose: Purpose,
+        within: Duration,
+    ) -> Result<Connection, Failure> {
+        let began = Instant::now();
+        let mut last = UNREACHABLE;
+        for (config, hosts) in self.configs.iter().zip((1..=self.configs.len()).rev()) {
+            let left = within.saturating_sub(began.elapsed());
+            let share = left.checked_div(u32::try_from(hosts).unwrap_or(u32::MAX));
+            match self.connect_to(config, purpose, share.unwrap_or(left)) {
+                Ok(connection) => return Ok(connection),
+                Err(failure) => last = failure,
+            }
+        }
+        Err(last)
+    }
+
+    fn connect_to(
+        self: &Arc<Self>,
+        config: &Config,
+        purpose: Purpose,
+        within: Duration,
+    ) -> Result<Connection, Failure> {
+        let began = Instant::now();
+        let config = config.clone();
         let warned = Arc::new(AtomicBool::new(false));
         let notices = Arc::clone(&warned);
         let tls = self.tls.clone();
@@ -148,18 +184,22 @@ impl Server {
             warned,
             server: Arc::clone(self),
         };
-        schema::enter(&mut connection)?;
+        schema::enter(
+            &mut connection,
+            purpose,
+            within.saturating_sub(began.elapsed()),
+        )?;
         Ok(connection)
     }
 
     /// Connects, trying again for as long as is waited for the server: one that is restarted, or whose
     /// standby takes over, is back soon.
-    pub(super) fn connect(self: &Arc<Self>) -> Result<Connection, Failure> {
+    pub(super) fn connect(self: &Arc<Self>, purpose: Purpose) -> Result<Connection, Failure> {
         let began = Instant::now();
         let mut pause = Duration::from_millis(20);
         loop {
             let left = self.settings.patience.saturating_sub(began.elapsed());
-            let tried = self.connect_once(left.max(Duration::from_millis(100)));
+            let tried = self.connect_once(purpose, left.max(Duration::from_millis(100)));
             let failure = match tried {
                 Ok(connection) => return Ok(connection),
                 Err(failure) => failure,
@@ -247,9 +287,18 @@ impl Connection {
     /// Sends statements together, and gives the rows of each. After an error the connection is of no
     /// more use to a transaction.
     pub(super) fn ask(&mut self, asks: Vec<Ask>) -> Result<Vec<Vec<Row>>, Failure> {
+        let within = self.server.settings.patience;
+        self.ask_within(within, asks)
+    }
+
+    /// The same, within a time of its own.
+    pub(super) fn ask_within(
+        &mut self,
+        within: Duration,
+        asks: Vec<Ask>,
+    ) -> Result<Vec<Vec<Row>>, Failure> {
         let client = Arc::clone(&self.client);
         let mut known = self.statements.clone();
-        let within = self.server.settings.patience;
         let asked = self.server.wait_for(within, async move {
             let mut missing: Vec<Arc<str>> = Vec::new();
             for ask in &asks {
@@ -335,7 +384,16 @@ impl Connection {
 fn cause(error: &tokio_postgres::Error) -> DatabaseError {
     let Some(state) = error.code() else {
         let text = error.to_string();
-        return if text.contains("TLS") {
+        let cause = std::error::Error::source(error);
+        let cause = cause.and_then(|cause| cause.downcast_ref::<std::io::Error>());
+        // The client says so of a server that takes no writes where the URL asks for one that does. The
+        // system says so of a socket, with a number.
+        let is_read_only = cause.is_some_and(|cause| {
+            cause.kind() == std::io::ErrorKind::PermissionDenied && cause.raw_os_error().is_none()
+        });
+        return if is_read_only {
+            DatabaseError::ReadOnlyServer
+        } else if text.contains("TLS") {
             DatabaseError::Tls
         } else if text.contains("password") || text.contains("authentication") {
             DatabaseError::Refused
@@ -346,6 +404,8 @@ fn cause(error: &tokio_postgres::Error) -> DatabaseError {
     let class = state.code().get(..2).unwrap_or_default();
     match class {
         "08" | "57" => DatabaseError::Unreachable,
+        // The server itself does not know whether it committed.
+        _ if *state == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN => DatabaseError::Unreachable,
         "28" | "3D" => DatabaseError::Refused,
         "53" => DatabaseError::Full,
         "40" => DatabaseError::Contended,

@@ -1,11 +1,12 @@
 //! The connections of snapshots.
 
+use std::time::{Duration, Instant};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::error::DatabaseError;
 
 use super::super::guard::Failure;
-use super::link::{Connection, Server};
+use super::link::{Connection, Purpose, Server};
 
 /// Connections that are given out one by one.
 pub(crate) struct Pool {
@@ -19,6 +20,13 @@ struct State {
     idle: Vec<Connection>,
     /// Those that are idle, and those given out.
     all: usize,
+}
+
+/// A connection that was taken.
+pub(super) enum Taken {
+    /// It was not used for a while, and may have been lost since.
+    Idle(Connection),
+    New(Connection),
 }
 
 impl Pool {
@@ -35,31 +43,46 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a connection, or makes one. Waits for one while as many are given out as there may be.
-    pub(super) fn take(&self) -> Result<Connection, Failure> {
+    /// Takes a connection, or makes one, and says which. Waits for one while as many are given out as there may
+    /// be.
+    pub(super) fn take(&self) -> Result<Taken, Failure> {
         let most = self.server.settings.connections;
+        let began = Instant::now();
         let mut state = self.state();
         loop {
             while let Some(connection) = state.idle.pop() {
                 if !connection.is_closed() {
-                    return Ok(connection);
+                    return Ok(Taken::Idle(connection));
                 }
                 state.all = state.all.saturating_sub(1);
             }
             if state.all < most {
                 state.all = state.all.saturating_add(1);
                 drop(state);
-                return self.server.connect().inspect_err(|_| self.lose());
+                let connected = self.server.connect(Purpose::Reading);
+                return connected.map(Taken::New).inspect_err(|_| self.lose());
             }
-            let waited = self
-                .came_back
-                .wait_timeout(state, self.server.settings.patience);
-            let (now, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-            state = now;
-            if timeout.timed_out() && state.idle.is_empty() && state.all >= most {
+            let left = self.server.settings.patience.saturating_sub(began.elapsed());
+            if left.is_zero() {
                 return Err(Failure::Database(DatabaseError::NoConnection { most }));
             }
+            let waited = self.came_back.wait_timeout(state, left);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Forgets the connections that nobody uses: one of them was found lost, and a server that restarts loses
+    /// all.
+    pub(super) fn forget_idle(&self) {
+        let mut state = self.state();
+        let idle = std::mem::take(&mut state.idle);
+        state.all = state.all.saturating_sub(idle.len());
+        drop(state);
+        self.came_back.notify_all();
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        self.server.settings.patience
     }
 
     /// Takes back a connection without a transaction.

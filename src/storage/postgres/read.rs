@@ -1,6 +1,9 @@
 //! A snapshot's transaction: it reads one state for as long as it lasts.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::error::DatabaseError;
 
 use super::super::guard::Failure;
 use super::super::read::Each;
@@ -11,7 +14,7 @@ use super::fetch::{self, Fetched};
 use super::keys;
 use super::known::Records;
 use super::link::{Ask, Connection};
-use super::pool::Pool;
+use super::pool::{Pool, Taken};
 
 /// A transaction that reads.
 pub(crate) struct Reading {
@@ -37,9 +40,27 @@ const MOST_ROWS: i64 = 1_024;
 impl Reading {
     /// Begins a transaction on a connection of the pool, and says where the store stands in it.
     pub(super) fn begin(pool: &Arc<Pool>) -> Result<(Self, Begun), Failure> {
+        let began = Instant::now();
+        let connection = match pool.take()? {
+            Taken::New(connection) => connection,
+            Taken::Idle(connection) => match Self::begin_on(pool, connection) {
+                Err(Failure::Database(DatabaseError::Unreachable))
+                    if began.elapsed() < pool.patience() =>
+                {
+                    pool.forget_idle();
+                    let (Taken::New(connection) | Taken::Idle(connection)) = pool.take()?;
+                    connection
+                }
+                begun => return begun,
+            },
+        };
+        Self::begin_on(pool, connection)
+    }
+
+    fn begin_on(pool: &Arc<Pool>, connection: Connection) -> Result<(Self, Begun), Failure> {
         let reading = Reading {
             pool: Arc::clone(pool),
-            connection: Mutex::new(Some(pool.take()?)),
+            connection: Mutex::new(Some(connection)),
             along: Mutex::default(),
         };
         let [state, subscribers] = begun::questions();

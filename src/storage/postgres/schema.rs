@@ -5,6 +5,8 @@
 //! database's own unique indexes, for look-ups by hash, and for people with SQL tools, who read the views.
 //! The record alone is what the store reads.
 
+use std::time::Duration;
+
 use crate::error::{DatabaseError, OpenError};
 use crate::model::identifier::CANONICAL_VERSION;
 use crate::model::time::Timestamp;
@@ -15,7 +17,7 @@ use super::super::format::meta::{
 };
 use super::super::format::record;
 use super::super::guard::Failure;
-use super::link::{Ask, Connection};
+use super::link::{Ask, Connection, Purpose};
 
 /// The steps that make a schema, each done once, in order. A step that was released never changes.
 const STEPS: [&str; 1] = [include_str!("schema_1.sql")];
@@ -24,21 +26,47 @@ const STEPS: [&str; 1] = [include_str!("schema_1.sql")];
 const VERSION: u32 = STEPS.len() as u32;
 
 /// Sets a new connection up, and refuses a server that cannot keep the promises.
-pub(super) fn enter(connection: &mut Connection) -> Result<(), Failure> {
+pub(super) fn enter(
+    connection: &mut Connection,
+    purpose: Purpose,
+    within: Duration,
+) -> Result<(), Failure> {
     let settings = &connection.server.settings;
-    let patience = settings.patience.as_millis().to_string();
+    let patience = settings.patience.as_millis();
     let quoted = quoted(&settings.schema);
     let (lax, read_only) = (settings.lax, settings.read_only);
+    // A host that is frozen or gone in the middle of a group holds up all others. The server ends its group
+    // before those that wait lose their patience.
+    let silence = patience.div_euclid(2).max(1).to_string();
+    let idle = match purpose {
+        Purpose::Writing => silence.clone(),
+        // A snapshot may be held for long, whatever the server's own setting is.
+        Purpose::Reading => "0".to_owned(),
+    };
+    // That a commit was not synchronized is told by a warning alone.
     let ask = Ask::new(
         "SELECT set_config('search_path', $1, false), \
                 set_config('lock_timeout', $2, false), \
-                set_config('DateStyle', 'ISO', false), \
+                set_config('client_min_messages', 'warning', false), \
                 current_setting('server_encoding'), \
                 current_setting('synchronous_commit'), \
-                current_setting('transaction_read_only') = 'on' OR pg_is_in_recovery()",
-        vec![Box::new(quoted), Box::new(patience)],
+                current_setting('transaction_read_only') = 'on' OR pg_is_in_recovery(), \
+                set_config('idle_in_transaction_session_timeout', $3, false)",
+        vec![
+            Box::new(quoted),
+            Box::new(patience.to_string()),
+            Box::new(idle),
+        ],
     );
-    let answers = connection.ask(vec![ask])?;
+    let mut asks = vec![ask];
+    if purpose == Purpose::Writing {
+        // The same for a host that takes no answer any more. Not every server has the setting.
+        asks.push(Ask::new(
+            "SELECT set_config(name, $1, false) FROM pg_settings WHERE name = 'tcp_user_timeout'",
+            vec![Box::new(silence)],
+        ));
+    }
+    let answers = connection.ask_within(within, asks)?;
     let row = answers.first().and_then(|rows| rows.first());
     let row = row.ok_or(NOT_OURS)?;
     let text = |at: usize| row.try_get::<_, String>(at).map_err(|_| NOT_OURS);

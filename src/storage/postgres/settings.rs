@@ -44,12 +44,40 @@ impl fmt::Debug for Settings {
 }
 
 impl Settings {
-    /// The client's form of the URL, with the password from where the tools of PostgreSQL look for it.
-    pub(super) fn config(&self) -> Result<Config, DatabaseError> {
-        let mut config: Config = self.url.parse().map_err(|_| DatabaseError::Url)?;
-        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+    /// The client's form of the URL, for each host that it names, with the password from where the tools of
+    /// PostgreSQL look for it. At least one.
+    pub(super) fn configs(&self) -> Result<Vec<Config>, DatabaseError> {
+        let all: Config = self.url.parse().map_err(|_| DatabaseError::Url)?;
+        let (hosts, addresses) = (all.get_hosts(), all.get_hostaddrs());
+        let ports = all.get_ports();
+        let count = hosts.len().max(addresses.len());
+        let fits = |len: usize| len == 0 || len == count;
+        if count == 0 || !fits(hosts.len()) || !fits(addresses.len()) || ports.len() > count.max(1) {
             return Err(DatabaseError::Url);
         }
+        if ports.len() > 1 && ports.len() != count {
+            return Err(DatabaseError::Url);
+        }
+        let configs = (0..count).map(|at| {
+            let mut config = of_no_host(&all);
+            match hosts.get(at) {
+                Some(Host::Tcp(host)) => _ = config.host(host.clone()),
+                #[cfg(unix)]
+                Some(Host::Unix(path)) => _ = config.host_path(path),
+                None => {}
+            }
+            if let Some(address) = addresses.get(at) {
+                config.hostaddr(*address);
+            }
+            if let Some(port) = ports.get(at).or_else(|| ports.first()) {
+                config.port(*port);
+            }
+            self.complete(config)
+        });
+        Ok(configs.collect())
+    }
+
+    fn complete(&self, mut config: Config) -> Config {
         if config.get_user().is_none()
             && let Some(user) = variable("PGUSER").or_else(|| variable("USER"))
         {
@@ -64,7 +92,7 @@ impl Settings {
         config.connect_timeout(self.patience);
         config.keepalives_idle(Duration::from_secs(10));
         config.tcp_user_timeout(self.patience);
-        Ok(config)
+        config
     }
 
     /// The certificates that a server's must come from: those of the file given, or of the system.
@@ -97,6 +125,29 @@ impl Settings {
             .with_no_client_auth();
         Ok(config)
     }
+}
+
+/// What a URL says, without the hosts.
+fn of_no_host(all: &Config) -> Config {
+    let mut config = Config::new();
+    if let Some(user) = all.get_user() {
+        config.user(user);
+    }
+    if let Some(password) = all.get_password() {
+        config.password(password);
+    }
+    if let Some(name) = all.get_dbname() {
+        config.dbname(name);
+    }
+    if let Some(options) = all.get_options() {
+        config.options(options);
+    }
+    config
+        .ssl_mode(all.get_ssl_mode())
+        .ssl_negotiation(all.get_ssl_negotiation())
+        .target_session_attrs(all.get_target_session_attrs())
+        .channel_binding(all.get_channel_binding());
+    config
 }
 
 fn variable(name: &str) -> Option<String> {
