@@ -1,8 +1,12 @@
-//! Tests of what the tests stand on.
+//! Tests of what the tests stand on, and of stores whose servers, connections and hosts fail.
 
 mod clusters;
+mod cuts;
+mod failovers;
+mod hosts;
 mod proxies;
 mod standbys;
+mod stores;
 
 use postgres::{Client, NoTls};
 
