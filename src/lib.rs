@@ -190,6 +190,7 @@ struct Readme;
 
 mod advice;
 mod backup;
+mod block_on;
 mod callback;
 mod error;
 mod keep_open;

@@ -218,16 +218,17 @@ impl Committed {
         }
     }
 
-    /// The apps after a commit of `changes`, and whether they changed.
+    /// The apps after a commit of `changes`, whether they changed, and how many subscribers they have
+    /// together.
     #[cfg(feature = "postgres")]
-    pub(super) fn directory_after(
+    pub(super) fn apps_after(
         &self,
         changes: &Changes,
-    ) -> Result<(Arc<Directory>, bool), Failure> {
+    ) -> Result<(Arc<Directory>, bool, u64), Failure> {
         let mut after = self.clone();
         after.note_tallies(self, changes)?;
         let is_same = Arc::ptr_eq(&after.directory, &self.directory);
-        Ok((after.directory, !is_same))
+        Ok((after.directory, !is_same, after.subscribers))
     }
 
     /// The state that a reader gets: this one of a file, and the present one of a database.

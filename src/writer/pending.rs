@@ -5,12 +5,12 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::block_on::block_on;
 use crate::error::Error;
 use crate::model::sequence::Committed;
-use crate::sync::thread::{self, Thread};
 use crate::sync::{Arc, Instant, oneshot};
 
 use super::job::Answer;
@@ -113,40 +113,10 @@ impl<T> fmt::Debug for Pending<T> {
     }
 }
 
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
 /// Waits for a reply that is not a write's.
 pub(super) fn wait_for<T>(mut reply: oneshot::Receiver<Result<T, Error>>) -> Result<T, Error> {
     match block_on(&mut reply, None) {
         Some(Ok(reply)) => reply,
         Some(Err(_)) | None => Err(Error::Closed),
-    }
-}
-
-/// Polls on this thread until there is an answer or the time has come. With no deadline: `None` does
-/// not come.
-pub(super) fn block_on<T>(
-    future: &mut (impl Future<Output = T> + Unpin),
-    deadline: Option<Instant>,
-) -> Option<T> {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        if let Poll::Ready(answer) = Pin::new(&mut *future).poll(&mut context) {
-            return Some(answer);
-        }
-        match deadline {
-            None => thread::park(),
-            Some(deadline) => match deadline.checked_duration_since(Instant::now()) {
-                None | Some(Duration::ZERO) => return None,
-                Some(left) => thread::park_timeout(left),
-            },
-        }
     }
 }

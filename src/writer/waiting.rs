@@ -11,11 +11,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::block_on::block_on;
 use crate::error::Error;
 use crate::model::change::ChangePosition;
 use crate::sync::{Arc, Instant, Mutex, MutexGuard, PoisonError};
 
-use super::pending::block_on;
 use super::{Phase, Shared, Writer};
 
 /// A wait for changes after a position ([R60](crate::rulebook#r60)), from

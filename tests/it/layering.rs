@@ -140,6 +140,7 @@ const LAYERS: [&[&str]; 7] = [
     // Values and what is wrong with them. `error` turns failures of storage into its own.
     &[
         "advice",
+        "block_on",
         "callback",
         "error",
         "stats",
@@ -297,6 +298,7 @@ fn r54_only_the_store_reads_the_clock() {
     // at, is counted by another clock, whose times are never kept.
     let counts_time = |path: &str| {
         [
+            "block_on.rs",
             "keep_open.rs",
             "pinned.rs",
             "storage/file/file_watch.rs",

@@ -28,6 +28,8 @@
 )]
 
 // The writer, and what it is written with.
+#[path = "../../src/block_on.rs"]
+mod block_on;
 #[path = "../../src/error.rs"]
 mod error;
 #[path = "../../src/limits.rs"]

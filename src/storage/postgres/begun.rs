@@ -21,42 +21,39 @@ pub(crate) struct Begun {
     pub(crate) subscribers: u64,
 }
 
-/// The statements whose answers [`Begun::read`] reads. Two, so that the second sees what was committed
-/// while the first of a transaction waited for a lock.
-pub(super) fn questions() -> [Ask; 2] {
-    [
-        Ask::plain("SELECT format, value, apps_version, answers, merged_ids FROM state"),
-        Ask::plain(
-            "SELECT coalesce(sum(subscribers), 0)::bigint FROM app_counts WHERE is_connected",
-        ),
-    ]
+/// The columns that [`Begun::read`] reads.
+pub(super) const COLUMNS: &str = "format, value, apps_version, answers, merged_ids, subscribers";
+
+/// Reads where the store stands.
+pub(super) fn question() -> Ask {
+    Ask::plain(format!("SELECT {COLUMNS} FROM state"))
+}
+
+/// Waits for the lock, and reads where the store stands then.
+pub(super) fn locking_question() -> Ask {
+    Ask::plain(format!("SELECT {COLUMNS} FROM state FOR UPDATE"))
 }
 
 impl Begun {
-    /// Reads the answers to [`questions`].
-    pub(super) fn read(answers: &[Vec<Row>]) -> Result<Self, Failure> {
+    /// Reads the row with these columns.
+    pub(super) fn read(rows: Option<&Vec<Row>>) -> Result<Self, Failure> {
         const MISSING: Failure = Failure::Corrupt("the row of counters is missing");
-        let [state, subscribers] = answers else {
-            return Err(MISSING);
-        };
-        let (Some(state), Some(subscribers)) = (state.first(), subscribers.first()) else {
-            return Err(MISSING);
-        };
+        let row = rows.and_then(|rows| rows.first()).ok_or(MISSING)?;
         let record = |at: usize| {
-            let record: &[u8] = state.try_get(at).map_err(|_| MISSING)?;
+            let record: &[u8] = row.try_get(at).map_err(|_| MISSING)?;
             Ok::<Arc<[u8]>, Failure>(record.into())
         };
-        let count = |row: &Row, at: usize| {
+        let count = |at: usize| {
             let count: i64 = row.try_get(at).map_err(|_| MISSING)?;
             u64::try_from(count).map_err(|_| Failure::Corrupt("a count below zero"))
         };
         Ok(Begun {
             format: record(0)?,
             state: record(1)?,
-            apps_version: state.try_get(2).map_err(|_| MISSING)?,
-            answers: count(state, 3)?,
-            merged_ids: count(state, 4)?,
-            subscribers: count(subscribers, 0)?,
+            apps_version: row.try_get(2).map_err(|_| MISSING)?,
+            answers: count(3)?,
+            merged_ids: count(4)?,
+            subscribers: count(5)?,
         })
     }
 }

@@ -60,7 +60,8 @@ struct Unsettled {
     last: SequenceNumber,
 }
 
-const LOCK: &str = "SELECT 1 FROM state FOR UPDATE";
+/// Where the statement that writes the state is among those of a commit, from the last one back.
+const AFTER_STATE: usize = 3;
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 impl PostgresEngine {
@@ -109,8 +110,7 @@ impl PostgresEngine {
     /// that is in.
     fn stand(&mut self) -> Result<(Committed, Option<i64>), Failure> {
         // A transaction that failed half-way must not be gone on with.
-        self.stand_or_fail()
-            .inspect_err(|_| self.connection = None)
+        self.stand_or_fail().inspect_err(|_| self.connection = None)
     }
 
     fn stand_or_fail(&mut self) -> Result<(Committed, Option<i64>), Failure> {
@@ -121,7 +121,7 @@ impl PostgresEngine {
         // Who holds the lock may be this host, by a connection that it lost. That one has committed or never
         // will once the lock is free. What is written here and synchronized was preceded by what that committed.
         if !read_only {
-            asks.push(Ask::plain(LOCK));
+            asks.push(begun::locking_question());
             asks.push(Ask::new(
                 "INSERT INTO hosts (host, last_group) VALUES ($1::text::uuid, 0) \
                  ON CONFLICT (host) DO UPDATE SET seen_at = now() RETURNING last_group",
@@ -131,10 +131,11 @@ impl PostgresEngine {
                 "DELETE FROM hosts WHERE seen_at < now() - interval '90 days'",
             ));
         }
-        let own = asks.len();
-        asks.extend(begun::questions());
-        let mut answers = connection.ask(asks)?;
-        let begun = Begun::read(&answers.split_off(own.min(answers.len())))?;
+        if read_only {
+            asks.push(begun::question());
+        }
+        let answers = connection.ask(asks)?;
+        let begun = Begun::read(answers.get(1))?;
         let last = answers.get(2).and_then(|rows| rows.first());
         let last = last.and_then(|row| row.try_get(0).ok());
         let directory = readers.directory(begun.apps_version, |asks| connection.ask(asks))?;
@@ -281,8 +282,7 @@ impl PostgresEngine {
         // A server that stops waiting for its standby warns of it and calls the commit done.
         let failure = match asked {
             Ok(answers) if !connection.has_warned() => {
-                let stands = answers.get(count.saturating_sub(3)..count.saturating_sub(1));
-                let begun = Begun::read(stands.unwrap_or_default());
+                let begun = Begun::read(answers.get(count.saturating_sub(AFTER_STATE)));
                 return begun
                     .and_then(|begun| after.at(begun, &self.readers))
                     .map(|committed| Some((committed, changes)))
@@ -319,15 +319,20 @@ impl PostgresEngine {
     ) -> Result<(Vec<Ask>, After), Failure> {
         let mut asks = write::statements(changes, base.hasher())?;
         let (state, format) = write::state_records(changes);
-        let (directory, apps_changed) = base.directory_after(changes)?;
+        let (directory, apps_changed, subscribers) = base.apps_after(changes)?;
         asks.push(Ask::new(
-            "UPDATE state SET value = coalesce($1, value), format = coalesce($2, format), \
-                    sequence = $3, apps_version = apps_version + $4",
+            format!(
+                "UPDATE state SET value = coalesce($1, value), format = coalesce($2, format), \
+                        sequence = $3, apps_version = apps_version + $4, subscribers = $5 \
+                 RETURNING {}",
+                begun::COLUMNS
+            ),
             vec![
                 Box::new(state.map(<[u8]>::to_vec)),
                 Box::new(format.map(<[u8]>::to_vec)),
                 Box::new(i64::try_from(changes.state.sequence.value()).unwrap_or(i64::MAX)),
                 Box::new(i64::from(apps_changed)),
+                Box::new(i64::try_from(subscribers).unwrap_or(i64::MAX)),
             ],
         ));
         self.group = self.group.saturating_add(1);
@@ -337,7 +342,6 @@ impl PostgresEngine {
              ON CONFLICT (host) DO UPDATE SET last_group = excluded.last_group, seen_at = now()",
             vec![Box::new(self.host.to_string()), Box::new(self.group)],
         ));
-        asks.extend(begun::questions());
         asks.push(Ask::plain("COMMIT"));
         Ok((asks, After { directory }))
     }
@@ -398,10 +402,9 @@ fn begin(
     questions: Questions,
     known: &Known,
 ) -> Result<(Begun, Arc<super::super::committed::Directory>), Failure> {
-    let [state, subscribers] = begun::questions();
-    let before = vec![Ask::plain(BEGIN), Ask::plain(LOCK), state, subscribers];
+    let before = vec![Ask::plain(BEGIN), begun::locking_question()];
     let answers = questions.ask(before, known, |asks| connection.ask(asks))?;
-    let begun = Begun::read(answers.get(2..).unwrap_or_default())?;
+    let begun = Begun::read(answers.get(1))?;
     let directory = readers.directory(begun.apps_version, |asks| connection.ask(asks))?;
     Ok((begun, directory))
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -20,6 +20,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::block_on::block_on;
 use crate::error::{DatabaseError, OpenError};
 
 use super::super::guard::Failure;
@@ -283,6 +284,15 @@ async fn all<T>(mut asked: Vec<Asked<'_, T>>) -> Result<Vec<T>, tokio_postgres::
     answers.into_iter().flatten().collect()
 }
 
+/// Waits for the answers on this thread. The connection itself is driven by another.
+fn answered<T>(
+    asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    deadline: Option<Instant>,
+) -> Result<T, Failure> {
+    let answers = block_on(&mut pin!(asked), deadline).ok_or(UNREACHABLE)?;
+    answers.map_err(|error| Failure::Database(cause(&error)))
+}
+
 impl Connection {
     /// Sends statements together, and gives the rows of each. After an error the connection is of no
     /// more use to a transaction.
@@ -297,46 +307,35 @@ impl Connection {
         within: Duration,
         asks: Vec<Ask>,
     ) -> Result<Vec<Vec<Row>>, Failure> {
-        let client = Arc::clone(&self.client);
-        let mut known = self.statements.clone();
-        let asked = self.server.wait_for(within, async move {
-            let mut missing: Vec<Arc<str>> = Vec::new();
-            for ask in &asks {
-                if !known.contains_key(&ask.sql) && !missing.contains(&ask.sql) {
-                    missing.push(Arc::clone(&ask.sql));
-                }
+        let counts = &self.server.counts;
+        counts.round_trips.fetch_add(1, Ordering::Relaxed);
+        let deadline = Instant::now().checked_add(within);
+        let client = &self.client;
+        let mut missing: Vec<Arc<str>> = Vec::new();
+        for ask in &asks {
+            if !self.statements.contains_key(&ask.sql) && !missing.contains(&ask.sql) {
+                missing.push(Arc::clone(&ask.sql));
             }
+        }
+        if !missing.is_empty() {
             let prepared = missing
                 .iter()
                 .map(|sql| Box::pin(client.prepare(sql)) as Asked<'_, Statement>);
-            let prepared = all(prepared.collect()).await?;
-            known.extend(missing.into_iter().zip(prepared));
-            let queries = asks.iter().filter_map(|ask| {
-                let statement = known.get(&ask.sql)?;
-                let client = &client;
-                let values = ask.values.iter();
-                let values: Vec<&(dyn ToSql + Sync)> = values
-                    .map(|value| &**value as &(dyn ToSql + Sync))
-                    .collect();
-                Some(
-                    Box::pin(async move { client.query(statement, &values).await })
-                        as Asked<'_, Vec<Row>>,
-                )
-            });
-            let rows = all(queries.collect()).await?;
-            Ok((rows, known))
-        });
-        self.server
-            .counts
-            .round_trips
-            .fetch_add(1, Ordering::Relaxed);
-        match asked? {
-            Ok((rows, known)) => {
-                self.statements = known;
-                Ok(rows)
-            }
-            Err(error) => Err(Failure::Database(cause(&error))),
+            let prepared = answered(all(prepared.collect()), deadline)?;
+            self.statements.extend(missing.into_iter().zip(prepared));
         }
+        let queries = asks.iter().filter_map(|ask| {
+            let statement = self.statements.get(&ask.sql)?;
+            let values = ask.values.iter();
+            let values: Vec<&(dyn ToSql + Sync)> = values
+                .map(|value| &**value as &(dyn ToSql + Sync))
+                .collect();
+            Some(
+                Box::pin(async move { client.query(statement, &values).await })
+                    as Asked<'_, Vec<Row>>,
+            )
+        });
+        answered(all(queries.collect()), deadline)
     }
 
     /// Sends a statement whose answer nobody waits for. `then` gets the connection, unless it was lost.

@@ -1,7 +1,7 @@
 //! The connections of snapshots.
 
-use std::time::{Duration, Instant};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::error::DatabaseError;
 
@@ -62,7 +62,11 @@ impl Pool {
                 let connected = self.server.connect(Purpose::Reading);
                 return connected.map(Taken::New).inspect_err(|_| self.lose());
             }
-            let left = self.server.settings.patience.saturating_sub(began.elapsed());
+            let left = self
+                .server
+                .settings
+                .patience
+                .saturating_sub(began.elapsed());
             if left.is_zero() {
                 return Err(Failure::Database(DatabaseError::NoConnection { most }));
             }

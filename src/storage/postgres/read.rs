@@ -10,7 +10,7 @@ use super::super::read::Each;
 use super::super::tables::{Key, Table};
 use super::super::unique::{Index, IndexHash};
 use super::begun::{self, Begun};
-use super::fetch::{self, Fetched};
+use super::fetch;
 use super::keys;
 use super::known::Records;
 use super::link::{Ask, Connection};
@@ -21,7 +21,7 @@ pub(crate) struct Reading {
     pool: Arc<Pool>,
     /// `None` once a failure ended it.
     connection: Mutex<Option<Connection>>,
-    /// Rows that came along with others that were asked for, until the next come.
+    /// The rows that the last look-up by a hash found.
     along: Mutex<Records>,
 }
 
@@ -63,10 +63,9 @@ impl Reading {
             connection: Mutex::new(Some(connection)),
             along: Mutex::default(),
         };
-        let [state, subscribers] = begun::questions();
         let begin = Ask::plain("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-        let mut answers = reading.ask(vec![begin, state, subscribers])?;
-        let begun = Begun::read(&answers.split_off(1.min(answers.len())))?;
+        let answers = reading.ask(vec![begin, begun::question()])?;
+        let begun = Begun::read(answers.get(1))?;
         Ok((reading, begun))
     }
 
@@ -99,56 +98,25 @@ impl Reading {
         if let Some(record) = self.along().get(&place) {
             return Ok(Some(Arc::clone(record)));
         }
-        let wanted = [place.1];
-        let mut asks = vec![fetch::rows(table, &wanted)?];
-        if table == Table::Contacts {
-            asks.push(fetch::subscribers_of(&wanted)?);
-        }
-        let answers = self.ask(asks)?;
-        let [row, along @ ..] = answers.as_slice() else {
-            return Ok(None);
-        };
-        if let [subscribers] = along {
-            self.keep(
-                fetch::fetched(Table::Subscribers, subscribers)?,
-                Table::Subscribers,
-            );
-        }
-        let found = fetch::fetched(table, row)?.pop();
+        let answers = self.ask(vec![fetch::rows(table, &[place.1])?])?;
+        let rows = answers.first().map(|rows| fetch::fetched(table, rows));
+        let found = rows.transpose()?.unwrap_or_default().pop();
         Ok(found.map(|(_, record)| record))
     }
 
-    fn keep(&self, rows: Vec<Fetched>, table: Table) {
-        let rows = rows.into_iter().map(|(key, record)| ((table, key), record));
-        let mut along = self.along();
-        along.clear();
-        along.extend(rows);
-    }
-
     pub(super) fn candidates(&self, index: Index, hash: IndexHash) -> Result<Vec<u64>, Failure> {
-        let hashes = [keys::hash(hash)];
         let (table, _) = keys::hashes_of(index);
-        let mut asks = vec![fetch::with_hashes(index, &hashes)];
-        if table == Table::Contacts {
-            asks.push(fetch::subscribers_with_hashes(index, &hashes));
-        }
-        let answers = self.ask(asks)?;
-        let [rows, along @ ..] = answers.as_slice() else {
-            return Ok(Vec::new());
-        };
-        let rows = fetch::fetched(table, rows)?;
+        let answers = self.ask(vec![fetch::with_hashes(index, &[keys::hash(hash)])])?;
+        let rows = answers.first().map(|rows| fetch::fetched(table, rows));
+        let rows = rows.transpose()?.unwrap_or_default();
         let ids = rows.iter().filter_map(|(key, _)| match key {
             Key::Int(id) => Some(*id),
             _ => None,
         });
         let ids = ids.collect();
-        let along = match along {
-            [subscribers] => fetch::fetched(Table::Subscribers, subscribers)?,
-            _ => Vec::new(),
-        };
-        self.keep(along, Table::Subscribers);
-        let rows = rows.into_iter().map(|(key, record)| ((table, key), record));
-        self.along().extend(rows);
+        let mut along = self.along();
+        along.clear();
+        along.extend(rows.into_iter().map(|(key, record)| ((table, key), record)));
         Ok(ids)
     }
 
@@ -170,14 +138,6 @@ impl Reading {
             // The key at which the last part ended begins this one.
             if at_end.is_some() && rows.first().map(|(key, _)| key) == at_end.as_ref() {
                 rows.remove(0);
-            }
-            if table == Table::Contacts && !rows.is_empty() {
-                let keys: Vec<Key> = rows.iter().map(|(key, _)| key.clone()).collect();
-                let answers = self.ask(vec![fetch::subscribers_of(&keys)?])?;
-                let along = answers
-                    .first()
-                    .map(|rows| fetch::fetched(Table::Subscribers, rows));
-                self.keep(along.transpose()?.unwrap_or_default(), Table::Subscribers);
             }
             let end = rows.last().map(|(key, _)| key.clone());
             for (key, record) in rows {

@@ -269,7 +269,13 @@ mod tests {
             let name = keys::name(table);
             let lines = schema.split_whitespace().collect::<Vec<_>>().join(" ");
             let made = format!("CREATE TABLE {name} ( key {key} PRIMARY KEY, value bytea NOT NULL");
-            assert!(lines.replace('(', "( ").replace("(  ", "( ").contains(&made), "{name}");
+            assert!(
+                lines
+                    .replace('(', "( ")
+                    .replace("(  ", "( ")
+                    .contains(&made),
+                "{name}"
+            );
         }
     }
 }

@@ -12,7 +12,9 @@ CREATE TABLE state (
     -- Changes whenever an app is connected, disconnected, or gone.
     apps_version bigint NOT NULL DEFAULT 0,
     answers bigint NOT NULL DEFAULT 0,
-    merged_ids bigint NOT NULL DEFAULT 0
+    merged_ids bigint NOT NULL DEFAULT 0,
+    -- Of all connected apps together.
+    subscribers bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
 -- The last group that each host committed: it tells a host whose connection was lost in a commit.

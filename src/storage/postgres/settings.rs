@@ -52,7 +52,8 @@ impl Settings {
         let ports = all.get_ports();
         let count = hosts.len().max(addresses.len());
         let fits = |len: usize| len == 0 || len == count;
-        if count == 0 || !fits(hosts.len()) || !fits(addresses.len()) || ports.len() > count.max(1) {
+        if count == 0 || !fits(hosts.len()) || !fits(addresses.len()) || ports.len() > count.max(1)
+        {
             return Err(DatabaseError::Url);
         }
         if ports.len() > 1 && ports.len() != count {

@@ -5,7 +5,9 @@ use contact_store::{
     Error, Merge, RecordReports, Report, SequenceNumber, Status, TokenEntry, Upsert,
 };
 
-use super::stores::{APP, add, assert_sound, connect_app, email, indeterminate, open, parsed_token, token};
+use super::stores::{
+    APP, add, assert_sound, connect_app, email, indeterminate, open, parsed_token, token,
+};
 use crate::cluster::shared;
 use crate::proxy::{Cut, Direction, Proxy};
 

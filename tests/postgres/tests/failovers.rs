@@ -27,7 +27,12 @@ fn reopen(store: &ContactStore) -> SequenceNumber {
 }
 
 /// Adds one after the other until told to end. Gives which are in, and which are not.
-fn load(store: &ContactStore, first: u64, done: &AtomicBool, acknowledged: &Mutex<u64>) -> Vec<(u64, bool)> {
+fn load(
+    store: &ContactStore,
+    first: u64,
+    done: &AtomicBool,
+    acknowledged: &Mutex<u64>,
+) -> Vec<(u64, bool)> {
     let mut outcomes = Vec::new();
     for number in first.. {
         if done.load(Ordering::Relaxed) {
@@ -68,10 +73,13 @@ fn fails_over(patience: Duration, lose: impl FnOnce(&Cluster)) {
     let hosts = [open_within(&url, patience), open_within(&url, patience)];
     let (done, acknowledged) = (AtomicBool::new(false), Mutex::new(0));
     let (promoted, outcomes) = std::thread::scope(|scope| {
-        let loads = hosts.iter().zip([1_000, 2_000, 3_000, 4_000]).map(|(host, first)| {
-            let (done, acknowledged) = (&done, &acknowledged);
-            scope.spawn(move || load(host, first, done, acknowledged))
-        });
+        let loads = hosts
+            .iter()
+            .zip([1_000, 2_000, 3_000, 4_000])
+            .map(|(host, first)| {
+                let (done, acknowledged) = (&done, &acknowledged);
+                scope.spawn(move || load(host, first, done, acknowledged))
+            });
         let loads: Vec<_> = loads.collect();
         let more = |count: u64| {
             let before = *acknowledged.lock().unwrap();

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use contact_store::{AddTokens, ContactStore, Error, TokenEntry};
 
 use super::stores::{
-    APP, add, assert_sound, connect_app, email, has, indeterminate, open, open_within, parsed_token,
-    token,
+    APP, add, assert_sound, connect_app, email, has, indeterminate, open, open_within,
+    parsed_token, token,
 };
 use crate::cluster::{Cluster, shared};
 use crate::process::{self, Process};
@@ -18,7 +18,10 @@ const CONTACTS: u64 = 10;
 
 fn now() -> u128 {
     // All processes of a machine have it in common.
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_nanos()
 }
 
 /// One request of a host, as the host tells of it.
@@ -51,7 +54,11 @@ fn child_host() {
         }
         let began = now();
         // Half are of contacts that all hosts share, the others new ones.
-        let of = if number.is_multiple_of(2) { number } else { number % CONTACTS };
+        let of = if number.is_multiple_of(2) {
+            number
+        } else {
+            number % CONTACTS
+        };
         let entry = TokenEntry::new(token(number)).email(email(of));
         let asked = store.add_tokens(AddTokens::new(APP).entry(entry)).wait();
         let (sequence, contact) = match asked {
@@ -60,9 +67,11 @@ fn child_host() {
                 (Some(added.sequence.value()), place.contact.value())
             }
             Err(error) => {
-                let sequence = indeterminate(&error).filter(|sequence| loop {
-                    if let Ok(found) = store.reopen() {
-                        break found >= *sequence;
+                let sequence = indeterminate(&error).filter(|sequence| {
+                    loop {
+                        if let Ok(found) = store.reopen() {
+                            break found >= *sequence;
+                        }
                     }
                 });
                 (sequence.map(|sequence| sequence.value()), 0)
@@ -119,7 +128,9 @@ fn assert_one_order(store: &ContactStore, told: &[Told]) {
     let newest = now.sequence().value();
     let mut done: Vec<_> = told.iter().filter(|told| told.sequence.is_some()).collect();
     for told in told {
-        let subscriber = now.subscriber_by_token(APP, &parsed_token(told.number)).unwrap();
+        let subscriber = now
+            .subscriber_by_token(APP, &parsed_token(told.number))
+            .unwrap();
         assert_eq!(subscriber.is_some(), told.sequence.is_some(), "{told:?}");
     }
     done.sort_by_key(|told| told.sequence);
@@ -134,7 +145,9 @@ fn assert_one_order(store: &ContactStore, told: &[Told]) {
         assert!(told.sequence <= Some(newest), "{told:?}");
     }
     // New contacts have ids of their own.
-    let new = done.iter().filter(|told| told.number.is_multiple_of(2) && told.contact > 0);
+    let new = done
+        .iter()
+        .filter(|told| told.number.is_multiple_of(2) && told.contact > 0);
     let ids: Vec<u64> = new.map(|told| told.contact).collect();
     let distinct: HashSet<u64> = ids.iter().copied().collect();
     assert_eq!(distinct.len(), ids.len());

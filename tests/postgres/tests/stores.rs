@@ -51,7 +51,9 @@ pub fn entry(number: u64) -> TokenEntry {
 
 /// Adds a token and the contact of the same number.
 pub fn add(store: &ContactStore, number: u64) -> Result<Committed<TokensAdded>, Error> {
-    store.add_tokens(AddTokens::new(APP).entry(entry(number))).wait()
+    store
+        .add_tokens(AddTokens::new(APP).entry(entry(number)))
+        .wait()
 }
 
 /// Whether the token and the contact of this number are there, which are so together or not at all.
