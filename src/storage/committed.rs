@@ -231,6 +231,11 @@ impl Committed {
         Ok((after.directory, !is_same, after.subscribers))
     }
 
+    /// Whether others may have written since.
+    pub(crate) fn is_remote(&self) -> bool {
+        !self.has_buckets()
+    }
+
     /// The state that a reader gets: this one of a file, and the present one of a database.
     pub(crate) fn for_reader(self: Arc<Self>) -> Result<Arc<Self>, Error> {
         match &self.source {

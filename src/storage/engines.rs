@@ -145,6 +145,17 @@ impl Engine {
         )
     }
 
+    /// Where a store that others write to stands, if that is after `current`. `again` is called once they wrote,
+    /// and from time to time.
+    pub(crate) fn look(
+        &mut self,
+        current: &Committed,
+        again: Box<dyn Fn() + Send + Sync>,
+    ) -> Option<Committed> {
+        let _ = (current, &again);
+        of!(self, _file => None, database => database.look(current, again))
+    }
+
     /// From now on each commit folds the indexes, also one that changes nothing else, until they have no
     /// entry that was removed before.
     pub(crate) fn ask_to_fold_indexes(&mut self) {

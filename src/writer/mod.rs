@@ -302,11 +302,32 @@ impl Writing {
                     self.wait_for_folding.push(reply);
                 }
                 Next::Task(Task::Replace(replacement)) => self.replace(*replacement),
+                Next::Task(Task::Look) => self.look(),
                 Next::End => return,
             }
             self.fill();
             self.answer_folding();
         }
+    }
+
+    /// Publishes where a store that others write to stands, and has this done again once they wrote.
+    fn look(&mut self) {
+        if !self.failed && self.shared.waiters.are_there() {
+            let queue = Arc::downgrade(&self.shared.queue);
+            let again = move || {
+                if let Some(queue) = queue.upgrade() {
+                    // A store that is closed has nobody who waits.
+                    drop(queue.ask(Task::Look));
+                }
+            };
+            if let Some(committed) = self.engine.look(&self.current, Box::new(again)) {
+                self.current = Arc::new(committed);
+                self.shared
+                    .set_phase(Phase::Open(Arc::clone(&self.current)));
+            }
+        }
+        self.shared.waiters.note_look();
+        self.shared.wake_waiters();
     }
 
     fn has_to_fold(&self) -> bool {

@@ -23,6 +23,8 @@ pub(super) enum Task {
     Fold(oneshot::Sender<Result<(), Error>>),
     /// Put a copy in the place of the file.
     Replace(Box<Replacement>),
+    /// Look where the store stands, for those who wait for changes that other hosts make.
+    Look,
 }
 
 impl Task {
@@ -32,6 +34,7 @@ impl Task {
             Task::Reopen(reply) => drop(reply.send(Err(error))),
             Task::Fold(reply) => drop(reply.send(Err(error))),
             Task::Replace(replacement) => drop(replacement.reply.send(Err(error))),
+            Task::Look => {}
         }
     }
 }

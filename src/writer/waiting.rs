@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::model::change::ChangePosition;
 use crate::sync::{Arc, Instant, Mutex, MutexGuard, PoisonError};
 
+use super::queue::Task;
 use super::{Phase, Shared, Writer};
 
 /// A wait for changes after a position ([R60](crate::rulebook#r60)), from
@@ -41,6 +42,9 @@ pub struct WaitForChanges {
     shared: Arc<Shared>,
     after: ChangePosition,
     ticket: Option<u64>,
+    /// Of a store that others write to: how often the writer had looked where it stands when this was
+    /// first polled.
+    looked: Option<u64>,
 }
 
 impl WaitForChanges {
@@ -70,15 +74,39 @@ impl Future for WaitForChanges {
     type Output = Result<(), Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(answer) = self.shared.answer(self.after) {
+        if let Some(answer) = self.answer() {
             return Poll::Ready(answer);
         }
         let ticket = self.shared.waiters.enter(self.ticket, self.after, context);
         self.ticket = Some(ticket);
+        if self.looked.is_none() && self.shared.is_remote() {
+            self.looked = Some(self.shared.waiters.looks());
+            if let Err(error) = self.shared.queue.ask(Task::Look) {
+                return Poll::Ready(Err(error));
+            }
+        }
         // A state that was published in between woke nobody.
-        match self.shared.answer(self.after) {
+        match self.answer() {
             Some(answer) => Poll::Ready(answer),
             None => Poll::Pending,
+        }
+    }
+}
+
+impl WaitForChanges {
+    /// What it is answered now; `None` when it goes on.
+    fn answer(&self) -> Option<Result<(), Error>> {
+        let answer = self.shared.answer(self.after);
+        // What was published last may be older than what others wrote, and than the position.
+        let is_old = || {
+            let looked = self
+                .looked
+                .map(|before| self.shared.waiters.looks() > before);
+            self.shared.is_remote() && looked != Some(true)
+        };
+        match answer {
+            Some(Err(Error::ChangesAhead { .. })) if is_old() => None,
+            answer => answer,
         }
     }
 }
@@ -106,6 +134,7 @@ impl Writer {
             shared: Arc::clone(&self.shared),
             after,
             ticket: None,
+            looked: None,
         }
     }
 }
@@ -126,6 +155,15 @@ impl Shared {
         }
     }
 
+    /// Whether others write to the store as well.
+    fn is_remote(&self) -> bool {
+        let phase = self.phase.read();
+        match &*phase.unwrap_or_else(PoisonError::into_inner) {
+            Phase::Open(committed) | Phase::Failed(Some(committed)) => committed.is_remote(),
+            Phase::Failed(None) | Phase::Closed => false,
+        }
+    }
+
     /// Wakes those whose wait is over in the phase that was just set.
     pub(super) fn wake_waiters(&self) {
         self.waiters.wake(|after| self.answer(after).is_some());
@@ -140,6 +178,8 @@ pub(super) struct Waiters(Mutex<Entered>);
 struct Entered {
     waiting: BTreeMap<u64, (ChangePosition, Waker)>,
     next_ticket: u64,
+    /// How often the writer looked where the store stands.
+    looks: u64,
 }
 
 // Wakers are foreign code: none is cloned, woken or dropped while the lock is held.
@@ -158,6 +198,21 @@ impl Waiters {
         drop(entered);
         drop(before);
         ticket
+    }
+
+    /// Whether anybody waits.
+    pub(super) fn are_there(&self) -> bool {
+        !self.lock().waiting.is_empty()
+    }
+
+    fn looks(&self) -> u64 {
+        self.lock().looks
+    }
+
+    /// Notes that the writer looked where the store stands.
+    pub(super) fn note_look(&self) {
+        let mut entered = self.lock();
+        entered.looks = entered.looks.saturating_add(1);
     }
 
     fn leave(&self, ticket: u64) {

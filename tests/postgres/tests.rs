@@ -1,5 +1,6 @@
 //! Tests of what the tests stand on, and of stores whose servers, connections and hosts fail.
 
+mod changes;
 mod clusters;
 mod cuts;
 mod failovers;

@@ -197,6 +197,10 @@ impl Committed {
         self.broken.load(Ordering::SeqCst)
     }
 
+    pub(crate) fn is_remote(&self) -> bool {
+        false
+    }
+
     pub(crate) fn for_reader(self: Arc<Self>) -> Result<Arc<Self>, Error> {
         Ok(self)
     }
@@ -437,6 +441,14 @@ impl Engine {
             current.directory.0,
             &self.broken,
         ))
+    }
+
+    pub(crate) fn look(
+        &mut self,
+        _: &Committed,
+        _: Box<dyn Fn() + Send + Sync>,
+    ) -> Option<Committed> {
+        None
     }
 
     pub(crate) fn decides_again(&self) -> bool {

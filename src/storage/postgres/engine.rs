@@ -19,7 +19,7 @@ use super::super::open::OpenAs;
 use super::super::read::Rows as _;
 use super::begun::{self, Begun};
 use super::known::{Known, Questions, Records};
-use super::link::{Ask, Connection, Purpose, Server};
+use super::link::{Ask, Connection, Purpose, Server, Told};
 use super::pool::Pool;
 use super::readers::Readers;
 use super::schema;
@@ -41,6 +41,8 @@ pub(crate) struct PostgresEngine {
     guesses: Records,
     attempt: Option<Attempt>,
     unsettled: Option<Unsettled>,
+    /// Hears when other hosts wrote, once somebody waits for that.
+    listener: Option<Connection>,
 }
 
 /// A group that is being decided.
@@ -90,6 +92,7 @@ impl PostgresEngine {
             guesses: Records::new(),
             attempt: None,
             unsettled: None,
+            listener: None,
         };
         let (committed, _) = engine.stand()?;
         Ok((engine, committed))
@@ -146,6 +149,46 @@ impl PostgresEngine {
         }
         let committed = readers.state(begun, directory, RowsOf::Nothing)?;
         Ok((committed, last))
+    }
+
+    /// Where the store stands, if that is after `current`. `again` is called once another host wrote; while the
+    /// server cannot be reached, after a while.
+    pub(in crate::storage) fn look(
+        &mut self,
+        current: &Committed,
+        again: Box<dyn Fn() + Send + Sync>,
+    ) -> Option<Committed> {
+        let again: Told = Arc::from(again);
+        self.look_or_fail(current, &again).unwrap_or_else(|_| {
+            self.listener = None;
+            self.server.call_later(again);
+            None
+        })
+    }
+
+    fn look_or_fail(
+        &mut self,
+        current: &Committed,
+        again: &Told,
+    ) -> Result<Option<Committed>, Failure> {
+        if self.listener.as_ref().is_none_or(Connection::is_closed) {
+            let mut listener = self.server.listen(Arc::clone(again))?;
+            // The name of the schema names the channel: a database has one store in each.
+            listener.run(format!(
+                "LISTEN {}",
+                schema::channel(&self.server.settings.schema)
+            ))?;
+            self.listener = Some(listener);
+        }
+        let listener = self.listener.as_mut().ok_or(Failure::Stopped)?;
+        let answers = listener.ask(vec![begun::question()])?;
+        let begun = Begun::read(answers.first())?;
+        let directory = self
+            .readers
+            .directory(begun.apps_version, |asks| listener.ask(asks))?;
+        let committed = self.readers.state(begun, directory, RowsOf::Nothing)?;
+        let is_newer = committed.state().sequence > current.state().sequence;
+        Ok(is_newer.then_some(committed))
     }
 
     /// What a group is decided on first: what is known of the state, which may not be the present one.
@@ -342,6 +385,11 @@ impl PostgresEngine {
              ON CONFLICT (host) DO UPDATE SET last_group = excluded.last_group, seen_at = now()",
             vec![Box::new(self.host.to_string()), Box::new(self.group)],
         ));
+        // In its place among the others, so that the answers stand where they do.
+        if base.keep_changes().is_some() {
+            let channel = schema::channel(&self.server.settings.schema);
+            asks.insert(0, Ask::plain(format!("NOTIFY {channel}")));
+        }
         asks.push(Ask::plain("COMMIT"));
         Ok((asks, After { directory }))
     }
@@ -373,7 +421,7 @@ impl PostgresEngine {
 
     fn end(&mut self) {
         self.readers.liveness.end(Ended::Closed);
-        self.connection = None;
+        (self.connection, self.listener) = (None, None);
     }
 }
 

@@ -138,13 +138,14 @@ impl Server {
         self: &Arc<Self>,
         purpose: Purpose,
         within: Duration,
+        told: Option<&Told>,
     ) -> Result<Connection, Failure> {
         let began = Instant::now();
         let mut last = UNREACHABLE;
         for (config, hosts) in self.configs.iter().zip((1..=self.configs.len()).rev()) {
             let left = within.saturating_sub(began.elapsed());
             let share = left.checked_div(u32::try_from(hosts).unwrap_or(u32::MAX));
-            match self.connect_to(config, purpose, share.unwrap_or(left)) {
+            match self.connect_to(config, purpose, share.unwrap_or(left), told.cloned()) {
                 Ok(connection) => return Ok(connection),
                 Err(failure) => last = failure,
             }
@@ -157,22 +158,26 @@ impl Server {
         config: &Config,
         purpose: Purpose,
         within: Duration,
+        told: Option<Told>,
     ) -> Result<Connection, Failure> {
         let began = Instant::now();
         let config = config.clone();
         let warned = Arc::new(AtomicBool::new(false));
-        let notices = Arc::clone(&warned);
+        let unasked = Unasked {
+            warned: Arc::clone(&warned),
+            told,
+        };
         let tls = self.tls.clone();
         let connected = self.wait_for(within, async move {
             Ok(match tls {
                 Some(tls) => {
                     let (client, connection) = config.connect(tls).await?;
-                    tokio::spawn(drive(connection, notices));
+                    tokio::spawn(drive(connection, unasked));
                     client
                 }
                 None => {
                     let (client, connection) = config.connect(NoTls).await?;
-                    tokio::spawn(drive(connection, notices));
+                    tokio::spawn(drive(connection, unasked));
                     client
                 }
             })
@@ -193,6 +198,25 @@ impl Server {
         Ok(connection)
     }
 
+    /// A connection whose server calls `told` when it sends a notification, and when it ends. Connects once: others
+    /// wait for the thread that calls this.
+    pub(super) fn listen(self: &Arc<Self>, told: Told) -> Result<Connection, Failure> {
+        const WITHIN: Duration = Duration::from_secs(1);
+        let within = self.settings.patience.min(WITHIN);
+        self.connect_once(Purpose::Reading, within, Some(&told))
+    }
+
+    /// Calls `told` after a while.
+    pub(super) fn call_later(&self, told: Told) {
+        const PAUSE: Duration = Duration::from_secs(1);
+        if let Some(runtime) = &self.runtime {
+            runtime.spawn(async move {
+                tokio::time::sleep(PAUSE).await;
+                told();
+            });
+        }
+    }
+
     /// Connects, trying again for as long as is waited for the server: one that is restarted, or whose
     /// standby takes over, is back soon.
     pub(super) fn connect(self: &Arc<Self>, purpose: Purpose) -> Result<Connection, Failure> {
@@ -200,7 +224,7 @@ impl Server {
         let mut pause = Duration::from_millis(20);
         loop {
             let left = self.settings.patience.saturating_sub(began.elapsed());
-            let tried = self.connect_once(purpose, left.max(Duration::from_millis(100)));
+            let tried = self.connect_once(purpose, left.max(Duration::from_millis(100)), None);
             let failure = match tried {
                 Ok(connection) => return Ok(connection),
                 Err(failure) => failure,
@@ -232,17 +256,42 @@ fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(f64::midpoint(part, 1.0))
 }
 
-/// Reads and writes for a connection until it ends, and notes a warning of the server.
-async fn drive<S, T>(mut connection: tokio_postgres::Connection<S, T>, warned: Arc<AtomicBool>)
+/// What is called when another host wrote.
+pub(super) type Told = Arc<dyn Fn() + Send + Sync>;
+
+/// What a connection's driver does with what nobody asked for.
+#[derive(Clone)]
+struct Unasked {
+    warned: Arc<AtomicBool>,
+    told: Option<Told>,
+}
+
+/// Reads and writes for a connection until it ends. Notes a warning of the server, and tells of what other
+/// hosts wrote, and of the end.
+async fn drive<S, T>(mut connection: tokio_postgres::Connection<S, T>, unasked: Unasked)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,
 {
     while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
-        if let AsyncMessage::Notice(notice) = message
-            && notice.parsed_severity() == Some(tokio_postgres::error::Severity::Warning)
-        {
-            warned.store(true, Ordering::Release);
+        match message {
+            AsyncMessage::Notice(notice) => {
+                let severity = notice.parsed_severity();
+                if severity == Some(tokio_postgres::error::Severity::Warning) {
+                    unasked.warned.store(true, Ordering::Release);
+                }
+            }
+            AsyncMessage::Notification(_) => unasked.tell(),
+            _ => {}
+        }
+    }
+    unasked.tell();
+}
+
+impl Unasked {
+    fn tell(&self) {
+        if let Some(told) = &self.told {
+            told();
         }
     }
 }

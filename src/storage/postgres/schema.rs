@@ -89,6 +89,12 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// The channel on which hosts tell each other that they wrote: the tables' own names are in the schema, channels
+/// are in the database.
+pub(super) fn channel(schema: &str) -> String {
+    quoted(schema)
+}
+
 /// Whether the schema exists, how many tables it has, and the version that is written in it.
 struct Found {
     is_there: bool,

@@ -1,0 +1,70 @@
+//! Waiting for changes that other hosts make.
+
+use std::time::Duration;
+
+use contact_store::{ChangePosition, ContactStore, Error, KeepChanges, Options};
+
+use super::stores::{PATIENCE, add, at, connect_app};
+use crate::cluster::shared;
+
+/// A store of a host that keeps changes.
+fn open(url: &str) -> ContactStore {
+    let options = Options::default().change_feed(KeepChanges::default());
+    ContactStore::connect(&at(url, PATIENCE), options).unwrap()
+}
+
+#[test]
+fn r60_who_waits_is_woken_by_what_another_host_writes() {
+    let Some(cluster) = shared() else { return };
+    let place = cluster.database("changes");
+    let (here, there) = (open(&place.url), open(&place.url));
+    connect_app(&there);
+    // What the other host wrote before anybody waited here counts as well.
+    assert!(matches!(
+        here.wait_for_changes(ChangePosition::START)
+            .wait_timeout(PATIENCE),
+        Some(Ok(()))
+    ));
+    for number in 0..5 {
+        let newest = there.snapshot().unwrap().newest_change();
+        let mut waits = here.wait_for_changes(newest);
+        let none = waits.wait_timeout(Duration::from_millis(50));
+        assert!(none.is_none(), "{none:?}");
+        let added = add(&there, number).unwrap().sequence;
+        assert!(matches!(waits.wait_timeout(PATIENCE), Some(Ok(()))));
+        let page = here.snapshot().unwrap().changes(newest, 10).unwrap();
+        assert!(!page.changes.is_empty());
+        assert_eq!(here.snapshot().unwrap().sequence(), added);
+    }
+}
+
+#[test]
+fn r60_a_position_that_no_host_has_reached_is_refused() {
+    let Some(cluster) = shared() else { return };
+    let place = cluster.database("ahead");
+    let (here, there) = (open(&place.url), open(&place.url));
+    connect_app(&there);
+    let newest = there.snapshot().unwrap().sequence();
+    let ahead = ChangePosition::parse(&(newest.value() + 1).to_string()).unwrap();
+    let refused = here.wait_for_changes(ahead).wait_timeout(PATIENCE);
+    assert!(
+        matches!(refused, Some(Err(Error::ChangesAhead { newest: found })) if found == newest),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn r60_who_waits_hears_of_changes_also_after_the_connections_were_cut() {
+    let Some(cluster) = shared() else { return };
+    let place = cluster.database("cut");
+    let (here, there) = (open(&place.url), open(&place.url));
+    connect_app(&there);
+    let newest = there.snapshot().unwrap().newest_change();
+    let mut waits = here.wait_for_changes(newest);
+    assert!(waits.wait_timeout(Duration::from_millis(200)).is_none());
+    let ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    place.client().execute(ended, &[]).unwrap();
+    add(&there, 1).unwrap();
+    assert!(matches!(waits.wait_timeout(PATIENCE), Some(Ok(()))));
+}
