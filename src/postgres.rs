@@ -45,7 +45,8 @@ impl PostgresOptions {
     /// `host=/run/postgresql dbname=shop`.
     ///
     /// Several hosts may be named: `postgres://a,b/shop?target_session_attrs=read-write` is the one among them that
-    /// takes writes, also after another took over from it. TLS is used where the server has it, and required with
+    /// takes writes, also after another took over from it. One that was replaced must not come back as one that takes
+    /// writes: it would answer reads from its old state. TLS is used where the server has it, and required with
     /// `sslmode=require`; its certificate is always verified. With `sslmode=disable` it is not used.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
@@ -88,7 +89,10 @@ impl PostgresOptions {
     /// Sets how long the store waits for a server that cannot be reached, for an answer, and for other hosts that write,
     /// before a request fails. The default is 10 s.
     ///
-    /// It is the time in which a standby should take over from a primary that was lost.
+    /// It is the time in which a standby should take over from a primary that was lost. Several hosts in the URL share
+    /// it: one that does not answer has its part, and then the next is tried. A store that falls silent within a group
+    /// of requests, since its process is frozen or its machine is gone, loses the order after half of the time, and the
+    /// others go on. Its own requests are indeterminate then ([R49](crate::rulebook#r49)).
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         // The server counts it in milliseconds of 31 bits.

@@ -589,6 +589,7 @@ impl Rows for Committed {
             Source::File(_) => self.indexes.candidates(self, index, hash, each),
             #[cfg(feature = "postgres")]
             Source::Postgres(source) => {
+                self.source()?;
                 for id in source.candidates(index, hash)? {
                     if !each(id)? {
                         break;

@@ -466,6 +466,10 @@ impl Engine {
         Ok(Some(Arc::new(self.committed())))
     }
 
+    pub(crate) fn not_drafted(&mut self, cause: StorageError) -> CommitFailure {
+        CommitFailure::Indeterminate(cause)
+    }
+
     pub(crate) fn ask_to_fold_indexes(&mut self) {}
 
     pub(crate) fn has_to_fold_indexes(&self) -> bool {

@@ -19,10 +19,13 @@ pub(crate) struct Begun {
     pub(crate) merged_ids: u64,
     /// Of all connected apps together.
     pub(crate) subscribers: u64,
+    /// Whether all that the transaction reads is of one state, as the server says.
+    pub(super) is_of_one_state: bool,
 }
 
 /// The columns that [`Begun::read`] reads.
-pub(super) const COLUMNS: &str = "format, value, apps_version, answers, merged_ids, subscribers";
+pub(super) const COLUMNS: &str = "format, value, apps_version, answers, merged_ids, subscribers, \
+     current_setting('transaction_isolation') IN ('repeatable read', 'snapshot', 'serializable')";
 
 /// Reads where the store stands.
 pub(super) fn question() -> Ask {
@@ -54,6 +57,7 @@ impl Begun {
             answers: count(3)?,
             merged_ids: count(4)?,
             subscribers: count(5)?,
+            is_of_one_state: row.try_get(6).map_err(|_| MISSING)?,
         })
     }
 }

@@ -60,14 +60,14 @@ struct Rows {
     candidates: HashMap<(usize, i64), Vec<u64>>,
     spans: HashMap<Span, Walked>,
     wanted: Wanted,
+    /// Rows of earlier groups that change seldom. They stand in for rows that are not known yet.
+    guesses: Records,
 }
 
 /// What is known while one group is decided.
 #[derive(Default)]
 pub(crate) struct Known {
     known: Mutex<Rows>,
-    /// Rows of the last group that change seldom. They stand in for rows that are not known yet.
-    guesses: Records,
 }
 
 /// How many rows of a span are read first. Each further time it is eight times as many.
@@ -75,9 +75,12 @@ const FIRST_ROWS: usize = 16;
 
 impl Known {
     pub(super) fn guessing(guesses: Records) -> Self {
-        Known {
-            known: Mutex::default(),
+        let known = Rows {
             guesses,
+            ..Rows::default()
+        };
+        Known {
+            known: Mutex::new(known),
         }
     }
 
@@ -98,7 +101,7 @@ impl Known {
             .entry(table)
             .or_default()
             .insert(place.1.clone());
-        self.guesses.get(&place).cloned()
+        known.guesses.get(&place).cloned()
     }
 
     pub(super) fn candidates(&self, index: Index, hash: IndexHash) -> Vec<u64> {
@@ -231,17 +234,26 @@ impl Known {
         Ok(())
     }
 
-    /// The rows that are worth guessing next time.
+    /// The rows that are worth guessing next time: those of earlier groups, and those that were read since.
+    /// None is guessed any more.
     pub(super) fn guesses(&self) -> Records {
         /// Those of connected apps: a host has few.
         const MOST: usize = 10_000;
-        let known = self.known();
-        let kept = known
-            .rows
+        let mut known = self.known();
+        let Rows { rows, guesses, .. } = &mut *known;
+        if guesses.len() >= MOST {
+            guesses.clear();
+        }
+        let read = rows
             .iter()
             .filter(|((table, _), _)| matches!(table, Table::Apps | Table::Meta));
-        let kept = kept.filter_map(|(place, row)| Some((place.clone(), Arc::clone(row.as_ref()?))));
-        kept.take(MOST).collect()
+        for (place, row) in read.take(MOST) {
+            match row {
+                Some(row) => guesses.insert(place.clone(), Arc::clone(row)),
+                None => guesses.remove(place),
+            };
+        }
+        std::mem::take(guesses)
     }
 }
 

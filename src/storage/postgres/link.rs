@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{self, Runtime};
+use tokio::task::AbortHandle;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
@@ -172,20 +173,19 @@ impl Server {
             Ok(match tls {
                 Some(tls) => {
                     let (client, connection) = config.connect(tls).await?;
-                    tokio::spawn(drive(connection, unasked));
-                    client
+                    (client, tokio::spawn(drive(connection, unasked)))
                 }
                 None => {
                     let (client, connection) = config.connect(NoTls).await?;
-                    tokio::spawn(drive(connection, unasked));
-                    client
+                    (client, tokio::spawn(drive(connection, unasked)))
                 }
             })
         });
-        let client = connected?.map_err(|error| Failure::Database(cause(&error)))?;
+        let (client, drive) = connected?.map_err(|error| Failure::Database(cause(&error)))?;
         self.counts.connections.fetch_add(1, Ordering::Relaxed);
         let mut connection = Connection {
             client: Arc::new(client),
+            drive: drive.abort_handle(),
             statements: HashMap::new(),
             warned,
             server: Arc::clone(self),
@@ -299,6 +299,8 @@ impl Unasked {
 /// A connection, which one caller uses at a time.
 pub(super) struct Connection {
     client: Arc<Client>,
+    /// What reads and writes for it.
+    drive: AbortHandle,
     statements: HashMap<Arc<str>, Statement>,
     /// The server warned of something.
     warned: Arc<AtomicBool>,
@@ -333,12 +335,17 @@ async fn all<T>(mut asked: Vec<Asked<'_, T>>) -> Result<Vec<T>, tokio_postgres::
     answers.into_iter().flatten().collect()
 }
 
-/// Waits for the answers on this thread. The connection itself is driven by another.
+/// Waits for the answers on this thread. The connection itself is driven by another, and ended when the time is
+/// over: a server that does not answer may never do so, and would keep the socket for as long.
 fn answered<T>(
+    drive: &AbortHandle,
     asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
     deadline: Option<Instant>,
 ) -> Result<T, Failure> {
-    let answers = block_on(&mut pin!(asked), deadline).ok_or(UNREACHABLE)?;
+    let Some(answers) = block_on(&mut pin!(asked), deadline) else {
+        drive.abort();
+        return Err(UNREACHABLE);
+    };
     answers.map_err(|error| Failure::Database(cause(&error)))
 }
 
@@ -370,7 +377,7 @@ impl Connection {
             let prepared = missing
                 .iter()
                 .map(|sql| Box::pin(client.prepare(sql)) as Asked<'_, Statement>);
-            let prepared = answered(all(prepared.collect()), deadline)?;
+            let prepared = answered(&self.drive, all(prepared.collect()), deadline)?;
             self.statements.extend(missing.into_iter().zip(prepared));
         }
         let queries = asks.iter().filter_map(|ask| {
@@ -384,7 +391,7 @@ impl Connection {
                     as Asked<'_, Vec<Row>>,
             )
         });
-        answered(all(queries.collect()), deadline)
+        answered(&self.drive, all(queries.collect()), deadline)
     }
 
     /// Sends a statement whose answer nobody waits for. `then` gets the connection, unless it was lost.
@@ -400,6 +407,9 @@ impl Connection {
             let server = Arc::downgrade(&server);
             runtime.spawn(async move {
                 let asked = tokio::time::timeout(within, client.batch_execute(sql)).await;
+                if asked.is_err() {
+                    self.drive.abort();
+                }
                 // The server's last owner must not be this task, in which its runtime cannot end.
                 if server.strong_count() > 1 {
                     then(matches!(asked, Ok(Ok(()))).then_some(self));
@@ -443,7 +453,8 @@ fn cause(error: &tokio_postgres::Error) -> DatabaseError {
             DatabaseError::ReadOnlyServer
         } else if text.contains("TLS") {
             DatabaseError::Tls
-        } else if text.contains("password") || text.contains("authentication") {
+        } else if text.contains("configuration") || text.contains("authentication") {
+            // A password is asked for and none was given, or in a way that the client does not know.
             DatabaseError::Refused
         } else {
             DatabaseError::Unreachable

@@ -4,6 +4,17 @@
 //! the row of counters from its beginning to its end: that is the order of all requests of all hosts
 //! (R47).
 //!
+//! A group reads in one round trip and commits in the next, however many requests and entries it has. Where one
+//! row leads to another that nothing else asks for, each step is one round trip more. A test counts:
+//!
+//! | a group that adds tokens: 1, 10 or 1,000 entries of a request, or 64 requests | statements | round trips |
+//! | --- | --- | --- |
+//! | of new contacts | 14 | 2 |
+//! | again, of contacts and tokens that are there | 12 | 2 |
+//!
+//! A host that falls silent in a group loses the lock after half of the patience: the server ends its
+//! transaction. Others wait for the lock for three quarters of it, and for any answer for the whole.
+//!
 //! | module | what it does |
 //! | --- | --- |
 //! | [`engine`] | decides and commits groups, and settles what a lost connection left open |

@@ -66,6 +66,9 @@ impl Reading {
         let begin = Ask::plain("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
         let answers = reading.ask(vec![begin, begun::question()])?;
         let begun = Begun::read(answers.get(1))?;
+        if !begun.is_of_one_state {
+            return Err(Failure::Database(DatabaseError::Isolation));
+        }
         Ok((reading, begun))
     }
 
@@ -78,8 +81,9 @@ impl Reading {
 
     pub(super) fn ask(&self, asks: Vec<Ask>) -> Result<Vec<Vec<tokio_postgres::Row>>, Failure> {
         let mut held = self.connection();
+        // It was lost earlier. Another snapshot has another one.
         let Some(connection) = held.as_mut() else {
-            return Err(Failure::Stopped);
+            return Err(Failure::Database(DatabaseError::Unreachable));
         };
         let asked = connection.ask(asks);
         if asked.is_err() {

@@ -33,6 +33,8 @@ pub(super) fn enter(
 ) -> Result<(), Failure> {
     let settings = &connection.server.settings;
     let patience = settings.patience.as_millis();
+    // Before this side stops waiting for the answer, which tells what it waited for.
+    let waits = patience.saturating_mul(3).div_euclid(4).max(1).to_string();
     let quoted = quoted(&settings.schema);
     let (lax, read_only) = (settings.lax, settings.read_only);
     // A host that is frozen or gone in the middle of a group holds up all others. The server ends its group
@@ -43,20 +45,17 @@ pub(super) fn enter(
         // A snapshot may be held for long, whatever the server's own setting is.
         Purpose::Reading => "0".to_owned(),
     };
-    // That a commit was not synchronized is told by a warning alone.
+    // That a commit was not synchronized is told by a warning alone. What a commit waits for stays as it is
+    // checked here, also when the server is set to something else meanwhile.
     let ask = Ask::new(
         "SELECT set_config('search_path', $1, false), \
                 set_config('lock_timeout', $2, false), \
                 set_config('client_min_messages', 'warning', false), \
                 current_setting('server_encoding'), \
-                current_setting('synchronous_commit'), \
+                set_config('synchronous_commit', current_setting('synchronous_commit'), false), \
                 current_setting('transaction_read_only') = 'on' OR pg_is_in_recovery(), \
                 set_config('idle_in_transaction_session_timeout', $3, false)",
-        vec![
-            Box::new(quoted),
-            Box::new(patience.to_string()),
-            Box::new(idle),
-        ],
+        vec![Box::new(quoted), Box::new(waits), Box::new(idle)],
     );
     let mut asks = vec![ask];
     if purpose == Purpose::Writing {
@@ -189,15 +188,19 @@ fn unreadable(_: Failure) -> OpenError {
     OpenError::Damaged("the row that says what the store is")
 }
 
-/// Checks the version of the schema, migrates it when asked to, and checks what the store is.
-fn check(connection: &mut Connection, upgrade: bool) -> Result<FormatRow, OpenError> {
+/// The version that is written in the schema.
+fn version(connection: &mut Connection) -> Result<u32, OpenError> {
     let version = Ask::plain("SELECT coalesce(max(step), 0) FROM contact_store_schema");
     let answers = connection.ask(vec![version])?;
     let row = answers.first().and_then(|rows| rows.first());
-    let found: i32 = row
-        .and_then(|row| row.try_get(0).ok())
-        .ok_or(DatabaseError::NotOurSchema)?;
-    let found = u32::try_from(found).unwrap_or_default();
+    let found: Option<i32> = row.and_then(|row| row.try_get(0).ok());
+    let found = found.ok_or(DatabaseError::NotOurSchema)?;
+    Ok(u32::try_from(found).unwrap_or_default())
+}
+
+/// Checks the version of the schema, migrates it when asked to, and checks what the store is.
+fn check(connection: &mut Connection, upgrade: bool) -> Result<FormatRow, OpenError> {
+    let found = version(connection)?;
     if found > VERSION {
         return Err(DatabaseError::NewerSchema {
             found,
@@ -213,7 +216,7 @@ fn check(connection: &mut Connection, upgrade: bool) -> Result<FormatRow, OpenEr
             }
             .into());
         }
-        migrate(connection, found)?;
+        migrate(connection)?;
     }
     let answers = connection.ask(vec![Ask::plain("SELECT format FROM state")])?;
     let row = answers.first().and_then(|rows| rows.first());
@@ -241,47 +244,24 @@ fn check(connection: &mut Connection, upgrade: bool) -> Result<FormatRow, OpenEr
     }
 }
 
-/// Does the steps that are missing, each with its number in one transaction, while no host writes.
-fn migrate(connection: &mut Connection, found: u32) -> Result<(), OpenError> {
+/// Does the steps that are missing, in one transaction, while no host writes. Of several hosts that migrate at
+/// once, one does, and the others find it done.
+fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    connection.ask(vec![
+        Ask::plain("BEGIN ISOLATION LEVEL READ COMMITTED"),
+        Ask::plain("SELECT 1 FROM state FOR UPDATE"),
+    ])?;
+    let found = version(connection)?;
+    let mut script = String::new();
     for (number, step) in (1_u32..).zip(STEPS) {
-        if number <= found {
-            continue;
+        if number > found {
+            script.push_str(step);
+            script.push_str(&format!(
+                "INSERT INTO contact_store_schema (step) VALUES ({number});"
+            ));
         }
-        connection.run(format!(
-            "BEGIN; SELECT FROM state FOR UPDATE; {step}; \
-             INSERT INTO contact_store_schema (step) VALUES ({number}); COMMIT"
-        ))?;
     }
+    script.push_str("COMMIT");
+    connection.run(script)?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::super::tables::{Table, Width};
-    use super::super::keys;
-    use super::*;
-
-    #[test]
-    fn every_table_is_one_of_sql_with_a_key_of_its_width() {
-        let schema = STEPS.concat();
-        for table in Table::ALL {
-            if matches!(table, Table::Index | Table::IndexLog) {
-                continue;
-            }
-            let key = match table.width() {
-                Width::Int => "bigint",
-                Width::Wide | Width::Bytes => "bytea",
-            };
-            let name = keys::name(table);
-            let lines = schema.split_whitespace().collect::<Vec<_>>().join(" ");
-            let made = format!("CREATE TABLE {name} ( key {key} PRIMARY KEY, value bytea NOT NULL");
-            assert!(
-                lines
-                    .replace('(', "( ")
-                    .replace("(  ", "( ")
-                    .contains(&made),
-                "{name}"
-            );
-        }
-    }
 }

@@ -90,7 +90,8 @@ impl Settings {
             config.password(password);
         }
         config.application_name("contact-store");
-        config.connect_timeout(self.patience);
+        // A name may have several addresses, and the machine of the first may be gone.
+        config.connect_timeout(self.patience.checked_div(3).unwrap_or(self.patience));
         config.keepalives_idle(Duration::from_secs(10));
         config.tcp_user_timeout(self.patience);
         config
