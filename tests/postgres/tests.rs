@@ -6,6 +6,9 @@ mod cuts;
 mod failovers;
 mod hosts;
 mod proxies;
+mod refusals;
+mod restarts;
+mod round_trips;
 mod standbys;
 mod stores;
 

@@ -261,6 +261,47 @@ fn r49_a_host_that_falls_silent_before_its_commit_is_not_waited_for() {
 }
 
 #[test]
+fn r49_a_server_that_does_not_answer_is_waited_for_no_longer_than_the_patience() {
+    let Some(cluster) = shared() else { return };
+    let database = cluster.database("no_answer");
+    let proxy = Proxy::start(cluster.port());
+    connect_app(&open(&database.url));
+    let patience = Duration::from_secs(1);
+    let store = open_within(&proxy.url(&database.url), patience);
+    let before = add(&store, 1).unwrap().sequence;
+    let held = store.snapshot().unwrap();
+    proxy.forget();
+    proxy.hold_from(Direction::ToClient, 1);
+    let began = Instant::now();
+    assert_eq!(indeterminate(&add(&store, 2).unwrap_err()), None);
+    let took = began.elapsed();
+    assert!(took < patience * 2, "{took:?}");
+    let lost = held.contacts(None, 1).unwrap_err();
+    assert_eq!(indeterminate(&lost), None);
+    // Nothing was written, and there is nothing to settle.
+    proxy.go_on();
+    assert!(!has(&store, 2));
+    let after = add(&store, 2).unwrap().sequence;
+    assert_eq!(after.value(), before.value() + 1);
+}
+
+#[test]
+fn r11_an_app_that_another_host_disconnects_is_unknown_at_once() {
+    let Some(cluster) = shared() else { return };
+    let url = cluster.database("disconnects").url;
+    let (store, other) = (open(&url), open(&url));
+    for number in 1..=2 {
+        connect_app(&other);
+        add(&store, number).unwrap();
+        other.disconnect_app(APP).wait().unwrap();
+        let error = add(&store, number + 2).unwrap_err();
+        assert!(matches!(error, Error::UnknownApp(APP)), "{error:?}");
+        assert!(store.snapshot().unwrap().app(APP).unwrap().is_none());
+    }
+    assert_sound(&store);
+}
+
+#[test]
 fn r49_an_answer_that_comes_late_is_settled_by_reopening() {
     let Some(cluster) = shared() else { return };
     let database = cluster.database("late");

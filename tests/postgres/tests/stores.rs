@@ -42,7 +42,7 @@ pub fn token(number: u64) -> String {
 }
 
 pub fn parsed_token(number: u64) -> Token {
-    Token::parse(&token(number)).unwrap()
+    Token::parse(token(number)).unwrap()
 }
 
 pub fn entry(number: u64) -> TokenEntry {
