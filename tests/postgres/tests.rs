@@ -5,6 +5,7 @@ mod clusters;
 mod cuts;
 mod failovers;
 mod hosts;
+mod measured;
 mod proxies;
 mod refusals;
 mod restarts;
