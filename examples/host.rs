@@ -4,6 +4,8 @@
 //! cargo run --release --example host -- --store contacts.redb --create --listen 127.0.0.1:8080
 //! ```
 //!
+//! Built with `--features postgres`, it also serves a store in a database: `--store postgres://host/database`.
+//!
 //! What it answers, with lines for `curl`, is in `examples/README.md`. Each concept has a file under
 //! `host/`; here is only what happens from the start of the process to its end.
 
@@ -45,6 +47,8 @@ mod once;
 pub mod open_store;
 #[path = "host/options.rs"]
 pub(crate) mod options;
+#[path = "host/place.rs"]
+pub(crate) mod place;
 #[path = "host/query.rs"]
 mod query;
 #[path = "host/routes.rs"]
@@ -78,8 +82,8 @@ use causes::WithCauses;
 use command_line::Asked;
 use guard::{CannotUseKey, Guard};
 use log::{HOST, Log};
-use open_store::{CannotOpen, open_store};
 use options::Arguments;
+use place::NotOpen;
 use service::{Service, Settings};
 
 /// Threads for what may wait for the disk. As many reads go on at the same time; others wait for a thread.
@@ -135,7 +139,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let listener = TcpListener::bind(arguments.listen).map_err(cannot_listen)?;
     listener.set_nonblocking(true).map_err(cannot_listen)?;
     let options = options.on_opening(log_opening());
-    let store = open_store(&arguments.store, options).map_err(Failure::Open)?;
+    let store = place::open(&arguments.store, arguments.database(), options);
+    let store = store.map_err(Failure::Open)?;
     if let Ok(Some(mode)) = store.stats().map(|stats| stats.wider_mode) {
         tracing::warn!(
             target: HOST,
@@ -227,7 +232,7 @@ enum Failure {
     /// Backups cannot go to this directory.
     BackupDirectory(PathBuf, ErrorKind),
     /// The store cannot be opened.
-    Open(CannotOpen),
+    Open(NotOpen),
     /// The store was not closed cleanly.
     Close(Error),
     /// The system refused something else.

@@ -74,7 +74,7 @@ impl Error {
 
 fn copying(error: &CopyError) -> Advice {
     match error {
-        CopyError::AlreadyExists | CopyError::NotAFile => Advice::MendTheCall,
+        CopyError::AlreadyExists | CopyError::NotAFile | CopyError::NoFile => Advice::MendTheCall,
         // A fault of the copy, not of the store: usually a full disk.
         CopyError::AlreadyRunning
         | CopyError::Cancelled

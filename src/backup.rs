@@ -75,8 +75,9 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// [`Error::Copy`] when there already is a file at `to`, when `progress` cancels, or when the
-    /// copy cannot be written; otherwise as for every read. After an error nothing is left at `to`,
+    /// [`Error::Copy`] when there already is a file at `to`, when `progress` cancels, when the
+    /// copy cannot be written, or when the store is in a database ([`CopyError::NoFile`](crate::CopyError::NoFile)), whose server
+    /// makes backups itself; otherwise as for every read. After an error nothing is left at `to`,
     /// and the store is unchanged.
     pub fn backup(
         &self,

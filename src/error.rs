@@ -500,6 +500,9 @@ pub enum CopyError {
     /// The path of the copy does not end in a name.
     #[error("the path of the copy does not name a file")]
     NotAFile,
+    /// The store is in a database. Its server has tools for that.
+    #[error("the store is in no file")]
+    NoFile,
     /// Another vacuum of the store is under way.
     #[error("another vacuum of the store is under way")]
     AlreadyRunning,

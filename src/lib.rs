@@ -283,7 +283,7 @@ pub use rules::{
     UnknownContactId, UpsertMode,
 };
 pub use snapshot::{Found, Snapshot};
-pub use stats::{AnswerStats, ChangeStats, Histogram, OperationStats, Space, Stats};
+pub use stats::{AnswerStats, ChangeStats, DatabaseStats, Histogram, OperationStats, Space, Stats};
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use storage::Disk;

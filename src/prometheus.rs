@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Display, Write};
 
-use crate::stats::{Histogram, OperationStats, Stats};
+use crate::stats::{DatabaseStats, Histogram, OperationStats, Stats};
 
 impl Stats {
     /// Writes the stats in the text format of Prometheus, version 0.0.4 (`text/plain;
@@ -35,6 +35,7 @@ impl Stats {
         text.amounts(self)?;
         text.queue(self)?;
         text.commits(self)?;
+        text.database(&self.database.unwrap_or_default())?;
         text.operations(&self.operations)
     }
 }
@@ -43,8 +44,13 @@ struct Text<'t, W>(&'t mut W);
 
 impl<W: Write> Text<'_, W> {
     fn amounts(&mut self, stats: &Stats) -> fmt::Result {
-        self.family("info", "gauge", "Version of the library.")?;
-        self.sample("info", &[("version", stats.version)], 1)?;
+        self.family(
+            "info",
+            "gauge",
+            "Version of the library, and the engine of the store.",
+        )?;
+        let labels = [("version", stats.version), ("engine", stats.engine)];
+        self.sample("info", &labels, 1)?;
         self.gauge(
             "sequence",
             "Number of the last durable state.",
@@ -203,6 +209,50 @@ impl<W: Write> Text<'_, W> {
             "Requests that shared a commit.",
             &stats.group_sizes,
             |size| size,
+        )
+    }
+
+    /// All 0 of a store in a file.
+    fn database(&mut self, database: &DatabaseStats) -> fmt::Result {
+        self.gauge(
+            "database_connections",
+            "Open connections to the database, 0 of a store in a file.",
+            database.open_connections,
+        )?;
+        self.gauge(
+            "database_connections_idle",
+            "Open connections that wait for a snapshot, 0 of a store in a file.",
+            database.idle_connections,
+        )?;
+        self.gauge(
+            "database_connections_limit",
+            "Most connections that may be open, 0 of a store in a file.",
+            database.most_connections,
+        )?;
+        for (name, help, value) in [
+            (
+                "database_connections_made_total",
+                "Connections made to the database, 0 of a store in a file.",
+                database.connections_made,
+            ),
+            (
+                "database_failures_total",
+                "Connections to the database that could not be made, or were lost, 0 of a store in a file.",
+                database.failures,
+            ),
+            (
+                "database_round_trips_total",
+                "How often the database was asked and waited for, 0 of a store in a file.",
+                database.round_trips,
+            ),
+        ] {
+            self.family(name, "counter", help)?;
+            self.sample(name, &[], value)?;
+        }
+        self.gauge(
+            "database_since_answer_seconds",
+            "Time since the database answered last, 0 of a store in a file.",
+            database.since_answer.as_secs_f64(),
         )
     }
 

@@ -14,9 +14,10 @@ use crate::model::sequence::SequenceNumber;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Space {
-    /// The length of the file in bytes.
+    /// The length of the file in bytes. 0 of a store in a database.
     pub file_bytes: u64,
-    /// The bytes of the pages that hold rows, or lead to them.
+    /// The bytes of the pages that hold rows, or lead to them. Of a store in a database, the bytes of its tables and
+    /// their indexes.
     pub used_bytes: u64,
     /// All other bytes: free for the next writes, kept for open snapshots, or used by the storage
     /// engine itself.
@@ -28,7 +29,8 @@ pub struct Space {
 ///
 /// `sequence`, `contacts`, `subscribers`, `apps` and `merged` describe one state: the last that the store
 /// knows to be durable. After a failed commit, and while reopening fails, that is the state before
-/// the commit, and `needs_reopen` is set.
+/// the commit, and `needs_reopen` is set. Of a database that other hosts write to, it is the last that
+/// this store committed or took a snapshot of.
 ///
 /// Counting begins at [`open`](crate::ContactStore::open), and
 /// [`reopen`](crate::ContactStore::reopen) does not reset it. A request is counted before it is
@@ -72,7 +74,12 @@ pub struct Stats {
     pub most_conflicts: u64,
     /// How often a pair was not listed because the list was full, since the store was opened.
     pub conflicts_not_kept: u64,
-    /// The length of the file in bytes.
+    /// What the store is kept in: `file`, or `postgres` for a database. A store in memory is a `file`.
+    pub engine: &'static str,
+    /// What the connections to the database do. `None` of a store in a file.
+    pub database: Option<DatabaseStats>,
+    /// The length of the file in bytes. 0 of a store in a database, which keeps no pages, indexes or cards in
+    /// memory either.
     pub file_bytes: u64,
     /// The most memory for cached pages in bytes, as set when the store was opened
     /// ([`Options::cache_bytes`](crate::Options::cache_bytes)).
@@ -170,6 +177,38 @@ pub struct AnswerStats {
 pub(crate) struct KeptAnswers {
     pub(crate) kept: u64,
     pub(crate) most: u64,
+}
+
+/// What the connections of a store in a database do, since the store was opened.
+///
+/// ```
+/// # use contact_store::*;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = ContactStore::open_in_memory(Options::default())?;
+/// let stats = store.stats()?;
+/// assert_eq!((stats.engine, stats.database), ("file", None));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DatabaseStats {
+    /// The connections that are open now: those of snapshots, those that wait for one, and that for writing.
+    pub open_connections: usize,
+    /// Those of them that wait for a snapshot.
+    pub idle_connections: usize,
+    /// The most connections that may be open: those of snapshots, as set by `PostgresOptions::connections`, and one
+    /// for writing.
+    pub most_connections: usize,
+    /// The connections made.
+    pub connections_made: u64,
+    /// How often no connection could be made, or one was lost.
+    pub failures: u64,
+    /// How often the server was asked something and waited for. What is asked together counts once.
+    pub round_trips: u64,
+    /// The time since the server answered last. It grows while the store is idle, and while the server cannot be
+    /// reached.
+    pub since_answer: Duration,
 }
 
 /// What a store keeps in memory besides pages.
@@ -465,6 +504,13 @@ impl RunningStats {
             commit_micros: RunningHistogram::up_to(&COMMIT_MICROS),
             group_sizes: RunningHistogram::up_to(&GROUP_SIZES),
             operations: BTreeMap::new(),
+        }
+    }
+
+    /// Notes what a state holds that was read, and that may be newer.
+    pub(crate) fn note(&mut self, counts: StateCounts) {
+        if counts.sequence > self.counts.sequence {
+            self.counts = counts;
         }
     }
 

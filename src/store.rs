@@ -681,8 +681,9 @@ impl ContactStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Copy`] when `progress` cancels, when another vacuum of the store is under way, or when the
-    /// new file cannot be written; [`Error::ReadOnly`]; [`Error::FileMoved`]; [`Error::NeedsReopen`] when
+    /// [`Error::Copy`] when `progress` cancels, when another vacuum of the store is under way, when the
+    /// new file cannot be written, or when the store is in a database
+    /// ([`CopyError::NoFile`](crate::CopyError::NoFile)), whose server vacuums itself; [`Error::ReadOnly`]; [`Error::FileMoved`]; [`Error::NeedsReopen`] when
     /// a commit or read fails meanwhile; [`Error::Storage`] when the store cannot be read;
     /// [`Error::Closed`]. After an error the old file is in its place, and nothing is left of the new
     /// one. There is one exception: when the system cannot make the new name durable, the new file is in
@@ -734,6 +735,8 @@ impl ContactStore {
         let (stats, needs_reopen, memory) = inner.writer.stats()?;
         let file = inner.writer.file();
         let commit_latency = stats.commit_latency();
+        let connections = inner.writer.connections();
+        let database = connections.are_there();
         Ok(Stats {
             sequence: stats.counts.sequence,
             contacts: stats.counts.contacts,
@@ -748,8 +751,16 @@ impl ContactStore {
             conflicts_not_kept: stats.conflicts_not_kept(),
             most_suppressed: inner.options.limits.suppressed_identifiers as u64,
             merged: stats.counts.merged,
+            engine: match database {
+                true => "postgres",
+                false => "file",
+            },
+            database: connections.stats(),
             file_bytes: file.len()?,
-            cache_bytes: inner.options.cache_bytes,
+            cache_bytes: match database {
+                true => 0,
+                false => inner.options.cache_bytes,
+            },
             index_bytes: memory.index_bytes,
             index_is_complete: memory.index_is_complete,
             index_pending: memory.index_pending,
@@ -795,7 +806,15 @@ impl ContactStore {
     /// [`Error::Storage`] when the length of the file cannot be read; otherwise as for every read.
     pub fn space(&self) -> Result<Space, Error> {
         let used_bytes = self.snapshot()?.used_bytes()?;
-        let file_bytes = self.inner.writer.file().len()?;
+        let file = self.inner.writer.file();
+        let file_bytes = file.len()?;
+        if !file.is_there() {
+            return Ok(Space {
+                file_bytes,
+                used_bytes,
+                free_bytes: 0,
+            });
+        }
         Ok(Space {
             file_bytes,
             used_bytes: used_bytes.min(file_bytes),

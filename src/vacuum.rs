@@ -39,7 +39,7 @@ fn copy_and_replace(
 ) -> Result<Vacuumed, Error> {
     let before = writer.file();
     if !before.is_there() {
-        return Err(CopyError::NotAFile.into());
+        return Err(CopyError::NoFile.into());
     }
     let bytes_before = before.len()?;
     if before.is_moved() {

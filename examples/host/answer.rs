@@ -311,7 +311,9 @@ fn status_of(error: &Error) -> StatusCode {
             StatusCode::NOT_FOUND
         }
         Error::Merge(_) => StatusCode::CONFLICT,
-        Error::Copy(CopyError::AlreadyExists) | Error::ChangesAhead { .. } => StatusCode::CONFLICT,
+        Error::Copy(CopyError::AlreadyExists | CopyError::NoFile) | Error::ChangesAhead { .. } => {
+            StatusCode::CONFLICT
+        }
         // A reader that missed something does not mend that by trying again.
         Error::ChangesNotKept { .. } => StatusCode::GONE,
         Error::Busy { .. }

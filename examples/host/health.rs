@@ -4,11 +4,21 @@
 //! path until an operator has brought it back (R69). It knows nothing of HTTP.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use contact_store::{Backoff, ContactStore, Error, KeepOpen, Reopening};
+use contact_store::{Backoff, ContactStore, DatabaseStats, Error, KeepOpen, Reopening};
 
 use super::causes::WithCauses;
 use super::log::HOST;
+
+/// What is waited for the database, when it is asked whether it answers. Shorter than whoever checks the health
+/// waits.
+pub(crate) const DATABASE_TIME: Duration = Duration::from_secs(2);
+
+/// Whether nothing was heard from the database lately. A busy one answers all the time.
+pub(crate) fn is_silent(database: DatabaseStats) -> bool {
+    database.since_answer > Duration::from_secs(1)
+}
 
 /// Reopens the store whenever it failed, until it is closed or what this gives is dropped.
 pub(crate) fn keep_open(store: &ContactStore) -> Result<KeepOpen, Error> {

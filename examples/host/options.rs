@@ -10,6 +10,7 @@ use tracing_subscriber::filter::Targets;
 
 use super::command_line::{self, Asked, Wrong, is_true};
 use super::log::Format;
+use super::place::{Database, Place, place};
 use super::store_options::StoreOptions;
 
 /// Serves a contact store over HTTP.
@@ -23,9 +24,18 @@ use super::store_options::StoreOptions;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "host")]
 pub(crate) struct Arguments {
-    /// The file of the store
+    /// The file of the store, or the URL of a PostgreSQL database, as postgres://role@host/database (with the
+    /// feature postgres). A password belongs in PGPASSFILE or PGPASSWORD, or in the URL as the variable
+    /// CONTACT_STORE_STORE: others see the arguments of a process
+    #[arg(long, value_name = "PATH", value_parser = place())]
+    pub(crate) store: Place,
+    /// The schema of the database that the store is in; contact_store unless given
+    #[arg(long, value_name = "NAME")]
+    pub(crate) postgres_schema: Option<String>,
+    /// A file of certificates in PEM form that the database's certificate must come from; those of the system
+    /// unless given
     #[arg(long, value_name = "PATH")]
-    pub(crate) store: PathBuf,
+    pub(crate) root_certificate: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) options: StoreOptions,
     /// Address and port; with port 0 a free one
@@ -61,7 +71,35 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Reads the arguments, the environment and the file. What is wrong is said without any value.
     pub(crate) fn read(given: impl IntoIterator<Item = OsString>) -> Result<Asked<Self>, Wrong> {
-        command_line::read(given)
+        let asked = command_line::read(given)?;
+        if let Asked::Run(arguments) = &asked {
+            Self::refuse_apart(arguments)?;
+        }
+        Ok(asked)
+    }
+
+    /// Refuses flags that do not go with where the store is.
+    fn refuse_apart(&self) -> Result<(), Wrong> {
+        match self.store {
+            Place::File(_) if self.postgres_schema.is_some() => {
+                Err("--postgres-schema goes with a store in PostgreSQL".into())
+            }
+            Place::File(_) if self.root_certificate.is_some() => {
+                Err("--root-certificate goes with a store in PostgreSQL".into())
+            }
+            Place::Database(_) if self.backup_directory.is_some() => {
+                Err("--backup-directory goes with a store in a file: a database has tools of its own".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What is given of the database besides its URL.
+    pub(crate) fn database(&self) -> Database<'_> {
+        Database {
+            schema: self.postgres_schema.as_deref(),
+            root_certificate: self.root_certificate.as_ref(),
+        }
     }
 }
 

@@ -614,13 +614,15 @@ async fn backup(State(service): State<Service>, body: JsonBody) -> Answer {
 }
 
 async fn health(State(service): State<Service>) -> Answer {
-    service.check_health().await?;
-    Ok(Json::short(&Health { status: "ok" }))
+    let engine = service.check_health().await?;
+    let status = "ok";
+    Ok(Json::short(&Health { status, engine }))
 }
 
 #[derive(Serialize)]
 struct Health {
     status: &'static str,
+    engine: &'static str,
 }
 
 async fn metrics_text(State(service): State<Service>) -> Result<impl IntoResponse, Refusal> {

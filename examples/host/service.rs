@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contact_store::{
-    ChangePosition, Committed, ContactStore, Error, KeepOpen, Limits, MatchPolicy, Pending,
-    Snapshot,
+    ChangePosition, Committed, ContactStore, DatabaseError, Error, KeepOpen, Limits, MatchPolicy,
+    Pending, Snapshot, StorageError,
 };
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -67,6 +67,7 @@ struct Inner {
     bodies: MemoryBudget,
     answers: MemoryBudget,
     backups: Arc<Backups>,
+    asking_database: Arc<Mutex<()>>,
     /// Says `true` once nobody is to wait any more.
     ending: watch::Sender<bool>,
 }
@@ -79,6 +80,7 @@ impl Service {
             bodies: MemoryBudget::new(settings.body_bytes),
             answers: MemoryBudget::new(settings.answer_bytes),
             backups: Arc::new(Backups::new(settings.backup_directory.clone())),
+            asking_database: Arc::default(),
             ending: watch::Sender::new(false),
             settings,
         }))
@@ -137,15 +139,42 @@ impl Service {
         self.ask(move |store| Ok(begun.make(store)?)).await
     }
 
-    /// Refuses when the store takes no writes.
-    pub(crate) async fn check_health(&self) -> Result<(), Refusal> {
-        self.ask(|store| match store.stats()? {
-            stats if stats.needs_reopen => Err(Error::NeedsReopen.into()),
-            stats if stats.file_moved => Err(Error::FileMoved.into()),
-            _ => Ok(()),
+    /// Refuses when the store takes no writes, or its database cannot be reached. Gives the engine of the
+    /// store.
+    pub(crate) async fn check_health(&self) -> Result<&'static str, Refusal> {
+        let stats = self.ask(|store| Ok(store.stats()?)).await?;
+        if stats.needs_reopen {
+            return Err(Error::NeedsReopen.into());
+        }
+        if stats.file_moved {
+            return Err(Error::FileMoved.into());
+        }
+        if stats.database.is_some_and(health::is_silent) {
+            self.ask_database().await?;
+        }
+        self.0.file_path.note_well();
+        Ok(stats.engine)
+    }
+
+    /// Asks the database whether it answers. One asks at a time: where it does not answer, each takes a thread
+    /// for as long as the store is patient.
+    async fn ask_database(&self) -> Result<(), Refusal> {
+        let asking = Arc::clone(&self.0.asking_database);
+        let asked = timeout(health::DATABASE_TIME, async {
+            let asking = asking.lock_owned().await;
+            self.ask(move |store| {
+                let _asking = asking;
+                match store.stats()?.database {
+                    Some(database) if health::is_silent(database) => Ok(store.snapshot().map(drop)?),
+                    _ => Ok(()),
+                }
+            })
+            .await
+        });
+        asked.await.unwrap_or_else(|_| {
+            let unreachable = StorageError::Database(DatabaseError::Unreachable);
+            Err(Error::Storage(unreachable).into())
         })
-        .await
-        .inspect(|()| self.0.file_path.note_well())
     }
 
     /// Reopens the store whenever that is needed, while what this gives is held.

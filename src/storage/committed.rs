@@ -252,6 +252,11 @@ impl Committed {
         }
     }
 
+    /// Whether it is read from a file, or from a disk in memory.
+    pub(super) fn is_in_file(&self) -> bool {
+        matches!(self.source, Source::File(_))
+    }
+
     /// Opens the tables after a commit of `changes` to what this state shows. Apps are not
     /// read again.
     pub(super) fn after(

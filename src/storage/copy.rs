@@ -97,6 +97,9 @@ pub(crate) fn backup(
     path: &Path,
     goes_on: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Result<Copied, NotCopied> {
+    if !from.is_in_file() {
+        return Err(CopyError::NoFile.into());
+    }
     if create::exists(path)? {
         return Err(CopyError::AlreadyExists.into());
     }

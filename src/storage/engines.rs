@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::error::{OpenError, StorageError};
 use crate::model::sequence::SequenceNumber;
+use crate::stats::DatabaseStats;
 
 use super::committed::Committed;
 use super::copy::NotCopied;
@@ -22,6 +23,32 @@ pub(crate) enum Engine {
     File(Box<FileEngine>),
     #[cfg(feature = "postgres")]
     Postgres(Box<super::postgres::PostgresEngine>),
+}
+
+/// The connections to the database of an open store, for those who do not write to it.
+#[derive(Clone)]
+pub(crate) enum Connections {
+    /// The store is in a file.
+    None,
+    /// Weak: a handle of a closed store must not keep connections.
+    #[cfg(feature = "postgres")]
+    Of(std::sync::Weak<super::postgres::Pool>),
+}
+
+impl Connections {
+    /// Whether the store is in a database.
+    pub(crate) fn are_there(&self) -> bool {
+        !matches!(self, Connections::None)
+    }
+
+    /// What they did. `None` of a store in a file, and of a closed one.
+    pub(crate) fn stats(&self) -> Option<DatabaseStats> {
+        match self {
+            Connections::None => None,
+            #[cfg(feature = "postgres")]
+            Connections::Of(pool) => Some(pool.upgrade()?.stats()),
+        }
+    }
 }
 
 /// Why a group was not committed.
@@ -82,6 +109,15 @@ impl Engine {
     /// The file, for those who do not write to it.
     pub(crate) fn file(&self) -> StoreFile {
         of!(self, file => file.file(), _database => StoreFile::none())
+    }
+
+    /// The connections to the database, for those who do not write to it.
+    pub(crate) fn connections(&self) -> Connections {
+        of!(
+            self,
+            _file => Connections::None,
+            database => Connections::Of(Arc::downgrade(database.pool()))
+        )
     }
 
     /// Whether the file is no longer at its path (R69).
@@ -188,7 +224,7 @@ impl Engine {
         of!(
             self,
             file => file.replace(successor, now, changed),
-            _database => Err(crate::error::CopyError::NotAFile.into())
+            _database => Err(crate::error::CopyError::NoFile.into())
         )
     }
 

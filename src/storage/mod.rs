@@ -72,7 +72,7 @@ pub(crate) use self::conflicts::conflicts_after;
 pub(crate) use self::copy::{NotCopied, backup};
 pub(crate) use self::draft::{ChangedKeys, Changes, Draft};
 pub(crate) use self::engine::Replaced;
-pub(crate) use self::engines::{CommitFailure, Engine, Found};
+pub(crate) use self::engines::{CommitFailure, Connections, Engine, Found};
 pub(crate) use self::feed::changes_after;
 #[cfg(feature = "testing")]
 pub use self::file::disk::Disk;

@@ -137,6 +137,7 @@ fn copy_code(error: &CopyError) -> &'static str {
     match error {
         CopyError::AlreadyExists => "copyAlreadyExists",
         CopyError::NotAFile => "copyNotAFile",
+        CopyError::NoFile => "storeInNoFile",
         CopyError::AlreadyRunning => "copyAlreadyRunning",
         CopyError::Cancelled => "copyCancelled",
         CopyError::Random => "noRandomBytes",

@@ -21,7 +21,7 @@ use crate::operations::operation::Operation;
 use crate::options::WhenFull;
 use crate::stats::{MemoryUse, RunningStats};
 use crate::storage::{
-    Changes, CommitFailure, Committed, Draft, Engine, Failure, Found, Replaced, Rows as _,
+    Changes, CommitFailure, Committed, Connections, Draft, Engine, Failure, Found, Replaced, Rows as _,
     StoreFile,
 };
 use crate::sync::thread::{self, JoinHandle};
@@ -49,6 +49,7 @@ struct Shared {
     queue: Arc<Queue>,
     phase: RwLock<Phase>,
     file: RwLock<StoreFile>,
+    connections: Connections,
     followed: Followed,
     waiters: Waiters,
     stats: Mutex<RunningStats>,
@@ -99,6 +100,7 @@ impl Writer {
             queue: Arc::new(Queue::new(limits)),
             phase: RwLock::new(Phase::Open(Arc::clone(&committed))),
             file: RwLock::new(engine.file()),
+            connections: engine.connections(),
             followed: Followed::default(),
             waiters: Waiters::default(),
             stats: Mutex::new(RunningStats::new(committed.counts())),
@@ -188,6 +190,11 @@ impl Writer {
         file.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The connections to the database of the store.
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.shared.connections
+    }
+
     /// The last durable state.
     pub(crate) fn committed(&self) -> Result<Arc<Committed>, Error> {
         let phase = self.shared.phase.read();
@@ -196,7 +203,12 @@ impl Writer {
             Phase::Failed(None) => return Err(Error::NeedsReopen),
             Phase::Closed => return Err(Error::Closed),
         };
-        committed.for_reader()
+        let read = committed.for_reader()?;
+        if self.shared.connections.are_there() {
+            // Other hosts write, too.
+            self.shared.stats().note(read.counts());
+        }
+        Ok(read)
     }
 
     /// Folds the indexes, so that they have no entry that was removed before. Others write meanwhile.

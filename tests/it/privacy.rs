@@ -322,6 +322,7 @@ fn answers(shown: &mut Shown, store: &ContactStore) {
     let stats = store.stats().unwrap();
     shown.value(&stats);
     shown.value(&store.space().unwrap());
+    shown.value(&stats.database.unwrap_or_default());
     shown.value(&stats.commit_latency);
     shown.value(&stats.group_sizes);
     shown.value(&stats.operations[0]);

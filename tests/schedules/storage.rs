@@ -384,6 +384,15 @@ impl CommitFailure {
     }
 }
 
+/// It is in no database.
+pub(crate) struct Connections;
+
+impl Connections {
+    pub(crate) fn are_there(&self) -> bool {
+        false
+    }
+}
+
 pub(crate) struct Found {
     pub(crate) committed: Committed,
     pub(crate) found: SequenceNumber,
@@ -505,6 +514,10 @@ impl Engine {
 
     pub(crate) fn file(&self) -> StoreFile {
         StoreFile
+    }
+
+    pub(crate) fn connections(&self) -> Connections {
+        Connections
     }
 
     /// What the successor has is what is on the disk from now on.

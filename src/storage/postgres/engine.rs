@@ -102,6 +102,10 @@ impl PostgresEngine {
         self.open_as.read_only
     }
 
+    pub(in crate::storage) fn pool(&self) -> &Arc<Pool> {
+        &self.readers.pool
+    }
+
     fn connection(&mut self) -> Result<&mut Connection, Failure> {
         if self.connection.as_ref().is_none_or(Connection::is_closed) {
             self.connection = Some(self.server.connect(Purpose::Writing)?);

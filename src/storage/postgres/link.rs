@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -63,11 +63,52 @@ pub(super) enum Purpose {
 }
 
 /// What connections to a server did.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct LinkCounts {
     pub(super) connections: AtomicU64,
+    pub(super) open: AtomicUsize,
     pub(super) round_trips: AtomicU64,
     pub(super) failures: AtomicU64,
+    began: Instant,
+    /// The milliseconds from then to the last answer.
+    answered: AtomicU64,
+}
+
+impl LinkCounts {
+    fn new() -> Self {
+        LinkCounts {
+            connections: AtomicU64::new(0),
+            open: AtomicUsize::new(0),
+            round_trips: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            began: Instant::now(),
+            answered: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts a round trip.
+    fn note(&self, answers: &Result<Vec<Vec<Row>>, Failure>) {
+        self.round_trips.fetch_add(1, Ordering::Relaxed);
+        match answers {
+            Err(Failure::Database(DatabaseError::Unreachable)) => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(_) | Err(Failure::Database(_)) => self.note_answer(),
+            Err(_) => {}
+        }
+    }
+
+    fn note_answer(&self) {
+        let millis = self.began.elapsed().as_millis();
+        let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+        self.answered.fetch_max(millis, Ordering::Relaxed);
+    }
+
+    /// The time since the server answered last.
+    pub(super) fn since_answer(&self) -> Duration {
+        let answered = Duration::from_millis(self.answered.load(Ordering::Relaxed));
+        self.began.elapsed().saturating_sub(answered)
+    }
 }
 
 /// A server, and the way to it.
@@ -110,7 +151,7 @@ impl Server {
             configs,
             tls,
             settings,
-            counts: LinkCounts::default(),
+            counts: LinkCounts::new(),
         })
     }
 
@@ -183,6 +224,7 @@ impl Server {
         });
         let (client, drive) = connected?.map_err(|error| Failure::Database(cause(&error)))?;
         self.counts.connections.fetch_add(1, Ordering::Relaxed);
+        self.counts.open.fetch_add(1, Ordering::Relaxed);
         let mut connection = Connection {
             client: Arc::new(client),
             drive: drive.abort_handle(),
@@ -307,6 +349,12 @@ pub(super) struct Connection {
     pub(super) server: Arc<Server>,
 }
 
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.server.counts.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, tokio_postgres::Error>> + Send + 'a>>;
 
 /// Sends all before any is answered, and gives their answers in order. After the first error those that
@@ -363,8 +411,16 @@ impl Connection {
         within: Duration,
         asks: Vec<Ask>,
     ) -> Result<Vec<Vec<Row>>, Failure> {
-        let counts = &self.server.counts;
-        counts.round_trips.fetch_add(1, Ordering::Relaxed);
+        let answers = self.ask_uncounted(within, asks);
+        self.server.counts.note(&answers);
+        answers
+    }
+
+    fn ask_uncounted(
+        &mut self,
+        within: Duration,
+        asks: Vec<Ask>,
+    ) -> Result<Vec<Vec<Row>>, Failure> {
         let deadline = Instant::now().checked_add(within);
         let client = &self.client;
         let mut missing: Vec<Arc<str>> = Vec::new();

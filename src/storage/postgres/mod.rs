@@ -43,5 +43,6 @@ mod write;
 
 pub(super) use self::engine::PostgresEngine;
 pub(super) use self::known::Known;
+pub(super) use self::pool::Pool;
 pub(crate) use self::settings::Settings;
 pub(super) use self::source::Source;

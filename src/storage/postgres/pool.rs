@@ -1,9 +1,11 @@
 //! The connections of snapshots.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::DatabaseError;
+use crate::stats::DatabaseStats;
 
 use super::super::guard::Failure;
 use super::link::{Connection, Purpose, Server};
@@ -87,6 +89,21 @@ impl Pool {
 
     pub(super) fn patience(&self) -> Duration {
         self.server.settings.patience
+    }
+
+    /// What the connections of the store did, that of its writer among them.
+    pub(crate) fn stats(&self) -> DatabaseStats {
+        let counts = &self.server.counts;
+        let most = self.server.settings.connections;
+        DatabaseStats {
+            open_connections: counts.open.load(Ordering::Relaxed),
+            idle_connections: self.state().idle.len(),
+            most_connections: most.saturating_add(1),
+            connections_made: counts.connections.load(Ordering::Relaxed),
+            failures: counts.failures.load(Ordering::Relaxed),
+            round_trips: counts.round_trips.load(Ordering::Relaxed),
+            since_answer: counts.since_answer(),
+        }
     }
 
     /// Takes back a connection without a transaction.

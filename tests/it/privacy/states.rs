@@ -252,6 +252,7 @@ pub fn files(shown: &mut Shown) {
     )));
     shown.open_error(&OpenError::Random);
     shown.error(&Error::Copy(CopyError::Random));
+    shown.error(&Error::Copy(CopyError::NoFile));
     let reader = ContactStore::open(&sound, crate::support::options().0.read_only(true)).unwrap();
     let refused = reader.add_tokens(AddTokens::new(APP).entry(entry())).wait();
     shown.error(&refused.unwrap_err());

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use super::door::{KEY, key_file};
 use super::example::command_line::{Asked, Wrong};
 use super::example::log::Format;
 use super::example::options::Arguments;
+use super::example::place::Place;
 use super::log::without_time;
 use super::process::{Host, command};
 
@@ -174,7 +174,7 @@ fn without_arguments_all_is_as_the_library_has_it_and_no_store_is_made() {
     let options = Options::default().create(Create::Never);
     let read = arguments.options.options();
     assert_eq!(format!("{read:?}"), format!("{options:?}"));
-    assert_eq!(arguments.store, Path::new("s"));
+    assert_eq!(arguments.store, Place::File("s".into()));
     assert_eq!(arguments.listen, "127.0.0.1:8080".parse().unwrap());
     assert_eq!(
         (arguments.api_key_file, arguments.quiet, arguments.log),
@@ -202,7 +202,32 @@ fn every_option_limit_and_cache_is_a_flag_and_a_key_of_the_file() {
     ));
     let read = taken(&["--config", &path]);
     assert_all_set(&read);
-    assert_eq!((&*read.store, read.quiet), (Path::new("s"), false));
+    assert_eq!((read.store, read.quiet), (Place::File("s".into()), false));
+}
+
+#[test]
+fn a_database_is_taken_by_a_build_that_has_a_client_for_it_and_its_url_is_never_shown() {
+    let url = "postgres://role:sesame@localhost/shop";
+    let taken = read(&["--store", url, "--postgres-schema", "s"]);
+    if cfg!(feature = "postgres") {
+        let Ok(Asked::Run(arguments)) = taken else {
+            panic!("{taken:?}");
+        };
+        assert_eq!(arguments.store, Place::Database(url.to_owned()));
+        assert!(!format!("{arguments:?}").contains("sesame"));
+        let refused = read(&["--store", url, "--backup-directory", "b"]).unwrap_err();
+        let said = "--backup-directory goes with a store in a file: a database has tools of its own";
+        assert_eq!(refused.to_string(), said);
+    } else {
+        let said = "--store names a PostgreSQL database, which this build has no client for; \
+                    build it with --features postgres";
+        assert_eq!(taken.unwrap_err().to_string(), said);
+    }
+    for flag in ["--postgres-schema", "--root-certificate"] {
+        let refused = read(&["--store", "s", flag, "x"]).unwrap_err();
+        let said = format!("{flag} goes with a store in PostgreSQL");
+        assert_eq!(refused.to_string(), said);
+    }
 }
 
 // R3, R32.

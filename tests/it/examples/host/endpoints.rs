@@ -519,7 +519,7 @@ fn r69_a_store_whose_file_was_moved_is_not_healthy_and_takes_no_writes() {
         "{metrics}"
     );
     std::fs::rename(&elsewhere, &host.path).unwrap();
-    client.get("/healthz").is(200, r#"{"status": "ok"}"#);
+    client.get("/healthz").is(200, r#"{"status": "ok", "engine": "file"}"#);
     assert_eq!(client.add("t9", "ann@example.com").unwrap().status, 200);
     let log = host.stop().log;
     assert_eq!(
@@ -789,7 +789,7 @@ fn recipients_are_resolved_to_where_to_send() {
 fn health_is_reported_and_no_one_may_cache_answers() {
     let (host, client) = with_people();
     let answer = client.get("/healthz");
-    answer.is(200, r#"{"status": "ok"}"#);
+    answer.is(200, r#"{"status": "ok", "engine": "file"}"#);
     assert_eq!(answer.headers["cache-control"], "no-store");
     let head = client.ask("HEAD /v1/contacts/1", "");
     assert_eq!((head.status, head.body.as_str()), (200, ""));

@@ -100,7 +100,7 @@ fn figures_count_what_was_done() {
     );
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(
-        none[&format!("contact_store_info{{version=\"{version}\"}}")],
+        none[&format!("contact_store_info{{version=\"{version}\",engine=\"file\"}}")],
         1.0
     );
 
