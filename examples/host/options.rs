@@ -87,9 +87,10 @@ impl Arguments {
             Place::File(_) if self.root_certificate.is_some() => {
                 Err("--root-certificate goes with a store in PostgreSQL".into())
             }
-            Place::Database(_) if self.backup_directory.is_some() => {
-                Err("--backup-directory goes with a store in a file: a database has tools of its own".into())
-            }
+            Place::Database(_) if self.backup_directory.is_some() => Err(
+                "--backup-directory goes with a store in a file: a database has tools of its own"
+                    .into(),
+            ),
             _ => Ok(()),
         }
     }

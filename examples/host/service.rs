@@ -165,7 +165,9 @@ impl Service {
             self.ask(move |store| {
                 let _asking = asking;
                 match store.stats()?.database {
-                    Some(database) if health::is_silent(database) => Ok(store.snapshot().map(drop)?),
+                    Some(database) if health::is_silent(database) => {
+                        Ok(store.snapshot().map(drop)?)
+                    }
                     _ => Ok(()),
                 }
             })

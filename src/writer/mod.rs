@@ -21,8 +21,8 @@ use crate::operations::operation::Operation;
 use crate::options::WhenFull;
 use crate::stats::{MemoryUse, RunningStats};
 use crate::storage::{
-    Changes, CommitFailure, Committed, Connections, Draft, Engine, Failure, Found, Replaced, Rows as _,
-    StoreFile,
+    Changes, CommitFailure, Committed, Connections, Draft, Engine, Failure, Found, Replaced,
+    Rows as _, StoreFile,
 };
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Arc, Instant, Mutex, MutexGuard, PoisonError, RwLock, oneshot};

@@ -236,6 +236,7 @@ fn stats_say_how_much_there_is_and_how_much_of_the_file_is_used() {
     assert_eq!(of("fileBytes"), folder.store.metadata().unwrap().len());
     assert_eq!(of("usedBytes") + of("freeBytes"), of("fileBytes"));
     assert!(of("usedBytes") > 0);
+    assert_eq!(stats["engine"], "file");
     let text = folder.run(&["stats"]).printed();
     let values = [
         "contacts",
@@ -259,7 +260,7 @@ fn stats_say_how_much_there_is_and_how_much_of_the_file_is_used() {
     let rows: String = rows
         .map(|(name, value)| format!("{name:<15}  {}\n", of(value)))
         .collect();
-    assert_eq!(text, rows);
+    assert_eq!(text, format!("engine           file\n{rows}"));
 }
 
 #[test]

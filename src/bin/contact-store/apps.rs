@@ -1,17 +1,16 @@
 //! Commands about apps: `apps`, `subscribers` and `messages`.
 
-use std::path::Path;
-
 use contact_store::{AppId, Error, wire};
 use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::open::open;
+use crate::place::Place;
 use crate::show::{Output, Table, time};
 
 /// The connected apps.
-pub(crate) fn list(path: &Path, output: &mut Output) -> Result<(), Failure> {
-    let apps = open(path)?.snapshot()?.apps()?;
+pub(crate) fn list(place: &Place, output: &mut Output) -> Result<(), Failure> {
+    let apps = open(place)?.snapshot()?.apps()?;
     if output.json {
         for app in &apps {
             output.object(&wire::app(app))?;
@@ -34,13 +33,13 @@ pub(crate) fn list(path: &Path, output: &mut Output) -> Result<(), Failure> {
 
 /// The subscribers of an app, or how many there are.
 pub(crate) fn subscribers(
-    path: &Path,
+    place: &Place,
     app: &str,
     count: bool,
     output: &mut Output,
 ) -> Result<(), Failure> {
     let app = AppId::parse(app)?;
-    let store = open(path)?;
+    let store = open(place)?;
     let now = store.snapshot()?;
     if count {
         let subscribers = now.app(app)?.ok_or(Error::UnknownApp(app))?.subscribers;
@@ -105,9 +104,9 @@ struct Count {
 }
 
 /// The message tallies of an app.
-pub(crate) fn messages(path: &Path, app: &str, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn messages(place: &Place, app: &str, output: &mut Output) -> Result<(), Failure> {
     let app = AppId::parse(app)?;
-    let store = open(path)?;
+    let store = open(place)?;
     let now = store.snapshot()?;
     if output.json {
         for tally in now.iter_messages(app) {

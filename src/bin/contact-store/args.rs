@@ -12,6 +12,7 @@ use clap_complete::Shell;
 use contact_store::{ContactId, GivenIdentifiers, Identifiers};
 
 use crate::failure::Failure;
+use crate::place::Server;
 use crate::wrong::what_is_wrong;
 
 /// Looks into a contact store, copies, restores, vacuums, upgrades, exports and fills it, and compares the
@@ -20,6 +21,10 @@ use crate::wrong::what_is_wrong;
 /// A store is opened for reading only, and never created: its file stays as it is, byte for byte. A host may
 /// write to it meanwhile: what is shown is the last durable state when the command began. Only `vacuum`,
 /// `upgrade` and `import` write to a store, while no host has it open, and only `import --create` creates one.
+///
+/// STORE is the file of a store or, in a build with the feature `postgres`, the URL of a database, such as
+/// postgres://role@host/database. Its password is best in the file that PGPASSFILE names, or in PGPASSWORD:
+/// others see the arguments of a process. Commands that copy or vacuum a file take no database.
 ///
 /// What is found goes to standard output, as text or with --json as one JSON object a line; it holds
 /// personal data, because that is what was asked for. Errors go to standard error, and hold none.
@@ -35,23 +40,25 @@ pub(crate) struct Arguments {
     /// Print one JSON object a line
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) server: Server,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// What is to be done. `STORE` is the file of a store.
+/// What is to be done. `STORE` is the file of a store, or the URL of a PostgreSQL database.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show the card of the contact that has one identifier
     Get {
-        /// The file of the store
+        /// The file of the store, or postgres://...
         store: PathBuf,
         #[command(flatten)]
         by: Given,
     },
     /// Show the contact that several identifiers name, and which of them decided
     Find {
-        /// The file of the store
+        /// The file of the store, or postgres://...
         store: PathBuf,
         #[command(flatten)]
         by: Given,
@@ -61,14 +68,14 @@ pub(crate) enum Command {
     },
     /// Show which contact each identifier names, and what adding a token would do
     Explain {
-        /// The file of the store
+        /// The file of the store, or postgres://...
         store: PathBuf,
         #[command(flatten)]
         by: Given,
     },
     /// List the contacts, in the order of their ids
     Contacts {
-        /// The file of the store
+        /// The file of the store, or postgres://...
         store: PathBuf,
         /// Begin after this contact id
         #[arg(long, value_name = "ID")]
@@ -79,12 +86,12 @@ pub(crate) enum Command {
     },
     /// List the connected apps, with their counts
     Apps {
-        /// The file of the store
+        /// The file of the store, or postgres://...
         store: PathBuf,
     },
     /// List the subscribers of an app, in the order of their ids
     Subscribers {
-        /// The file of the store
+        /// The file of the store, or postgres://...
         store: PathBuf,
         /// The id of the app, a UUID
         app: String,
@@ -94,7 +101,7 @@ pub(crate) enum Command {
     },
     /// List the messages of an app, with how many reports of each status named them
     Messages {
-        /// The file of the store
+        /// The file of the store, or postgres://...
         store: PathBuf,
         /// The id of the app, a UUID
         app: String,
@@ -105,7 +112,7 @@ pub(crate) enum Command {
     /// later changes are printed as well, until the command is stopped: the store is opened again each
     /// second for that, for reading, while a host may have it open.
     Changes {
-        /// The file of the store
+        /// The file of the store, or postgres://...
         store: PathBuf,
         /// Begin after this position, such as 17.3
         #[arg(long, value_name = "POSITION")]
@@ -119,17 +126,17 @@ pub(crate) enum Command {
     },
     /// List pairs of contacts that requests named as if they were one, with the kinds that named each
     Conflicts {
-        /// The file of the store
+        /// The file of the store, or postgres://...
         store: PathBuf,
     },
     /// Show how much the store holds, and how much of its file is in use
     Stats {
-        /// The file of the store
+        /// The file of the store, or postgres://...
         store: PathBuf,
     },
     /// Verify every page of the file, and every row against every other
     Verify {
-        /// The file of the store
+        /// The file of the store, or postgres://...
         store: PathBuf,
     },
     /// Write the store into a new file, without what was erased; never replaces one
@@ -156,11 +163,12 @@ pub(crate) enum Command {
     /// The rows of CSV create and update contacts; those of NDJSON, which is what `export` writes, go
     /// into an empty store. A refused row is reported, and the others go on. A run that was interrupted
     /// goes on when the same command is given again: where it was is kept beside the store, in the
-    /// hidden file .STORE.import.
+    /// hidden file .STORE.import. For a store in a database that is beside the imported file, in .FILE.import,
+    /// and an import of standard input begins anew; there is no dry run.
     Import(Box<Import>),
     /// Export a whole store as NDJSON, or its contacts as CSV; never replaces a file
     Export {
-        /// The file of the store
+        /// The file of the store, or postgres://...
         store: PathBuf,
         /// The file to make, .ndjson or .csv; - is standard output
         file: PathBuf,
@@ -173,7 +181,7 @@ pub(crate) enum Command {
     },
     /// Upgrade a store of an older format, in one commit; have a copy of the file before
     Upgrade {
-        /// The file of the store
+        /// The file of the store, or postgres://...
         store: PathBuf,
     },
     /// Show what the two policies decide differently on a log of what a host receives
@@ -231,7 +239,7 @@ pub(crate) struct Compared {
 /// What to import, and how.
 #[derive(Args)]
 pub(crate) struct Import {
-    /// The file of the store
+    /// The file of the store, or postgres://...
     pub(crate) store: PathBuf,
     /// The file to import, .csv or .ndjson; - is standard input
     pub(crate) file: PathBuf,

@@ -11,6 +11,7 @@ use contact_store::{
 
 use crate::failure::Failure;
 use crate::open::open;
+use crate::place::Place;
 use crate::show::{Output, Table, time};
 
 /// Changes that are read at a time.
@@ -20,7 +21,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Lists the changes after a position.
 pub(crate) fn list(
-    path: &Path,
+    place: &Place,
     after: Option<&str>,
     limit: Option<&str>,
     follow: bool,
@@ -29,17 +30,20 @@ pub(crate) fn list(
     let after = after.map(ChangePosition::parse).transpose()?;
     let mut read_to = after.unwrap_or(ChangePosition::START);
     let mut left = limit.map_or(Ok(usize::MAX), count)?;
-    let mut store = Some(open(path)?);
+    let mut store = Some(open(place)?);
     loop {
-        if let Some(store) = store {
-            read(&store, &mut read_to, &mut left, output)?;
+        if let Some(store) = &store {
+            read(store, &mut read_to, &mut left, output)?;
         }
         if !follow || left == 0 {
             return Ok(());
         }
         output.flush()?;
         sleep(PAUSE);
-        store = open_again(path)?;
+        // A database shows what others write without being opened again.
+        if let Some(path) = place.path() {
+            store = open_again(path)?;
+        }
     }
 }
 
@@ -60,7 +64,7 @@ fn open_again(path: &Path) -> Result<Option<ContactStore>, Failure> {
     match ContactStore::open(path, options) {
         Ok(store) => Ok(Some(store)),
         Err(Error::Open(OpenError::AlreadyOpen)) => Ok(None),
-        Err(error) => Err(Failure::opening(path, error)),
+        Err(error) => Err(Failure::opening(&path.into(), error)),
     }
 }
 

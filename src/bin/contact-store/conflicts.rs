@@ -1,16 +1,15 @@
 //! The command `conflicts`: contacts that requests named as if they were one.
 
-use std::path::Path;
-
 use contact_store::{Conflict, ContactId, IdentifierKind, InConflict, limits::PAGE_ROWS, wire};
 
 use crate::failure::Failure;
 use crate::open::open;
+use crate::place::Place;
 use crate::show::{Output, Table, time};
 
 /// Lists the conflicts, in the order of the pairs.
-pub(crate) fn list(path: &Path, output: &mut Output) -> Result<(), Failure> {
-    let store = open(path)?;
+pub(crate) fn list(place: &Place, output: &mut Output) -> Result<(), Failure> {
+    let store = open(place)?;
     let now = store.snapshot()?;
     let mut after: Option<(ContactId, ContactId)> = None;
     loop {

@@ -1,21 +1,20 @@
 //! Commands about contacts: `get`, `find`, `explain` and `contacts`.
 
-use std::path::Path;
-
 use contact_store::{Card, ContactId, Decision, IdentifierKind, KindSet, MatchPolicy, Phone, wire};
 
 use crate::args::Given;
 use crate::failure::Failure;
 use crate::open::open;
+use crate::place::Place;
 use crate::show::{Output, Table, time};
 
 /// Contacts read at a time.
 const PAGE: usize = 250;
 
 /// The card of the contact that has one identifier.
-pub(crate) fn get(path: &Path, by: &Given, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn get(place: &Place, by: &Given, output: &mut Output) -> Result<(), Failure> {
     let identifier = by.parse_one()?;
-    let store = open(path)?;
+    let store = open(place)?;
     let now = store.snapshot()?;
     match now.find(&identifier, MatchPolicy::Cascade)? {
         None => Err(nobody()),
@@ -26,14 +25,14 @@ pub(crate) fn get(path: &Path, by: &Given, output: &mut Output) -> Result<(), Fa
 
 /// The contact that identifiers name under a policy.
 pub(crate) fn find(
-    path: &Path,
+    place: &Place,
     by: &Given,
     policy: &str,
     output: &mut Output,
 ) -> Result<(), Failure> {
     let identifiers = by.parse()?;
     let policy = MatchPolicy::parse(policy)?;
-    let found = open(path)?.snapshot()?.find(&identifiers, policy)?;
+    let found = open(place)?.snapshot()?.find(&identifiers, policy)?;
     if output.json {
         output.object(&wire::contact_found(found.as_ref()))?;
     }
@@ -49,9 +48,9 @@ fn nobody() -> Failure {
 }
 
 /// What each identifier names, and what either policy decides.
-pub(crate) fn explain(path: &Path, by: &Given, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn explain(place: &Place, by: &Given, output: &mut Output) -> Result<(), Failure> {
     let identifiers = by.parse()?;
-    let explained = open(path)?.snapshot()?.explain(&identifiers)?;
+    let explained = open(place)?.snapshot()?.explain(&identifiers)?;
     if output.json {
         return Ok(output.object(&wire::explanation(&explained))?);
     }
@@ -102,14 +101,14 @@ fn listed(kinds: KindSet) -> String {
 
 /// All contacts, or some.
 pub(crate) fn list(
-    path: &Path,
+    place: &Place,
     after: Option<&str>,
     limit: Option<&str>,
     output: &mut Output,
 ) -> Result<(), Failure> {
     let mut after = after.map(ContactId::parse).transpose()?;
     let mut left = limit.map_or(Ok(usize::MAX), count)?;
-    let store = open(path)?;
+    let store = open(place)?;
     let now = store.snapshot()?;
     let mut rows = Rows::new(output);
     while left > 0 {

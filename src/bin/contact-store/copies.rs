@@ -17,16 +17,16 @@ use crate::store::{sound, verify_rows};
 /// Writes a store into a new file.
 pub(crate) fn backup(path: &Path, out: &Path, output: &mut Output) -> Result<(), Failure> {
     let stop = Stop::on_signals()?;
-    let made = copy(&open_unless_stopped(path, &stop)?, out, &stop)?;
+    let made = copy(&open_unless_stopped(&path.into(), &stop)?, out, &stop)?;
     show("backup made", &made, output)
 }
 
 /// Brings a backup to a new place, and verifies it there. What cannot be verified is removed.
 pub(crate) fn restore(from: &Path, to: &Path, output: &mut Output) -> Result<(), Failure> {
     let stop = Stop::on_signals()?;
-    let made = copy(&open_unless_stopped(from, &stop)?, to, &stop)?;
+    let made = copy(&open_unless_stopped(&from.into(), &stop)?, to, &stop)?;
     // It stays open, so that no host writes to it, until it is verified or removed.
-    let (_held, verified) = match open(to) {
+    let (_held, verified) = match open(&to.into()) {
         // A host was quicker: the file is its own now.
         Err(
             failure @ Failure::Open {
@@ -55,7 +55,7 @@ pub(crate) fn restore(from: &Path, to: &Path, output: &mut Output) -> Result<(),
 /// Writes the file of a store anew, without free pages.
 pub(crate) fn vacuum(path: &Path, output: &mut Output) -> Result<(), Failure> {
     let stop = Stop::on_signals()?;
-    let store = open_to_write(path, Create::Never, Some(&stop))?;
+    let store = open_to_write(&path.into(), Create::Never, Some(&stop))?;
     let done = store.vacuum(shown(&stop));
     let done = done.map_err(|error| Failure::vacuuming(path, error))?;
     store.close()?;
@@ -93,7 +93,7 @@ fn shown(stop: &Stop) -> impl FnMut(CopyProgress) -> ControlFlow<()> {
 }
 
 fn verify(path: &Path, store: &ContactStore, stop: &Stop) -> Result<(), Failure> {
-    sound(path, &verify_rows(&store.snapshot()?, stop)?)
+    sound(&path.into(), &verify_rows(&store.snapshot()?, stop)?)
 }
 
 pub(crate) fn copy(store: &ContactStore, to: &Path, stop: &Stop) -> Result<Backup, Failure> {

@@ -14,13 +14,14 @@ use crate::failure::Failure;
 use crate::form::{Form, is_standard};
 use crate::new_file::NewFile;
 use crate::open::open_unless_stopped;
+use crate::place::Place;
 use crate::progress::Progress;
 use crate::show::Output;
 use crate::stop::Stop;
 
 /// Writes a store, or its contacts, to a new file or to standard output.
 pub(crate) fn export(
-    path: &Path,
+    place: &Place,
     to: &Path,
     format: Option<&str>,
     access_keys: bool,
@@ -32,7 +33,7 @@ pub(crate) fn export(
     }
     let stop = Stop::on_signals()?;
     if is_standard(to) {
-        let store = open_unless_stopped(path, &stop)?;
+        let store = open_unless_stopped(place, &stop)?;
         let printed = io::stdout().lock();
         return match write(&store.snapshot()?, form, access_keys, printed, &stop) {
             Err(TransferError::Writing(error)) => {
@@ -42,7 +43,7 @@ pub(crate) fn export(
         };
     }
     let file = NewFile::at(to)?;
-    let store = open_unless_stopped(path, &stop)?;
+    let store = open_unless_stopped(place, &stop)?;
     let made = write(&store.snapshot()?, form, access_keys, &file, &stop);
     let made = made.map_err(|error| Failure::transfer(to, error))?;
     file.publish()?;

@@ -12,6 +12,8 @@ use std::process::ExitCode;
 use contact_store::transfer::TransferError;
 use contact_store::{CopyError, Error, FieldError, OpenError};
 
+use crate::place::Place;
+
 /// Why a command did not do all that it was asked for.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -24,7 +26,7 @@ pub(crate) enum Failure {
     /// The arguments are wrong.
     Usage(String),
     /// A store cannot be opened.
-    Open { path: PathBuf, error: OpenError },
+    Open { place: Place, error: OpenError },
     /// A log cannot be read.
     Log { path: PathBuf, error: io::Error },
     /// There is no temporary directory, or it cannot be removed.
@@ -60,11 +62,11 @@ impl Failure {
         Failure::Usage(what.into())
     }
 
-    /// What opening the store at `path` failed with.
-    pub(crate) fn opening(path: &Path, error: Error) -> Self {
+    /// What opening the store at `place` failed with.
+    pub(crate) fn opening(place: &Place, error: Error) -> Self {
         match error {
             Error::Open(error) => Failure::Open {
-                path: path.to_owned(),
+                place: place.clone(),
                 error,
             },
             error => Failure::Store(error),
@@ -197,8 +199,8 @@ impl fmt::Display for Failure {
             Failure::Usage(what) => {
                 write!(f, "{what}\ncontact-store --help says what there is")
             }
-            Failure::Open { path, error } => {
-                write!(f, "the store {} cannot be opened: ", path.display())?;
+            Failure::Open { place, error } => {
+                write!(f, "the store {place} cannot be opened: ")?;
                 match error {
                     OpenError::AlreadyOpen => f.write_str(
                         "another process writes to it or is just opening it; stop that host, or ask it \

@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::form::{Form, is_standard};
 use crate::new_file::beside;
 use crate::open::{open_to_write, open_unless_stopped};
+use crate::place::Place;
 use crate::progress::Progress;
 use crate::rejects::Rejects;
 use crate::restart::{Interrupted, Kept};
@@ -26,14 +27,19 @@ use crate::source::Source;
 use crate::stop::Stop;
 
 /// Imports a file into a store, or says what that would do.
-pub(crate) fn import(asked: &Import, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn import(asked: &Import, place: &Place, output: &mut Output) -> Result<(), Failure> {
+    if asked.dry_run && place.path().is_none() {
+        return Err(Failure::usage(
+            "--dry-run goes with a store in a file: a database is not copied",
+        ));
+    }
     let form = Form::of(&asked.file, asked.format.as_deref())?;
     let options = csv_options(asked, form)?;
     let stop = Stop::on_signals()?;
     // What cannot be read is said before a store is made.
     let source = Source::open(&asked.file, &stop)?;
-    let kept = Kept::of(&asked.store)?;
-    let interrupted = kept.read()?;
+    let kept = Kept::of(place, &asked.file)?;
+    let interrupted = kept.as_ref().map_or(Ok(None), Kept::read)?;
     let (target, done) = if asked.dry_run {
         let target = Target::copy(asked, &stop)?;
         let store = target.store.clone();
@@ -41,9 +47,9 @@ pub(crate) fn import(asked: &Import, output: &mut Output) -> Result<(), Failure>
         let done = run.go_on(source, interrupted, output);
         (target, done)
     } else {
-        let target = Target::itself(asked, &stop)?;
+        let target = Target::itself(asked, place, &stop)?;
         let store = target.store.clone();
-        let run = Run::new(asked, form, options, &store, Some(&kept), &stop);
+        let run = Run::new(asked, form, options, &store, kept.as_ref(), &stop);
         let done = run.go_on(source, interrupted, output);
         (target, done)
     };
@@ -52,7 +58,7 @@ pub(crate) fn import(asked: &Import, output: &mut Output) -> Result<(), Failure>
         Err(Failure::Stopped) if !asked.dry_run => return Err(Failure::ImportStopped),
         done => done?,
     };
-    if !asked.dry_run {
+    if let (false, Some(kept)) = (asked.dry_run, &kept) {
         kept.remove()?;
     }
     show(&imported, &ignored, asked.dry_run, output)?;
@@ -138,14 +144,26 @@ impl Drop for Copy {
 }
 
 impl Target {
-    fn itself(asked: &Import, stop: &Stop) -> Result<Self, Failure> {
+    fn itself(asked: &Import, place: &Place, stop: &Stop) -> Result<Self, Failure> {
+        if place.path().is_none() {
+            let create = match asked.create {
+                true => Create::IfMissing,
+                false => Create::Never,
+            };
+            // Tables that were made stay: others may use them already.
+            return Ok(Target {
+                store: open_to_write(place, create, Some(stop))?,
+                copy: None,
+                made: None,
+            });
+        }
         let is_missing = fs::symlink_metadata(&asked.store).is_err();
         let create = match (asked.create, is_missing) {
             (true, true) => Create::Always,
             _ => Create::Never,
         };
         Ok(Target {
-            store: open_to_write(&asked.store, create, Some(stop))?,
+            store: open_to_write(place, create, Some(stop))?,
             copy: None,
             made: (create == Create::Always).then(|| asked.store.clone()),
         })
@@ -155,7 +173,7 @@ impl Target {
         let to = beside(&asked.store, ".dry-run");
         let to = to.map_err(|error| Failure::file(&asked.store, error))?;
         Copy::remove_left(&to)?;
-        let create = match open_unless_stopped(&asked.store, stop) {
+        let create = match open_unless_stopped(&asked.store.as_path().into(), stop) {
             Err(Failure::Open {
                 error: OpenError::NotFound,
                 ..
@@ -170,7 +188,7 @@ impl Target {
         let copy = Copy(to);
         Ok(Target {
             // A signal must not end the process before the copy is removed.
-            store: open_to_write(&copy.0, create, None)?,
+            store: open_to_write(&copy.0.as_path().into(), create, None)?,
             copy: Some(copy),
             made: None,
         })
@@ -207,7 +225,7 @@ impl Copy {
         match ContactStore::open(path, options.check(contact_store::Check::IfUnclean)) {
             Err(contact_store::Error::Open(OpenError::AlreadyOpen)) => {
                 return Err(Failure::Open {
-                    path: path.to_owned(),
+                    place: path.into(),
                     error: OpenError::AlreadyOpen,
                 });
             }
@@ -224,7 +242,7 @@ struct Run<'a> {
     form: Form,
     options: CsvOptions,
     store: &'a ContactStore,
-    /// Where restart points are kept; for a dry run nowhere.
+    /// Where restart points are kept, if anywhere.
     kept: Option<&'a Kept>,
     stop: &'a Stop,
 }
@@ -260,7 +278,7 @@ impl<'a> Run<'a> {
         let Some(Interrupted { point, rejects }) = interrupted else {
             return self.run(source, None, 0, output);
         };
-        let rejects = if self.kept.is_some() { rejects } else { 0 };
+        let rejects = if self.asked.dry_run { 0 } else { rejects };
         let other = match self.run(source, Some(point), rejects, output) {
             Err(Failure::Transfer {
                 error: error @ (TransferError::OtherSource | TransferError::StoreChanged),
@@ -292,7 +310,7 @@ impl<'a> Run<'a> {
         rejects: u64,
         output: &mut Output,
     ) -> Result<Done, Failure> {
-        let dry_run = self.kept.is_none();
+        let dry_run = self.asked.dry_run;
         let telling = RefCell::new(Telling {
             rejects: Rejects::to(self.asked.rejects.as_deref(), rejects, dry_run)?,
             output,

@@ -18,6 +18,7 @@ mod import;
 mod new_file;
 mod open;
 mod panics;
+mod place;
 mod progress;
 mod rejects;
 mod restart;
@@ -56,39 +57,65 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
+    let server = &arguments.server;
     match &arguments.command {
-        Command::Get { store, by } => contacts::get(store, by, output),
-        Command::Find { store, by, policy } => contacts::find(store, by, policy, output),
-        Command::Explain { store, by } => contacts::explain(store, by, output),
+        Command::Get { store, by } => contacts::get(&server.place(store)?, by, output),
+        Command::Find { store, by, policy } => {
+            contacts::find(&server.place(store)?, by, policy, output)
+        }
+        Command::Explain { store, by } => contacts::explain(&server.place(store)?, by, output),
         Command::Contacts {
             store,
             after,
             limit,
-        } => contacts::list(store, after.as_deref(), limit.as_deref(), output),
-        Command::Apps { store } => apps::list(store, output),
-        Command::Subscribers { store, app, count } => apps::subscribers(store, app, *count, output),
-        Command::Messages { store, app } => apps::messages(store, app, output),
+        } => contacts::list(
+            &server.place(store)?,
+            after.as_deref(),
+            limit.as_deref(),
+            output,
+        ),
+        Command::Apps { store } => apps::list(&server.place(store)?, output),
+        Command::Subscribers { store, app, count } => {
+            apps::subscribers(&server.place(store)?, app, *count, output)
+        }
+        Command::Messages { store, app } => apps::messages(&server.place(store)?, app, output),
         Command::Changes {
             store,
             after,
             limit,
             follow,
-        } => changes::list(store, after.as_deref(), limit.as_deref(), *follow, output),
-        Command::Conflicts { store } => conflicts::list(store, output),
-        Command::Stats { store } => store::stats(store, output),
-        Command::Verify { store } => store::verify(store, output),
-        Command::Backup { store, out } => copies::backup(store, out, output),
-        Command::Restore { from, store } => copies::restore(from, store, output),
-        Command::Vacuum { store } => copies::vacuum(store, output),
-        Command::Import(asked) => import::import(asked, output),
+        } => changes::list(
+            &server.place(store)?,
+            after.as_deref(),
+            limit.as_deref(),
+            *follow,
+            output,
+        ),
+        Command::Conflicts { store } => conflicts::list(&server.place(store)?, output),
+        Command::Stats { store } => store::stats(&server.place(store)?, output),
+        Command::Verify { store } => store::verify(&server.place(store)?, output),
+        Command::Backup { store, out } => copies::backup(&server.file(store)?, out, output),
+        Command::Restore { from, store } => {
+            copies::restore(&server.file(from)?, &server.file(store)?, output)
+        }
+        Command::Vacuum { store } => copies::vacuum(&server.file(store)?, output),
+        Command::Import(asked) => import::import(asked, &server.place(&asked.store)?, output),
         Command::Export {
             store,
             file,
             format,
             access_keys,
-        } => export::export(store, file, format.as_deref(), *access_keys, output),
-        Command::Upgrade { store } => store::upgrade(store, output),
-        Command::ComparePolicies(asked) => compare_policies::compare_policies(asked, output),
+        } => export::export(
+            &server.place(store)?,
+            file,
+            format.as_deref(),
+            *access_keys,
+            output,
+        ),
+        Command::Upgrade { store } => store::upgrade(&server.place(store)?, output),
+        Command::ComparePolicies(asked) => {
+            compare_policies::compare_policies(asked, server, output)
+        }
         Command::Completions { shell } => about::completions(*shell, output),
         Command::Man => about::man(output),
     }

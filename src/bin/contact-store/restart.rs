@@ -1,4 +1,4 @@
-//! The restart point of an import, in a file beside the store.
+//! The restart point of an import, in a file beside the store or the file that is imported.
 //!
 //! It is written anew after each batch: under another name first, so that there is always a whole one.
 
@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use contact_store::transfer::RestartPoint;
 
 use crate::failure::Failure;
+use crate::form::is_standard;
 use crate::new_file::{beside, create, sync_directory_of};
+use crate::place::Place;
 
 /// Where the restart point of imports into one store is kept.
 #[derive(Debug)]
@@ -26,12 +28,19 @@ pub(crate) struct Interrupted {
 }
 
 impl Kept {
-    pub(crate) fn of(store: &Path) -> Result<Self, Failure> {
-        let failed = |error| Failure::file(store, error);
-        Ok(Kept {
-            path: beside(store, ".import").map_err(failed)?,
-            new: beside(store, ".import.new").map_err(failed)?,
-        })
+    /// Beside the store; of one in a database beside the file that is imported. `None` of standard input into a
+    /// database.
+    pub(crate) fn of(place: &Place, file: &Path) -> Result<Option<Self>, Failure> {
+        let to = match place.path() {
+            Some(store) => store,
+            None if is_standard(file) => return Ok(None),
+            None => file,
+        };
+        let failed = |error| Failure::file(to, error);
+        Ok(Some(Kept {
+            path: beside(to, ".import").map_err(failed)?,
+            new: beside(to, ".import.new").map_err(failed)?,
+        }))
     }
 
     /// Reads it, if there is one.

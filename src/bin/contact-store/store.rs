@@ -1,15 +1,15 @@
 //! Commands about a store as a whole: `stats`, `verify` and `upgrade`.
 
-use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use contact_store::{Error, OpenError, Snapshot, StorageError, Verified, wire};
+use contact_store::{DatabaseError, Error, OpenError, Snapshot, StorageError, Verified, wire};
 use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::open::{open, open_to_upgrade};
+use crate::place::Place;
 use crate::progress::Progress;
 use crate::show::{Output, Table};
 use crate::stop::Stop;
@@ -17,6 +17,7 @@ use crate::stop::Stop;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Shown {
+    engine: &'static str,
     contacts: u64,
     apps: u64,
     subscribers: u64,
@@ -27,10 +28,11 @@ struct Shown {
 }
 
 /// How much a store holds, and how much of its file is in use.
-pub(crate) fn stats(path: &Path, output: &mut Output) -> Result<(), Failure> {
-    let store = open(path)?;
+pub(crate) fn stats(place: &Place, output: &mut Output) -> Result<(), Failure> {
+    let store = open(place)?;
     let (stats, space) = (store.stats()?, store.space()?);
     let shown = Shown {
+        engine: stats.engine,
         contacts: stats.contacts,
         apps: stats.apps,
         subscribers: stats.subscribers,
@@ -43,6 +45,7 @@ pub(crate) fn stats(path: &Path, output: &mut Output) -> Result<(), Failure> {
         return Ok(output.object(&shown)?);
     }
     let mut table = Table::without_names(output);
+    table.row(["engine".to_owned(), shown.engine.to_owned()])?;
     for (name, value) in [
         ("contacts", shown.contacts),
         ("apps", shown.apps),
@@ -58,8 +61,8 @@ pub(crate) fn stats(path: &Path, output: &mut Output) -> Result<(), Failure> {
 }
 
 /// Verifies the pages of the file, which opening does, and all rows.
-pub(crate) fn verify(path: &Path, output: &mut Output) -> Result<(), Failure> {
-    let store = match open(path) {
+pub(crate) fn verify(place: &Place, output: &mut Output) -> Result<(), Failure> {
+    let store = match open(place) {
         // That is what was asked.
         Err(
             failure @ Failure::Open {
@@ -81,19 +84,16 @@ pub(crate) fn verify(path: &Path, output: &mut Output) -> Result<(), Failure> {
         true => output.object(&wire::verified(&found))?,
         false => show_verified(&found, output)?,
     }
-    sound(path, &found)
+    sound(place, &found)
 }
 
 /// Fails when verifying has found something.
-pub(crate) fn sound(path: &Path, found: &Verified) -> Result<(), Failure> {
+pub(crate) fn sound(place: &Place, found: &Verified) -> Result<(), Failure> {
     match found.problem_count {
         0 => Ok(()),
-        count => {
-            let path = path.display();
-            Err(Failure::Problems(format!(
-                "the store {path} has {count} problems"
-            )))
-        }
+        count => Err(Failure::Problems(format!(
+            "the store {place} has {count} problems"
+        ))),
     }
 }
 
@@ -144,13 +144,14 @@ struct Upgraded {
 }
 
 /// Upgrades a store of an older format; says so when there is nothing to do.
-pub(crate) fn upgrade(path: &Path, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn upgrade(place: &Place, output: &mut Output) -> Result<(), Failure> {
     // Without a look before, the file of a store that needs nothing would be written to.
-    let (store, upgraded) = match open(path) {
+    let (store, upgraded) = match open(place) {
         Err(Failure::Open {
-            error: OpenError::OldFormat { .. },
+            error:
+                OpenError::OldFormat { .. } | OpenError::Database(DatabaseError::OldSchema { .. }),
             ..
-        }) => (open_to_upgrade(path)?, true),
+        }) => (open_to_upgrade(place)?, true),
         opened => (opened?, false),
     };
     let sequence = store.snapshot()?.sequence();

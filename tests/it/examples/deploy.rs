@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::host::example::command_line::Asked;
 use super::host::example::options::Arguments as HostArguments;
+use super::host::example::place::Place;
 use super::host::metrics::stats;
 use super::host::openapi::yaml;
 use super::host::process::Host;
@@ -252,8 +253,8 @@ fn the_unit_starts_the_host_with_flags_that_there_are_and_creates_no_store() {
     let arguments = arguments_after(HOST_UNIT, "ExecStart=/usr/local/bin/contact-store-host");
     let host = taken(&arguments);
     assert_eq!(
-        host.store.to_str(),
-        Some("/var/lib/contact-store/contacts.redb")
+        host.store,
+        Place::File("/var/lib/contact-store/contacts.redb".into())
     );
     assert!(host.listen.ip().is_loopback());
     assert!(host.api_key_file.is_some() && host.backup_directory.is_some());
@@ -343,7 +344,10 @@ fn the_container_runs_the_host_with_flags_that_there_are_as_a_user_without_right
     let [volumes] = of("VOLUME").try_into().unwrap();
     let volumes: Vec<String> = serde_json::from_str(&volumes).unwrap();
     let within = |path: &std::path::Path| volumes.iter().any(|volume| path.starts_with(volume));
-    assert!(within(&host.store) && within(&host.backup_directory.unwrap()));
+    let Place::File(store) = host.store else {
+        panic!("it is in no file");
+    };
+    assert!(within(&store) && within(&host.backup_directory.unwrap()));
     assert!(RUNBOOK.contains("--read-only"));
     // What builds it is not in it, and nothing runs as root.
     assert_eq!(of("FROM").len(), 2);

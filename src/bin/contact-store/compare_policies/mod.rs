@@ -29,6 +29,7 @@ use tempfile::TempDir;
 
 use crate::args::Compared;
 use crate::failure::Failure;
+use crate::place::Server;
 use crate::progress::Progress;
 use crate::show::Output;
 use crate::stop::Stop;
@@ -43,14 +44,19 @@ const CACHE_BYTES: usize = 64 << 20;
 const INDEX_BYTES: usize = 256 << 20;
 
 /// Replays a log under both policies, and prints what they decide differently.
-pub(crate) fn compare_policies(asked: &Compared, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn compare_policies(
+    asked: &Compared,
+    server: &Server,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let options = options(asked)?;
+    let from = asked.from.as_deref();
+    let from = from.map(|from| server.file(from)).transpose()?;
     let stop = Stop::on_signals()?;
     let log = Log::open(&asked.log, options.limits.request_text_bytes)?;
     let directory = temporary_directory().map_err(Failure::Temporary)?;
     let compared = {
-        let from = asked.from.as_deref();
-        let stores = Stores::open(directory.path(), from, options, &stop);
+        let stores = Stores::open(directory.path(), from.as_deref(), options, &stop);
         stores.and_then(|stores| compare(&log, stores, &stop, output))
     };
     // What is in it is personal data. A comparison that failed has something better to say.

@@ -89,7 +89,7 @@ impl Stores {
     ) -> Result<Self, Failure> {
         let paths = ["cascade.redb", "topPriority.redb"].map(|name| directory.join(name));
         if let Some(from) = from {
-            let from = open_unless_stopped(from, stop)?;
+            let from = open_unless_stopped(&from.into(), stop)?;
             let now = from.snapshot()?;
             for path in &paths {
                 let copied = now.backup(path, |_| stop.goes_on());
@@ -105,7 +105,7 @@ impl Stores {
         let [cascade, top_priority] = &paths;
         let open = |path: &Path, policy| {
             let store = ContactStore::open(path, options.clone().policy(policy));
-            let store = store.map_err(|error| Failure::opening(path, error))?;
+            let store = store.map_err(|error| Failure::opening(&path.into(), error))?;
             Ok::<_, Failure>(store.when_full(WhenFull::Wait))
         };
         Ok(Stores {

@@ -216,7 +216,8 @@ fn a_database_is_taken_by_a_build_that_has_a_client_for_it_and_its_url_is_never_
         assert_eq!(arguments.store, Place::Database(url.to_owned()));
         assert!(!format!("{arguments:?}").contains("sesame"));
         let refused = read(&["--store", url, "--backup-directory", "b"]).unwrap_err();
-        let said = "--backup-directory goes with a store in a file: a database has tools of its own";
+        let said =
+            "--backup-directory goes with a store in a file: a database has tools of its own";
         assert_eq!(refused.to_string(), said);
     } else {
         let said = "--store names a PostgreSQL database, which this build has no client for; \

@@ -519,7 +519,9 @@ fn r69_a_store_whose_file_was_moved_is_not_healthy_and_takes_no_writes() {
         "{metrics}"
     );
     std::fs::rename(&elsewhere, &host.path).unwrap();
-    client.get("/healthz").is(200, r#"{"status": "ok", "engine": "file"}"#);
+    client
+        .get("/healthz")
+        .is(200, r#"{"status": "ok", "engine": "file"}"#);
     assert_eq!(client.add("t9", "ann@example.com").unwrap().status, 200);
     let log = host.stop().log;
     assert_eq!(

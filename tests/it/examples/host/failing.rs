@@ -123,7 +123,8 @@ fn after_a_failed_commit_writes_and_health_are_503_until_the_store_is_reopened()
     }
 
     disk.mend();
-    until(|| client.get("/healthz"), |answer| answer.status == 200).is(200, r#"{"status": "ok", "engine": "file"}"#);
+    until(|| client.get("/healthz"), |answer| answer.status == 200)
+        .is(200, r#"{"status": "ok", "engine": "file"}"#);
     let added = client.add("t2", "ann@example.com").unwrap();
     assert_eq!(added.status, 200);
     assert_eq!(stats(&client)["contact_store_needs_reopen"], 0.0);
