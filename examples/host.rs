@@ -139,8 +139,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let listener = TcpListener::bind(arguments.listen).map_err(cannot_listen)?;
     listener.set_nonblocking(true).map_err(cannot_listen)?;
     let options = options.on_opening(log_opening());
-    let store = place::open(&arguments.store, arguments.database(), options);
-    let store = store.map_err(Failure::Open)?;
+    let store = place::open(arguments, options).map_err(Failure::Open)?;
     if let Ok(Some(mode)) = store.stats().map(|stats| stats.wider_mode) {
         tracing::warn!(
             target: HOST,

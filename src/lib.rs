@@ -71,6 +71,7 @@
 //! | find, explain, list, verify | [`Snapshot`] |
 //! | back up an open store; open a file for reading only | [`Snapshot::backup`]; [`Options::read_only`] |
 //! | make its file short, without what was erased | [`ContactStore::vacuum`] |
+//! | keep it in PostgreSQL, for several hosts | [the section below](#on-postgresql), with the feature `postgres` |
 //! | export every contact | [`Snapshot::iter_contacts`], [`wire::card`] |
 //! | export and import a whole store | the module `transfer`, with the feature of that name |
 //! | test a host with a clock | [`ManualClock`], [`ContactStore::open_in_memory`] |
@@ -140,6 +141,29 @@
 //!
 //! `examples/service.rs` is a small service, and `examples/host.rs` a complete one.
 //!
+//! # On PostgreSQL
+//!
+//! A file serves one process that writes, on one machine. With the feature `postgres`,
+//! `ContactStore::connect(&PostgresOptions::new(url), options)` opens a store in a PostgreSQL database: any number of
+//! hosts open it at once, and all may write. The handle, the requests, the rules and the errors are the same. Use it
+//! when the store must outlive a machine, or when several hosts must write. Otherwise a file is faster.
+//!
+//! - **To move there**, export the file and import it into the database, with `transfer` or with
+//!   `contact-store export` and `import`; the way back is the same. Ids, numbers of apps and erased ids are kept. No
+//!   host should write meanwhile.
+//! - **A snapshot is a connection**, from when it is taken until it is dropped, and a transaction on the server. Take
+//!   one, read, drop it. Each read asks the database, so a read costs a round trip or a few. Nothing is cached.
+//! - **A group of requests is one transaction**, which holds a lock that orders the requests of all hosts
+//!   ([R47](crate::rulebook#r47)). It takes a few round trips, however many requests are in it.
+//! - **What only a file has is refused**: [`Snapshot::backup`] and [`ContactStore::vacuum`] fail with
+//!   [`CopyError::NoFile`]. The server has tools for both. Options of caches and of checks on opening do nothing.
+//! - **A lost connection** in a commit is [`Error::Indeterminate`], and [`reopen`](ContactStore::reopen) settles it, as
+//!   of a file. Otherwise the request was not written, and may be made again ([`Error::advice`]).
+//! - **[`Stats`]** say in `engine` and `database` what the connections do. Their counts are those of the state that this
+//!   host committed or read last.
+//!
+//! [`reliability`] says what is promised with which settings of the server.
+//!
 //! # Promises
 //!
 //! - When a call returns `Ok`, its change survives a kill and a power cut. A change is never half
@@ -170,6 +194,8 @@
 //! - `idn` (off): non-ASCII email domains go through IDNA (strict) instead of being refused. A file
 //!   made with this feature opens only in builds with it, and a file made without it only in builds
 //!   without it ([R7](crate::rulebook#r7)).
+//! - `postgres` (off): stores in a PostgreSQL database, [which several hosts write to](#on-postgresql), and the crates that
+//!   this needs.
 //! - `serde` (off): `Serialize` and `Deserialize` for ids, times, statuses, options and counts,
 //!   never for personal data. The JSON of that is in [`wire`].
 //! - `tracing` (off): spans for opening, reopening, commits and verifying, without personal data

@@ -10,7 +10,7 @@ use tracing_subscriber::filter::Targets;
 
 use super::command_line::{self, Asked, Wrong, is_true};
 use super::log::Format;
-use super::place::{Database, Place, place};
+use super::place::{Place, place};
 use super::store_options::StoreOptions;
 
 /// Serves a contact store over HTTP.
@@ -80,27 +80,20 @@ impl Arguments {
 
     /// Refuses flags that do not go with where the store is.
     fn refuse_apart(&self) -> Result<(), Wrong> {
-        match self.store {
-            Place::File(_) if self.postgres_schema.is_some() => {
-                Err("--postgres-schema goes with a store in PostgreSQL".into())
-            }
-            Place::File(_) if self.root_certificate.is_some() => {
-                Err("--root-certificate goes with a store in PostgreSQL".into())
-            }
-            Place::Database(_) if self.backup_directory.is_some() => Err(
+        let is_file = self.store.is_file();
+        if is_file && self.postgres_schema.is_some() {
+            return Err("--postgres-schema goes with a store in PostgreSQL".into());
+        }
+        if is_file && self.root_certificate.is_some() {
+            return Err("--root-certificate goes with a store in PostgreSQL".into());
+        }
+        if !is_file && self.backup_directory.is_some() {
+            return Err(
                 "--backup-directory goes with a store in a file: a database has tools of its own"
                     .into(),
-            ),
-            _ => Ok(()),
+            );
         }
-    }
-
-    /// What is given of the database besides its URL.
-    pub(crate) fn database(&self) -> Database<'_> {
-        Database {
-            schema: self.postgres_schema.as_deref(),
-            root_certificate: self.root_certificate.as_ref(),
-        }
+        Ok(())
     }
 }
 

@@ -89,6 +89,8 @@
 //! | `idempotencyKeyReused`, `answersNotKept` | request | another request was made under the idempotency key; the store keeps no answers ([R64](crate::rulebook#r64)) |
 //! | `needsReopen`, `closed`, `snapshotExpired`, `answerTaken`, `closeIncomplete` | request | the store's state |
 //! | `io`, `corrupt`, `storageStopped`, `storagePanicked` | request | reading failed |
+//! | `databaseUnreachable`, `databaseReadOnly`, `databaseContended`, `noDatabaseConnection`, `databaseFull`, `databaseRefused`, `databaseTls`, `databaseStatement` | request, opening | the database of a store in PostgreSQL did not do what it was asked; nothing was written |
+//! | `databaseUrl`, `databaseRootCertificate`, `databaseEncoding`, `databaseIsolation`, `synchronousCommitOff`, `notOurSchema`, `newerSchema`, `oldSchema` | opening | the database is not one that a store can be in |
 //! | `copyAlreadyExists`, `copyNotAFile`, `storeInNoFile`, `copyAlreadyRunning`, `copyCancelled`, `copyFailed` | backup, vacuum | the copy could not be made ([R66](crate::rulebook#r66), [R67](crate::rulebook#r67)) |
 //! | `notFound`, `alreadyExists`, `alreadyOpen`, `symbolicLink`, `notAFile`, `emptyFile`, `halfCreated`, `foreignFile`, `oldFormat`, `newerFormat`, `otherCanonicalForms`, `damaged`, `limitTooHigh`, `limitZero`, `noThread`, `noRandomBytes` | opening | the store cannot be opened ([R50](crate::rulebook#r50), [R51](crate::rulebook#r51)) |
 

@@ -142,3 +142,19 @@ fn r52_no_value_is_in_what_is_said_of_wrong_arguments() {
     }
     assert!(refused > 120, "only {refused} were refused");
 }
+
+#[cfg(not(feature = "postgres"))]
+#[test]
+fn a_database_is_refused_by_a_build_without_a_client_for_it_and_its_url_is_not_shown() {
+    let url = "postgres://ann%40example.com:crm-1@localhost/shop";
+    for words in [&["stats", url][..], &["backup", url, "out.redb"]] {
+        let mut asked = tool();
+        asked.args(words);
+        let said = ran(asked).failed(2);
+        assert_eq!(
+            said,
+            "STORE is a PostgreSQL database, which this build has no client for; build it with \
+             --features cli,postgres\ncontact-store --help says what there is"
+        );
+    }
+}

@@ -28,6 +28,11 @@ mod tests;
 #[path = "../it/support/process.rs"]
 mod process;
 
+#[allow(dead_code, reason = "its `main` is not run here")]
+#[cfg(target_os = "linux")]
+#[path = "../../examples/host.rs"]
+mod host;
+
 /// Waits until `done` gives something. Nothing that a test waits for takes longer than a minute.
 #[cfg(target_os = "linux")]
 #[track_caller]

@@ -4,14 +4,17 @@ mod changes;
 mod clusters;
 mod cuts;
 mod failovers;
+mod hosting;
 mod hosts;
 mod measured;
+mod moving;
 mod proxies;
 mod refusals;
 mod restarts;
 mod round_trips;
 mod standbys;
 mod stores;
+mod tool;
 
 use postgres::{Client, NoTls};
 

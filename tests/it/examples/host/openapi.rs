@@ -220,7 +220,7 @@ fn the_checker_of_schemas_refuses_what_is_not_of_them() {
         check(&root, schema, &serde_json::from_str(value).unwrap(), "it")
     };
     for (schema, value) in [
-        ("Health", r#"{"status": "ok"}"#),
+        ("Health", r#"{"status": "ok", "engine": "file"}"#),
         ("SubscriberId", r#""12""#),
         ("ContactId", "1"),
         (
@@ -239,8 +239,8 @@ fn the_checker_of_schemas_refuses_what_is_not_of_them() {
     for (schema, value) in [
         ("Health", "{}"),
         ("Health", "[]"),
-        ("Health", r#"{"status": "ill"}"#),
-        ("Health", r#"{"status": "ok", "more": 1}"#),
+        ("Health", r#"{"status": "ill", "engine": "file"}"#),
+        ("Health", r#"{"status": "ok", "engine": "file", "more": 1}"#),
         ("SubscriberId", "12"),
         ("SubscriberId", r#""""#),
         ("ContactId", "0"),
