@@ -7,6 +7,7 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::print_stderr,
+    clippy::print_stdout,
     clippy::allow_attributes,
     unreachable_pub,
     reason = "a test that fails may panic, and may show what the server said"
