@@ -16,6 +16,7 @@ pub(crate) fn decide_batch<E, T>(
     mut decide: impl FnMut(&mut Draft<'_>, E) -> Result<T, NotAccepted>,
 ) -> Result<Outcomes<T>, Error> {
     let mut outcomes = Vec::with_capacity(entries.len());
+    let mut without_rows = None;
     for (index, entry) in entries.into_iter().enumerate() {
         let mark = draft.mark();
         let accepted = match entry {
@@ -25,11 +26,17 @@ pub(crate) fn decide_batch<E, T>(
         let outcome = match accepted {
             Ok(outcome) => Ok(outcome),
             Err(NotAccepted::Refused(error)) => Err(error),
+            Err(NotAccepted::Failed(failure)) if draft.lacks_rows() => {
+                // Not decided yet. What all entries lack is read together.
+                draft.roll_back_to(mark);
+                without_rows.get_or_insert(failure);
+                continue;
+            }
             Err(NotAccepted::Failed(failure)) => return Err(failure.into()),
         };
         if let Err(error) = &outcome {
             draft.roll_back_to(mark);
-            if mode == BatchMode::AllOrNothing {
+            if mode == BatchMode::AllOrNothing && !draft.lacks_rows() {
                 return Err(Error::EntryRefused {
                     index,
                     error: error.clone(),
@@ -38,5 +45,8 @@ pub(crate) fn decide_batch<E, T>(
         }
         outcomes.push(outcome);
     }
-    Ok(Outcomes::new(outcomes))
+    match without_rows {
+        Some(failure) => Err(failure.into()),
+        None => Ok(Outcomes::new(outcomes)),
+    }
 }

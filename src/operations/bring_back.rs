@@ -129,6 +129,7 @@ impl Operation for PreparedBringBack {
         let most = self.limits.contacts_per_token;
         LimitExceeded::check(Limit::ContactsPerToken, contacts.len(), most)?;
         let subscriber = holding::take_subscriber_id(draft, app.number)?;
+        draft.foresee::<CardRow>(contacts.iter());
         for contact in &contacts {
             let before: CardRow = draft.expect_row(contact)?;
             let mut after = before.clone();

@@ -66,6 +66,7 @@ pub(crate) fn take_off_cards(
     contacts: &[ContactId],
     removal: Removal,
 ) -> Result<(), Failure> {
+    draft.foresee::<CardRow>(contacts.iter());
     for contact in contacts {
         let mut card: CardRow = draft.expect_row(contact)?;
         let before = card.tokens.clone();

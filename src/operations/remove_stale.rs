@@ -9,7 +9,7 @@ use crate::operations::operation::{Operation, Size, Step};
 use crate::operations::remove_token;
 use crate::rules::{self, Removal};
 use crate::stats::{EntryOutcome, OperationKind, Tally};
-use crate::storage::{AppRow, Draft, Rows as _, SubscriberRow, visit_subscribers_after};
+use crate::storage::{AppRow, CardRow, Draft, Rows as _, SubscriberRow, visit_subscribers_after};
 
 /// A request to remove an app's subscribers that were neither registered nor reported about since a
 /// time ([R62](crate::rulebook#r62)).
@@ -144,6 +144,7 @@ impl Operation for PreparedRemoveStale {
             let registered_at = subscriber.last_registered_at;
             if rules::is_stale(registered_at, subscriber.last_status, before) {
                 stale.push(id);
+                draft.foresee::<CardRow>(holders.iter());
                 cards = cards.saturating_add(u64::try_from(holders.len()).unwrap_or(u64::MAX));
             }
             looked_at < LOOK_AT && cards < CARDS

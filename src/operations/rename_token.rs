@@ -117,6 +117,7 @@ impl Operation for PreparedRename {
         } else {
             self.join(draft, app.number, &mut after)?
         };
+        draft.foresee::<CardRow>(after.holders.iter());
         for contact in &after.holders {
             self.rename_on_card(draft, *contact, id, other)?;
         }

@@ -91,6 +91,7 @@ impl Draft<'_> {
         let first = BlockedKey::of_contact(contact, 0).to_key();
         let last = BlockedKey::of_contact(contact, u64::MAX).to_key();
         let entries = self.rows::<BlockedEntryRow>(&first, &last, usize::MAX)?;
+        self.foresee::<BlockedRow>(entries.iter().map(|(_, entry)| &entry.number));
         for (key, BlockedEntryRow { number }) in entries {
             let mut record: BlockedRow = self.expect_row(&number)?;
             if record.contacts == [contact] {
@@ -115,6 +116,7 @@ impl Draft<'_> {
         }
         let (first, last) = BlockedKey::of_app(app);
         let entries = self.rows::<BlockedEntryRow>(&first.to_key(), &last.to_key(), most)?;
+        self.foresee::<BlockedRow>(entries.iter().map(|(_, entry)| &entry.number));
         for (_, BlockedEntryRow { number }) in &entries {
             let record: BlockedRow = self.expect_row(number)?;
             self.remove_blocked(*number, &record)?;

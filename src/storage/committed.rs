@@ -205,6 +205,15 @@ impl Committed {
         Ok(committed)
     }
 
+    /// Whether requests are decided on it with less than they asked for. A file has all rows at hand.
+    pub(super) fn lacks_rows(&self) -> bool {
+        match &self.source {
+            Source::File(_) => false,
+            #[cfg(feature = "postgres")]
+            Source::Postgres(source) => source.lacks_rows(),
+        }
+    }
+
     /// The same state of a store in a database, whose rows are those that are known.
     #[cfg(feature = "postgres")]
     pub(super) fn with_known(&self, known: Arc<postgres::Known>) -> Self {
@@ -564,6 +573,16 @@ impl Rows for Committed {
                 let row = source.read(table, key)?;
                 row.map(|bytes| read(&bytes)).transpose()
             }
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    fn foresee<'k, R: record::Row>(&self, keys: impl Iterator<Item = &'k R::Key>)
+    where
+        R::Key: 'k,
+    {
+        if let Source::Postgres(source) = &self.source {
+            source.foresee(R::TABLE, keys.map(|key| key.to_key()));
         }
     }
 

@@ -115,6 +115,7 @@ impl Draft<'_> {
         )?;
         let (first, last) = ConflictKey::pairs_of(contact);
         keys.extend(self.rows_as(&first, &last, usize::MAX, |key, _: ConflictRow| key)?);
+        self.foresee::<ConflictRow>(keys.iter());
         keys.into_iter()
             .map(|key| pair(self.expect_row(&key)?))
             .collect()

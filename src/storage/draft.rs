@@ -217,6 +217,11 @@ impl<'s> Draft<'s> {
         self.undo.len() > mark.steps || self.state != mark.state
     }
 
+    /// Whether rows that were asked for were not read yet. What is decided counts for nothing then.
+    pub(crate) fn lacks_rows(&self) -> bool {
+        self.base.lacks_rows()
+    }
+
     /// Takes back every change since `mark`.
     pub(crate) fn roll_back_to(&mut self, mark: Mark) {
         while self.undo.len() > mark.steps {
@@ -554,6 +559,13 @@ impl Rows for Draft<'_> {
             Some(change) => self.rows.bytes(change).map(read).transpose(),
             None => self.base.read(table, key, read),
         }
+    }
+
+    fn foresee<'k, R: Row>(&self, keys: impl Iterator<Item = &'k R::Key>)
+    where
+        R::Key: 'k,
+    {
+        self.base.foresee::<R>(keys);
     }
 
     fn candidates(

@@ -272,6 +272,7 @@ impl Draft<'_> {
             Some(_) => ContactChange::TokenMuted(id),
             None => ContactChange::TokenUnmuted(id),
         };
+        self.foresee::<CardRow>(row.holders.iter());
         for holder in &row.holders {
             let card: CardRow = self.expect_row(holder)?;
             let last_change = self.record_of(*holder, card.last_change, what);

@@ -112,12 +112,18 @@ impl Draft<'_> {
                 had_such.push(key.merged()?);
                 Ok(true)
             })?;
+            self.foresee::<MergedIdRow>(had_such.iter());
+            let mut keys = Vec::with_capacity(had_such.len());
             for merged in had_such {
-                let MergedIdRow { into } = self.expect_row(&merged)?;
-                let key = MergeKey {
+                let MergedIdRow { into: holder } = self.expect_row(&merged)?;
+                keys.push(MergeKey { holder, merged });
+            }
+            self.foresee::<MergeRow>(keys.iter());
+            for key in keys {
+                let MergeKey {
                     holder: into,
                     merged,
-                };
+                } = key;
                 let before: MergeRow = self.expect_row(&key)?;
                 let mut after = before.clone();
                 for parts in [&mut after.moved, &mut after.kept] {

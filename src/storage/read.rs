@@ -51,6 +51,13 @@ pub(crate) trait Rows {
         each: &mut dyn FnMut(u64) -> Result<bool, Failure>,
     ) -> Result<(), Failure>;
 
+    /// Says that these rows are read next, one after the other: a database reads them together then.
+    fn foresee<'k, R: Row>(&self, _keys: impl Iterator<Item = &'k R::Key>)
+    where
+        R::Key: 'k,
+    {
+    }
+
     /// The row under `key`.
     fn row<R: Row>(&self, key: &R::Key) -> Result<Option<R>, Failure> {
         let table_key = key.to_key();

@@ -1,8 +1,8 @@
 //! Delivery reports, and what else takes tokens off cards: R30 to R36, R44, R45.
 
 use contact_store::{
-    FailedWithoutReason, GonePhrases, MessageId, MessageTally, RecordReports, Report,
-    ReportOutcome, Status, TokenEntry,
+    AddTokens, BatchMode, FailedWithoutReason, GonePhrases, MessageId, MessageTally, RecordReports,
+    Report, ReportOutcome, Status, TokenEntry,
 };
 
 use crate::support::script::{script, script_with};
@@ -357,6 +357,36 @@ fn r36_reports_come_in_batches() {
         subscriber #2 => #2 A:t of 1 registered 1000 sent 3 failed 0 clicked 0 last SENT@1000
     ",
     );
+}
+
+#[test]
+fn r31_r36_many_tokens_fail_in_one_request_and_so_does_one_of_many_contacts() {
+    const MANY: usize = 200;
+    let (store, _) = store();
+    let of_many =
+        (0..MANY).map(|n| TokenEntry::new("of-many").external_customer_id(format!("c{n}")));
+    let of_one =
+        (0..MANY).map(|n| TokenEntry::new(format!("t{n}")).external_customer_id(format!("c{n}")));
+    let added = AddTokens::new(APP).entries(of_many.chain(of_one));
+    let added = store.add_tokens(added).wait().unwrap().outcome;
+    assert!(added.entries.iter().all(Result::is_ok));
+    let failed = |token: &str| Report::new(Status::Failed).token(token);
+    let tokens = (0..MANY).map(|n| format!("t{n}"));
+    let request = RecordReports::new(APP)
+        .mode(BatchMode::AllOrNothing)
+        .report(failed("of-many"))
+        .reports(tokens.map(|token| failed(&token)));
+    let outcome = store.record_reports(request).wait().unwrap().outcome;
+    let removed: Vec<usize> = outcome
+        .into_iter()
+        .map(|report| match report.unwrap() {
+            ReportOutcome::Removed { from } => from.len(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(removed, [[MANY].as_slice(), &[1; MANY]].concat());
+    assert_eq!(store.snapshot().unwrap().apps().unwrap()[0].subscribers, 0);
+    assert_sound(&store);
 }
 
 #[test]

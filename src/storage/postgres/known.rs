@@ -104,6 +104,17 @@ impl Known {
         known.guesses.get(&place).cloned()
     }
 
+    /// Notes those of these rows that are not known.
+    pub(super) fn foresee(&self, table: Table, keys: impl Iterator<Item = Key>) {
+        let mut known = self.known();
+        for key in keys {
+            let place = (table, key);
+            if !known.rows.contains_key(&place) {
+                known.wanted.rows.entry(table).or_default().insert(place.1);
+            }
+        }
+    }
+
     pub(super) fn candidates(&self, index: Index, hash: IndexHash) -> Vec<u64> {
         let hash = keys::hash(hash);
         let mut known = self.known();
@@ -223,6 +234,10 @@ impl Known {
                 }
                 Answer::Span(span, most) => {
                     let rows = fetch::fetched(span.table, rows)?;
+                    for (key, record) in &rows {
+                        let place = (span.table, key.clone());
+                        known.rows.insert(place, Some(Arc::clone(record)));
+                    }
                     let walked = Walked {
                         is_whole: rows.len() < most,
                         rows: Arc::new(rows),

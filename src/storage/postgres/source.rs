@@ -69,6 +69,18 @@ impl Source {
         }
     }
 
+    /// Notes rows that will be asked for.
+    pub(crate) fn foresee(&self, table: Table, keys: impl Iterator<Item = Key>) {
+        if let RowsOf::Deciding(known) = &self.rows {
+            known.foresee(table, keys);
+        }
+    }
+
+    /// Whether requests are decided here on less than was asked for.
+    pub(crate) fn lacks_rows(&self) -> bool {
+        matches!(&self.rows, RowsOf::Deciding(known) if known.wants())
+    }
+
     pub(crate) fn walk(
         &self,
         table: Table,
