@@ -1,4 +1,4 @@
-//! Many threads on one store: what each is answered, in which order, and the outcome of pending
+//! Many threads on one store, in a database of several hosts: what each is answered, in which order, and the outcome of pending
 //! writes.
 
 mod history;
@@ -7,10 +7,9 @@ mod pending;
 mod racing;
 mod reopening;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use contact_store::{Check, ContactStore, Disk, Options};
+use contact_store::{Check, ContactStore, Options};
 
 use crate::model::{Model, Settings};
 use crate::sequences::alphabet::{self, FIRST_AT};
@@ -41,15 +40,14 @@ fn options() -> Options {
     options
 }
 
-/// Makes a file on a disk with both apps connected under these names. Gives the model of it.
-fn connected(disk: Arc<dyn Disk>, first: &str, second: &str) -> Model {
-    let store = ContactStore::open_on_disk(disk, options()).unwrap();
+/// Connects both apps under these names, and closes the store. Gives the model of it.
+fn connected(store: &ContactStore, first: &str, second: &str) -> Model {
     let mut model = Model::new(Settings::of(&options()));
     for connect in [
         alphabet::connect(APP, first),
         alphabet::connect(OTHER_APP, second),
     ] {
-        assert_eq!(connect.submit(&store).wait(), model.apply(&connect, CLOCK));
+        assert_eq!(connect.submit(store).wait(), model.apply(&connect, CLOCK));
     }
     store.close().unwrap();
     model

@@ -40,6 +40,8 @@ mod json;
 mod kill;
 mod layering;
 mod model;
+#[cfg(all(feature = "postgres", target_os = "linux"))]
+mod over_postgres;
 mod power_cuts;
 mod privacy;
 mod read_only;

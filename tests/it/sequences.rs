@@ -14,13 +14,80 @@ use std::sync::Arc;
 use contact_store::{Check, ContactStore, ManualClock, Options};
 
 use crate::model::{Answer, Model, Probes, Request, Settings, Waiting};
+use crate::support::place::{self, Held, Schema};
 use crate::support::{at, clock_at};
 
 use self::memory_disk::MemoryDisk;
 
-/// A store on a disk that can be copied, and the model of it.
+/// Where a store is.
+pub enum Place {
+    Disk(Arc<MemoryDisk>),
+    Schema(Schema),
+}
+
+impl Place {
+    /// A place where no store was.
+    pub fn new() -> Self {
+        match place::schema() {
+            Some(schema) => Place::Schema(schema),
+            None => Place::Disk(Arc::default()),
+        }
+    }
+
+    /// Another place, with what was left here.
+    pub fn copy(&self) -> Self {
+        match self {
+            Place::Disk(disk) => Place::Disk(Arc::new(disk.copy())),
+            Place::Schema(schema) => Place::Schema(schema.copy()),
+        }
+    }
+
+    #[track_caller]
+    pub fn open(&self, options: &Options) -> ContactStore {
+        let opened = match self {
+            Place::Disk(disk) => ContactStore::open_on_disk(disk.clone(), options.clone()),
+            Place::Schema(schema) => schema.open(options),
+        };
+        opened.unwrap()
+    }
+
+    /// Opens the store for this many threads: as one host, or as many where several can have it open.
+    #[track_caller]
+    pub fn open_for(&self, threads: usize, options: &Options) -> Vec<ContactStore> {
+        match self {
+            Place::Disk(_) => vec![self.open(options); threads],
+            Place::Schema(schema) => schema.open_for(threads, options),
+        }
+    }
+
+    /// Holds up whoever writes here.
+    fn shut(&self) -> Gate {
+        match self {
+            Place::Disk(disk) => Gate::OfDisk(disk.shut()),
+            Place::Schema(schema) => Gate::OfSchema(schema.hold()),
+        }
+    }
+}
+
+/// Holds up the writer while it is held.
+enum Gate {
+    OfDisk(memory_disk::Gate),
+    OfSchema(Held),
+}
+
+impl Gate {
+    /// Waits until the writer is held up.
+    fn wait(&self) {
+        match self {
+            Gate::OfDisk(gate) => gate.wait(),
+            Gate::OfSchema(held) => held.wait(),
+        }
+    }
+}
+
+/// A store, and the model of it.
 struct Pair {
-    disk: Arc<MemoryDisk>,
+    place: Place,
     clock: Arc<ManualClock>,
     options: Options,
     store: ContactStore,
@@ -33,17 +100,17 @@ impl Pair {
         // What is verified at opening has its own tests; here it would only take time.
         options.check = Check::IfUnclean;
         let model = Model::new(Settings::of(&options));
-        Pair::open(MemoryDisk::default(), &options, model)
+        Pair::open(Place::new(), &options, model)
     }
 
-    /// The store on `disk`, of which `model` is the model.
-    fn open(disk: MemoryDisk, options: &Options, model: Model) -> Self {
-        let (disk, clock) = (Arc::new(disk), clock_at(0));
+    /// The store at `place`, of which `model` is the model.
+    fn open(place: Place, options: &Options, model: Model) -> Self {
+        let clock = clock_at(0);
         let mut options = options.clone();
         options.clock = clock.clone();
         Pair {
-            store: ContactStore::open_on_disk(disk.clone(), options.clone()).unwrap(),
-            disk,
+            store: place.open(&options),
+            place,
             clock,
             options,
             model,
@@ -92,11 +159,26 @@ impl Pair {
         Ok(())
     }
 
-    /// Kills the process, before it can write what closing writes: what is left of the disk.
-    fn kill(self) -> MemoryDisk {
-        self.disk.unplug();
-        drop(self.store);
-        self.disk.copy()
+    /// Closes the store. Gives where it is.
+    fn close(self) -> Place {
+        self.store.close().unwrap();
+        self.place
+    }
+
+    /// Kills the process, before it can write what closing writes. Gives where the store is.
+    fn kill(self) -> Place {
+        match self.place {
+            Place::Disk(disk) => {
+                disk.unplug();
+                drop(self.store);
+                Place::Disk(Arc::new(disk.copy()))
+            }
+            // All that its host could do is to break off its connections.
+            Place::Schema(schema) => {
+                drop(self.store);
+                Place::Schema(schema)
+            }
+        }
     }
 
     /// Both show the same, and nothing in the store contradicts anything else in it.

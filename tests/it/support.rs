@@ -4,6 +4,7 @@ pub mod blocks;
 pub mod cases;
 pub mod everything;
 pub mod follower;
+pub mod place;
 pub mod process;
 pub mod random;
 pub mod raw;
@@ -90,7 +91,8 @@ impl Drop for Done<'_> {
     }
 }
 
-/// A store in memory with `APP` and `OTHER_APP` connected, and its clock at 1,000.
+/// A store in memory, or wherever the tests are played ([`place`]), with `APP` and `OTHER_APP` connected and its
+/// clock at 1,000.
 pub fn store() -> (ContactStore, Arc<ManualClock>) {
     store_with(|_| {})
 }
@@ -99,7 +101,7 @@ pub fn store() -> (ContactStore, Arc<ManualClock>) {
 pub fn store_with(set: impl FnOnce(&mut Options)) -> (ContactStore, Arc<ManualClock>) {
     let (mut options, clock) = options();
     set(&mut options);
-    let store = ContactStore::open_in_memory(options).unwrap();
+    let store = place::open_new(options).unwrap();
     connect(&store);
     (store, clock)
 }

@@ -16,8 +16,8 @@ use postgres::{Client, NoTls};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::eventually;
-use crate::programs::Programs;
+use super::programs::Programs;
+use super::waiting::eventually;
 
 /// What all the servers have in common. A commit is durable as a host's is: `fsync` is on.
 const SETTINGS: &str = "

@@ -24,6 +24,11 @@ mod proxy;
 mod standby;
 #[cfg(target_os = "linux")]
 mod tests;
+#[cfg(target_os = "linux")]
+mod waiting;
+
+#[cfg(target_os = "linux")]
+pub use waiting::eventually;
 
 #[allow(dead_code, reason = "the tests of `it` use all of it")]
 #[path = "../it/support/process.rs"]
@@ -33,18 +38,3 @@ mod process;
 #[cfg(target_os = "linux")]
 #[path = "../../examples/host.rs"]
 mod host;
-
-/// Waits until `done` gives something. Nothing that a test waits for takes longer than a minute.
-#[cfg(target_os = "linux")]
-#[track_caller]
-pub fn eventually<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
-    let start = std::time::Instant::now();
-    loop {
-        if let Some(given) = done() {
-            return given;
-        }
-        let waited = start.elapsed();
-        assert!(waited.as_secs() < 60, "waited a minute until {what}");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-}

@@ -4,6 +4,7 @@ use contact_store::{
     AddTokens, Card, ContactId, ContactStore, ContactUpdate, DedupeOn, Merge, TokenEntry, Upsert,
 };
 
+use crate::support::place;
 use crate::support::random::Random;
 use crate::support::script::script;
 use crate::support::{APP, OTHER_APP, assert_sound, at, id, store_with};
@@ -161,7 +162,7 @@ fn holders(store: &ContactStore) -> Vec<(u64, Vec<ContactId>)> {
 #[test]
 fn r58_taken_apart_in_any_order_all_contacts_are_as_they_were() {
     let mut random = Random(58);
-    for case in 0..60 {
+    for case in 0..place::share(60, 8) {
         let store = contacts(&mut random);
         let before = (cards(&store), holders(&store));
         for _ in 0..12 {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use contact_store::{AddTokens, ContactId, EntryError, TokenEntry};
 
+use crate::support::place;
 use crate::support::raw;
 use crate::support::script::script;
 use crate::support::watched_disk::WatchedDisk;
@@ -97,7 +98,7 @@ fn compare_with_a_set(wishes: &[Option<u64>]) {
 fn r19_ids_adopted_in_any_order_are_passed_over() {
     // The assigning at the end walks over whatever the rest left behind.
     let alphabet = [None, Some(1), Some(2), Some(3), Some(4)];
-    for wishes in 0..5_usize.pow(4) {
+    for wishes in (0..5_usize.pow(4)).step_by(place::one_of(25)) {
         let nth = |place: u32| alphabet[wishes / 5_usize.pow(place) % 5];
         let mut wishes: Vec<_> = (0..4).map(nth).collect();
         wishes.extend([None; 3]);

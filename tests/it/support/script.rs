@@ -8,7 +8,8 @@
 //! Each script runs three times: in memory; in memory with all values sharing index rows, which are
 //! folded with every commit, and with a follower that has nothing but the change feed and the cards that it
 //! names, and has to see the same (R60); and on a file that is closed and opened again after every line, with no
-//! memory for the indexes. Besides the answers, every line of every
+//! memory for the indexes. Where the tests are played in a database, the first is left out, and the last is a schema
+//! that is opened by another host after every line. Besides the answers, every line of every
 //! script is a test of R47 (a request takes the next number exactly when it changed what can be
 //! seen), of R46 (what is seen is the same after reopening), of "nothing is written" after every
 //! error, and of the soundness of the whole store.
@@ -31,6 +32,7 @@ use contact_store::{
 
 use super::at;
 use super::follower::Follower;
+use super::place::{self, Schema};
 use show::*;
 use words::*;
 
@@ -57,17 +59,48 @@ pub fn script_with(set: impl Fn(&mut Options), text: &str) {
         super::fold_early(options);
         options.index_memory = 0;
     };
-    Stage::new("in memory", &set, None).play(text);
-    Stage::new("in memory, with shared index rows", &shared_rows, None).play(text);
-    let directory = tempfile::tempdir().unwrap();
-    Stage::new("on a file", &buckets, Some(directory)).play(text);
+    let lasting = match place::schema() {
+        None => {
+            Stage::new("in memory", &set, Place::New).play(text);
+            Place::File(tempfile::tempdir().unwrap())
+        }
+        Some(schema) => Place::Schema(schema),
+    };
+    Stage::new("with shared index rows", &shared_rows, Place::New).play(text);
+    Stage::new("opened after every line", &buckets, lasting).play(text);
+}
+
+/// Where the store of a stage is.
+enum Place {
+    /// Where no store was, and none is opened again.
+    New,
+    File(tempfile::TempDir),
+    Schema(Schema),
+}
+
+impl Place {
+    fn is_opened_again(&self) -> bool {
+        !matches!(self, Place::New)
+    }
+
+    #[track_caller]
+    fn open(&self, options: &Options) -> ContactStore {
+        let opened = match self {
+            Place::New => place::open_new(options.clone()),
+            Place::File(directory) => {
+                ContactStore::open(directory.path().join("contacts.redb"), options.clone())
+            }
+            Place::Schema(schema) => schema.open(options),
+        };
+        opened.unwrap()
+    }
 }
 
 struct Stage {
     name: &'static str,
     options: Options,
     clock: Arc<ManualClock>,
-    directory: Option<tempfile::TempDir>,
+    place: Place,
     store: ContactStore,
     /// Every contact that an answer named.
     met: BTreeSet<ContactId>,
@@ -76,14 +109,10 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(
-        name: &'static str,
-        set: &impl Fn(&mut Options),
-        directory: Option<tempfile::TempDir>,
-    ) -> Self {
+    fn new(name: &'static str, set: &impl Fn(&mut Options), place: Place) -> Self {
         let (mut options, clock) = super::options();
         set(&mut options);
-        let store = open(directory.as_ref(), &options);
+        let store = place.open(&options);
         super::connect(&store);
         let keeps_all = options.change_feed == Some(KeepChanges::default());
         Stage {
@@ -91,7 +120,7 @@ impl Stage {
             name,
             options,
             clock,
-            directory,
+            place,
             store,
             met: BTreeSet::new(),
         }
@@ -99,9 +128,9 @@ impl Stage {
 
     #[track_caller]
     fn play(mut self, text: &str) {
+        let mut before = self.seen();
         for (number, request, expected) in lines(text) {
             let line = format!("line {number}, {}: {request}", self.name);
-            let before = self.seen();
             let answer = self.answer(&request, before.sequence);
             assert_eq!(answer.text, expected, "{line}");
             let after = self.seen();
@@ -120,11 +149,12 @@ impl Stage {
             }
             let problems = self.store.snapshot().unwrap().verify().unwrap().problems;
             assert_eq!(problems, [], "{line}");
-            if self.directory.is_some() {
+            if self.place.is_opened_again() {
                 self.store.close().unwrap();
-                self.store = open(self.directory.as_ref(), &self.options);
+                self.store = self.place.open(&self.options);
                 assert_eq!(self.seen(), after, "R46, {line}");
             }
+            before = after;
         }
     }
 
@@ -684,14 +714,4 @@ impl Answer {
             Err(error) => Answer::read(&show_error(&error)),
         }
     }
-}
-
-fn open(directory: Option<&tempfile::TempDir>, options: &Options) -> ContactStore {
-    match directory {
-        None => ContactStore::open_in_memory(options.clone()),
-        Some(directory) => {
-            ContactStore::open(directory.path().join("contacts.redb"), options.clone())
-        }
-    }
-    .unwrap()
 }

@@ -18,7 +18,7 @@ use super::client::Client;
 use super::example::guard::Guard;
 use super::example::server::{self, Stop};
 use super::example::service::{Service, Settings};
-use crate::support::process;
+use crate::support::{place, process};
 
 pub const CHILD: &str = "examples::host::child_that_hosts";
 
@@ -67,14 +67,21 @@ impl Host {
     pub fn start_with(arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("contacts.redb");
-        let mut host = Self::on(&path, arguments);
+        let mut host = match place::schema() {
+            None => Self::on(&path, arguments),
+            Some(schema) => {
+                let store = schema.flags();
+                let store: Vec<&str> = store.iter().map(String::as_str).collect();
+                Self::run(command(&with_defaults(&store, arguments)), &path)
+            }
+        };
         host.directory = Some(directory);
         host
     }
 
     /// On the store at a path.
     pub fn on(path: &Path, arguments: &[&str]) -> Self {
-        Self::run(command(&with_defaults(path, arguments)), path)
+        Self::run(command(&with_defaults(&store_at(path), arguments)), path)
     }
 
     /// On the store at a path, as a command that was made for it says.
@@ -84,12 +91,16 @@ impl Host {
 
     /// On the store at a path, with its standard error elsewhere.
     pub fn saying_to(elsewhere: impl Into<Stdio>, path: &Path) -> Self {
-        Self::run_saying_to(elsewhere, command(&with_defaults(path, &[])), path)
+        Self::run_saying_to(
+            elsewhere,
+            command(&with_defaults(&store_at(path), &[])),
+            path,
+        )
     }
 
     /// Under limits that `sh` sets first.
     pub fn on_after(set: &str, path: &Path) -> Self {
-        let task = with_defaults(path, &[]).join("\n");
+        let task = with_defaults(&store_at(path), &[]).join("\n");
         Self::run(process::command_after(set, CHILD, &task), path)
     }
 
@@ -185,8 +196,12 @@ impl Host {
     }
 }
 
-fn with_defaults<'a>(path: &'a Path, arguments: &[&'a str]) -> Vec<&'a str> {
-    let mut all = vec!["--store", path.to_str().unwrap(), "--create"];
+fn store_at(path: &Path) -> [&str; 2] {
+    ["--store", path.to_str().unwrap()]
+}
+
+fn with_defaults<'a>(store: &[&'a str], arguments: &[&'a str]) -> Vec<&'a str> {
+    let mut all = [store, &["--create"]].concat();
     if !arguments.contains(&"--listen") {
         all.extend(["--listen", "127.0.0.1:0"]);
     }
