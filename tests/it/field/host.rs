@@ -83,7 +83,10 @@ pub fn right(case: &Case) {
             assert!(error["message"].as_str().unwrap().contains("%2B"), "{body}");
         }
         "B170" => {
-            assert_eq!((status, body), (200, json!({"status": "ok"})));
+            assert_eq!(
+                (status, body),
+                (200, json!({"status": "ok", "engine": "file"}))
+            );
             for path in ["/healthz", "/metrics"] {
                 let mut stream = host.connect();
                 let head = format!("HEAD {path} HTTP/1.0\r\n\r\n");

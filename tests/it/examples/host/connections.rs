@@ -232,7 +232,8 @@ fn requests_on_one_connection_are_answered_in_their_order() {
         "{head}"
     );
     assert!(
-        health.starts_with("HTTP/1.1 200 OK\r\n") && health.ends_with("{\"status\":\"ok\"}\n"),
+        health.starts_with("HTTP/1.1 200 OK\r\n")
+            && health.ends_with("{\"status\":\"ok\",\"engine\":\"file\"}\n"),
         "{health}"
     );
     // An old client.
