@@ -123,7 +123,7 @@ fn r66_the_restore_drill_of_the_runbook_passes() {
     assert!(out.ends_with("\nrestore drill passed\n"), "{out}");
     // It has served the backup, and looked at what is in it.
     for part in [
-        r#"{"status":"ok"}"#,
+        r#"{"status":"ok","engine":"file"}"#,
         r#""name":"Shop bot""#,
         "sound at sequence",
     ] {
