@@ -90,6 +90,7 @@ const LEFT_OUT: &[(&str, &[&str])] = &[
             "examples::host::metrics::",
             "rules_conflicts::r61_what_was_listed_stays_when_the_option_is_off_and_a_page_has_a_limit",
             "rules_idempotency::r64_r52_neither_the_key_nor_any_text_of_the_request_is_in_the_file",
+            "rules_merging::erased::r44_the_rows_that_lead_to_merged_contacts_are_made_by_merges_",
             "rules_merging::erased::r44_r67_the_text_of_an_erased_identifier_is_in_no_record_of_a_merge",
             "rules_merging::rows::",
             "rules_promises::files::",
