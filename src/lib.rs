@@ -159,6 +159,10 @@
 //!   [`CopyError::NoFile`]. The server has tools for both. Options of caches and of checks on opening do nothing.
 //! - **A lost connection** in a commit is [`Error::Indeterminate`], and [`reopen`](ContactStore::reopen) settles it, as
 //!   of a file. Otherwise the request was not written, and may be made again ([`Error::advice`]).
+//! - **All hosts of a store open it with the same options**, and with clocks that agree: each request has the time of its
+//!   own host. A host without the change feed lets it begin anew for all. Waiting for changes hears of those of other
+//!   hosts, too. A request in steps under an idempotency key is waited for by the one that repeats it on its own
+//!   host only.
 //! - **[`Stats`]** say in `engine` and `database` what the connections do. Their counts are those of the state that this
 //!   host committed or read last.
 //!

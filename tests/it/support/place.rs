@@ -46,11 +46,13 @@ pub fn one_of(in_database: usize) -> usize {
     if self::in_database() { in_database } else { 1 }
 }
 
-/// What is met at least in the cases that are played, of these numbers of what all of them meet.
+/// What is met at least in the cases that are played, of these numbers of what all of them meet. What the
+/// few that are played in the database may well not meet is not asked for there.
 pub fn at_least<'w>(all: &[(&'w str, u64)]) -> Vec<(&'w str, u64)> {
-    let played = |least: u64| (least / share(1, 40)).max(1);
+    let parts = share(1, 40);
     all.iter()
-        .map(|(what, least)| (*what, played(*least)))
+        .filter(|(_, least)| parts == 1 || *least >= 2 * parts)
+        .map(|(what, least)| (*what, least / parts))
         .collect()
 }
 
