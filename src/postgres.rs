@@ -47,7 +47,8 @@ impl PostgresOptions {
     /// Several hosts may be named: `postgres://a,b/shop?target_session_attrs=read-write` is the one among them that
     /// takes writes, also after another took over from it. One that was replaced must not come back as one that takes
     /// writes: it would answer reads from its old state. TLS is used where the server has it, and required with
-    /// `sslmode=require`; its certificate is always verified. With `sslmode=disable` it is not used.
+    /// `sslmode=require`; its certificate is always verified. With `sslmode=disable`, and over a socket of the same
+    /// machine, it is not used.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         PostgresOptions {

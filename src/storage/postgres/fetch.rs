@@ -30,6 +30,14 @@ pub(super) fn subscribers_of(contacts: &[Key]) -> Result<Ask, Failure> {
     Ok(Ask::new(sql, vec![keys]))
 }
 
+/// Reads the rows whose value has this hash: in less of the server's time than one of several.
+pub(super) fn with_hash(index: Index, hash: i64) -> Ask {
+    let (table, column) = keys::hashes_of(index);
+    let name = table.name();
+    let sql = format!("SELECT t.key, t.value FROM {name} t WHERE t.{column} = $1");
+    Ask::new(sql, vec![Box::new(hash)])
+}
+
 /// Reads the rows whose value has one of these hashes, each with its hash.
 pub(super) fn with_hashes(index: Index, hashes: &[i64]) -> Ask {
     let (table, column) = keys::hashes_of(index);

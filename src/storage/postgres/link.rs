@@ -209,7 +209,8 @@ impl Server {
             warned: Arc::clone(&warned),
             told,
         };
-        let tls = self.tls.clone();
+        let uses_tls = config.get_ssl_mode() != SslMode::Disable;
+        let tls = self.tls.clone().filter(|_| uses_tls);
         let connected = self.wait_for(within, async move {
             Ok(match tls {
                 Some(tls) => {

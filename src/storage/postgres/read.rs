@@ -110,7 +110,7 @@ impl Reading {
 
     pub(super) fn candidates(&self, index: Index, hash: IndexHash) -> Result<Vec<u64>, Failure> {
         let (table, _) = keys::hashes_of(index);
-        let answers = self.ask(vec![fetch::with_hashes(index, &[keys::hash(hash)])])?;
+        let answers = self.ask(vec![fetch::with_hash(index, keys::hash(hash))])?;
         let rows = answers.first().map(|rows| fetch::fetched(table, rows));
         let rows = rows.transpose()?.unwrap_or_default();
         let ids = rows.iter().filter_map(|(key, _)| match key {

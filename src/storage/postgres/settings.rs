@@ -12,7 +12,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres::Config;
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, SslMode};
 
 use crate::error::DatabaseError;
 
@@ -64,7 +64,10 @@ impl Settings {
             match hosts.get(at) {
                 Some(Host::Tcp(host)) => _ = config.host(host.clone()),
                 #[cfg(unix)]
-                Some(Host::Unix(path)) => _ = config.host_path(path),
+                Some(Host::Unix(path)) => {
+                    // It does not leave the machine. The tools of PostgreSQL use no TLS there either.
+                    config.host_path(path).ssl_mode(SslMode::Disable);
+                }
                 None => {}
             }
             if let Some(address) = addresses.get(at) {

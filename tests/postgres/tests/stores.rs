@@ -85,3 +85,19 @@ pub fn indeterminate(error: &Error) -> Option<SequenceNumber> {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn a_store_is_opened_over_a_socket_of_the_same_machine_without_tls() {
+    let Some(cluster) = crate::cluster::shared() else {
+        return;
+    };
+    let place = cluster.database("socket");
+    for url in [
+        place.socket_url.clone(),
+        format!("{}?sslmode=require", place.socket_url),
+    ] {
+        let store = open(&url);
+        connect_app(&store);
+        assert_eq!(store.snapshot().unwrap().apps().unwrap().len(), 1);
+    }
+}
