@@ -12,6 +12,9 @@
 //! | of new contacts | 14 | 2 |
 //! | again, of contacts and tokens that are there | 12 | 2 |
 //!
+//! A connection is driven by a thread of its own. A look-up takes as long as the plain query of a client that does so, and
+//! four times that of a client that waits on its own thread: over a socket of one machine, 80 us against 20.
+//!
 //! A host that falls silent in a group loses the lock after half of the patience: the server ends its
 //! transaction. Others wait for the lock for three quarters of it, and for any answer for the whole.
 //!
