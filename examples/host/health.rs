@@ -11,8 +11,7 @@ use contact_store::{Backoff, ContactStore, DatabaseStats, Error, KeepOpen, Reope
 use super::causes::WithCauses;
 use super::log::HOST;
 
-/// What is waited for the database, when it is asked whether it answers. Shorter than whoever checks the health
-/// waits.
+/// The time that the database has to say that it answers: less than a check of the health waits.
 pub(crate) const DATABASE_TIME: Duration = Duration::from_secs(2);
 
 /// Whether nothing was heard from the database lately. A busy one answers all the time.

@@ -60,7 +60,7 @@ impl Place {
         }
     }
 
-    /// Holds up whoever writes here.
+    /// Holds up all that write here.
     fn shut(&self) -> Gate {
         match self {
             Place::Disk(disk) => Gate::OfDisk(disk.shut()),

@@ -74,10 +74,14 @@ pub(super) fn span(table: Table, (first, last): (&Key, &Key), upwards: bool, mos
 
 /// The rows of an answer: their keys, and their records.
 pub(super) fn fetched(table: Table, rows: &[Row]) -> Result<Vec<Fetched>, Failure> {
-    const OTHER: Failure = Failure::Corrupt("a column of another type");
     let fetched = rows.iter().map(|row| {
-        let record: &[u8] = row.try_get(1).map_err(|_| OTHER)?;
+        let record: &[u8] = row.try_get(1).map_err(|_| keys::OTHER_TYPE)?;
         Ok((keys::key(table, row, 0)?, record.into()))
     });
     fetched.collect()
+}
+
+/// The rows of the first answer.
+pub(super) fn first(table: Table, answers: &[Vec<Row>]) -> Result<Vec<Fetched>, Failure> {
+    fetched(table, answers.first().map_or(&[], Vec::as_slice))
 }

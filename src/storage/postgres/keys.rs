@@ -9,6 +9,9 @@ use super::link::Value;
 /// A key of another width than its table has, which no code path makes.
 const WRONG_WIDTH: Failure = Failure::Corrupt("a key of another table");
 
+/// A column that is not of the type that the schema gives it.
+pub(super) const OTHER_TYPE: Failure = Failure::Corrupt("a column of another type");
+
 /// The number of an SQL integer. No key is greater; only the end of a span is.
 pub(super) fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
@@ -63,22 +66,21 @@ pub(super) fn values<'k>(
 
 /// The key in a column of a row.
 pub(super) fn key(table: Table, row: &tokio_postgres::Row, column: usize) -> Result<Key, Failure> {
-    const OTHER: Failure = Failure::Corrupt("a column of another type");
     Ok(match table.width() {
         Width::Int => {
-            let key: i64 = row.try_get(column).map_err(|_| OTHER)?;
-            let key = u64::try_from(key).map_err(|_| OTHER)?;
+            let key: i64 = row.try_get(column).map_err(|_| OTHER_TYPE)?;
+            let key = u64::try_from(key).map_err(|_| OTHER_TYPE)?;
             Key::Int(match table {
                 Table::Meta => key.saturating_add(FIRST_TALLY),
                 _ => key,
             })
         }
         Width::Wide => {
-            let key: &[u8] = row.try_get(column).map_err(|_| OTHER)?;
-            Key::Wide(u128::from_be_bytes(key.try_into().map_err(|_| OTHER)?))
+            let key: &[u8] = row.try_get(column).map_err(|_| OTHER_TYPE)?;
+            Key::Wide(u128::from_be_bytes(key.try_into().map_err(|_| OTHER_TYPE)?))
         }
         Width::Bytes => {
-            let key: &[u8] = row.try_get(column).map_err(|_| OTHER)?;
+            let key: &[u8] = row.try_get(column).map_err(|_| OTHER_TYPE)?;
             Key::Bytes(key.into())
         }
     })

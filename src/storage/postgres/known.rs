@@ -221,8 +221,7 @@ impl Known {
                 Answer::Hashes(index) => {
                     let (table, _) = keys::hashes_of(index);
                     for (row, (key, record)) in rows.iter().zip(fetch::fetched(table, rows)?) {
-                        const OTHER: Failure = Failure::Corrupt("a column of another type");
-                        let hash: i64 = row.try_get(2).map_err(|_| OTHER)?;
+                        let hash: i64 = row.try_get(2).map_err(|_| keys::OTHER_TYPE)?;
                         if let Key::Int(id) = key
                             && let Entry::Occupied(mut ids) =
                                 known.candidates.entry((index.number(), hash))

@@ -103,16 +103,14 @@ impl Reading {
             return Ok(Some(Arc::clone(record)));
         }
         let answers = self.ask(vec![fetch::rows(table, &[place.1])?])?;
-        let rows = answers.first().map(|rows| fetch::fetched(table, rows));
-        let found = rows.transpose()?.unwrap_or_default().pop();
+        let found = fetch::first(table, &answers)?.pop();
         Ok(found.map(|(_, record)| record))
     }
 
     pub(super) fn candidates(&self, index: Index, hash: IndexHash) -> Result<Vec<u64>, Failure> {
         let (table, _) = keys::hashes_of(index);
         let answers = self.ask(vec![fetch::with_hash(index, keys::hash(hash))])?;
-        let rows = answers.first().map(|rows| fetch::fetched(table, rows));
-        let rows = rows.transpose()?.unwrap_or_default();
+        let rows = fetch::first(table, &answers)?;
         let ids = rows.iter().filter_map(|(key, _)| match key {
             Key::Int(id) => Some(*id),
             _ => None,
@@ -136,8 +134,7 @@ impl Reading {
         let mut at_end = None;
         loop {
             let answers = self.ask(vec![fetch::span(table, (&first, &last), upwards, most)])?;
-            let rows = answers.first().map(|rows| fetch::fetched(table, rows));
-            let mut rows = rows.transpose()?.unwrap_or_default();
+            let mut rows = fetch::first(table, &answers)?;
             let came = rows.len();
             // The key at which the last part ended begins this one.
             if at_end.is_some() && rows.first().map(|(key, _)| key) == at_end.as_ref() {

@@ -14,7 +14,7 @@ use super::super::tables::{Key, Table, Width, Write};
 use super::fetch;
 use super::keys;
 use super::link::{Ask, Value};
-use crate::model::app::AppNumber;
+use crate::model::app::{AppId, AppNumber};
 use crate::model::fields::FieldName;
 use crate::model::identifier::ContactId;
 use crate::model::subscriber::SubscriberId;
@@ -178,8 +178,7 @@ pub(super) fn columns_unlike_records(
                 keys::name(table)
             );
             let answers = ask(Ask::new(page, vec![Box::new(after)]))?;
-            let rows = answers.first().map(|rows| fetch::fetched(table, rows));
-            let rows = rows.transpose()?.unwrap_or_default();
+            let rows = fetch::first(table, &answers)?;
             let Some((Key::Int(last), _)) = rows.last() else {
                 break;
             };
@@ -196,9 +195,8 @@ pub(super) fn columns_unlike_records(
             };
             let answers = ask(Ask::new(comparison(table, columns.names), columns.values))?;
             for row in answers.iter().flatten() {
-                const OTHER: Failure = Failure::Corrupt("a column of another type");
-                let is_alike: bool = row.try_get(1).map_err(|_| OTHER)?;
-                let indexed: i32 = row.try_get(2).map_err(|_| OTHER)?;
+                let is_alike: bool = row.try_get(1).map_err(|_| keys::OTHER_TYPE)?;
+                let indexed: i32 = row.try_get(2).map_err(|_| keys::OTHER_TYPE)?;
                 entries = entries.saturating_add(u64::try_from(indexed).unwrap_or_default());
                 if let Key::Int(key) = keys::key(table, row, 0)?
                     && !is_alike
@@ -346,7 +344,7 @@ fn apps(put: &Put<'_>) -> Result<Columns, Failure> {
     ];
     let (mut numbers, mut names, mut connected_at) = (Vec::new(), Vec::new(), Vec::new());
     for (key, record) in put {
-        let (_, row): (crate::model::app::AppId, AppRow) = record::decode_row(key, record)?;
+        let (_, row): (AppId, AppRow) = record::decode_row(key, record)?;
         numbers.push(keys::int(row.number.0));
         names.push(shown(row.name.as_str()));
         connected_at.push(keys::int(row.connected_at.as_millis()));
@@ -357,7 +355,8 @@ fn apps(put: &Put<'_>) -> Result<Columns, Failure> {
 }
 
 fn counts(put: &Put<'_>) -> Result<Columns, Failure> {
-    let names: &[(&str, &str)] = &[
+    let mut columns = plain(Table::Meta, put)?;
+    columns.names = &[
         ("app", "uuid"),
         ("is_connected", "boolean"),
         ("subscribers", "bigint"),
@@ -365,13 +364,10 @@ fn counts(put: &Put<'_>) -> Result<Columns, Failure> {
         ("removed_by_failed", "bigint"),
         ("removed_by_host", "bigint"),
     ];
-    let (mut numbers, mut records, mut apps) = (Vec::new(), Vec::new(), Vec::new());
-    let mut connected = Vec::new();
+    let (mut apps, mut connected) = (Vec::new(), Vec::new());
     let mut counts: [Vec<i64>; 4] = Default::default();
     for (key, record) in put {
-        let (number, row): (AppNumber, AppTallyRow) = record::decode_row(key, record)?;
-        numbers.push(keys::int(number.0));
-        records.push(record.to_vec());
+        let (_, row): (AppNumber, AppTallyRow) = record::decode_row(key, record)?;
         apps.push(row.app.to_string());
         connected.push(row.phase == AppPhase::Connected);
         let of = [
@@ -384,16 +380,9 @@ fn counts(put: &Put<'_>) -> Result<Columns, Failure> {
             counts.push(keys::int(of));
         }
     }
-    let [subscribers, contacts, by_failed, by_host] = counts;
-    let values: Vec<Value> = vec![
-        Box::new(numbers),
-        Box::new(records),
-        Box::new(apps),
-        Box::new(connected),
-        Box::new(subscribers),
-        Box::new(contacts),
-        Box::new(by_failed),
-        Box::new(by_host),
-    ];
-    Ok(Columns { names, values })
+    let more: [Value; 2] = [Box::new(apps), Box::new(connected)];
+    columns.values.extend(more);
+    let counts = counts.map(|counts| Box::new(counts) as Value);
+    columns.values.extend(counts);
+    Ok(columns)
 }

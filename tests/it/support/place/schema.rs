@@ -115,7 +115,7 @@ impl Schema {
         }))
     }
 
-    /// Holds up whoever writes to the store from now on, until what this gives is dropped.
+    /// Holds up all that write to the store from now on, until what this gives is dropped.
     #[track_caller]
     pub fn hold(&self) -> Held {
         let mut client = self.client();
