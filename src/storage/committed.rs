@@ -457,13 +457,18 @@ impl Committed {
         matches!(self.source, Source::File(_))
     }
 
-    /// The rows of a database whose columns do not follow from their records, and how many entries its
-    /// indexes have.
-    pub(super) fn columns_unlike_records(&self) -> Result<(Vec<(Table, u64)>, u64), Failure> {
+    /// Which of these rows of a database have columns that do not follow from their records, and how many entries
+    /// its indexes have for them.
+    pub(super) fn columns_unlike_records(
+        &self,
+        table: Table,
+        rows: &[(Key, Vec<u8>)],
+    ) -> Result<(Vec<Key>, u64), Failure> {
+        let _ = (table, rows);
         match self.source()? {
             Source::File(_) => Ok((Vec::new(), 0)),
             #[cfg(feature = "postgres")]
-            Source::Postgres(source) => source.columns_unlike_records(self.hasher),
+            Source::Postgres(source) => source.columns_unlike_records(table, rows, self.hasher),
         }
     }
 

@@ -15,6 +15,7 @@ mod round_trips;
 mod standbys;
 mod stores;
 mod tool;
+mod verifying;
 
 use postgres::{Client, NoTls};
 

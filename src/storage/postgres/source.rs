@@ -115,16 +115,18 @@ impl Source {
         Ok(())
     }
 
-    /// The rows whose columns do not follow from their records, and how many entries the indexes over the
+    /// Which of these rows have columns that do not follow from their records, and how many entries the indexes over the
     /// columns have.
     pub(crate) fn columns_unlike_records(
         &self,
+        table: Table,
+        rows: &[(Key, Vec<u8>)],
         hasher: IndexHasher,
-    ) -> Result<(Vec<(Table, u64)>, u64), Failure> {
+    ) -> Result<(Vec<Key>, u64), Failure> {
         let RowsOf::Reading(reading) = &self.rows else {
             return Err(Failure::Stopped);
         };
-        write::columns_unlike_records(hasher, |ask| reading.ask(vec![ask]))
+        write::columns_unlike_records(table, rows, hasher, |ask| reading.ask(vec![ask]))
     }
 
     /// How many rows a table has. Counts them.

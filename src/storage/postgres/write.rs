@@ -11,7 +11,6 @@ use super::super::format::rows::{AppPhase, AppRow, AppTallyRow, CardRow, Subscri
 use super::super::guard::Failure;
 use super::super::index::{IDENTIFIERS, identifier_hash};
 use super::super::tables::{Key, Table, Width, Write};
-use super::fetch;
 use super::keys;
 use super::link::{Ask, Value};
 use crate::model::app::{AppId, AppNumber};
@@ -47,12 +46,9 @@ pub(super) fn statements(changes: &Changes, hasher: IndexHasher) -> Result<Vec<A
             asks.push(Ask::new(deletion(table), vec![keys]));
         }
         if !put.is_empty() {
-            let columns = match table {
-                Table::Meta => counts(&put)?,
-                Table::Contacts => contacts(&put, hasher)?,
-                Table::Subscribers => subscribers(&put, hasher)?,
-                Table::Apps => apps(&put)?,
-                _ => plain(table, &put)?,
+            let columns = match columns(table, &put, hasher)? {
+                Some(columns) => columns,
+                None => plain(table, &put)?,
             };
             asks.push(Ask::new(insertion(table, columns.names), columns.values));
         }
@@ -159,55 +155,48 @@ fn insertion(table: Table, columns: &[(&str, &str)]) -> String {
     }
 }
 
-/// The rows of contacts and subscribers, with columns that do not follow from their records, and how many
-/// entries the indexes over the columns have.
+/// Which of these rows have columns that do not follow from their records, and how many entries the indexes over the
+/// columns have. A record that does not decode is passed over: it is reported where records are read.
 pub(super) fn columns_unlike_records(
+    table: Table,
+    rows: &[(Key, Vec<u8>)],
     hasher: IndexHasher,
-    mut ask: impl FnMut(Ask) -> Result<Vec<Vec<Row>>, Failure>,
-) -> Result<(Vec<(Table, u64)>, u64), Failure> {
-    const RUN: usize = 512;
-    /// No more are listed.
-    const MOST: usize = 1_000;
+    ask: impl FnOnce(Ask) -> Result<Vec<Vec<Row>>, Failure>,
+) -> Result<(Vec<Key>, u64), Failure> {
+    let sound = rows.iter().filter(|(key, record)| match table {
+        Table::Contacts => record::decode_row::<CardRow>(key, record).is_ok(),
+        Table::Subscribers => record::decode_row::<SubscriberRow>(key, record).is_ok(),
+        Table::Apps => record::decode_row::<AppRow>(key, record).is_ok(),
+        Table::Meta => record::decode_row::<AppTallyRow>(key, record).is_ok(),
+        _ => false,
+    });
+    let put: Vec<(&Key, &[u8])> = sound.map(|(key, record)| (key, &**record)).collect();
     let (mut unlike, mut entries) = (Vec::new(), 0_u64);
-    for table in [Table::Contacts, Table::Subscribers] {
-        let mut after = i64::MIN;
-        loop {
-            // The database compares what is there with what would be written.
-            let page = format!(
-                "SELECT t.key, t.value FROM {} t WHERE t.key > $1 ORDER BY t.key LIMIT {RUN}",
-                keys::name(table)
-            );
-            let answers = ask(Ask::new(page, vec![Box::new(after)]))?;
-            let rows = fetch::first(table, &answers)?;
-            let Some((Key::Int(last), _)) = rows.last() else {
-                break;
-            };
-            after = keys::int(*last);
-            // A record that does not decode is reported where records are read.
-            let sound = rows.iter().filter(|(key, record)| match table {
-                Table::Contacts => record::decode_row::<CardRow>(key, record).is_ok(),
-                _ => record::decode_row::<SubscriberRow>(key, record).is_ok(),
-            });
-            let put: Vec<(&Key, &[u8])> = sound.map(|(key, record)| (key, &**record)).collect();
-            let columns = match table {
-                Table::Contacts => contacts(&put, hasher)?,
-                _ => subscribers(&put, hasher)?,
-            };
-            let answers = ask(Ask::new(comparison(table, columns.names), columns.values))?;
-            for row in answers.iter().flatten() {
-                let is_alike: bool = row.try_get(1).map_err(|_| keys::OTHER_TYPE)?;
-                let indexed: i32 = row.try_get(2).map_err(|_| keys::OTHER_TYPE)?;
-                entries = entries.saturating_add(u64::try_from(indexed).unwrap_or_default());
-                if let Key::Int(key) = keys::key(table, row, 0)?
-                    && !is_alike
-                    && unlike.len() < MOST
-                {
-                    unlike.push((table, key));
-                }
-            }
+    let Some(columns) = columns(table, &put, hasher)?.filter(|_| !put.is_empty()) else {
+        return Ok((unlike, entries));
+    };
+    // The database compares what is there with what would be written.
+    let answers = ask(Ask::new(comparison(table, columns.names), columns.values))?;
+    for row in answers.iter().flatten() {
+        let is_alike: bool = row.try_get(1).map_err(|_| keys::OTHER_TYPE)?;
+        let indexed: i32 = row.try_get(2).map_err(|_| keys::OTHER_TYPE)?;
+        entries = entries.saturating_add(u64::try_from(indexed).unwrap_or_default());
+        if !is_alike {
+            unlike.push(keys::key(table, row, 0)?);
         }
     }
     Ok((unlike, entries))
+}
+
+/// The columns of a table that has others than a key and a record.
+fn columns(table: Table, put: &Put<'_>, hasher: IndexHasher) -> Result<Option<Columns>, Failure> {
+    Ok(Some(match table {
+        Table::Meta => counts(put)?,
+        Table::Contacts => contacts(put, hasher)?,
+        Table::Subscribers => subscribers(put, hasher)?,
+        Table::Apps => apps(put)?,
+        _ => return Ok(None),
+    }))
 }
 
 /// Says of rows whether their columns are these, and how many entries they have in the indexes.
@@ -224,7 +213,7 @@ fn comparison(table: Table, columns: &[(&str, &str)]) -> String {
     let alike = alike.collect::<Vec<_>>().join(" AND ");
     let indexed = columns.iter().filter(|(name, _)| name.ends_with("_hash"));
     let indexed = indexed.map(|(name, _)| format!("(t.{name} IS NOT NULL)::int"));
-    let indexed = indexed.collect::<Vec<_>>().join(" + ");
+    let indexed = indexed.fold("0".to_owned(), |sum, one| sum + " + " + &one);
     format!(
         "SELECT t.key, {alike}, {indexed} FROM {name} t JOIN \
          (SELECT {selected} FROM unnest({arrays}) AS u ({names})) AS p ({names}) USING (key)"

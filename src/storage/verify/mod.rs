@@ -216,7 +216,19 @@ impl Check {
             };
             (first, skip_first) = (end.clone(), true);
             each(self, &run)?;
+            self.columns(table, &run)?;
         }
+    }
+
+    /// The columns beside the records of a database say what the records say: its indexes are over them, and its views
+    /// show them.
+    fn columns(&mut self, table: Table, run: &[(Key, Vec<u8>)]) -> Result<(), Failure> {
+        let (unlike, entries) = self.committed.columns_unlike_records(table, run)?;
+        for key in unlike {
+            self.problem(table, shown(&key), "a column is not what its record says");
+        }
+        self.found.index_entries = self.found.index_entries.saturating_add(entries);
+        Ok(())
     }
 
     /// Hands a row to `each`, in its decoded form, or reports that it is damaged.
