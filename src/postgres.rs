@@ -77,7 +77,8 @@ impl PostgresOptions {
         self
     }
 
-    /// Sets how many connections snapshots may have at a time, at least 1. The default is 16. Writing takes one more.
+    /// Sets how many connections snapshots may have at a time, at least 1. The default is 16. Writing takes one more, and
+    /// waiting for changes another.
     ///
     /// Each snapshot has a connection from when it is taken until it is dropped. A snapshot that finds none waits for
     /// one, and fails with [`DatabaseError::NoConnection`] after the time set by [`patience`](Self::patience).

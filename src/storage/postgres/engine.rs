@@ -3,7 +3,7 @@
 //! Only the writer holds an engine. It does not know requests.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -19,7 +19,8 @@ use super::super::open::OpenAs;
 use super::super::read::Rows as _;
 use super::begun::{self, Begun};
 use super::known::{Known, Questions, Records};
-use super::link::{Ask, Connection, Purpose, Server, Told};
+use super::link::{Ask, Connection, Purpose, Server};
+use super::listener::Listener;
 use super::pool::Pool;
 use super::readers::Readers;
 use super::schema;
@@ -42,7 +43,7 @@ pub(crate) struct PostgresEngine {
     attempt: Option<Attempt>,
     unsettled: Option<Unsettled>,
     /// Hears when other hosts wrote, once somebody waits for that.
-    listener: Option<Connection>,
+    listener: Option<Listener>,
 }
 
 /// A group that is being decided.
@@ -107,7 +108,7 @@ impl PostgresEngine {
     }
 
     fn connection(&mut self) -> Result<&mut Connection, Failure> {
-        if self.connection.as_ref().is_none_or(Connection::is_closed) {
+        if self.connection.as_mut().is_none_or(Connection::has_ended) {
             self.connection = Some(self.server.connect(Purpose::Writing)?);
         }
         self.connection.as_mut().ok_or(Failure::Stopped)
@@ -155,42 +156,39 @@ impl PostgresEngine {
         Ok((committed, last))
     }
 
-    /// Where the store stands, if that is after `current`. `again` is called once another host wrote; while the
-    /// server cannot be reached, after a while.
+    /// Where the store stands, if that is after `current`. `again` is called once another host wrote; when the
+    /// server cannot be reached, once it can.
     pub(in crate::storage) fn look(
         &mut self,
         current: &Committed,
         again: Box<dyn Fn() + Send + Sync>,
     ) -> Option<Committed> {
-        let again: Told = Arc::from(again);
-        self.look_or_fail(current, &again).unwrap_or_else(|_| {
-            self.listener = None;
-            self.server.call_later(again);
+        if self.listener.is_none() {
+            // Where no thread can be had, the next who waits tries again.
+            self.listener = Listener::begin(&self.server, again).ok();
+        }
+        self.look_or_fail(current).unwrap_or_else(|_| {
+            self.connection = None;
+            if let Some(listener) = &self.listener {
+                listener.begin_anew();
+            }
             None
         })
     }
 
-    fn look_or_fail(
-        &mut self,
-        current: &Committed,
-        again: &Told,
-    ) -> Result<Option<Committed>, Failure> {
-        if self.listener.as_ref().is_none_or(Connection::is_closed) {
-            let mut listener = self.server.listen(Arc::clone(again))?;
-            // The name of the schema names the channel: a database has one store in each.
-            listener.run(format!(
-                "LISTEN {}",
-                schema::channel(&self.server.settings.schema)
-            ))?;
-            self.listener = Some(listener);
+    fn look_or_fail(&mut self, current: &Committed) -> Result<Option<Committed>, Failure> {
+        /// Connects once: others wait for the thread that does this.
+        const WITHIN: Duration = Duration::from_secs(1);
+        if self.connection.as_mut().is_none_or(Connection::has_ended) {
+            let within = self.server.settings.patience.min(WITHIN);
+            self.connection = Some(self.server.connect_once(Purpose::Writing, within)?);
         }
-        let listener = self.listener.as_mut().ok_or(Failure::Stopped)?;
-        let answers = listener.ask(vec![begun::question()])?;
+        let readers = Arc::clone(&self.readers);
+        let connection = self.connection.as_mut().ok_or(Failure::Stopped)?;
+        let answers = connection.ask(vec![begun::question()])?;
         let begun = Begun::read(answers.first())?;
-        let directory = self
-            .readers
-            .directory(begun.apps_version, |asks| listener.ask(asks))?;
-        let committed = self.readers.state(begun, directory, RowsOf::Nothing)?;
+        let directory = readers.directory(begun.apps_version, |asks| connection.ask(asks))?;
+        let committed = readers.state(begun, directory, RowsOf::Nothing)?;
         let is_newer = committed.state().sequence > current.state().sequence;
         Ok(is_newer.then_some(committed))
     }

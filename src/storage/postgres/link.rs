@@ -5,28 +5,26 @@
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::runtime::{self, Runtime};
-use tokio::task::AbortHandle;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Row, Statement};
+use tokio_postgres::{Client, Config, NoTls, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::block_on::block_on;
 use crate::error::{DatabaseError, OpenError};
 
-use super::super::guard::Failure;
+use super::super::guard::{Failure, guarded};
+use super::drive::Driver;
 use super::schema;
 use super::settings::Settings;
+use super::socket::{Socket, Waiter};
 
 const UNREACHABLE: Failure = Failure::Database(DatabaseError::Unreachable);
 
@@ -113,8 +111,6 @@ impl LinkCounts {
 
 /// A server, and the way to it.
 pub(crate) struct Server {
-    /// `None` while it is dropped.
-    runtime: Option<Runtime>,
     /// One for each host that the URL names.
     configs: Vec<Config>,
     tls: Option<MakeRustlsConnect>,
@@ -122,24 +118,8 @@ pub(crate) struct Server {
     pub(super) counts: LinkCounts,
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        // The last handle may go in a task of another runtime, where waiting for threads would panic.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
 impl Server {
     pub(super) fn new(settings: Settings) -> Result<Self, OpenError> {
-        let runtime = runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("contact-store-postgres")
-            .enable_io()
-            .enable_time()
-            .build()
-            .map_err(|error| OpenError::Thread(Arc::new(error)))?;
         let configs = settings.configs()?;
         let uses_tls = |config: &Config| config.get_ssl_mode() != SslMode::Disable;
         let tls = match configs.iter().any(uses_tls) {
@@ -147,7 +127,6 @@ impl Server {
             true => Some(MakeRustlsConnect::new(settings.tls()?)),
         };
         Ok(Server {
-            runtime: Some(runtime),
             configs,
             tls,
             settings,
@@ -155,39 +134,19 @@ impl Server {
         })
     }
 
-    /// Does work that waits for the network, on a thread that may be one of another runtime.
-    fn wait_for<T: Send + 'static>(
-        &self,
-        within: Duration,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, Failure> {
-        let runtime = self.runtime.as_ref().ok_or(Failure::Stopped)?;
-        let (tell, hear) = mpsc::sync_channel(1);
-        runtime.spawn(async move {
-            // Who asked waits for this alone.
-            drop(tell.send(tokio::time::timeout(within, work).await));
-        });
-        match hear.recv() {
-            Ok(Ok(done)) => Ok(done),
-            Ok(Err(_)) => Err(UNREACHABLE),
-            Err(_) => Err(Failure::Panicked),
-        }
-    }
-
     /// Connects to the first host that can be reached. One that accepts a connection and then says nothing
     /// has its share of the time, and the next is tried: it may be the one that took over.
-    fn connect_once(
+    pub(super) fn connect_once(
         self: &Arc<Self>,
         purpose: Purpose,
         within: Duration,
-        told: Option<&Told>,
     ) -> Result<Connection, Failure> {
         let began = Instant::now();
         let mut last = UNREACHABLE;
         for (config, hosts) in self.configs.iter().zip((1..=self.configs.len()).rev()) {
             let left = within.saturating_sub(began.elapsed());
             let share = left.checked_div(u32::try_from(hosts).unwrap_or(u32::MAX));
-            match self.connect_to(config, purpose, share.unwrap_or(left), told.cloned()) {
+            match self.connect_to(config, purpose, share.unwrap_or(left)) {
                 Ok(connection) => return Ok(connection),
                 Err(failure) => last = failure,
             }
@@ -200,64 +159,38 @@ impl Server {
         config: &Config,
         purpose: Purpose,
         within: Duration,
-        told: Option<Told>,
     ) -> Result<Connection, Failure> {
         let began = Instant::now();
-        let config = config.clone();
-        let warned = Arc::new(AtomicBool::new(false));
-        let unasked = Unasked {
-            warned: Arc::clone(&warned),
-            told,
-        };
+        // No patience that can be set is too long to be added.
+        let deadline = began.checked_add(within).unwrap_or(began);
+        let waiter = Waiter::connect(config, deadline).map_err(|_| UNREACHABLE)?;
         let uses_tls = config.get_ssl_mode() != SslMode::Disable;
-        let tls = self.tls.clone().filter(|_| uses_tls);
-        let connected = self.wait_for(within, async move {
-            Ok(match tls {
-                Some(tls) => {
-                    let (client, connection) = config.connect(tls).await?;
-                    (client, tokio::spawn(drive(connection, unasked)))
-                }
-                None => {
-                    let (client, connection) = config.connect(NoTls).await?;
-                    (client, tokio::spawn(drive(connection, unasked)))
-                }
-            })
-        });
-        let (client, drive) = connected?.map_err(|error| Failure::Database(cause(&error)))?;
+        let entered = match self.tls.clone().filter(|_| uses_tls) {
+            None => guarded(|| Ok(Driver::enter(waiter, config, NoTls, deadline)))?,
+            Some(mut tls) => {
+                let name = certified_name(config);
+                let tls = MakeTlsConnect::<Socket>::make_tls_connect(&mut tls, &name)
+                    .map_err(|_| Failure::Database(DatabaseError::Tls))?;
+                guarded(|| Ok(Driver::enter(waiter, config, tls, deadline)))?
+            }
+        };
+        let entered = entered.ok_or(UNREACHABLE)?;
+        let (client, driver) = entered.map_err(|error| Failure::Database(cause(&error)))?;
         self.counts.connections.fetch_add(1, Ordering::Relaxed);
         self.counts.open.fetch_add(1, Ordering::Relaxed);
         let mut connection = Connection {
-            client: Arc::new(client),
-            drive: drive.abort_handle(),
+            client,
             statements: HashMap::new(),
-            warned,
+            driver,
             server: Arc::clone(self),
         };
         schema::enter(
             &mut connection,
             purpose,
+            config.get_target_session_attrs(),
             within.saturating_sub(began.elapsed()),
         )?;
         Ok(connection)
-    }
-
-    /// A connection whose server calls `told` when it sends a notification, and when it ends. Connects once: others
-    /// wait for the thread that calls this.
-    pub(super) fn listen(self: &Arc<Self>, told: Told) -> Result<Connection, Failure> {
-        const WITHIN: Duration = Duration::from_secs(1);
-        let within = self.settings.patience.min(WITHIN);
-        self.connect_once(Purpose::Reading, within, Some(&told))
-    }
-
-    /// Calls `told` after a while.
-    pub(super) fn call_later(&self, told: Told) {
-        const PAUSE: Duration = Duration::from_secs(1);
-        if let Some(runtime) = &self.runtime {
-            runtime.spawn(async move {
-                tokio::time::sleep(PAUSE).await;
-                told();
-            });
-        }
     }
 
     /// Connects, trying again for as long as is waited for the server: one that is restarted, or whose
@@ -267,7 +200,7 @@ impl Server {
         let mut pause = Duration::from_millis(20);
         loop {
             let left = self.settings.patience.saturating_sub(began.elapsed());
-            let tried = self.connect_once(purpose, left.max(Duration::from_millis(100)), None);
+            let tried = self.connect_once(purpose, left.max(Duration::from_millis(100)));
             let failure = match tried {
                 Ok(connection) => return Ok(connection),
                 Err(failure) => failure,
@@ -299,54 +232,21 @@ fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(f64::midpoint(part, 1.0))
 }
 
-/// What is called when another host wrote.
-pub(super) type Told = Arc<dyn Fn() + Send + Sync>;
-
-/// What a connection's driver does with what nobody asked for.
-#[derive(Clone)]
-struct Unasked {
-    warned: Arc<AtomicBool>,
-    told: Option<Told>,
-}
-
-/// Reads and writes for a connection until it ends. Notes a warning of the server, and tells of what other
-/// hosts wrote, and of the end.
-async fn drive<S, T>(mut connection: tokio_postgres::Connection<S, T>, unasked: Unasked)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    T: AsyncRead + AsyncWrite + Unpin,
-{
-    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
-        match message {
-            AsyncMessage::Notice(notice) => {
-                let severity = notice.parsed_severity();
-                if severity == Some(tokio_postgres::error::Severity::Warning) {
-                    unasked.warned.store(true, Ordering::Release);
-                }
-            }
-            AsyncMessage::Notification(_) => unasked.tell(),
-            _ => {}
-        }
-    }
-    unasked.tell();
-}
-
-impl Unasked {
-    fn tell(&self) {
-        if let Some(told) = &self.told {
-            told();
-        }
+/// The name that the certificate of a host must have.
+fn certified_name(config: &Config) -> String {
+    match (config.get_hosts().first(), config.get_hostaddrs().first()) {
+        (Some(Host::Tcp(name)), _) => name.clone(),
+        (_, Some(address)) => address.to_string(),
+        _ => String::new(),
     }
 }
 
 /// A connection, which one caller uses at a time.
 pub(super) struct Connection {
-    client: Arc<Client>,
-    /// What reads and writes for it.
-    drive: AbortHandle,
+    // The driver says goodbye to the server if the client is gone by then: it must be dropped after it.
+    client: Client,
     statements: HashMap<Arc<str>, Statement>,
-    /// The server warned of something.
-    warned: Arc<AtomicBool>,
+    driver: Driver,
     pub(super) server: Arc<Server>,
 }
 
@@ -384,18 +284,15 @@ async fn all<T>(mut asked: Vec<Asked<'_, T>>) -> Result<Vec<T>, tokio_postgres::
     answers.into_iter().flatten().collect()
 }
 
-/// Waits for the answers on this thread. The connection itself is driven by another, and ended when the time is
-/// over: a server that does not answer may never do so, and would keep the socket for as long.
+/// Waits for the answers on this thread.
 fn answered<T>(
-    drive: &AbortHandle,
+    driver: &mut Driver,
     asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
     deadline: Option<Instant>,
 ) -> Result<T, Failure> {
-    let Some(answers) = block_on(&mut pin!(asked), deadline) else {
-        drive.abort();
-        return Err(UNREACHABLE);
-    };
-    answers.map_err(|error| Failure::Database(cause(&error)))
+    let answer = guarded(|| Ok(driver.answer(asked, deadline)))?;
+    let answer = answer.ok_or(UNREACHABLE)?;
+    answer.map_err(|error| Failure::Database(cause(&error)))
 }
 
 impl Connection {
@@ -434,7 +331,7 @@ impl Connection {
             let prepared = missing
                 .iter()
                 .map(|sql| Box::pin(client.prepare(sql)) as Asked<'_, Statement>);
-            let prepared = answered(&self.drive, all(prepared.collect()), deadline)?;
+            let prepared = answered(&mut self.driver, all(prepared.collect()), deadline)?;
             self.statements.extend(missing.into_iter().zip(prepared));
         }
         let queries = asks.iter().filter_map(|ask| {
@@ -448,50 +345,47 @@ impl Connection {
                     as Asked<'_, Vec<Row>>,
             )
         });
-        answered(&self.drive, all(queries.collect()), deadline)
+        answered(&mut self.driver, all(queries.collect()), deadline)
     }
 
-    /// Sends a statement whose answer nobody waits for. `then` gets the connection, unless it was lost.
-    pub(super) fn ask_later(
-        self,
-        sql: &'static str,
-        then: impl FnOnce(Option<Connection>) + Send + 'static,
-    ) {
-        let client = Arc::clone(&self.client);
-        let server = Arc::clone(&self.server);
-        if let Some(runtime) = &server.runtime {
-            let within = server.settings.patience;
-            let server = Arc::downgrade(&server);
-            runtime.spawn(async move {
-                let asked = tokio::time::timeout(within, client.batch_execute(sql)).await;
-                if asked.is_err() {
-                    self.drive.abort();
-                }
-                // The server's last owner must not be this task, in which its runtime cannot end.
-                if server.strong_count() > 1 {
-                    then(matches!(asked, Ok(Ok(()))).then_some(self));
-                }
-            });
-        }
+    /// Sends a statement whose answer nobody waits for. Says whether the connection can be used further.
+    pub(super) fn send(&mut self, sql: &str) -> bool {
+        let (client, driver) = (&self.client, &mut self.driver);
+        let sent = guarded(|| {
+            driver.send(client.batch_execute(sql));
+            Ok(())
+        });
+        sent.is_ok() && !self.driver.has_ended()
     }
 
     /// Runs statements without values, one after the other.
-    pub(super) fn run(&mut self, script: String) -> Result<(), Failure> {
-        let client = Arc::clone(&self.client);
-        let within = self.server.settings.patience;
-        let ran = self
-            .server
-            .wait_for(within, async move { client.batch_execute(&script).await });
-        ran?.map_err(|error| Failure::Database(cause(&error)))
+    pub(super) fn run(&mut self, script: &str) -> Result<(), Failure> {
+        let deadline = Instant::now().checked_add(self.server.settings.patience);
+        let ran = self.client.batch_execute(script);
+        answered(&mut self.driver, ran, deadline)
+    }
+
+    /// Waits until another host tells that it wrote, or the connection ends: then `false`.
+    pub(super) fn hear(&mut self) -> bool {
+        guarded(|| Ok(self.driver.hear())).unwrap_or(false)
     }
 
     /// Whether the server warned of something since this was asked last.
-    pub(super) fn has_warned(&self) -> bool {
-        self.warned.swap(false, Ordering::AcqRel)
+    pub(super) fn has_warned(&mut self) -> bool {
+        self.driver.has_warned()
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        self.client.is_closed()
+    /// Whether the connection is over. Looks whether the server has ended it.
+    pub(super) fn has_ended(&mut self) -> bool {
+        let looked = guarded(|| {
+            self.driver.look();
+            Ok(self.driver.has_ended())
+        });
+        looked.unwrap_or(true)
+    }
+
+    pub(super) fn socket(&self) -> &Socket {
+        self.driver.socket()
     }
 }
 

@@ -52,8 +52,8 @@ impl Pool {
         let began = Instant::now();
         let mut state = self.state();
         loop {
-            while let Some(connection) = state.idle.pop() {
-                if !connection.is_closed() {
+            while let Some(mut connection) = state.idle.pop() {
+                if !connection.has_ended() {
                     return Ok(Taken::Idle(connection));
                 }
                 state.all = state.all.saturating_sub(1);
@@ -91,14 +91,16 @@ impl Pool {
         self.server.settings.patience
     }
 
-    /// What the connections of the store did, that of its writer among them.
+    /// What the connections of the store did, those of its writer and its listener among them.
     pub(crate) fn stats(&self) -> DatabaseStats {
         let counts = &self.server.counts;
-        let most = self.server.settings.connections;
+        /// That of the writer, and that of the listener.
+        const OTHERS: usize = 2;
+        let snapshots = self.server.settings.connections;
         DatabaseStats {
             open_connections: counts.open.load(Ordering::Relaxed),
             idle_connections: self.state().idle.len(),
-            most_connections: most.saturating_add(1),
+            most_connections: snapshots.saturating_add(OTHERS),
             connections_made: counts.connections.load(Ordering::Relaxed),
             failures: counts.failures.load(Ordering::Relaxed),
             round_trips: counts.round_trips.load(Ordering::Relaxed),
@@ -121,11 +123,11 @@ impl Pool {
     }
 
     /// Ends the transaction of a connection that was given out, and takes it back. Nobody waits for that.
-    pub(super) fn end(self: &Arc<Self>, connection: Connection) {
-        let pool = Arc::clone(self);
-        connection.ask_later("ROLLBACK", move |connection| match connection {
-            Some(connection) => pool.put(connection),
-            None => pool.lose(),
-        });
+    pub(super) fn end(&self, mut connection: Connection) {
+        if connection.send("ROLLBACK") {
+            self.put(connection);
+        } else {
+            self.lose();
+        }
     }
 }

@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use tokio_postgres::config::TargetSessionAttrs;
+
 use crate::error::{DatabaseError, OpenError};
 use crate::model::identifier::CANONICAL_VERSION;
 use crate::model::time::Timestamp;
@@ -29,6 +31,7 @@ const VERSION: u32 = STEPS.len() as u32;
 pub(super) fn enter(
     connection: &mut Connection,
     purpose: Purpose,
+    wanted: TargetSessionAttrs,
     within: Duration,
 ) -> Result<(), Failure> {
     let settings = &connection.server.settings;
@@ -75,10 +78,16 @@ pub(super) fn enter(
     if text(4)? == "off" && !lax {
         return Err(Failure::Database(DatabaseError::SynchronousCommitOff));
     }
-    if row.try_get::<_, bool>(5).map_err(|_| NOT_OURS)? && !read_only {
-        return Err(Failure::Database(DatabaseError::ReadOnlyServer));
+    let takes_no_writes: bool = row.try_get(5).map_err(|_| NOT_OURS)?;
+    let must_take_them = !read_only || wanted == TargetSessionAttrs::ReadWrite;
+    match takes_no_writes {
+        true if must_take_them => Err(Failure::Database(DatabaseError::ReadOnlyServer)),
+        // It is not the one that the URL asks for, which may be reached yet.
+        false if wanted == TargetSessionAttrs::ReadOnly => {
+            Err(Failure::Database(DatabaseError::Unreachable))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 const NOT_OURS: Failure = Failure::Database(DatabaseError::NotOurSchema);
@@ -169,7 +178,7 @@ fn create(
     for step in STEPS {
         script.push_str(step);
     }
-    connection.run(script)?;
+    connection.run(&script)?;
     connection.ask(vec![
         Ask::new(
             "INSERT INTO contact_store_schema (step) SELECT generate_series(1, $1)",
@@ -262,6 +271,6 @@ fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
         }
     }
     script.push_str("COMMIT");
-    connection.run(script)?;
+    connection.run(&script)?;
     Ok(())
 }
