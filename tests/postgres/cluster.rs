@@ -340,7 +340,7 @@ impl Cluster {
     }
 
     /// What the server has written since its log had this length.
-    fn log_from(&self, length: u64) -> String {
+    pub fn log_from(&self, length: u64) -> String {
         let mut said = Vec::new();
         if let Ok(mut log) = File::open(self.directory.join("log")) {
             log.seek(SeekFrom::Start(length)).unwrap();

@@ -68,3 +68,36 @@ fn r60_who_waits_hears_of_changes_also_after_the_connections_were_cut() {
     add(&there, 1).unwrap();
     assert!(matches!(waits.wait_timeout(PATIENCE), Some(Ok(()))));
 }
+
+#[test]
+fn a_store_that_is_dropped_leaves_its_server_nothing_to_complain_of() {
+    let Some(cluster) = shared() else { return };
+    let place = cluster.database("goodbye");
+    for number in 0..20 {
+        let (here, there) = (open(&place.url), open(&place.url));
+        connect_app(&there);
+        add(&here, number).unwrap();
+        // Hears of others from now on.
+        let newest = here.snapshot().unwrap().newest_change();
+        let heard = here
+            .wait_for_changes(newest)
+            .wait_timeout(Duration::from_millis(20));
+        assert!(heard.is_none(), "{heard:?}");
+        // Each on a connection of its own, which is given back just now.
+        let held: Vec<_> = (0..3).map(|_| here.snapshot().unwrap()).collect();
+        drop(held);
+    }
+    let mut client = super::connect(&place.url);
+    crate::eventually("the connections are gone", || {
+        let others = "SELECT count(*) FROM pg_stat_activity \
+                      WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let others: i64 = client.query_one(others, &[]).unwrap().get(0);
+        (others == 0).then_some(())
+    });
+    let said = cluster.log_from(0);
+    let said: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains(&place.name))
+        .collect();
+    assert_eq!(said, Vec::<&str>::new());
+}

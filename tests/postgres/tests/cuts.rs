@@ -1,12 +1,14 @@
 //! Connections that are cut at each message of a request.
 
+use std::time::Instant;
+
 use contact_store::{
     AddTokens, AppId, AppName, ConnectApp, ContactId, ContactStore, ContactUpdate, DedupeOn, Erase,
     Error, Merge, RecordReports, Report, SequenceNumber, Status, TokenEntry, Upsert,
 };
 
 use super::stores::{
-    APP, add, assert_sound, connect_app, email, indeterminate, open, parsed_token, token,
+    APP, PATIENCE, add, assert_sound, connect_app, email, indeterminate, open, parsed_token, token,
 };
 use crate::cluster::shared;
 use crate::proxy::{Cut, Direction, Proxy};
@@ -155,7 +157,9 @@ impl Trials {
         let number = self.begin(kind, cold);
         self.proxy.cut_at(cut);
         let before = self.proxy.cuts();
+        let began = Instant::now();
         let asked = kind.ask(&self.store, &self.other, number);
+        let took = began.elapsed();
         let was_cut = self.proxy.cuts() - before;
         self.proxy.go_on();
         // Another host takes the number that the request would have. It waits until the server has done
@@ -165,6 +169,8 @@ impl Trials {
             add(&self.other, another).unwrap();
         }
         let at = format!("{kind:?} {cut:?}");
+        // Nobody waits for the answer of a connection that has ended.
+        assert!(took < PATIENCE / 2, "{at}: {took:?}");
         match asked {
             Ok(sequence) => {
                 self.seen.done += 1;
