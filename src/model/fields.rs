@@ -48,6 +48,18 @@ impl ContactFields {
 }
 
 impl ContactFields {
+    /// How many fields have a value.
+    pub(crate) fn count(&self) -> usize {
+        let named = [
+            &self.first_name,
+            &self.last_name,
+            &self.language_code,
+            &self.time_zone,
+        ];
+        let named = named.into_iter().flatten().count();
+        named.saturating_add(self.custom.len())
+    }
+
     /// Each field that has a value, with it.
     pub(crate) fn named(&self) -> impl Iterator<Item = (FieldName<'_>, &str)> {
         let named = [

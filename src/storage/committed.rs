@@ -61,7 +61,7 @@ enum Source {
     Postgres(postgres::Source),
 }
 
-/// The tables of one read transaction, in the order of [`Table::ALL`], those that are there. Emptied
+/// The tables of one read transaction, in the order of [`Table::ALL`] up to the last that is there. Emptied
 /// when dropped.
 struct Tables(Vec<Option<OpenTable>>);
 
@@ -73,14 +73,14 @@ impl Tables {
     ) -> Result<Self, Failure> {
         guarded(|| {
             let transaction = database.begin_read()?;
-            let tables = Table::ALL.iter().map(|table| {
-                if may_be_there(*table) {
-                    OpenTable::open_if_there(&transaction, *table)
-                } else {
-                    Ok(None)
+            let mut tables = Vec::with_capacity(Table::ALL.len());
+            for table in Table::ALL.into_iter().filter(|table| may_be_there(*table)) {
+                if let Some(open) = OpenTable::open_if_there(&transaction, table)? {
+                    tables.resize_with(table.position(), || None);
+                    tables.push(Some(open));
                 }
-            });
-            Ok(Tables(tables.collect::<Result<_, _>>()?))
+            }
+            Ok(Tables(tables))
         })
     }
 

@@ -38,19 +38,39 @@ enum Change {
 
 /// Changed rows of all tables.
 struct ChangedRows {
-    /// In the order of [`Table::ALL`].
-    tables: [BTreeMap<Key, Change>; Table::ALL.len()],
+    /// In the order of [`Table::ALL`], up to the last with changes: tables of options that are off are
+    /// after it, and cost nothing.
+    tables: Vec<BTreeMap<Key, Change>>,
     bytes: Vec<u8>,
 }
 
 impl ChangedRows {
+    /// None, with memory for so many bytes of rows.
+    fn with_capacity(bytes: usize) -> Self {
+        ChangedRows {
+            tables: Vec::with_capacity(Table::IN_EVERY_FILE),
+            bytes: Vec::with_capacity(bytes),
+        }
+    }
+
     fn of(&self, table: Table) -> Option<&BTreeMap<Key, Change>> {
         self.tables.get(table.position())
     }
 
     /// Puts a change at a place. Gives back the one before.
+    #[inline]
     fn put(&mut self, table: Table, key: Key, change: Change) -> Option<Change> {
-        self.tables.get_mut(table.position())?.insert(key, change)
+        let position = table.position();
+        if position >= self.tables.len() {
+            self.extend_to(position);
+        }
+        self.tables.get_mut(position)?.insert(key, change)
+    }
+
+    #[cold]
+    fn extend_to(&mut self, position: usize) {
+        let tables = position.saturating_add(1);
+        self.tables.resize_with(tables, BTreeMap::new);
     }
 
     fn restore(&mut self, table: Table, key: Key, change: Option<Change>) {
@@ -175,10 +195,7 @@ impl<'s> Draft<'s> {
         let index_changes = entries.saturating_mul(4);
         Draft {
             base,
-            rows: ChangedRows {
-                tables: std::array::from_fn(|_| BTreeMap::new()),
-                bytes: Vec::with_capacity(entries.saturating_mul(256)),
-            },
+            rows: ChangedRows::with_capacity(entries.saturating_mul(256)),
             tallies: BTreeMap::new(),
             index_changes: Vec::with_capacity(index_changes),
             added: HashMap::with_capacity_and_hasher(index_changes, BuildHasherDefault::default()),
@@ -442,10 +459,7 @@ impl Changes {
     /// None, on top of a state.
     pub(super) fn none(base: &Committed) -> Self {
         Changes {
-            rows: ChangedRows {
-                tables: std::array::from_fn(|_| BTreeMap::new()),
-                bytes: Vec::new(),
-            },
+            rows: ChangedRows::with_capacity(0),
             index: Vec::new(),
             tallies: BTreeMap::new(),
             format: base.format(),

@@ -182,15 +182,15 @@ impl Apps<'_> {
 }
 
 impl Draft<'_> {
-    /// Records the changes of a card. Gives the card to write in the place of `after`, which leads to
-    /// them; `None` when there is nothing to record.
+    /// Records the changes of a card. Gives the request that the card is to lead to; `None` when there is
+    /// nothing to record.
     pub(super) fn record_card(
         &mut self,
         id: ContactId,
         before: Option<&CardRow>,
         after: Option<&CardRow>,
         cause: Cause,
-    ) -> Result<Option<CardRow>, Failure> {
+    ) -> Result<Option<SequenceNumber>, Failure> {
         let Some(after) = after else {
             if let Cause::Merged(into) = cause {
                 // What was recorded of it stays, and goes with the contact that it is in.
@@ -235,10 +235,7 @@ impl Draft<'_> {
             // Only the order on the card changed.
             last = self.record_of(id, last, ContactChange::Updated);
         }
-        Ok(Some(CardRow {
-            last_change: last,
-            ..after.clone()
-        }))
+        Ok(last)
     }
 
     /// The same of a card of which only the tokens change.
@@ -248,15 +245,11 @@ impl Draft<'_> {
         before: &[HeldTokenRow],
         after: &CardRow,
         cause: Cause,
-    ) -> Option<CardRow> {
+    ) -> Option<SequenceNumber> {
         if !self.records_changes() || cause == Cause::AppGone {
             return None;
         }
-        let last = self.record_tokens(id, after.last_change, (before, &after.tokens), cause);
-        Some(CardRow {
-            last_change: last,
-            ..after.clone()
-        })
+        self.record_tokens(id, after.last_change, (before, &after.tokens), cause)
     }
 
     /// Records that the mute of a subscriber changed, for each contact that holds it.

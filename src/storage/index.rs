@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use crate::model::app::{AppId, AppNumber};
 use crate::model::change::Cause;
 use crate::model::identifier::{ContactId, IdentifierKind, Identifiers};
+use crate::model::sequence::SequenceNumber;
 use crate::model::subscriber::SubscriberId;
 
 use super::draft::Draft;
@@ -31,6 +32,14 @@ fn adjusted(count: u64, up: u64, down: u64) -> Result<u64, Failure> {
         .ok_or(MISCOUNTED)
 }
 
+/// The card as it leads to its last change; `None` when none was recorded.
+fn leading_to(last_change: Option<SequenceNumber>, card: &CardRow) -> Option<CardRow> {
+    last_change.map(|_| CardRow {
+        last_change,
+        ..card.clone()
+    })
+}
+
 impl Draft<'_> {
     /// Writes, creates or erases a card with its index rows, counts and changes. The contact's id must have
     /// been taken before, by [`assign_contact_id`](Draft::assign_contact_id) or
@@ -45,7 +54,8 @@ impl Draft<'_> {
         if before == after {
             return Ok(());
         }
-        let recorded = self.record_card(id, before, after, cause)?;
+        let last_change = self.record_card(id, before, after, cause)?;
+        let recorded = after.and_then(|after| leading_to(last_change, after));
         self.put_or_insert(&id, before.is_none(), recorded.as_ref().or(after))?;
         self.move_identifiers(
             id,
@@ -75,7 +85,7 @@ impl Draft<'_> {
         if before == after.tokens {
             return Ok(());
         }
-        let recorded = self.record_card_tokens(id, before, after, cause);
+        let recorded = leading_to(self.record_card_tokens(id, before, after, cause), after);
         self.put(&id, Some(recorded.as_ref().unwrap_or(after)))?;
         self.count_holding(before, &after.tokens)
     }

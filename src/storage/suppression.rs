@@ -25,27 +25,17 @@ pub(crate) fn first_suppressed(
     rows: &impl Rows,
     identifiers: &Identifiers,
 ) -> Result<Option<IdentifierKind>, Failure> {
+    if rows.state().suppressed == 0 {
+        return Ok(None);
+    }
     for kind in KINDS {
-        if is_suppressed(rows, kind, identifiers)? {
+        if let Some(key) = key(rows.hasher(), kind, identifiers)
+            && rows.row::<SuppressedRow>(&key)?.is_some()
+        {
             return Ok(Some(kind));
         }
     }
     Ok(None)
-}
-
-/// Whether the given identifier of a kind is suppressed.
-fn is_suppressed(
-    rows: &impl Rows,
-    kind: IdentifierKind,
-    identifiers: &Identifiers,
-) -> Result<bool, Failure> {
-    if rows.state().suppressed == 0 {
-        return Ok(false);
-    }
-    let Some(key) = key(rows.hasher(), kind, identifiers) else {
-        return Ok(false);
-    };
-    Ok(rows.row::<SuppressedRow>(&key)?.is_some())
 }
 
 /// The key of the identifier of a kind; `None` when there is no such identifier.

@@ -91,7 +91,7 @@ impl Table {
     ];
 
     /// How many of [`Table::ALL`], from the first on, are in every file.
-    const IN_EVERY_FILE: usize = 9;
+    pub(super) const IN_EVERY_FILE: usize = 9;
 
     /// Whether a file need not have it. It has no rows then.
     pub(super) fn is_optional(self) -> bool {

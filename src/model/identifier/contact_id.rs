@@ -3,6 +3,7 @@
 //! This module does not know which ids are in use.
 
 use std::fmt;
+use std::num::NonZeroU64;
 
 use crate::limits::GREATEST_CONTACT_ID;
 use crate::model::fault::{Fault, Field, FieldError};
@@ -15,8 +16,8 @@ const OUT_OF_RANGE: FieldError = FieldError::new(Field::ContactId, Fault::Contac
 /// `Debug` and `Display`, and errors may name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContactId(
-    // Invariant: 1 to `MAX`.
-    u64,
+    // Invariant: at most `MAX`.
+    NonZeroU64,
 );
 
 impl ContactId {
@@ -30,10 +31,9 @@ impl ContactId {
     /// [`Fault::ContactIdOutOfRange`], with the field `contactId`, when it is 0 or greater than
     /// [`ContactId::MAX`].
     pub const fn new(value: u64) -> Result<Self, FieldError> {
-        if 1 <= value && value <= Self::MAX {
-            Ok(Self(value))
-        } else {
-            Err(OUT_OF_RANGE)
+        match NonZeroU64::new(value) {
+            Some(id) if value <= Self::MAX => Ok(Self(id)),
+            _ => Err(OUT_OF_RANGE),
         }
     }
 
@@ -55,7 +55,7 @@ impl ContactId {
     /// Returns the id as a number, from 1 to [`ContactId::MAX`].
     #[must_use]
     pub const fn value(self) -> u64 {
-        self.0
+        self.0.get()
     }
 }
 
@@ -77,13 +77,13 @@ impl TryFrom<u64> for ContactId {
 
 impl From<ContactId> for i128 {
     fn from(id: ContactId) -> Self {
-        id.0.into()
+        id.value().into()
     }
 }
 
 impl From<ContactId> for u64 {
     fn from(id: ContactId) -> Self {
-        id.0
+        id.value()
     }
 }
 
@@ -103,8 +103,7 @@ mod tests {
     #[test]
     fn r2_takes_1_to_2_pow_63_minus_1() {
         for value in [1, 2, 380_501_234_567, (1 << 63) - 1] {
-            let id = Ok(ContactId(value));
-            assert_eq!(ContactId::new(value), id);
+            let id = ContactId::new(value);
             assert_eq!(ContactId::try_from(value), id);
             assert_eq!(ContactId::try_from(i128::from(value)), id);
             assert_eq!(ContactId::parse(&value.to_string()), id);
@@ -168,12 +167,18 @@ mod tests {
 
     #[test]
     fn an_id_shows_as_its_number() {
-        assert_eq!(format!("{:?}", ContactId(7)), "ContactId(7)");
-        assert_eq!(format!("{:>3}", ContactId(7)), "  7");
+        let shown = ContactId::new(7).map(|id| format!("{id:?} {id:>3}"));
+        assert_eq!(shown.as_deref(), Ok("ContactId(7)   7"));
     }
 
     #[test]
     fn ids_are_ordered_as_numbers() {
-        assert!(ContactId(9) < ContactId(10));
+        let [less, more] = [9, 10].map(ContactId::new);
+        assert_eq!(less.and_then(|less| Ok(less < more?)), Ok(true));
+    }
+
+    #[test]
+    fn an_id_that_may_be_missing_takes_no_more_memory() {
+        assert_eq!(size_of::<Option<ContactId>>(), size_of::<ContactId>());
     }
 }

@@ -4,6 +4,7 @@
 //! dialled only within a country (`+49 030…`) stays, since only such a table could tell it apart.
 
 use std::fmt;
+use std::num::NonZeroU64;
 
 use crate::model::fault::{Fault, Field, FieldError, PhoneMark};
 use crate::model::text;
@@ -16,7 +17,7 @@ use crate::model::text;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Phone(
     // Invariant: canonical. The first digit is not 0, so the number holds all digits.
-    u64,
+    NonZeroU64,
 );
 
 const LEAST: u64 = 1_000_000;
@@ -100,9 +101,10 @@ impl Phone {
         if marked && (digits > MOST_WITH_MARKS || digits.wrapping_sub(after_hyphen) == 1) {
             return None;
         }
-        (LEAST_DIGITS..=MOST_DIGITS)
-            .contains(&digits)
-            .then_some(Self(value))
+        if !(LEAST_DIGITS..=MOST_DIGITS).contains(&digits) {
+            return None;
+        }
+        NonZeroU64::new(value).map(Self)
     }
 
     /// The definition. [`plain`](Self::plain) is only a fast path for it.
@@ -145,13 +147,16 @@ impl Phone {
 
     /// The phone with the digits of `value`, or `None` if it is not canonical.
     pub(crate) fn from_u64(value: u64) -> Option<Self> {
-        (LEAST..=GREATEST).contains(&value).then_some(Self(value))
+        let value = NonZeroU64::new(value)?;
+        (LEAST..=GREATEST)
+            .contains(&value.get())
+            .then_some(Self(value))
     }
 
     /// Returns the digits as one number.
     #[must_use]
     pub const fn as_u64(self) -> u64 {
-        self.0
+        self.0.get()
     }
 
     /// Returns the digits, which are the canonical form.
@@ -162,9 +167,7 @@ impl Phone {
 
     /// The number of digits: 7 to 15.
     pub(crate) fn digit_count(self) -> usize {
-        self.0
-            .checked_ilog10()
-            .map_or(0, |log| (log as usize).saturating_add(1))
+        (self.0.ilog10() as usize).saturating_add(1)
     }
 }
 
@@ -313,18 +316,22 @@ impl fmt::Debug for Phone {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Phone, in_ascii, is_dropped};
+    use super::{NonZeroU64, Phone, in_ascii, is_dropped};
     use crate::model::fault::{Fault, PhoneMark};
     use crate::model::text;
 
     #[track_caller]
     fn taken(text: &str, digits: u64) {
-        assert_eq!(Phone::canonical(text), Ok(Phone(digits)), "{text}");
+        assert_eq!(Phone::canonical(text), Ok(phone(digits)), "{text}");
     }
 
     #[track_caller]
     fn refused(text: &str, fault: Fault) {
         assert_eq!(Phone::canonical(text), Err(fault), "{text}");
+    }
+
+    fn phone(digits: u64) -> Phone {
+        Phone(NonZeroU64::MIN.saturating_add(digits.saturating_sub(1)))
     }
 
     const DIGITS: u64 = 380_501_234_567;
@@ -541,14 +548,14 @@ mod tests {
         };
         for c in '\0'..=char::MAX {
             let expected = match in_ascii(c) {
-                digit @ '0'..='9' => Ok(Phone(
+                digit @ '0'..='9' => Ok(phone(
                     3_805_001_234_567 + 10_000_000 * u64::from(digit as u8 - b'0'),
                 )),
                 '+' => Err(Fault::MisplacedPlus),
                 '/' => Err(Fault::AmbiguousMark {
                     mark: PhoneMark::Slash,
                 }),
-                _ if listed(c) => Ok(Phone(DIGITS)),
+                _ if listed(c) => Ok(phone(DIGITS)),
                 _ => Err(Fault::NotADigit),
             };
             assert_eq!(
@@ -587,17 +594,22 @@ mod tests {
             (10_000_000, 8),
             (999_999_999_999_999, 15),
         ] {
-            assert_eq!(Phone::from_u64(value), Some(Phone(value)));
-            assert_eq!(Phone(value).digit_count(), digits);
-            assert_eq!(Phone(value).digits(), value.to_string());
-            assert_eq!(Phone(value).as_u64(), value);
+            assert_eq!(Phone::from_u64(value), Some(phone(value)));
+            assert_eq!(phone(value).digit_count(), digits);
+            assert_eq!(phone(value).digits(), value.to_string());
+            assert_eq!(phone(value).as_u64(), value);
         }
+    }
+
+    #[test]
+    fn a_phone_that_may_be_missing_takes_no_more_memory() {
+        assert_eq!(size_of::<Option<Phone>>(), size_of::<Phone>());
     }
 
     #[test]
     fn r52_debug_shows_the_number_of_digits_only() {
         assert_eq!(
-            format!("{:?} {:#?}", Phone(DIGITS), Phone(1_000_000)),
+            format!("{:?} {:#?}", phone(DIGITS), phone(1_000_000)),
             "Phone(<12 digits>) Phone(<7 digits>)"
         );
     }

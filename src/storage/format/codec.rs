@@ -152,7 +152,7 @@ impl Row for CardRow {
                 .map(ExternalCustomerId::as_str),
             phone: self.identifiers.phone().map(Phone::as_u64),
             email: self.identifiers.email().map(Email::as_str),
-            fields: FieldRecord::of(&self.fields).count() as u64,
+            fields: self.fields.count() as u64,
             tokens: self.tokens.len() as u64,
         })?;
         FieldRecord::of(&self.fields).try_for_each(|field| to.push(field))?;

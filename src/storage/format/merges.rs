@@ -257,7 +257,7 @@ fn encode_parts(parts: &Parts, to: &mut Payload<'_>) -> Result<(), Failure> {
             .map(ExternalCustomerId::as_str),
         phone: identifiers.phone().map(Phone::as_u64),
         email: identifiers.email().map(Email::as_str),
-        fields: FieldRecord::of(fields).count() as u64,
+        fields: fields.count() as u64,
     })?;
     FieldRecord::of(fields).try_for_each(|field| to.push(field))
 }
