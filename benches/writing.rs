@@ -17,13 +17,12 @@
 
 mod common;
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use contact_store::{ContactStore, RecordReports, Report, ReportOutcome, Status};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 
-use common::callers::{CALLERS, many_callers, one_caller};
+use common::callers::{CALLERS, many_callers, one_caller, under_way};
 use common::compare::{compare, each};
 use common::people::Person;
 use common::{APP, Asked, BATCH, Filled, assert_created, request};
@@ -54,19 +53,11 @@ fn main() {
 
 /// One thread adds 64 times so many people, and has 64 of them under way.
 fn many_under_way(store: &ContactStore, first: u64, count: u64) -> Duration {
-    let start = Instant::now();
-    let mut under_way = VecDeque::new();
-    for number in first..first + CALLERS * count {
-        if under_way.len() as u64 == CALLERS {
-            let oldest: contact_store::Pending<_> = under_way.pop_front().unwrap();
-            assert_created(&oldest.wait().unwrap().outcome);
-        }
-        under_way.push_back(store.add_tokens(request([Person(number)])));
-    }
-    for pending in under_way {
-        assert_created(&pending.wait().unwrap().outcome);
-    }
-    start.elapsed()
+    under_way(
+        CALLERS * count,
+        |number| store.add_tokens(request([Person(first + number)])),
+        |outcome| assert_created(&outcome),
+    )
 }
 
 /// Adds so many batches of 3,000.

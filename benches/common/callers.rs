@@ -1,10 +1,11 @@
 //! Callers that add people one by one, each answer durable.
 
+use std::collections::VecDeque;
 use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use contact_store::ContactStore;
+use contact_store::{ContactStore, Pending};
 
 use super::people::Person;
 use super::{assert_created, request};
@@ -42,4 +43,20 @@ pub fn many_callers(store: &ContactStore, first: u64, count: u64) -> Duration {
         Instant::now()
     })
     .elapsed()
+}
+
+/// One thread makes `count` requests, and has 64 of them under way.
+pub fn under_way<T>(count: u64, begin: impl Fn(u64) -> Pending<T>, check: impl Fn(T)) -> Duration {
+    let start = Instant::now();
+    let mut begun: VecDeque<Pending<T>> = VecDeque::new();
+    for number in 0..count {
+        if begun.len() as u64 == CALLERS {
+            check(begun.pop_front().unwrap().wait().unwrap().outcome);
+        }
+        begun.push_back(begin(number));
+    }
+    for pending in begun {
+        check(pending.wait().unwrap().outcome);
+    }
+    start.elapsed()
 }

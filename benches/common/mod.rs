@@ -80,6 +80,12 @@ impl Asked {
     }
 }
 
+/// How busy the machine is, as Linux tells: the average of the last minute.
+pub fn load() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').next().unwrap_or_default().to_owned()
+}
+
 /// A directory on a real disk, gone with its value. A temporary directory of the system may be
 /// memory, where making a commit durable costs nothing.
 pub fn directory() -> TempDir {
