@@ -4,6 +4,7 @@ mod changes;
 mod clusters;
 mod cuts;
 mod failovers;
+mod garbled;
 mod hosting;
 mod hosts;
 mod measured;

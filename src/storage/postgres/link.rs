@@ -182,7 +182,6 @@ impl Server {
             client,
             statements: HashMap::new(),
             driver,
-            is_ahead: false,
             server: Arc::clone(self),
         };
         schema::enter(
@@ -248,21 +247,11 @@ pub(super) struct Connection {
     client: Client,
     statements: HashMap<Arc<str>, Statement>,
     driver: Driver,
-    /// Whether an answer is on its way that nobody waits for.
-    is_ahead: bool,
     pub(super) server: Arc<Server>,
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        /// Far longer than that answer takes.
-        const WITHIN: Duration = Duration::from_millis(100);
-        if self.is_ahead && !self.driver.has_ended() {
-            // A server whose answer is not taken notes that as a failure.
-            let deadline = Instant::now().checked_add(WITHIN);
-            let settled = self.client.batch_execute("");
-            drop(answered(&mut self.driver, settled, deadline));
-        }
         self.server.counts.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -321,7 +310,6 @@ impl Connection {
         asks: Vec<Ask>,
     ) -> Result<Vec<Vec<Row>>, Failure> {
         let answers = self.ask_uncounted(within, asks);
-        self.is_ahead = false;
         self.server.counts.note(&answers);
         answers
     }
@@ -367,7 +355,6 @@ impl Connection {
             driver.send(client.batch_execute(sql));
             Ok(())
         });
-        self.is_ahead = true;
         sent.is_ok() && !self.driver.has_ended()
     }
 
