@@ -79,6 +79,16 @@ fn run(hosts: &[ContactStore], callers: usize, next: &AtomicU64) -> Vec<Run> {
     })
 }
 
+/// How many commits of one row a plain client makes in a second, one after the other.
+fn raw_commits(client: &mut postgres::Client, insert: &postgres::Statement) -> f64 {
+    let (began, mut count) = (Instant::now(), 0.0);
+    while began.elapsed() < RUN {
+        client.execute(insert, &[]).unwrap();
+        count += 1.0;
+    }
+    count / began.elapsed().as_secs_f64()
+}
+
 fn median(mut of: Vec<f64>) -> f64 {
     of.sort_by(f64::total_cmp);
     of[of.len() / 2]
@@ -102,9 +112,14 @@ fn measured_groups_and_hosts_share_one_order() {
     let (one, next) = (&hosts[..1], AtomicU64::new(0));
     connect_app(&hosts[0]);
     run(&hosts, 8, &next);
+    let mut client = connect(&place.url);
+    client.batch_execute("CREATE TABLE raw (n int8)").unwrap();
+    let insert = client.prepare("INSERT INTO raw VALUES (1)").unwrap();
+    let mut raw = vec![];
     let (mut alone, mut group, mut three, mut p99) = (vec![], vec![], vec![], vec![]);
     let mut shares = vec![];
     for _ in 0..ROUNDS {
+        raw.push(raw_commits(&mut client, &insert));
         alone.push(run(one, 1, &next)[0].rate);
         let of_one = run(one, 64, &next);
         p99.push(of_one[0].p99().as_secs_f64());
@@ -124,7 +139,9 @@ fn measured_groups_and_hosts_share_one_order() {
         "primary and synchronous standby on one machine, load {}",
         load()
     );
-    println!("one caller: {alone:.0}/s");
+    let raw = median(raw);
+    println!("commits of one row by a plain client: {raw:.0}/s");
+    println!("one caller: {alone:.0}/s, {:.2} of that", alone / raw);
     println!(
         "64 callers of one host: {group:.0}/s, {:.2} of one caller",
         group / alone
