@@ -19,6 +19,7 @@ use super::draft::ChangedKeys;
 use super::file::create;
 use super::file::disk::Disk as _;
 use super::file::gather::Gather;
+use super::file::unsynced::Unsynced;
 use super::format::keys::{FORMAT_KEY, RowKey as _};
 use super::format::meta::decode_format;
 use super::format::record;
@@ -32,6 +33,10 @@ const PART_BYTES: usize = 1 << 20;
 
 /// Memory for pages of the copy while it is written. They are written once, in order.
 const CACHE_BYTES: usize = 16 << 20;
+
+/// Parts that are written before they are committed. Their pages fit into the half of the cache that redb
+/// keeps what is written in.
+const PARTS_IN_A_COMMIT: usize = 4;
 
 /// How much was copied.
 #[derive(Clone, Copy, Debug)]
@@ -105,10 +110,10 @@ pub(crate) fn backup(
     }
     let file = NewFile::create(path)?;
     let of = from.row_count().map_err(NotCopied::Reading)?;
-    let rows = in_one_commit(file.claimed(), |transaction| {
-        let mut copying = Copying::new(transaction);
+    let rows = in_commits(file.claimed(), |to| {
+        let mut copying = Copying::default();
         while !copying.is_done() {
-            copying.copy_part(from)?;
+            copying.copy_part(from, to)?;
             if !goes_on(copying.rows, of) {
                 return Err(CopyError::Cancelled.into());
             }
@@ -120,15 +125,19 @@ pub(crate) fn backup(
     Ok(Copied { rows, bytes })
 }
 
-/// Opens a file that is being made, writes to it in one commit, and closes it, durably.
-pub(super) fn in_one_commit<T>(
+/// Opens a file that is being made, lets `work` write to it, and closes it, durably. After an error
+/// anything may be in it.
+pub(super) fn in_commits<T>(
     claimed: &Claimed,
-    work: impl FnOnce(&WriteTransaction) -> Result<T, NotCopied>,
+    work: impl FnOnce(&mut Commits<'_>) -> Result<T, NotCopied>,
 ) -> Result<T, NotCopied> {
     let disk = Arc::clone(&claimed.disk);
-    let open_disk = claimed.open_disk(Arc::new(Gather::new(disk.clone())));
+    let gather = Gather::new(Arc::new(Unsynced(disk.clone())));
+    let open_disk = claimed.open_disk(Arc::new(gather));
     let database = build(&open_disk, CACHE_BYTES)?;
-    let done = commit(&database, work);
+    let mut commits = Commits::new(&database);
+    let done = work(&mut commits).and_then(|done| commits.commit().map(|()| done));
+    drop(commits);
     let closed = guarded(|| Ok(database.close()?));
     open_disk.release();
     let done = done?;
@@ -137,32 +146,62 @@ pub(super) fn in_one_commit<T>(
     Ok(done)
 }
 
-/// Writes to a file that is being made, in one commit.
-pub(super) fn commit<T>(
-    to: &Database,
-    work: impl FnOnce(&WriteTransaction) -> Result<T, NotCopied>,
-) -> Result<T, NotCopied> {
-    let transaction = guarded(|| {
-        let mut transaction = to.begin_write()?;
-        transaction.set_two_phase_commit(true);
-        Ok(transaction)
-    });
-    let transaction = transaction.map_err(writing)?;
-    match work(&transaction) {
-        Ok(done) => {
-            guarded(|| Ok(transaction.commit()?)).map_err(writing)?;
-            Ok(done)
+/// Writes to a database in commits. What was not committed when it is dropped is rolled back.
+pub(super) struct Commits<'d> {
+    to: &'d Database,
+    transaction: Option<WriteTransaction>,
+    parts: usize,
+}
+
+impl<'d> Commits<'d> {
+    pub(super) fn new(to: &'d Database) -> Self {
+        Commits {
+            to,
+            transaction: None,
+            parts: 0,
         }
-        Err(error) => {
-            drop_guarded(transaction);
-            Err(error)
+    }
+
+    /// The present transaction.
+    fn transaction(&mut self) -> Result<&WriteTransaction, NotCopied> {
+        let transaction = match self.transaction.take() {
+            Some(begun) => begun,
+            None => guarded(|| {
+                let mut transaction = self.to.begin_write()?;
+                transaction.set_two_phase_commit(true);
+                Ok(transaction)
+            })
+            .map_err(writing)?,
+        };
+        Ok(self.transaction.insert(transaction))
+    }
+
+    /// Commits when much was written, so that redb makes the sums of pages that it still has in memory.
+    fn commit_parts(&mut self) -> Result<(), NotCopied> {
+        self.parts = self.parts.saturating_add(1);
+        if self.parts < PARTS_IN_A_COMMIT {
+            return Ok(());
+        }
+        self.parts = 0;
+        self.commit()
+    }
+
+    pub(super) fn commit(&mut self) -> Result<(), NotCopied> {
+        match self.transaction.take() {
+            Some(transaction) => guarded(|| Ok(transaction.commit()?)).map_err(writing),
+            None => Ok(()),
         }
     }
 }
 
+impl Drop for Commits<'_> {
+    fn drop(&mut self) {
+        drop_guarded(self.transaction.take());
+    }
+}
+
 /// How far the rows of a store are copied.
-pub(super) struct Copying<'t> {
-    to: &'t WriteTransaction,
+pub(super) struct Copying {
     /// The table that is being copied; `None` when all are.
     table: Option<Table>,
     /// Ends with the last row that is copied.
@@ -170,29 +209,36 @@ pub(super) struct Copying<'t> {
     pub(super) rows: u64,
 }
 
-impl<'t> Copying<'t> {
-    pub(super) fn new(to: &'t WriteTransaction) -> Self {
+impl Default for Copying {
+    fn default() -> Self {
         Copying {
-            to,
             table: Table::ALL.first().copied(),
             batch: Batch::default(),
             rows: 0,
         }
     }
+}
 
+impl Copying {
     pub(super) fn is_done(&self) -> bool {
         self.table.is_none()
     }
 
     /// Copies the next part of the rows as this state has them.
-    pub(super) fn copy_part(&mut self, from: &Committed) -> Result<(), NotCopied> {
+    pub(super) fn copy_part(
+        &mut self,
+        from: &Committed,
+        to: &mut Commits<'_>,
+    ) -> Result<(), NotCopied> {
         let Some(table) = self.table else {
             return Ok(());
         };
         let is_last = read_on(from, table, &mut self.batch).map_err(NotCopied::Reading)?;
         // An empty table is written too, where every file has it.
         if self.batch.rows() > 0 || !table.is_optional() {
-            guarded(|| self.batch.write(self.to, table)).map_err(writing)?;
+            let transaction = to.transaction()?;
+            guarded(|| self.batch.write(transaction, table)).map_err(writing)?;
+            to.commit_parts()?;
         }
         self.rows = self.rows.saturating_add(self.batch.rows() as u64);
         if is_last {
@@ -208,11 +254,12 @@ impl<'t> Copying<'t> {
         &self,
         from: &Committed,
         mut changed: ChangedKeys,
+        to: &mut Commits<'_>,
     ) -> Result<(), NotCopied> {
         if let Some(table) = self.table {
             changed.forget_after(table, self.batch.last());
         }
-        copy_changed(from, &changed, self.to)
+        copy_changed(from, &changed, to)
     }
 }
 
@@ -220,7 +267,7 @@ impl<'t> Copying<'t> {
 pub(super) fn copy_changed(
     from: &Committed,
     changed: &ChangedKeys,
-    to: &WriteTransaction,
+    to: &mut Commits<'_>,
 ) -> Result<(), NotCopied> {
     for table in Table::ALL {
         let mut keys = changed.of(table).peekable();
@@ -243,7 +290,8 @@ pub(super) fn copy_changed(
                 Some(row) => (*key, Write::Put(row)),
                 None => (*key, Write::Remove),
             });
-            guarded(|| write(to, table, rows)).map_err(writing)?;
+            let transaction = to.transaction()?;
+            guarded(|| write(transaction, table, rows)).map_err(writing)?;
         }
     }
     Ok(())

@@ -12,7 +12,7 @@ use redb::Database;
 use crate::error::{CopyError, Error};
 
 use super::committed::Committed;
-use super::copy::{Copying, NotCopied, commit, copy_changed, in_one_commit};
+use super::copy::{Commits, Copying, NotCopied, copy_changed, in_commits};
 use super::draft::ChangedKeys;
 use super::file::create::{self, Unpublished};
 use super::file::disk::{Disk as _, OpenDisk};
@@ -102,13 +102,13 @@ impl Successor {
         /// Parts after which the system is made to write: the sync at the end would otherwise take long
         /// and leave much to copy again.
         const PARTS_BETWEEN_SYNCS: usize = 32;
-        in_one_commit(&self.claimed, |transaction| {
-            let mut copying = Copying::new(transaction);
+        in_commits(&self.claimed, |to| {
+            let mut copying = Copying::default();
             for part in 1_usize.. {
-                copying.copy_part(&*from.state()?)?;
+                copying.copy_part(&*from.state()?, to)?;
                 let changed = from.changed()?;
                 let state = from.state()?;
-                copying.copy_again(&state, changed)?;
+                copying.copy_again(&state, changed, to)?;
                 let of = state.row_count().map_err(NotCopied::Reading)?;
                 if !goes_on(copying.rows, of.max(copying.rows)) {
                     return Err(CopyError::Cancelled.into());
@@ -130,9 +130,7 @@ impl Successor {
                 break;
             }
             let state = from.state()?;
-            in_one_commit(&self.claimed, |transaction| {
-                copy_changed(&state, &changed, transaction)
-            })?;
+            in_commits(&self.claimed, |to| copy_changed(&state, &changed, to))?;
             if are_few {
                 break;
             }
@@ -158,9 +156,10 @@ impl Successor {
         };
         let copied = match changed.len() {
             0 => Ok(()),
-            _ => commit(&complete.database, |transaction| {
-                copy_changed(state, changed, transaction)
-            }),
+            _ => {
+                let mut to = Commits::new(&complete.database);
+                copy_changed(state, changed, &mut to).and_then(|()| to.commit())
+            }
         };
         match copied {
             Ok(()) => Ok(complete),

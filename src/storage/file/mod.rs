@@ -13,4 +13,5 @@ pub(super) mod lock;
 pub(super) mod overlay;
 pub(super) mod read_progress;
 pub(super) mod slot;
+pub(super) mod unsynced;
 pub(super) mod witness;
