@@ -19,6 +19,14 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    /// An empty one with room for records of so many bytes.
+    pub(super) fn for_records(bytes: usize) -> Self {
+        Batch {
+            rows: Vec::new(),
+            bytes: Vec::with_capacity(bytes),
+        }
+    }
+
     pub(super) fn add<R: Row>(&mut self, key: &R::Key, row: &R) -> Result<(), Failure> {
         let key = key.to_key();
         let at = record::encode(&mut self.bytes, &key, row)?;
@@ -58,14 +66,6 @@ impl Batch {
     /// The key of the row that was added last.
     pub(super) fn last(&self) -> Option<&Key> {
         self.rows.last().map(|(key, _)| key)
-    }
-
-    /// Removes all rows, and gives the key of the last one.
-    pub(super) fn clear(&mut self) -> Option<Key> {
-        let last = self.rows.pop().map(|(key, _)| key);
-        self.rows.clear();
-        self.bytes.clear();
-        last
     }
 
     /// Writes the rows in the order of their keys, whatever order they were added in.

@@ -7,7 +7,8 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 
 use redb::{Database, WriteTransaction};
 
@@ -33,6 +34,9 @@ const PART_BYTES: usize = 1 << 20;
 
 /// Memory for pages of the copy while it is written. They are written once, in order.
 const CACHE_BYTES: usize = 16 << 20;
+
+/// Parts that are read before the one that is being written is.
+const PARTS_AHEAD: usize = 2;
 
 /// Parts that are written before they are committed. Their pages fit into the half of the cache that redb
 /// keeps what is written in.
@@ -109,17 +113,7 @@ pub(crate) fn backup(
         return Err(CopyError::AlreadyExists.into());
     }
     let file = NewFile::create(path)?;
-    let of = from.row_count().map_err(NotCopied::Reading)?;
-    let rows = in_commits(file.claimed(), |to| {
-        let mut copying = Copying::default();
-        while !copying.is_done() {
-            copying.copy_part(from, to)?;
-            if !goes_on(copying.rows, of) {
-                return Err(CopyError::Cancelled.into());
-            }
-        }
-        Ok(copying.rows)
-    })?;
+    let rows = in_commits(file.claimed(), |to| copy_all(from, to, goes_on))?;
     let bytes = file.claimed().disk.len()?;
     file.publish()?;
     Ok(Copied { rows, bytes })
@@ -200,53 +194,115 @@ impl Drop for Commits<'_> {
     }
 }
 
-/// How far the rows of a store are copied.
-pub(super) struct Copying {
-    /// The table that is being copied; `None` when all are.
-    table: Option<Table>,
-    /// Ends with the last row that is copied.
-    batch: Batch,
-    pub(super) rows: u64,
+/// The next rows of one table, in the order of their keys.
+struct Part {
+    table: Table,
+    rows: Batch,
 }
 
-impl Default for Copying {
+impl Part {
+    fn write(&mut self, to: &mut Commits<'_>) -> Result<(), NotCopied> {
+        // An empty table is written too, where every file has it.
+        if self.rows.rows() > 0 || !self.table.is_optional() {
+            let transaction = to.transaction()?;
+            guarded(|| self.rows.write(transaction, self.table)).map_err(writing)?;
+            to.commit_parts()?;
+        }
+        Ok(())
+    }
+}
+
+/// How far the rows of a store are read.
+struct Reading {
+    /// The table that is being read; `None` when all are.
+    table: Option<Table>,
+    /// The last row of it that is read.
+    last: Option<Key>,
+}
+
+impl Default for Reading {
     fn default() -> Self {
-        Copying {
+        Reading {
             table: Table::ALL.first().copied(),
-            batch: Batch::default(),
-            rows: 0,
+            last: None,
         }
     }
 }
 
-impl Copying {
-    pub(super) fn is_done(&self) -> bool {
-        self.table.is_none()
+impl Reading {
+    /// Reads the next part of the rows as this state has them; `None` after the last.
+    fn read_part(&mut self, from: &Committed) -> Result<Option<Part>, Failure> {
+        let Some(table) = self.table else {
+            return Ok(None);
+        };
+        let mut rows = Batch::for_records(PART_BYTES);
+        let is_last = read_on(from, table, self.last.as_ref(), &mut rows)?;
+        if is_last {
+            let next = table.position().saturating_add(1);
+            self.table = Table::ALL.get(next).copied();
+            self.last = None;
+        } else {
+            self.last = rows.last().cloned();
+        }
+        Ok(Some(Part { table, rows }))
     }
+}
 
-    /// Copies the next part of the rows as this state has them.
+/// Copies all rows of a state, which are read on a thread of their own while those before them are
+/// written.
+fn copy_all(
+    from: &Committed,
+    to: &mut Commits<'_>,
+    goes_on: &mut dyn FnMut(u64, u64) -> bool,
+) -> Result<u64, NotCopied> {
+    let of = from.row_count().map_err(NotCopied::Reading)?;
+    thread::scope(|scope| {
+        let (sender, parts) = mpsc::sync_channel(PARTS_AHEAD);
+        let reader = thread::Builder::new().name("contact-store-backup".to_owned());
+        let reader = reader.spawn_scoped(scope, move || {
+            let mut reading = Reading::default();
+            while let Some(part) = reading.read_part(from)? {
+                // Nobody takes it after an error.
+                if sender.send(part).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        })?;
+        let mut rows = 0_u64;
+        for mut part in parts {
+            part.write(to)?;
+            rows = rows.saturating_add(part.rows.rows() as u64);
+            if !goes_on(rows, of) {
+                return Err(CopyError::Cancelled.into());
+            }
+        }
+        let read = reader.join().unwrap_or(Err(Failure::Panicked));
+        read.map_err(NotCopied::Reading)?;
+        Ok(rows)
+    })
+}
+
+/// How far the rows of a store that goes on changing are copied.
+#[derive(Default)]
+pub(super) struct Copying {
+    reading: Reading,
+    pub(super) rows: u64,
+}
+
+impl Copying {
+    /// Copies the next part of the rows as this state has them, and says whether there was one.
     pub(super) fn copy_part(
         &mut self,
         from: &Committed,
         to: &mut Commits<'_>,
-    ) -> Result<(), NotCopied> {
-        let Some(table) = self.table else {
-            return Ok(());
+    ) -> Result<bool, NotCopied> {
+        let Some(mut part) = self.reading.read_part(from).map_err(NotCopied::Reading)? else {
+            return Ok(false);
         };
-        let is_last = read_on(from, table, &mut self.batch).map_err(NotCopied::Reading)?;
-        // An empty table is written too, where every file has it.
-        if self.batch.rows() > 0 || !table.is_optional() {
-            let transaction = to.transaction()?;
-            guarded(|| self.batch.write(transaction, table)).map_err(writing)?;
-            to.commit_parts()?;
-        }
-        self.rows = self.rows.saturating_add(self.batch.rows() as u64);
-        if is_last {
-            let next = table.position().saturating_add(1);
-            self.table = Table::ALL.get(next).copied();
-            self.batch = Batch::default();
-        }
-        Ok(())
+        part.write(to)?;
+        self.rows = self.rows.saturating_add(part.rows.rows() as u64);
+        Ok(true)
     }
 
     /// Copies rows again that changed, as this state has them, where they were copied already.
@@ -256,10 +312,14 @@ impl Copying {
         mut changed: ChangedKeys,
         to: &mut Commits<'_>,
     ) -> Result<(), NotCopied> {
-        if let Some(table) = self.table {
-            changed.forget_after(table, self.batch.last());
+        if let Some(table) = self.reading.table {
+            changed.forget_after(table, self.reading.last.as_ref());
         }
         copy_changed(from, &changed, to)
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.reading.table.is_none()
     }
 }
 
@@ -306,24 +366,31 @@ fn check(table: Table, key: &Key, bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
-/// Reads the rows after those that are in the batch, in their place, and says whether they are the last
-/// of the table.
-fn read_on(from: &Committed, table: Table, batch: &mut Batch) -> Result<bool, Failure> {
+/// Reads the rows of a table after a key, a part of them, and says whether they are the last.
+fn read_on(
+    from: &Committed,
+    table: Table,
+    after: Option<&Key>,
+    rows: &mut Batch,
+) -> Result<bool, Failure> {
     let (first, last) = table.span();
-    let after = batch.clear();
-    let first = after.as_ref().unwrap_or(&first);
     let mut is_last = true;
-    from.walk(table, (first, &last), true, &mut |key, bytes| {
-        if after.as_ref() == Some(&key) {
-            return Ok(true);
-        }
-        if batch.bytes() >= PART_BYTES {
-            is_last = false;
-            return Ok(false);
-        }
-        check(table, &key, bytes)?;
-        batch.add_record(key, bytes);
-        Ok(true)
-    })?;
+    from.walk(
+        table,
+        (after.unwrap_or(&first), &last),
+        true,
+        &mut |key, bytes| {
+            if after == Some(&key) {
+                return Ok(true);
+            }
+            if rows.bytes() >= PART_BYTES {
+                is_last = false;
+                return Ok(false);
+            }
+            check(table, &key, bytes)?;
+            rows.add_record(key, bytes);
+            Ok(true)
+        },
+    )?;
     Ok(is_last)
 }
