@@ -58,9 +58,13 @@ impl Batch {
         self.rows.len()
     }
 
-    /// How many bytes they have together.
+    /// How many bytes of memory they take, which is more than they take in a table.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes.len()
+        let keys = self
+            .rows
+            .len()
+            .saturating_mul(size_of::<(Key, Range<usize>)>());
+        self.bytes.len().saturating_add(keys)
     }
 
     /// The key of the row that was added last.

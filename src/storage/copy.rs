@@ -1,13 +1,14 @@
 //! The rows of a store written into a file of their own, without the free pages of the one that they
 //! come from.
 //!
-//! Rows go over in the order of their keys, a bounded part at a time, in one transaction. Where the
-//! store goes on changing, what was copied before it changed is copied again. This module does not know
-//! what the copy is for.
+//! Rows go over in the order of their keys, a bounded part at a time, in bounded commits, of which none is
+//! synced but the last: before that, nothing finds the file. Where the store goes on changing, what was
+//! copied before it changed is copied again. This module does not know what the copy is for.
 
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 
 use redb::{Database, WriteTransaction};
@@ -32,15 +33,15 @@ use super::tables::{Key, Table, Write, write};
 /// Bytes of rows that are read before they are written.
 const PART_BYTES: usize = 1 << 20;
 
+/// Parts that wait to be written.
+const PARTS_AHEAD: usize = 2;
+
 /// Memory for pages of the copy while it is written. They are written once, in order.
 const CACHE_BYTES: usize = 16 << 20;
 
-/// Parts that are read before the one that is being written is.
-const PARTS_AHEAD: usize = 2;
-
-/// Parts that are written before they are committed. Their pages fit into the half of the cache that redb
-/// keeps what is written in.
-const PARTS_IN_A_COMMIT: usize = 4;
+/// Bytes of rows that are written before they are committed. Their pages fit into the half of the cache
+/// that redb keeps for what is written, so that it does not read them again to sum them.
+const COMMIT_BYTES: usize = 4 << 20;
 
 /// How much was copied.
 #[derive(Clone, Copy, Debug)]
@@ -140,11 +141,13 @@ pub(super) fn in_commits<T>(
     Ok(done)
 }
 
-/// Writes to a database in commits. What was not committed when it is dropped is rolled back.
+/// Writes to a file that is being made, in commits. What is not committed when this is dropped is rolled
+/// back.
 pub(super) struct Commits<'d> {
     to: &'d Database,
     transaction: Option<WriteTransaction>,
-    parts: usize,
+    /// What was written since the last commit.
+    bytes: usize,
 }
 
 impl<'d> Commits<'d> {
@@ -152,35 +155,38 @@ impl<'d> Commits<'d> {
         Commits {
             to,
             transaction: None,
-            parts: 0,
+            bytes: 0,
         }
     }
 
-    /// The present transaction.
-    fn transaction(&mut self) -> Result<&WriteTransaction, NotCopied> {
-        let transaction = match self.transaction.take() {
-            Some(begun) => begun,
-            None => guarded(|| {
-                let mut transaction = self.to.begin_write()?;
-                transaction.set_two_phase_commit(true);
-                Ok(transaction)
-            })
-            .map_err(writing)?,
-        };
-        Ok(self.transaction.insert(transaction))
-    }
-
-    /// Commits when much was written, so that redb makes the sums of pages that it still has in memory.
-    fn commit_parts(&mut self) -> Result<(), NotCopied> {
-        self.parts = self.parts.saturating_add(1);
-        if self.parts < PARTS_IN_A_COMMIT {
-            return Ok(());
+    /// Has `work` write so many bytes of rows.
+    fn write(
+        &mut self,
+        bytes: usize,
+        work: impl FnOnce(&WriteTransaction) -> Result<(), Failure>,
+    ) -> Result<(), NotCopied> {
+        let written = guarded(|| {
+            let transaction = match self.transaction.take() {
+                Some(begun) => begun,
+                None => {
+                    let mut transaction = self.to.begin_write()?;
+                    transaction.set_two_phase_commit(true);
+                    transaction
+                }
+            };
+            work(self.transaction.insert(transaction))
+        });
+        written.map_err(writing)?;
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes >= COMMIT_BYTES {
+            self.commit()?;
         }
-        self.parts = 0;
-        self.commit()
+        Ok(())
     }
 
+    /// Commits what was written since the last commit.
     pub(super) fn commit(&mut self) -> Result<(), NotCopied> {
+        self.bytes = 0;
         match self.transaction.take() {
             Some(transaction) => guarded(|| Ok(transaction.commit()?)).map_err(writing),
             None => Ok(()),
@@ -204,9 +210,10 @@ impl Part {
     fn write(&mut self, to: &mut Commits<'_>) -> Result<(), NotCopied> {
         // An empty table is written too, where every file has it.
         if self.rows.rows() > 0 || !self.table.is_optional() {
-            let transaction = to.transaction()?;
-            guarded(|| self.rows.write(transaction, self.table)).map_err(writing)?;
-            to.commit_parts()?;
+            let bytes = self.rows.bytes();
+            to.write(bytes, |transaction| {
+                self.rows.write(transaction, self.table)
+            })?;
         }
         Ok(())
     }
@@ -259,16 +266,7 @@ fn copy_all(
     thread::scope(|scope| {
         let (sender, parts) = mpsc::sync_channel(PARTS_AHEAD);
         let reader = thread::Builder::new().name("contact-store-backup".to_owned());
-        let reader = reader.spawn_scoped(scope, move || {
-            let mut reading = Reading::default();
-            while let Some(part) = reading.read_part(from)? {
-                // Nobody takes it after an error.
-                if sender.send(part).is_err() {
-                    break;
-                }
-            }
-            Ok(())
-        })?;
+        let reader = reader.spawn_scoped(scope, move || guarded(|| read_all(from, &sender)))?;
         let mut rows = 0_u64;
         for mut part in parts {
             part.write(to)?;
@@ -283,6 +281,17 @@ fn copy_all(
     })
 }
 
+/// Reads all rows of a state, until nobody takes them any more.
+fn read_all(from: &Committed, to: &SyncSender<Part>) -> Result<(), Failure> {
+    let mut reading = Reading::default();
+    while let Some(part) = reading.read_part(from)? {
+        if to.send(part).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// How far the rows of a store that goes on changing are copied.
 #[derive(Default)]
 pub(super) struct Copying {
@@ -291,18 +300,22 @@ pub(super) struct Copying {
 }
 
 impl Copying {
-    /// Copies the next part of the rows as this state has them, and says whether there was one.
+    pub(super) fn is_done(&self) -> bool {
+        self.reading.table.is_none()
+    }
+
+    /// Copies the next part of the rows as this state has them.
     pub(super) fn copy_part(
         &mut self,
         from: &Committed,
         to: &mut Commits<'_>,
-    ) -> Result<bool, NotCopied> {
-        let Some(mut part) = self.reading.read_part(from).map_err(NotCopied::Reading)? else {
-            return Ok(false);
-        };
-        part.write(to)?;
-        self.rows = self.rows.saturating_add(part.rows.rows() as u64);
-        Ok(true)
+    ) -> Result<(), NotCopied> {
+        let part = self.reading.read_part(from).map_err(NotCopied::Reading)?;
+        if let Some(mut part) = part {
+            part.write(to)?;
+            self.rows = self.rows.saturating_add(part.rows.rows() as u64);
+        }
+        Ok(())
     }
 
     /// Copies rows again that changed, as this state has them, where they were copied already.
@@ -316,10 +329,6 @@ impl Copying {
             changed.forget_after(table, self.reading.last.as_ref());
         }
         copy_changed(from, &changed, to)
-    }
-
-    pub(super) fn is_done(&self) -> bool {
-        self.reading.table.is_none()
     }
 }
 
@@ -350,8 +359,7 @@ pub(super) fn copy_changed(
                 Some(row) => (*key, Write::Put(row)),
                 None => (*key, Write::Remove),
             });
-            let transaction = to.transaction()?;
-            guarded(|| write(transaction, table, rows)).map_err(writing)?;
+            to.write(bytes, |transaction| write(transaction, table, rows))?;
         }
     }
     Ok(())
