@@ -46,7 +46,8 @@ impl Snapshot {
     /// same path left are removed.
     ///
     /// Writes to the store go on meanwhile and are not held up. The snapshot keeps old pages from
-    /// being reused, so the file of a busy store grows while it is copied.
+    /// being reused, so the file of a busy store grows while it is copied. The store is read on a thread
+    /// of its own, and the new file written on this one.
     ///
     /// `progress` is called about once a megabyte. It cancels the backup by returning
     /// [`ControlFlow::Break`].

@@ -131,7 +131,7 @@ pub(super) fn in_commits<T>(
     let open_disk = claimed.open_disk(Arc::new(gather));
     let database = build(&open_disk, CACHE_BYTES)?;
     let mut commits = Commits::new(&database);
-    let done = work(&mut commits).and_then(|done| commits.commit().map(|()| done));
+    let done = work(&mut commits).and_then(|done| commits.finish().map(|()| done));
     drop(commits);
     let closed = guarded(|| Ok(database.close()?));
     open_disk.release();
@@ -179,13 +179,13 @@ impl<'d> Commits<'d> {
         written.map_err(writing)?;
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes >= COMMIT_BYTES {
-            self.commit()?;
+            self.finish()?;
         }
         Ok(())
     }
 
     /// Commits what was written since the last commit.
-    pub(super) fn commit(&mut self) -> Result<(), NotCopied> {
+    pub(super) fn finish(&mut self) -> Result<(), NotCopied> {
         self.bytes = 0;
         match self.transaction.take() {
             Some(transaction) => guarded(|| Ok(transaction.commit()?)).map_err(writing),

@@ -158,7 +158,7 @@ impl Successor {
             0 => Ok(()),
             _ => {
                 let mut to = Commits::new(&complete.database);
-                copy_changed(state, changed, &mut to).and_then(|()| to.commit())
+                copy_changed(state, changed, &mut to).and_then(|()| to.finish())
             }
         };
         match copied {

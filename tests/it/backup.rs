@@ -279,6 +279,37 @@ fn r66_a_damaged_state_is_not_copied() {
     assert_eq!(names_in(directory.path()), Vec::<String>::new());
 }
 
+/// The damage is in a row that is read after others were written.
+#[test]
+fn r66_a_backup_that_comes_to_damage_leaves_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let to = directory.path().join("backup.redb");
+    let disk = TestDisk::empty();
+    let (mut options, _) = options();
+    options.cache_bytes = 0;
+    let store = ContactStore::open_on_disk(disk.clone(), options).unwrap();
+    connect(&store);
+    some_people(&store, 0, 2_000);
+    let now = store.snapshot().unwrap();
+    // Subscribers come after contacts, and alone have tokens.
+    disk.damage(|bytes| {
+        let token = b"t1999";
+        let at = bytes.windows(token.len()).rposition(|found| found == token);
+        bytes[at.unwrap()] ^= 1;
+    });
+    let mut rows = 0;
+    let refused = now.backup(&to, |progress| {
+        rows = progress.rows;
+        ControlFlow::Continue(())
+    });
+    assert!(
+        matches!(refused, Err(Error::Storage(StorageError::Corrupt(_)))),
+        "{refused:?}"
+    );
+    assert!((2_000..4_000).contains(&rows), "{rows} rows");
+    assert_eq!(names_in(directory.path()), Vec::<String>::new());
+}
+
 #[test]
 fn r66_a_closed_store_is_not_copied() {
     let directory = tempfile::tempdir().unwrap();
