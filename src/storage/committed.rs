@@ -291,6 +291,7 @@ impl Committed {
             after.merged_ids = after.rows_of(Table::MergedIds)?;
         }
         after.cards.advance(after.version, changes.contacts());
+        after.liveness.count_commit();
         Ok(after)
     }
 
@@ -430,6 +431,11 @@ impl Committed {
     /// Whether only reopening helps (see [`Liveness::note`]).
     pub(crate) fn is_broken(&self) -> bool {
         self.liveness.is_broken()
+    }
+
+    /// How many commits were made since the file was opened, those after this state included.
+    pub(super) fn commits(&self) -> u64 {
+        self.liveness.commits()
     }
 
     /// Why nothing can be read any more, if so.

@@ -7,8 +7,8 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use redb::{Database, WriteTransaction};
@@ -263,13 +263,19 @@ fn copy_all(
     goes_on: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Result<u64, NotCopied> {
     let of = from.row_count().map_err(NotCopied::Reading)?;
+    let at_work = Mutex::default();
     thread::scope(|scope| {
         let (sender, parts) = mpsc::sync_channel(PARTS_AHEAD);
+        let pace = Pace::of(from, &at_work);
         let reader = thread::Builder::new().name("contact-store-backup".to_owned());
-        let reader = reader.spawn_scoped(scope, move || guarded(|| read_all(from, &sender)))?;
+        let reader =
+            reader.spawn_scoped(scope, move || guarded(|| read_all(from, &sender, pace)))?;
+        let mut pace = Pace::of(from, &at_work);
         let mut rows = 0_u64;
         for mut part in parts {
+            let turn = pace.turn();
             part.write(to)?;
+            drop(turn);
             rows = rows.saturating_add(part.rows.rows() as u64);
             if !goes_on(rows, of) {
                 return Err(CopyError::Cancelled.into());
@@ -282,14 +288,45 @@ fn copy_all(
 }
 
 /// Reads all rows of a state, until nobody takes them any more.
-fn read_all(from: &Committed, to: &SyncSender<Part>) -> Result<(), Failure> {
+fn read_all(from: &Committed, to: &SyncSender<Part>, mut pace: Pace<'_>) -> Result<(), Failure> {
     let mut reading = Reading::default();
-    while let Some(part) = reading.read_part(from)? {
+    loop {
+        let turn = pace.turn();
+        let part = reading.read_part(from)?;
+        drop(turn);
+        let Some(part) = part else {
+            return Ok(());
+        };
         if to.send(part).is_err() {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
+}
+
+/// Lets one of the two threads of a backup work at a time while commits are made: those need a processor
+/// too.
+struct Pace<'a> {
+    from: &'a Committed,
+    at_work: &'a Mutex<()>,
+    /// The commits that were made when it was last asked.
+    commits: u64,
+}
+
+impl<'a> Pace<'a> {
+    fn of(from: &'a Committed, at_work: &'a Mutex<()>) -> Self {
+        Pace {
+            from,
+            at_work,
+            commits: from.commits(),
+        }
+    }
+
+    /// Waits for the other thread if there were commits since this was last called.
+    fn turn(&mut self) -> Option<MutexGuard<'a, ()>> {
+        let before = std::mem::replace(&mut self.commits, self.from.commits());
+        let at_work = || self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.commits != before).then(at_work)
+    }
 }
 
 /// How far the rows of a store that goes on changing are copied.

@@ -4,7 +4,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[cfg(feature = "postgres")]
@@ -148,6 +148,7 @@ pub(crate) enum Ended {
 pub(crate) struct Liveness {
     ended: AtomicU8,
     broken: AtomicBool,
+    commits: AtomicU64,
     kept: Mutex<Option<Box<dyn Send>>>,
 }
 
@@ -194,6 +195,16 @@ impl Liveness {
             #[cfg(feature = "postgres")]
             Failure::Database(_) => {}
         }
+    }
+
+    /// Counts a commit through this opening.
+    pub(super) fn count_commit(&self) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many commits were made through this opening.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_broken(&self) -> bool {
