@@ -193,13 +193,13 @@ pub(crate) struct KeptAnswers {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DatabaseStats {
-    /// The connections that are open now: those of snapshots, those that wait for one, that for writing, and that which
+    /// The connections that are open now: those of snapshots, those that are idle, that for writing, and that which
     /// hears of other hosts.
     pub open_connections: usize,
     /// Those of them that wait for a snapshot.
     pub idle_connections: usize,
     /// The most connections that may be open: those of snapshots, as set by `PostgresOptions::connections`, one for
-    /// writing, and one that hears of other hosts once somebody has waited for changes.
+    /// writing, and one that hears of other hosts, which is made once somebody waits for changes.
     pub most_connections: usize,
     /// The connections made.
     pub connections_made: u64,

@@ -122,7 +122,7 @@ impl From<redb::DatabaseError> for Failure {
     }
 }
 
-/// Runs what calls redb, and turns a panic into [`Failure::Panicked`].
+/// Runs what calls redb or another client of storage, and turns a panic into [`Failure::Panicked`].
 pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or(Err(Failure::Panicked))
 }

@@ -44,7 +44,7 @@ struct Messages {
 }
 
 impl Drop for Driver {
-    /// Says goodbye to the server, if the client was dropped before.
+    /// Says goodbye to the server, if the client was dropped before and no answer is on its way.
     fn drop(&mut self) {
         let looked = guarded(|| {
             // What came and was not read would make the server take the end for a failure.
@@ -59,11 +59,19 @@ impl Drop for Driver {
 impl Messages {
     /// Reads and writes as far as that goes without waiting.
     fn turn(&mut self, context: &mut Context<'_>) {
-        while let Some(next) = &mut self.next {
+        /// After so many that nobody asked for, whoever waits looks at the time.
+        const MOST: usize = 1_000;
+        for _ in 0..MOST {
+            let Some(next) = &mut self.next else {
+                return;
+            };
             match next(context) {
                 Poll::Pending => return,
                 Poll::Ready(Some(Ok(AsyncMessage::Notice(notice)))) => {
-                    self.has_warned |= notice.parsed_severity() == Some(Severity::Warning);
+                    // That others are slow to hear says nothing of the commit that it comes with.
+                    let is_of_listeners = notice.routine() == Some("asyncQueueFillWarning");
+                    let is_warning = notice.parsed_severity() == Some(Severity::Warning);
+                    self.has_warned |= is_warning && !is_of_listeners;
                 }
                 Poll::Ready(Some(Ok(AsyncMessage::Notification(_)))) => self.was_notified = true,
                 Poll::Ready(Some(Ok(_))) => {}
@@ -71,6 +79,7 @@ impl Messages {
                 Poll::Ready(Some(Err(_)) | None) => self.next = None,
             }
         }
+        context.waker().wake_by_ref();
     }
 
     fn has_ended(&self) -> bool {
@@ -91,7 +100,11 @@ fn wait_on<T>(
         if let Poll::Ready(answer) = poll(&mut context) {
             return Some(answer);
         }
-        if !woken.0.swap(false, Ordering::Acquire) && !waiter.wait(deadline) {
+        let goes_on = match woken.0.swap(false, Ordering::Acquire) {
+            true => deadline.is_none_or(|deadline| Instant::now() < deadline),
+            false => waiter.wait(deadline),
+        };
+        if !goes_on {
             return None;
         }
     }
@@ -123,8 +136,8 @@ impl Driver {
         }))
     }
 
-    /// Waits for an answer. Gives `None` when the time is over before, or the connection is: it ends with that, since a
-    /// server that does not answer may never do so.
+    /// Waits for an answer. Gives `None` when the time is over before, or the connection has ended. It ends with that:
+    /// a server that does not answer may never do so.
     pub(super) fn answer<T>(
         &mut self,
         asked: impl Future<Output = Result<T, Error>>,
@@ -144,6 +157,7 @@ impl Driver {
         });
         if answer.is_none() {
             self.messages.next = None;
+            self.socket().end();
         }
         answer.flatten()
     }

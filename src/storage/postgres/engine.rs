@@ -3,7 +3,7 @@
 //! Only the writer holds an engine. It does not know requests.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use uuid::Uuid;
 
@@ -156,8 +156,8 @@ impl PostgresEngine {
         Ok((committed, last))
     }
 
-    /// Where the store stands, if that is after `current`. `again` is called once another host wrote; when the
-    /// server cannot be reached, once it can.
+    /// Where the store stands, if that is after `current`. The first `again` that is given is called whenever another
+    /// host wrote, and when the server can be reached again after it could not.
     pub(in crate::storage) fn look(
         &mut self,
         current: &Committed,
@@ -177,10 +177,9 @@ impl PostgresEngine {
     }
 
     fn look_or_fail(&mut self, current: &Committed) -> Result<Option<Committed>, Failure> {
-        /// Connects once: others wait for the thread that does this.
-        const WITHIN: Duration = Duration::from_secs(1);
         if self.connection.as_mut().is_none_or(Connection::has_ended) {
-            let within = self.server.settings.patience.min(WITHIN);
+            // Once, and for a moment: others wait for the thread that does this.
+            let within = self.server.moment();
             self.connection = Some(self.server.connect_once(Purpose::Writing, within)?);
         }
         let readers = Arc::clone(&self.readers);

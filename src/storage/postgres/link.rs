@@ -134,6 +134,13 @@ impl Server {
         })
     }
 
+    /// Long enough to connect to each host once, where none is slow to answer.
+    pub(super) fn moment(&self) -> Duration {
+        const FOR_A_HOST: Duration = Duration::from_secs(1);
+        let hosts = u32::try_from(self.configs.len()).unwrap_or(u32::MAX);
+        self.settings.patience.min(FOR_A_HOST.saturating_mul(hosts))
+    }
+
     /// Connects to the first host that can be reached. One that accepts a connection and then says nothing
     /// has its share of the time, and the next is tried: it may be the one that took over.
     pub(super) fn connect_once(
@@ -243,7 +250,7 @@ fn certified_name(config: &Config) -> String {
 
 /// A connection, which one caller uses at a time.
 pub(super) struct Connection {
-    // The driver says goodbye to the server if the client is gone by then: it must be dropped after it.
+    // Fields are dropped in this order. The client must go first: only then does the driver say goodbye.
     client: Client,
     statements: HashMap<Arc<str>, Statement>,
     driver: Driver,
@@ -395,13 +402,10 @@ fn cause(error: &tokio_postgres::Error) -> DatabaseError {
         let text = error.to_string();
         let cause = std::error::Error::source(error);
         let cause = cause.and_then(|cause| cause.downcast_ref::<std::io::Error>());
-        // The client says so of a server that takes no writes where the URL asks for one that does. The
-        // system says so of a socket, with a number.
-        let is_read_only = cause.is_some_and(|cause| {
-            cause.kind() == std::io::ErrorKind::PermissionDenied && cause.raw_os_error().is_none()
-        });
-        return if is_read_only {
-            DatabaseError::ReadOnlyServer
+        // TLS itself says that what it was sent is invalid.
+        let was_cut = cause.is_some_and(|cause| cause.kind() != std::io::ErrorKind::InvalidData);
+        return if was_cut {
+            DatabaseError::Unreachable
         } else if text.contains("TLS") {
             DatabaseError::Tls
         } else if text.contains("configuration") || text.contains("authentication") {

@@ -1,9 +1,12 @@
 //! Hears when other hosts wrote.
 
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
+
+use crate::error::DatabaseError;
 
 use super::super::guard::Failure;
 use super::link::{Connection, Purpose, Server};
@@ -59,7 +62,9 @@ impl Listener {
             .spawn(move || {
                 loop {
                     // After each failure they are waited for anew.
-                    drop(hear(&server, &shared, &told));
+                    if hear(&server, &shared, &told).is_err() {
+                        server.counts.failures.fetch_add(1, Ordering::Relaxed);
+                    }
                     if !shared.pause() {
                         return;
                     }
@@ -68,7 +73,7 @@ impl Listener {
         Ok(listener)
     }
 
-    /// Has it connect anew after a while, and call then.
+    /// Ends its connection, if it has one. It calls `told` once it is connected again.
     pub(super) fn begin_anew(&self) {
         if let Some(socket) = &self.0.state().socket {
             socket.end();
@@ -86,22 +91,44 @@ impl Drop for Listener {
 
 /// Hears on one connection until it ends.
 fn hear(server: &Arc<Server>, shared: &Shared, told: &dyn Fn()) -> Result<(), Failure> {
-    const WITHIN: Duration = Duration::from_secs(1);
-    let within = server.settings.patience.min(WITHIN);
-    let mut connection: Connection = server.connect_once(Purpose::Reading, within)?;
-    // The name of the schema names the channel: a database has one store in each.
-    let channel = schema::channel(&server.settings.schema);
-    connection.run(&format!("LISTEN {channel}"))?;
-    let mut state = shared.state();
-    if state.has_ended {
-        return Ok(());
+    let within = server.settings.patience;
+    let mut connection = server.connect_once(Purpose::Reading, within)?;
+    {
+        let mut state = shared.state();
+        if state.has_ended {
+            return Ok(());
+        }
+        state.socket = Some(connection.socket().clone());
     }
-    state.socket = Some(connection.socket().clone());
-    drop(state);
+    let heard = hear_on(&mut connection, server, shared, told);
+    shared.state().socket = None;
+    heard
+}
+
+fn hear_on(
+    connection: &mut Connection,
+    server: &Server,
+    shared: &Shared,
+    told: &dyn Fn(),
+) -> Result<(), Failure> {
+    // The name of the schema names the channel: a database has one store in each.
+    let listen = format!("LISTEN {}", schema::channel(&server.settings.schema));
+    loop {
+        match connection.run(&listen) {
+            // A standby tells nothing. Until it takes over, it has to be asked.
+            Err(Failure::Database(DatabaseError::ReadOnlyServer)) => {
+                told();
+                if !shared.pause() {
+                    return Ok(());
+                }
+            }
+            Err(failure) => return Err(failure),
+            Ok(()) => break,
+        }
+    }
     loop {
         told();
         if !connection.hear() {
-            shared.state().socket = None;
             return Ok(());
         }
     }

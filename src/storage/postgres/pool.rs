@@ -127,6 +127,7 @@ impl Pool {
         if connection.send("ROLLBACK") {
             self.put(connection);
         } else {
+            drop(connection);
             self.lose();
         }
     }

@@ -16,6 +16,9 @@ use tokio_postgres::config::{Host, SslMode};
 
 use crate::error::DatabaseError;
 
+/// How often a server that says nothing is asked whether it is there, before it counts as gone.
+const PROBES: u32 = 3;
+
 /// What a connection needs to know.
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -65,8 +68,11 @@ impl Settings {
                 Some(Host::Tcp(host)) => _ = config.host(host.clone()),
                 #[cfg(unix)]
                 Some(Host::Unix(path)) => {
+                    config.host_path(path);
                     // It does not leave the machine. The tools of PostgreSQL use no TLS there either.
-                    config.host_path(path).ssl_mode(SslMode::Disable);
+                    if addresses.get(at).is_none() {
+                        config.ssl_mode(SslMode::Disable);
+                    }
                 }
                 None => {}
             }
@@ -95,7 +101,13 @@ impl Settings {
         config.application_name("contact-store");
         // A name may have several addresses, and the machine of the first may be gone.
         config.connect_timeout(self.patience.checked_div(3).unwrap_or(self.patience));
-        config.keepalives_idle(Duration::from_secs(10));
+        // A server that is gone for good is noticed within about the patience, also by who only listens.
+        let probe = self.patience.checked_div(PROBES.saturating_add(1));
+        let probe = probe.unwrap_or_default().max(Duration::from_secs(1));
+        config
+            .keepalives_idle(probe)
+            .keepalives_interval(probe)
+            .keepalives_retries(PROBES);
         config.tcp_user_timeout(self.patience);
         config
     }
@@ -218,6 +230,23 @@ fn password_of(text: &str, wanted: [&str; 4]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn what_leaves_the_machine_goes_by_tls_also_where_a_socket_of_it_is_named() {
+        use crate::{Options, PostgresOptions};
+
+        let mode = |url| {
+            let settings = PostgresOptions::new(url).settings(&Options::default());
+            let configs = settings.ok().and_then(|settings| settings.configs().ok());
+            configs.map(|configs| configs.iter().map(Config::get_ssl_mode).collect())
+        };
+        let wanted = |mode| Some(vec![mode]);
+        let here = "host=/run/postgresql user=ann sslmode=require";
+        assert_eq!(mode(here), wanted(SslMode::Disable));
+        let away = "host=/run/postgresql hostaddr=10.0.0.5 user=ann sslmode=require";
+        assert_eq!(mode(away), wanted(SslMode::Require));
+    }
 
     #[test]
     fn the_first_line_of_a_password_file_that_fits_has_the_password() {

@@ -8,7 +8,7 @@ use std::os::{fd::OwnedFd, unix::net::UnixStream as StdUnixStream};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::task::{Context, Poll};
 use std::thread;
@@ -38,7 +38,7 @@ struct Shared {
     stream: Stream,
     /// Whether there may be something to read.
     is_readable: AtomicBool,
-    /// Whether nothing more comes than what is there to read. No event tells of that again.
+    /// The server has closed. No event will follow, so reading goes on until nothing is left.
     is_at_end: AtomicBool,
     /// Whether a write would have blocked.
     has_to_write: AtomicBool,
@@ -232,23 +232,62 @@ impl AsyncWrite for Socket {
     }
 }
 
+/// A look-up of a name that is under way.
+struct LookUp;
+
+static LOOK_UPS: AtomicUsize = AtomicUsize::new(0);
+
+impl LookUp {
+    /// `None` when as many are under way as may be: where names are not answered, threads would pile up.
+    fn begin() -> Option<Self> {
+        const MOST: usize = 32;
+        let before = LOOK_UPS.fetch_add(1, Ordering::Relaxed);
+        // Dropped, it counts one less.
+        let begun = LookUp;
+        (before < MOST).then_some(begun)
+    }
+}
+
+impl Drop for LookUp {
+    fn drop(&mut self) {
+        LOOK_UPS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// The addresses of a host.
 fn addresses(name: String, port: u16, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
     if let Ok(address) = name.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
-    // The system asks for a name for as long as it likes.
+    // Looking up a name has no limit of its own, so another thread does it, and is left behind when the time is
+    // over.
+    let under_way = LookUp::begin().ok_or(ErrorKind::WouldBlock)?;
     let (tell, hear) = mpsc::sync_channel(1);
     thread::Builder::new()
         .name("contact-store-name".to_owned())
         .spawn(move || {
             let found = (name.as_str(), port).to_socket_addrs();
+            drop(under_way);
             // Who asked may have lost patience.
             drop(tell.send(found.map(Vec::from_iter)));
         })?;
     let left = deadline.saturating_duration_since(Instant::now());
     hear.recv_timeout(left)
         .unwrap_or(Err(ErrorKind::TimedOut.into()))
+}
+
+/// When a server that says nothing is asked whether it is there.
+fn keepalive(config: &Config) -> TcpKeepalive {
+    let keepalive = TcpKeepalive::new().with_time(config.get_keepalives_idle());
+    // Elsewhere the system's own pause is used.
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos"))]
+    let keepalive = {
+        let pause = config.get_keepalives_interval();
+        let keepalive = pause.map_or(keepalive.clone(), |pause| keepalive.with_interval(pause));
+        let tries = config.get_keepalives_retries();
+        tries.map_or(keepalive.clone(), |tries| keepalive.with_retries(tries))
+    };
+    keepalive
 }
 
 /// Connects to the first address that can be reached.
@@ -267,8 +306,7 @@ fn tcp(config: &Config, addresses: &[SocketAddr], deadline: Instant) -> io::Resu
                 stream.set_nonblocking(true)?;
                 let socket = SockRef::from(&stream);
                 if config.get_keepalives() {
-                    let keepalive = TcpKeepalive::new().with_time(config.get_keepalives_idle());
-                    socket.set_tcp_keepalive(&keepalive)?;
+                    socket.set_tcp_keepalive(&keepalive(config))?;
                 }
                 #[cfg(target_os = "linux")]
                 socket.set_tcp_user_timeout(config.get_tcp_user_timeout().copied())?;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use contact_store::{ChangePosition, ContactStore, Error, KeepChanges, Options};
 
 use super::stores::{PATIENCE, add, at, connect_app};
-use crate::cluster::shared;
+use crate::cluster::{Cluster, shared};
+use crate::standby::Standby;
 
 /// A store of a host that keeps changes.
 fn open(url: &str) -> ContactStore {
@@ -66,6 +67,41 @@ fn r60_who_waits_hears_of_changes_also_after_the_connections_were_cut() {
                  WHERE datname = current_database() AND pid <> pg_backend_pid()";
     place.client().execute(ended, &[]).unwrap();
     add(&there, 1).unwrap();
+    assert!(matches!(waits.wait_timeout(PATIENCE), Some(Ok(()))));
+}
+
+#[test]
+fn r60_who_waits_on_a_standby_hears_what_its_primary_wrote_and_what_it_writes_itself_once_promoted()
+{
+    let Some(primary) = Cluster::start() else {
+        return;
+    };
+    let place = primary.database("followed");
+    let writes = open(&place.url);
+    connect_app(&writes);
+    let standby = Standby::start(&primary, "second");
+    standby.wait_until_synchronous(&primary);
+    let url = standby.place(&place.name).url;
+    let options = Options::default()
+        .change_feed(KeepChanges::default())
+        .read_only(true);
+    let reads = ContactStore::connect(&at(&url, PATIENCE), options).unwrap();
+    for number in 0..2 {
+        let newest = reads.snapshot().unwrap().newest_change();
+        let mut waits = reads.wait_for_changes(newest);
+        let none = waits.wait_timeout(Duration::from_millis(50));
+        assert!(none.is_none(), "{none:?}");
+        let added = add(&writes, number).unwrap().sequence;
+        assert!(matches!(waits.wait_timeout(PATIENCE), Some(Ok(()))));
+        assert_eq!(reads.snapshot().unwrap().sequence(), added);
+    }
+    drop(writes);
+    primary.kill();
+    let promoted = standby.promote();
+    let writes = open(&promoted.place(&place.name).url);
+    let newest = reads.snapshot().unwrap().newest_change();
+    let mut waits = reads.wait_for_changes(newest);
+    add(&writes, 9).unwrap();
     assert!(matches!(waits.wait_timeout(PATIENCE), Some(Ok(()))));
 }
 

@@ -2,10 +2,11 @@
 //! nothing is written.
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use contact_store::{
@@ -95,6 +96,23 @@ fn r50_a_server_that_is_not_there_is_given_up_after_the_patience() {
         PRIVATE.iter().all(|private| !shown.contains(private)),
         "{shown}"
     );
+}
+
+#[test]
+fn r50_a_server_that_ends_within_the_tls_handshake_is_unreachable() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            // It is asked for TLS, says that it has it, and takes the first message of the handshake.
+            client.read_exact(&mut [0; 8]).unwrap();
+            client.write_all(b"S").unwrap();
+            client.read_exact(&mut [0; 5]).unwrap();
+        }
+    });
+    let url = format!("postgres://secret:hunter2@127.0.0.1:{port}/db?sslmode=require");
+    assert!(matches!(refused(&url), DatabaseError::Unreachable));
 }
 
 #[test]
