@@ -60,7 +60,14 @@ pub(super) fn enter(
                 set_config('idle_in_transaction_session_timeout', $3, false)",
         vec![Box::new(quoted), Box::new(waits), Box::new(idle)],
     );
-    let mut asks = vec![ask];
+    // Every statement has an index to go by. A plan made for a table that was empty, and kept, would read it from
+    // end to end once it is large. A plan that is avoided counts as dear, and dear ones would be compiled first. Not
+    // every server has these settings.
+    let plans = Ask::plain(
+        "SELECT set_config(name, 'off', false) FROM pg_settings \
+          WHERE name IN ('enable_seqscan', 'jit')",
+    );
+    let mut asks = vec![ask, plans];
     if purpose == Purpose::Writing {
         // The same for a host that takes no answer any more. Not every server has the setting.
         asks.push(Ask::new(

@@ -2,9 +2,12 @@
 
 use std::ops::Range;
 
-use contact_store::{AddTokens, ContactStore, Pending, TokensAdded};
+use contact_store::{
+    AddTokens, ContactStore, ContactUpdate, DedupeOn, Pending, RecordReports, Report, Status,
+    TokensAdded, Upsert,
+};
 
-use super::stores::{APP, add, connect_app, entry, open};
+use super::stores::{APP, add, connect_app, email, entry, has, open, token};
 use crate::cluster::shared;
 use crate::proxy::{Direction, Proxy};
 
@@ -75,4 +78,64 @@ fn r48_what_a_group_asks_of_the_server_does_not_grow_with_it() {
     }
     assert_eq!(asking.of_group(20_000..20_064), new);
     assert_eq!(asking.of_group(20_000..20_064), known);
+}
+
+/// A statement keeps its plan, which may have been made when its table was empty.
+#[test]
+fn no_request_and_no_find_reads_a_table_from_end_to_end_however_new_it_is() {
+    let Some(cluster) = shared() else { return };
+    let database = cluster.database("plans");
+    let store = open(&database.url);
+    // The plans that are kept are of statements that came several times.
+    for _ in 0..10 {
+        fill_again(&store);
+    }
+    store
+        .add_tokens(AddTokens::new(APP).entries((1_000..3_000).map(entry)))
+        .wait()
+        .unwrap();
+    for number in 3_000..3_050 {
+        add(&store, number).unwrap();
+        assert!(has(&store, number));
+        fill_again(&store);
+    }
+    drop(store);
+    // What a connection counted is there for others once it has ended.
+    let mut client = super::connect(&database.url);
+    let read = crate::eventually("what was read is counted", || {
+        let tables = "SELECT relname::text, seq_tup_read FROM pg_stat_user_tables ORDER BY relname";
+        let tables = client.query(tables, &[]).unwrap();
+        let tables: Vec<(String, i64)> =
+            tables.iter().map(|row| (row.get(0), row.get(1))).collect();
+        // The state is one row, of which each group reads it.
+        let state = tables.iter().find(|(name, _)| name == "state").unwrap();
+        (state.1 >= 50).then_some(tables)
+    });
+    let large: Vec<_> = read
+        .iter()
+        .filter(|(name, rows)| name != "state" && *rows > 1_000)
+        .collect();
+    assert!(large.is_empty(), "{large:?}");
+}
+
+/// Requests and reads of the common kinds, about things of their own.
+fn fill_again(store: &ContactStore) {
+    connect_app(store);
+    add(store, 1).unwrap();
+    let update = ContactUpdate::new().email(email(1)).field("city", "Kyiv");
+    let upserted = store
+        .upsert(Upsert::new(DedupeOn::Email).contact(update))
+        .wait();
+    upserted.unwrap().outcome.all().unwrap();
+    add(store, 2).unwrap();
+    let report = Report::new(Status::Failed)
+        .token(token(2))
+        .reason("Forbidden");
+    let reported = store
+        .record_reports(RecordReports::new(APP).report(report))
+        .wait();
+    reported.unwrap();
+    let now = store.snapshot().unwrap();
+    assert_eq!(now.contacts(None, 2).unwrap().len(), 2);
+    assert_eq!(now.apps().unwrap().len(), 1);
 }
