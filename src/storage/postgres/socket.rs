@@ -3,7 +3,9 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream as StdTcpStream, ToSocketAddrs as _};
 #[cfg(unix)]
-use std::os::{fd::OwnedFd, unix::net::UnixStream as StdUnixStream};
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream as StdUnixStream;
 #[cfg(unix)]
 use std::path::Path;
 use std::pin::Pin;
@@ -15,9 +17,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
-#[cfg(unix)]
-use mio::net::UnixStream;
 use mio::{Events, Interest, Token};
+#[cfg(unix)]
+use mio::{net::UnixStream, unix::SourceFd};
 #[cfg(unix)]
 use socket2::{Domain, SockAddr, Socket as Unconnected, Type};
 use socket2::{SockRef, TcpKeepalive};
@@ -67,6 +69,14 @@ impl Stream {
         }
     }
 
+    #[cfg(unix)]
+    fn fd(&self) -> RawFd {
+        match self {
+            Stream::Tcp(stream) => stream.as_raw_fd(),
+            Stream::Unix(stream) => stream.as_raw_fd(),
+        }
+    }
+
     fn shut_down(&self) -> io::Result<()> {
         match self {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Both),
@@ -80,14 +90,19 @@ impl Stream {
 pub(super) struct Waiter {
     poll: mio::Poll,
     events: Events,
+    /// Whether the system tells of what may be written, too. `None` before it tells of anything.
+    #[cfg(unix)]
+    tells_of_writing: Option<bool>,
     socket: Socket,
 }
+
+const ONLY: Token = Token(0);
 
 impl Waiter {
     /// Connects to the one host that the settings name.
     pub(super) fn connect(config: &Config, deadline: Instant) -> io::Result<Self> {
         let port = config.get_ports().first().copied().unwrap_or(5432);
-        let mut stream = match (config.get_hostaddrs().first(), config.get_hosts().first()) {
+        let stream = match (config.get_hostaddrs().first(), config.get_hosts().first()) {
             (Some(address), _) => tcp(config, &[SocketAddr::new(*address, port)], deadline)?,
             (None, Some(Host::Tcp(name))) => {
                 let addresses = addresses(name.clone(), port, deadline)?;
@@ -98,22 +113,52 @@ impl Waiter {
             (None, None) => return Err(ErrorKind::InvalidInput.into()),
         };
         let poll = mio::Poll::new()?;
-        let (registry, either) = (poll.registry(), Interest::READABLE | Interest::WRITABLE);
-        match &mut stream {
-            Stream::Tcp(stream) => registry.register(stream, Token(0), either)?,
-            #[cfg(unix)]
-            Stream::Unix(stream) => registry.register(stream, Token(0), either)?,
-        }
-        Ok(Waiter {
+        #[cfg(not(unix))]
+        let stream = {
+            let Stream::Tcp(mut stream) = stream;
+            let either = Interest::READABLE | Interest::WRITABLE;
+            poll.registry().register(&mut stream, ONLY, either)?;
+            Stream::Tcp(stream)
+        };
+        let mut waiter = Waiter {
             poll,
             events: Events::with_capacity(4),
+            #[cfg(unix)]
+            tells_of_writing: None,
             socket: Socket(Arc::new(Shared {
                 stream,
                 is_readable: AtomicBool::new(true),
                 is_at_end: AtomicBool::new(false),
                 has_to_write: AtomicBool::new(false),
             })),
-        })
+        };
+        waiter.have_told(false)?;
+        Ok(waiter)
+    }
+
+    /// Has the system tell of what may be read, and of what may be written only where that is waited for: over a
+    /// socket of the same machine each read of the server makes room to write, which would wake who waits for nothing.
+    #[cfg(unix)]
+    fn have_told(&mut self, of_writing: bool) -> io::Result<()> {
+        if self.tells_of_writing == Some(of_writing) {
+            return Ok(());
+        }
+        let interest = match of_writing {
+            true => Interest::READABLE | Interest::WRITABLE,
+            false => Interest::READABLE,
+        };
+        let fd = self.socket.0.stream.fd();
+        let (registry, mut source) = (self.poll.registry(), SourceFd(&fd));
+        match self.tells_of_writing.replace(of_writing) {
+            None => registry.register(&mut source, ONLY, interest),
+            Some(_) => registry.reregister(&mut source, ONLY, interest),
+        }
+    }
+
+    /// The system tells of both from the beginning.
+    #[cfg(not(unix))]
+    fn have_told(&mut self, _of_writing: bool) -> io::Result<()> {
+        Ok(())
     }
 
     pub(super) fn socket(&self) -> &Socket {
@@ -122,10 +167,13 @@ impl Waiter {
 
     /// Waits until a poll may get further. Gives `false` when the time is over before. With no deadline: it never is.
     pub(super) fn wait(&mut self, deadline: Option<Instant>) -> bool {
+        let writes = self.socket.0.has_to_write.swap(false, Ordering::Relaxed);
+        if self.have_told(writes).is_err() {
+            return false;
+        }
         let Shared {
             is_readable,
             is_at_end,
-            has_to_write,
             ..
         } = &*self.socket.0;
         loop {
@@ -150,7 +198,7 @@ impl Waiter {
                     is_readable.store(true, Ordering::Relaxed);
                     goes_on = true;
                 }
-                goes_on |= event.is_writable() && has_to_write.swap(false, Ordering::Relaxed);
+                goes_on |= event.is_writable() && writes;
             }
             if goes_on {
                 return true;
