@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use contact_store::{
@@ -254,16 +255,22 @@ fn r66_a_path_without_a_name_or_a_folder_is_refused() {
     assert_sound(&store);
 }
 
-#[test]
-fn r66_a_damaged_state_is_not_copied() {
-    let directory = tempfile::tempdir().unwrap();
-    let to = directory.path().join("backup.redb");
+/// 2,000 people on a disk, none of whose pages are in memory.
+fn people_on_a_disk() -> (ContactStore, Arc<TestDisk>) {
     let disk = TestDisk::empty();
     let (mut options, _) = options();
     options.cache_bytes = 0;
     let store = ContactStore::open_on_disk(disk.clone(), options).unwrap();
     connect(&store);
     some_people(&store, 0, 2_000);
+    (store, disk)
+}
+
+#[test]
+fn r66_a_damaged_state_is_not_copied() {
+    let directory = tempfile::tempdir().unwrap();
+    let to = directory.path().join("backup.redb");
+    let (store, disk) = people_on_a_disk();
     let now = store.snapshot().unwrap();
     disk.damage(|bytes| {
         let last = bytes.len() - 1;
@@ -284,12 +291,7 @@ fn r66_a_damaged_state_is_not_copied() {
 fn r66_a_backup_that_comes_to_damage_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let to = directory.path().join("backup.redb");
-    let disk = TestDisk::empty();
-    let (mut options, _) = options();
-    options.cache_bytes = 0;
-    let store = ContactStore::open_on_disk(disk.clone(), options).unwrap();
-    connect(&store);
-    some_people(&store, 0, 2_000);
+    let (store, disk) = people_on_a_disk();
     let now = store.snapshot().unwrap();
     // Subscribers come after contacts, and alone have tokens.
     disk.damage(|bytes| {

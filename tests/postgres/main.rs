@@ -34,6 +34,11 @@ pub use waiting::eventually;
 #[path = "../it/support/process.rs"]
 mod process;
 
+#[allow(dead_code, reason = "the tests of `it` use all of it")]
+#[cfg(target_os = "linux")]
+#[path = "../it/support/random.rs"]
+mod random;
+
 #[allow(dead_code, reason = "its `main` is not run here")]
 #[cfg(target_os = "linux")]
 #[path = "../../examples/host.rs"]

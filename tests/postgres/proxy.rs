@@ -9,6 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::random::Random;
+
 /// The length of a message, which is not a gigabyte in any test.
 const LONGEST: usize = 1 << 30;
 
@@ -75,7 +77,34 @@ struct State {
     /// How many threads hold a message now.
     holding: [u64; 2],
     delay: [Duration; 2],
+    garbling: Option<Garbling>,
     refuses: bool,
+}
+
+/// Changes a byte of what the server says from time to time.
+struct Garbling {
+    random: Random,
+    /// How many bytes pass before the next that is changed.
+    left: usize,
+}
+
+impl Garbling {
+    const MOST_BETWEEN: usize = 2_000;
+
+    fn new(seed: u64) -> Self {
+        let mut random = Random(seed);
+        let left = random.below(Self::MOST_BETWEEN);
+        Garbling { random, left }
+    }
+
+    fn change(&mut self, bytes: &mut [u8]) {
+        let mut at = self.left;
+        while let Some(byte) = bytes.get_mut(at) {
+            *byte = u8::try_from(self.random.below(256)).unwrap();
+            at += 1 + self.random.below(Self::MOST_BETWEEN);
+        }
+        self.left = at - bytes.len();
+    }
 }
 
 struct Connection {
@@ -186,6 +215,11 @@ impl Proxy {
     /// Passes everything on later by this time, as a network between two places does.
     pub fn delay(&self, direction: Direction, by: Duration) {
         self.shared.state().delay[direction as usize] = by;
+    }
+
+    /// Changes bytes of what the server says from now on, as the seed has it.
+    pub fn garble(&self, seed: u64) {
+        self.shared.state().garbling = Some(Garbling::new(seed));
     }
 
     /// Refuses new connections, as a machine does where no server listens. The open ones stay.
@@ -385,11 +419,18 @@ fn pass(
     if message.first {
         std::thread::sleep(shared.delay(direction));
     }
-    match shared.arrive(of, direction, message) {
-        Fate::Pass => to.write_all(&message.bytes).map(|()| true),
+    let fate = shared.arrive(of, direction, message);
+    let mut bytes = message.bytes.clone();
+    if direction == Direction::ToClient
+        && let Some(garbling) = &mut shared.state().garbling
+    {
+        garbling.change(&mut bytes);
+    }
+    match fate {
+        Fate::Pass => to.write_all(&bytes).map(|()| true),
         Fate::Drop => Ok(false),
         Fate::PassAndCut(all) => {
-            let passed = to.write_all(&message.bytes);
+            let passed = to.write_all(&bytes);
             close(all);
             passed.map(|()| false)
         }

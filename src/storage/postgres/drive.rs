@@ -59,7 +59,7 @@ impl Drop for Driver {
 impl Messages {
     /// Reads and writes as far as that goes without waiting.
     fn turn(&mut self, context: &mut Context<'_>) {
-        /// After so many that nobody asked for, whoever waits looks at the time.
+        /// After so many that nobody asked for, the caller looks at the time.
         const MOST: usize = 1_000;
         for _ in 0..MOST {
             let Some(next) = &mut self.next else {

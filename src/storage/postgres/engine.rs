@@ -108,8 +108,16 @@ impl PostgresEngine {
     }
 
     fn connection(&mut self) -> Result<&mut Connection, Failure> {
+        self.connected(|server| server.connect(Purpose::Writing))
+    }
+
+    /// The connection for writing, made anew where it has ended.
+    fn connected(
+        &mut self,
+        connect: impl FnOnce(&Arc<Server>) -> Result<Connection, Failure>,
+    ) -> Result<&mut Connection, Failure> {
         if self.connection.as_mut().is_none_or(Connection::has_ended) {
-            self.connection = Some(self.server.connect(Purpose::Writing)?);
+            self.connection = Some(connect(&self.server)?);
         }
         self.connection.as_mut().ok_or(Failure::Stopped)
     }
@@ -177,13 +185,10 @@ impl PostgresEngine {
     }
 
     fn look_or_fail(&mut self, current: &Committed) -> Result<Option<Committed>, Failure> {
-        if self.connection.as_mut().is_none_or(Connection::has_ended) {
-            // Once, and for a moment: others wait for the thread that does this.
-            let within = self.server.moment();
-            self.connection = Some(self.server.connect_once(Purpose::Writing, within)?);
-        }
         let readers = Arc::clone(&self.readers);
-        let connection = self.connection.as_mut().ok_or(Failure::Stopped)?;
+        // Once, and for a moment: others wait for the thread that does this.
+        let connection =
+            self.connected(|server| server.connect_once(Purpose::Writing, server.moment()))?;
         let answers = connection.ask(vec![begun::question()])?;
         let begun = Begun::read(answers.first())?;
         let directory = readers.directory(begun.apps_version, |asks| connection.ask(asks))?;

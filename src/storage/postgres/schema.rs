@@ -61,21 +61,17 @@ pub(super) fn enter(
         vec![Box::new(quoted), Box::new(waits), Box::new(idle)],
     );
     // Every statement has an index to go by. A plan made for a table that was empty, and kept, would read it from
-    // end to end once it is large. A plan that is avoided counts as dear, and dear ones would be compiled first. Not
-    // every server has these settings.
-    let plans = Ask::plain(
-        "SELECT set_config(name, 'off', false) FROM pg_settings \
-          WHERE name IN ('enable_seqscan', 'jit')",
+    // end to end once it is large. A plan that is avoided counts as dear, and dear ones would be compiled first.
+    // A host that takes no answer any more is like one that is frozen. Not every server has these settings.
+    let silence = (purpose == Purpose::Writing).then_some(silence);
+    let more = Ask::new(
+        "SELECT set_config(name, wanted.value, false) \
+           FROM (VALUES ('enable_seqscan', 'off'), ('jit', 'off'), ('tcp_user_timeout', $1)) \
+                AS wanted (name, value) JOIN pg_settings USING (name) \
+          WHERE wanted.value IS NOT NULL",
+        vec![Box::new(silence)],
     );
-    let mut asks = vec![ask, plans];
-    if purpose == Purpose::Writing {
-        // The same for a host that takes no answer any more. Not every server has the setting.
-        asks.push(Ask::new(
-            "SELECT set_config(name, $1, false) FROM pg_settings WHERE name = 'tcp_user_timeout'",
-            vec![Box::new(silence)],
-        ));
-    }
-    let answers = connection.ask_within(within, asks)?;
+    let answers = connection.ask_within(within, vec![ask, more])?;
     let row = answers.first().and_then(|rows| rows.first());
     let row = row.ok_or(NOT_OURS)?;
     let text = |at: usize| row.try_get::<_, String>(at).map_err(|_| NOT_OURS);

@@ -101,7 +101,7 @@ impl Settings {
         config.application_name("contact-store");
         // A name may have several addresses, and the machine of the first may be gone.
         config.connect_timeout(self.patience.checked_div(3).unwrap_or(self.patience));
-        // A server that is gone for good is noticed within about the patience, also by who only listens.
+        // A server that is gone for good is noticed within about the patience, also by one that only listens.
         let probe = self.patience.checked_div(PROBES.saturating_add(1));
         let probe = probe.unwrap_or_default().max(Duration::from_secs(1));
         config

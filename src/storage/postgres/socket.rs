@@ -307,7 +307,7 @@ fn addresses(name: String, port: u16, deadline: Instant) -> io::Result<Vec<Socke
     if let Ok(address) = name.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
-    // Looking up a name has no limit of its own, so another thread does it, and is left behind when the time is
+    // Looking up a name has no limit of its own, so another thread does it, and is abandoned when the time is
     // over.
     let under_way = LookUp::begin().ok_or(ErrorKind::WouldBlock)?;
     let (tell, hear) = mpsc::sync_channel(1);
@@ -329,11 +329,12 @@ fn keepalive(config: &Config) -> TcpKeepalive {
     let keepalive = TcpKeepalive::new().with_time(config.get_keepalives_idle());
     // Elsewhere the system's own pause is used.
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos"))]
-    let keepalive = {
-        let pause = config.get_keepalives_interval();
-        let keepalive = pause.map_or(keepalive.clone(), |pause| keepalive.with_interval(pause));
-        let tries = config.get_keepalives_retries();
-        tries.map_or(keepalive.clone(), |tries| keepalive.with_retries(tries))
+    let keepalive = match (
+        config.get_keepalives_interval(),
+        config.get_keepalives_retries(),
+    ) {
+        (Some(pause), Some(tries)) => keepalive.with_interval(pause).with_retries(tries),
+        _ => keepalive,
     };
     keepalive
 }

@@ -1,72 +1,14 @@
 //! Servers that say what no server says.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use contact_store::{ContactStore, Error, OpenError, Options, StorageError};
 
 use super::stores::{add, at, connect_app, email, open};
 use crate::cluster::shared;
+use crate::proxy::Proxy;
 
 const PATIENCE: Duration = Duration::from_millis(300);
-
-/// Numbers that a seed leads to.
-struct Numbers(u64);
-
-impl Numbers {
-    /// The next number below `end`.
-    fn next(&mut self, end: u64) -> u64 {
-        // Splitmix64.
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % end
-    }
-}
-
-/// Passes on what two sides say, and changes a byte of what the server says from time to time.
-fn garble(client: TcpStream, server: TcpStream, mut numbers: Numbers) {
-    let (mut from_client, mut to_server) =
-        (client.try_clone().unwrap(), server.try_clone().unwrap());
-    thread::spawn(move || {
-        // Either side may go at any time.
-        drop(std::io::copy(&mut from_client, &mut to_server));
-        drop(to_server.shutdown(Shutdown::Both));
-    });
-    let (mut client, mut server) = (client, server);
-    let mut bytes = [0; 4096];
-    let mut until = numbers.next(2_000);
-    while let Ok(count @ 1..) = server.read(&mut bytes) {
-        let mut rest = &mut bytes[..count];
-        while let Some(byte) = rest.get_mut(usize::try_from(until).unwrap()) {
-            *byte = u8::try_from(numbers.next(256)).unwrap();
-            let after = usize::try_from(until).unwrap() + 1;
-            rest = &mut rest[after..];
-            until = numbers.next(2_000);
-        }
-        until -= rest.len() as u64;
-        if client.write_all(&bytes[..count]).is_err() {
-            break;
-        }
-    }
-    drop(client.shutdown(Shutdown::Both));
-}
-
-/// The port of a proxy to this port, each of whose connections garbles in its own way.
-fn garbling(port: u16, seed: u64) -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let at = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for (number, client) in (0..).zip(listener.incoming()) {
-            let (client, server) = (client.unwrap(), TcpStream::connect(("127.0.0.1", port)));
-            let numbers = Numbers(seed * 1_000 + number);
-            thread::spawn(move || garble(client, server.unwrap(), numbers));
-        }
-    });
-    at
-}
 
 fn is_typed(error: &Error) -> bool {
     matches!(
@@ -90,10 +32,9 @@ fn r50_answers_that_no_server_gives_are_typed_errors_in_bounded_time() {
     let seeds = if is_long { 3_000 } else { 12 };
     let (mut number, mut wrong) = (0, Vec::new());
     for seed in 0..seeds {
-        let port = garbling(cluster.port(), seed);
-        let url = place
-            .url
-            .replace(&format!(":{}", cluster.port()), &format!(":{port}"));
+        let proxy = Proxy::start(cluster.port());
+        proxy.garble(seed);
+        let url = proxy.url(&place.url);
         let began = Instant::now();
         let mut said = Vec::new();
         match ContactStore::connect(&at(&url, PATIENCE), Options::default()) {

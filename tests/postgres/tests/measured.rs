@@ -100,7 +100,7 @@ fn load() -> String {
 }
 
 #[test]
-#[ignore = "it measures"]
+#[ignore = "it measures: cargo test --release -p contact-store-tests --features postgres --test postgres -- --ignored --show-output --test-threads=1 measured"]
 fn measured_groups_and_hosts_share_one_order() {
     let Some(primary) = Cluster::start() else {
         return;
@@ -159,7 +159,7 @@ fn measured_groups_and_hosts_share_one_order() {
 }
 
 #[test]
-#[ignore = "it measures"]
+#[ignore = "it measures: cargo test --release -p contact-store-tests --features postgres --test postgres -- --ignored --show-output --test-threads=1 measured"]
 fn measured_a_find_beside_the_raw_query() {
     let Some(server) = Cluster::start() else {
         return;
