@@ -7,65 +7,106 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::Disk;
 
 /// More than this is not kept back.
 const MOST_BYTES: usize = 16 << 20;
+/// Memory for writes of up to so many bytes is kept for the next commit: allocated page by page and
+/// given back after each, it took as long as writing the pages.
+const KEPT_BYTES: usize = 8 << 20;
 /// Writes that touch are joined up to this length.
 const JOINED_BYTES: usize = 1 << 20;
 
 /// What is written before this is the header of the file.
 const HEADER_BYTES: u64 = 4_096;
 
-/// Writes by where they begin. No two of them overlap.
-type Writes = BTreeMap<u64, Vec<u8>>;
+/// Writes that wait. No two of them overlap.
+#[derive(Debug, Default)]
+struct Writes {
+    /// Where each begins on the disk, and where its bytes are.
+    places: BTreeMap<u64, Range<usize>>,
+    bytes: Vec<u8>,
+}
 
 /// A disk whose writes wait for the next sync.
 #[derive(Debug)]
 pub(in crate::storage) struct Gather {
     under: Arc<dyn Disk>,
     waiting: Mutex<Waiting>,
-    /// Held while writes are on their way: a reader of what they do not touch waits for neither.
-    on_their_way: Mutex<()>,
+    /// Held while writes are on their way: a reader of what they do not touch waits for neither. It is
+    /// the memory in which they are joined.
+    on_their_way: Mutex<Vec<u8>>,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     writes: Writes,
-    bytes: usize,
     /// Those that are being written just now.
     on_their_way: Arc<Writes>,
 }
 
-/// Whether one of the writes touches the `len` bytes from `offset`.
-fn overlaps(writes: &Writes, offset: u64, len: usize) -> bool {
-    let end = offset.saturating_add(len as u64);
-    let before = (Bound::Unbounded, Bound::Excluded(end));
-    let last = writes.range(before).next_back();
-    last.is_some_and(|(start, bytes)| start.saturating_add(bytes.len() as u64) > offset)
-}
-
-/// Writes all of them, in order, joined where they touch.
-fn write_joined(writes: &Writes, under: &dyn Disk) -> io::Result<()> {
-    let mut run: (u64, Vec<u8>) = (0, Vec::new());
-    for (offset, bytes) in writes {
-        let end = run.0.saturating_add(run.1.len() as u64);
-        if *offset == end && run.1.len().saturating_add(bytes.len()) <= JOINED_BYTES {
-            run.1.extend_from_slice(bytes);
-            continue;
-        }
-        if !run.1.is_empty() {
-            under.write(run.0, &run.1)?;
-        }
-        run = (*offset, bytes.clone());
+impl Writes {
+    /// Whether one of them touches the `len` bytes from `offset`.
+    fn overlap(&self, offset: u64, len: usize) -> bool {
+        let end = offset.saturating_add(len as u64);
+        let before = (Bound::Unbounded, Bound::Excluded(end));
+        let last = self.places.range(before).next_back();
+        last.is_some_and(|(start, bytes)| start.saturating_add(bytes.len() as u64) > offset)
     }
-    if run.1.is_empty() {
-        Ok(())
-    } else {
-        under.write(run.0, &run.1)
+
+    /// Puts a write at a place that none of them touches.
+    fn put(&mut self, offset: u64, bytes: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.places.insert(offset, start..self.bytes.len());
+    }
+
+    /// Puts other bytes in the place of a write of the same length, if there is one. Gives whether there
+    /// is.
+    fn replace(&mut self, offset: u64, bytes: &[u8]) -> bool {
+        let same = self.places.get(&offset).cloned();
+        match same.and_then(|place| self.bytes.get_mut(place)) {
+            Some(before) if before.len() == bytes.len() => {
+                before.copy_from_slice(bytes);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Writes all of them, in order, joined in `run` where they touch.
+    fn write_joined(&self, run: &mut Vec<u8>, under: &dyn Disk) -> io::Result<()> {
+        run.clear();
+        let mut run_at = 0;
+        for (offset, place) in &self.places {
+            let bytes = self.bytes.get(place.clone()).unwrap_or_default();
+            let run_end = u64::saturating_add(run_at, run.len() as u64);
+            if *offset != run_end || run.len().saturating_add(bytes.len()) > JOINED_BYTES {
+                if !run.is_empty() {
+                    under.write(run_at, run)?;
+                }
+                run.clear();
+                run_at = *offset;
+            }
+            run.extend_from_slice(bytes);
+        }
+        if run.is_empty() {
+            Ok(())
+        } else {
+            under.write(run_at, run)
+        }
+    }
+
+    /// Their memory, empty, unless it is too much to be kept.
+    fn emptied(mut self) -> Vec<u8> {
+        if self.bytes.capacity() > KEPT_BYTES {
+            return Vec::new();
+        }
+        self.bytes.clear();
+        self.bytes
     }
 }
 
@@ -86,16 +127,22 @@ impl Gather {
     /// Writes everything that waits. After an error nothing waits any more: it is unknown what is on
     /// the disk.
     fn flush(&self) -> io::Result<()> {
-        let turn = lock(&self.on_their_way);
+        let mut run = lock(&self.on_their_way);
         let writes = {
             let mut waiting = lock(&self.waiting);
-            waiting.bytes = 0;
             waiting.on_their_way = Arc::new(std::mem::take(&mut waiting.writes));
             Arc::clone(&waiting.on_their_way)
         };
-        let written = write_joined(&writes, &*self.under);
-        lock(&self.waiting).on_their_way = Arc::default();
-        drop(turn);
+        let written = writes.write_joined(&mut run, &*self.under);
+        let mut waiting = lock(&self.waiting);
+        waiting.on_their_way = Arc::default();
+        if waiting.writes.bytes.capacity() == 0
+            && let Some(writes) = Arc::into_inner(writes)
+        {
+            waiting.writes.bytes = writes.emptied();
+        }
+        drop(waiting);
+        drop(run);
         written
     }
 }
@@ -108,8 +155,8 @@ impl Disk for Gather {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let waiting = lock(&self.waiting);
-        let waits = overlaps(&waiting.writes, offset, out.len());
-        let is_on_its_way = overlaps(&waiting.on_their_way, offset, out.len());
+        let waits = waiting.writes.overlap(offset, out.len());
+        let is_on_its_way = waiting.on_their_way.overlap(offset, out.len());
         drop(waiting);
         if waits {
             self.flush()?;
@@ -121,25 +168,21 @@ impl Disk for Gather {
 
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut waiting = lock(&self.waiting);
-        if offset < HEADER_BYTES && waiting.writes.is_empty() {
+        if offset < HEADER_BYTES && waiting.writes.places.is_empty() {
             drop(waiting);
             // After writes that are on their way.
             let _turn = lock(&self.on_their_way);
             return self.under.write(offset, bytes);
         }
-        if let Some(same) = waiting.writes.get_mut(&offset)
-            && same.len() == bytes.len()
-        {
-            same.copy_from_slice(bytes);
+        if waiting.writes.replace(offset, bytes) {
             return Ok(());
         }
-        if overlaps(&waiting.writes, offset, bytes.len()) || waiting.bytes > MOST_BYTES {
+        if waiting.writes.overlap(offset, bytes.len()) || waiting.writes.bytes.len() > MOST_BYTES {
             drop(waiting);
             self.flush()?;
             waiting = lock(&self.waiting);
         }
-        waiting.bytes = waiting.bytes.saturating_add(bytes.len());
-        waiting.writes.insert(offset, bytes.to_vec());
+        waiting.writes.put(offset, bytes);
         Ok(())
     }
 
