@@ -65,10 +65,10 @@ impl Options {
         self
     }
 
-    /// The most bytes of memory for cached cards. With 0 no cards are cached.
+    /// The most bytes of memory for cached cards ([`OptionValues::card_memory`]). With 0 no cards are cached.
     #[must_use]
     pub fn card_memory(mut self, bytes: usize) -> Self {
-        self.values.card_memory = bytes;
+        self.values.card_memory = Some(bytes);
         self
     }
 
@@ -308,9 +308,10 @@ pub struct OptionValues {
     /// of all identifiers and tokens, at 30 bytes each.
     pub index_memory: usize,
     /// The most bytes of memory for cached cards, which save reading the file for contacts that are
-    /// looked up often. Default 64 MiB, enough for about 200,000 cards of at most 288 bytes in the
-    /// file. With 0 no cards are cached.
-    pub card_memory: usize,
+    /// looked up often. A card of at most 288 bytes in the file takes 320. With 0 no cards are cached.
+    ///
+    /// Default `None`: a quarter of `cache_bytes`, so 64 MiB, for about 200,000 cards.
+    pub card_memory: Option<usize>,
     /// Whether to upgrade a file of an older format to the current one. By default such a file is
     /// refused with [`OpenError::OldFormat`](crate::OpenError::OldFormat).
     ///
@@ -450,7 +451,7 @@ impl Default for OptionValues {
             check: Check::default(),
             cache_bytes: 256 << 20,
             index_memory: 1 << 30,
-            card_memory: 64 << 20,
+            card_memory: None,
             upgrade: false,
             read_only: false,
             on_opening: None,

@@ -186,7 +186,7 @@ impl ContactStore {
             check_clean: options.check == Check::Always,
             cache_bytes: options.cache_bytes,
             index_memory: options.index_memory,
-            card_memory: options.card_memory,
+            card_memory: options.card_memory.unwrap_or(options.cache_bytes / 4),
             upgrade: options.upgrade && !options.read_only,
             read_only: options.read_only,
             change_feed: options.change_feed,

@@ -33,7 +33,7 @@ fn small_store(token: &str) -> (Arc<TestDisk>, ContactStore) {
     // Without a cache, whatever is read is read from the disk.
     let mut options = script_options(false);
     options.cache_bytes = 0;
-    options.card_memory = 0;
+    options.card_memory = Some(0);
     let store = ContactStore::open_on_disk(disk.clone(), options).unwrap();
     crate::support::connect(&store);
     add(&store, TokenEntry::new(token).email("a@example.com"));

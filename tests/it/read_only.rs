@@ -260,7 +260,7 @@ fn r49_r68_a_failed_read_says_so_and_reopening_helps() {
     store.close().unwrap();
     let mut options = read_only();
     options.cache_bytes = 0;
-    options.card_memory = 0;
+    options.card_memory = Some(0);
     let store = ContactStore::open_on_disk(disk.clone(), options).unwrap();
     let sound = disk.bytes();
     disk.damage(|bytes| bytes[8_192..].fill(0));

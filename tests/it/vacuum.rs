@@ -307,7 +307,7 @@ fn r67_a_snapshot_reads_on_from_the_old_file_until_the_store_is_closed() {
     let (mut options, _) = options();
     // What it reads, it reads from the file.
     options.cache_bytes = 0;
-    options.card_memory = 0;
+    options.card_memory = Some(0);
     options.index_memory = 0;
     let store = ContactStore::open(&path, options).unwrap();
     connect(&store);

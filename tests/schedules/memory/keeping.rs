@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use shuttle::rand::{Rng as _, thread_rng};
 
-use super::cards::Cards;
+use super::cards::{Cards, KEEPS_OUT};
 use crate::explore::{Met, explore};
 use crate::model::identifier::ContactId;
 use crate::sync::{Arc, RwLock};
@@ -64,7 +64,7 @@ impl World {
         };
         CONTACTS.iter().for_each(|contact| world.write(*contact, 0));
         for contact in &CONTACTS[..2] {
-            world.look(*contact, 0);
+            (0..=KEEPS_OUT).for_each(|_| world.look(*contact, 0));
         }
         assert!(world.cards.get(id(CONTACTS[0]), 0).is_none(), "two slots");
         Arc::new(world)
