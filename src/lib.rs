@@ -268,6 +268,7 @@ pub use model::conflict::{Conflict, InConflict};
 pub use model::contact::{Card, HeldToken};
 pub use model::fault::{Fault, Field, FieldError, PhoneMark};
 pub use model::fields::{ContactFields, FieldNames};
+pub use model::holders::Holders;
 pub use model::idempotency_key::{IdempotencyKey, KeepAnswers};
 pub use model::identifier::{
     ContactId, Email, ExternalCustomerId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet,

@@ -19,6 +19,7 @@ pub(crate) mod conflict;
 pub(crate) mod contact;
 pub(crate) mod fault;
 pub(crate) mod fields;
+pub(crate) mod holders;
 pub(crate) mod idempotency_key;
 pub(crate) mod identifier;
 pub(crate) mod names;

@@ -6,6 +6,7 @@ use std::fmt;
 
 use crate::model::app::{AppId, AppNumber};
 use crate::model::fault::{Fault, Field, FieldError};
+use crate::model::holders::Holders;
 use crate::model::identifier::ContactId;
 use crate::model::report::{Status, StatusCounts};
 use crate::model::time::Timestamp;
@@ -140,7 +141,7 @@ pub struct Subscriber {
     /// The token.
     pub token: Token,
     /// The contacts that hold the token, in the order in which they began to hold it.
-    pub contacts: Vec<ContactId>,
+    pub contacts: Holders,
     /// When an accepted entry of add-tokens last named the token.
     pub last_registered_at: Timestamp,
     /// The last status, by the reports' own times, and its time ([R34](crate::rulebook#r34)).

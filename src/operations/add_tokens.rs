@@ -10,6 +10,7 @@ use crate::model::app::AppId;
 use crate::model::change::Cause;
 use crate::model::conflict::{Conflict, InConflict};
 use crate::model::fault::Field;
+use crate::model::holders::Holders;
 use crate::model::identifier::{ContactId, GivenIdentifiers, IdentifierKind, Identifiers, KindSet};
 use crate::model::placeholders::Placeholders;
 use crate::model::subscriber::SubscriberId;
@@ -599,11 +600,11 @@ impl PreparedAddTokens {
     ) -> Result<Registration, NotAccepted> {
         let at = self.time.at();
         let Some((id, before)) = find_subscriber(draft, app.number, token)? else {
-            let holders = vec![contact];
+            let holder = Holders::one(contact);
             return Ok(Registration {
                 id: holding::take_subscriber_id(draft, app.number)?,
                 before: None,
-                after: holding::new_subscriber(app.number, token.clone(), holders, at),
+                after: holding::new_subscriber(app.number, token.clone(), holder, at),
             });
         };
         let mut after = before.clone();
@@ -651,7 +652,7 @@ impl PreparedAddTokens {
                 tokens.retain(|held| held.subscriber != subscriber.id);
                 holding::append(draft, &self.limits, &mut card.after, held)?;
                 holding::take_off_cards(draft, subscriber.id, &from, removal)?;
-                *holders = vec![card.contact];
+                *holders = Holders::one(card.contact);
                 Ok(TokenPlace::Moved { from })
             }
         }

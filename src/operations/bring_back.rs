@@ -142,7 +142,7 @@ impl Operation for PreparedBringBack {
             draft.write_card(*contact, Some(&before), Some(&after), Cause::Given)?;
         }
         let token = self.token.clone();
-        let row = holding::new_subscriber(app.number, token, contacts.clone(), self.at);
+        let row = holding::new_subscriber(app.number, token, contacts.clone().into(), self.at);
         draft.write_subscriber(subscriber, None, Some(&row))?;
         Ok(Step::Done(TokenBroughtBack::BroughtBack {
             subscriber,

@@ -5,6 +5,7 @@
 
 use crate::limits::{Limit, LimitExceeded, Limits};
 use crate::model::app::AppNumber;
+use crate::model::holders::Holders;
 use crate::model::identifier::ContactId;
 use crate::model::report::StatusCounts;
 use crate::model::subscriber::SubscriberId;
@@ -45,7 +46,7 @@ pub(crate) fn take_subscriber_id(
 pub(crate) fn new_subscriber(
     app: AppNumber,
     token: Token,
-    holders: Vec<ContactId>,
+    holders: Holders,
     at: Timestamp,
 ) -> SubscriberRow {
     SubscriberRow {

@@ -397,7 +397,8 @@ fn record(
             tally.removed_by_failed = tally.removed_by_failed.saturating_add(1);
             Ok(())
         })?;
-        return Ok(ReportOutcome::Removed { from: row.holders });
+        let from = row.holders.into_vec();
+        return Ok(ReportOutcome::Removed { from });
     }
     let mut after = row.clone();
     after.counts.count(report.status);

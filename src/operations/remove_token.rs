@@ -85,7 +85,7 @@ impl Operation for RemoveToken {
                 let holds = present.filter(|contact| row.holders.contains(contact));
                 holds.into_iter().collect()
             }
-            None => row.holders.clone(),
+            None => row.holders.to_vec(),
         };
         take_off(draft, (id, &row), &from, Removal::ordered_by_host())?;
         Ok(Step::Done(TokenRemoved { from }))

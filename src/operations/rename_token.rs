@@ -122,7 +122,7 @@ impl Operation for PreparedRename {
             self.rename_on_card(draft, *contact, id, other)?;
         }
         draft.write_subscriber(id, Some(&before), Some(&after))?;
-        let contacts = after.holders;
+        let contacts = after.holders.into_vec();
         Ok(Step::Done(match other {
             None => TokenRenamed::Renamed {
                 subscriber: id,

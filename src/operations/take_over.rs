@@ -15,6 +15,7 @@ use crate::limits::{Limit, LimitExceeded, Limits, MERGES_PER_CONTACT};
 use crate::model::app::{AppId, AppNumber};
 use crate::model::change::Cause;
 use crate::model::fault::FieldError;
+use crate::model::holders::Holders;
 use crate::model::identifier::{ContactId, IdentifierKind, Identifiers};
 use crate::model::placeholders::Placeholders;
 use crate::model::report::{Status, StatusCounts};
@@ -411,7 +412,10 @@ fn hold(
             row.holders.push(contact);
             row
         }
-        None => holding::new_subscriber(held.app(), held.token.clone(), vec![contact], UNSET),
+        None => {
+            let holder = Holders::one(contact);
+            holding::new_subscriber(held.app(), held.token.clone(), holder, UNSET)
+        }
     };
     Ok(draft.write_subscriber(held.subscriber, before.as_ref(), Some(&after))?)
 }
@@ -435,7 +439,7 @@ fn take_subscriber(
     let before = before.ok_or(Misfit::UnknownSubscriber(id))?;
     // The card of a holder may have been refused.
     let present: BTreeSet<_> = before.holders.iter().copied().collect();
-    let mut ordered: Vec<ContactId> = Vec::with_capacity(present.len());
+    let mut ordered = Holders::with_capacity(present.len());
     let mut seen = BTreeSet::new();
     let others = before.holders.iter().copied();
     for holder in listed

@@ -5,6 +5,7 @@
 //! module does not know which look-up decides.
 
 use crate::model::app::{AppId, AppNumber};
+use crate::model::holders::Holders;
 use crate::model::identifier::{ContactId, IdentifierKind, Identifiers};
 use crate::model::report::MessageId;
 use crate::model::subscriber::SubscriberId;
@@ -149,7 +150,7 @@ pub(crate) fn visit_subscribers_after(
     if first > last {
         return Ok(());
     }
-    let mut holders = Vec::new();
+    let mut holders = Holders::NONE;
     rows.walk(
         SubscriberRow::TABLE,
         (&first, &last),

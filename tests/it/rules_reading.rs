@@ -463,7 +463,7 @@ fn r38_a_visit_shows_each_subscriber_as_the_pages_do() {
                 (shown.app, shown.token),
                 (listed.app, listed.token.as_str())
             );
-            assert_eq!(shown.contacts, listed.contacts);
+            assert_eq!(shown.contacts, &listed.contacts[..]);
             assert_eq!(shown.last_registered_at, listed.last_registered_at);
             assert_eq!(shown.last_status, listed.last_status);
             assert_eq!(shown.counts, listed.counts);

@@ -8,6 +8,7 @@ use bincode::{BorrowDecode, Encode};
 use crate::model::app::{AccessKey, AppId, AppName, AppNumber};
 use crate::model::change::ChangePosition;
 use crate::model::fields::ContactFields;
+use crate::model::holders::Holders;
 use crate::model::identifier::{
     ContactId, Email, ExternalCustomerId, IdentifierKind, Identifiers, KindSet, Phone,
 };
@@ -404,7 +405,7 @@ impl Row for SubscriberRow {
     }
 
     fn decode(id: &SubscriberId, payload: &[u8]) -> Result<Self, Failure> {
-        let mut holders = Vec::new();
+        let mut holders = Holders::NONE;
         let subscriber = borrow_subscriber(payload, &mut holders)?;
         Ok(SubscriberRow {
             app: id.app(),
@@ -421,15 +422,14 @@ impl Row for SubscriberRow {
 /// Reads the payload of a subscriber. Its holders go to `holders`.
 pub(in crate::storage) fn borrow_subscriber<'p>(
     mut payload: &'p [u8],
-    holders: &mut Vec<ContactId>,
+    holders: &mut Holders,
 ) -> Result<BorrowedSubscriber<'p>, Failure> {
     let (token, count): (&str, u64) = take(&mut payload)?;
-    holders.clear();
     // Each takes a byte at least: a count that is damaged makes no room.
     if count > payload.len() as u64 {
         return Err(MALFORMED);
     }
-    holders.reserve(usize::try_from(count).unwrap_or_default());
+    *holders = Holders::with_capacity(usize::try_from(count).unwrap_or_default());
     for _ in 0..count {
         let id: u64 = take(&mut payload)?;
         holders.push(ContactId::new(id).map_err(|_| MALFORMED)?);

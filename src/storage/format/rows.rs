@@ -4,7 +4,8 @@
 
 use crate::model::app::{AccessKey, AppId, AppName, AppNumber};
 use crate::model::fields::ContactFields;
-use crate::model::identifier::{ContactId, Identifiers};
+use crate::model::holders::Holders;
+use crate::model::identifier::Identifiers;
 use crate::model::report::{Status, StatusCounts};
 use crate::model::sequence::SequenceNumber;
 use crate::model::subscriber::{MuteEnd, SubscriberId};
@@ -78,7 +79,7 @@ pub(crate) struct SubscriberRow {
     pub(crate) app: AppNumber,
     pub(crate) token: Token,
     /// The contacts that hold it, in the order in which they got it. Never empty.
-    pub(crate) holders: Vec<ContactId>,
+    pub(crate) holders: Holders,
     pub(crate) last_registered_at: Timestamp,
     pub(crate) last_status: Option<(Status, Timestamp)>,
     pub(crate) counts: StatusCounts,

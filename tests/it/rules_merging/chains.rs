@@ -154,7 +154,7 @@ fn holders(store: &ContactStore) -> Vec<(u64, Vec<ContactId>)> {
     let all = [APP, OTHER_APP].map(|app| now.subscribers(app, None, 100).unwrap());
     let all = all.into_iter().flatten().map(|mut subscriber| {
         subscriber.contacts.sort();
-        (subscriber.id.value(), subscriber.contacts)
+        (subscriber.id.value(), subscriber.contacts.into_vec())
     });
     all.collect()
 }
