@@ -70,8 +70,9 @@ pub(crate) fn take_off_cards(
     draft.foresee::<CardRow>(contacts.iter());
     for contact in contacts {
         let mut card: CardRow = draft.expect_row(contact)?;
-        let before = card.tokens.clone();
-        card.tokens.retain(|held| held.subscriber != id);
+        let before = std::mem::take(&mut card.tokens);
+        let others = before.iter().filter(|held| held.subscriber != id);
+        card.tokens.extend(others.cloned());
         draft.write_card_tokens(*contact, &before, &card, removal.cause())?;
     }
     Ok(())
