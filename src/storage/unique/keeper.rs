@@ -1,9 +1,10 @@
 //! The writer's side of the indexes: changes are logged and applied, folded into buckets a slice at
 //! a time, and the memory is filled from the buckets.
 //!
-//! What a commit adds to the file is planned before it ([`Keeper::plan`]) and takes effect in memory
-//! after it ([`Keeper::apply`]), so that a failed commit changes nothing here. This module does not
-//! know requests, and commits nothing itself.
+//! What a commit adds to the file is planned before it ([`Keeper::plan`]), and taken into memory with it
+//! ([`Keeper::apply`]), in any order: no reader sees the state that it leads to before both are done. After a
+//! commit that failed, the keeper may be ahead of the file, and is loaded anew. This module does not know
+//! requests, and commits nothing itself.
 
 use std::sync::Arc;
 
@@ -124,6 +125,13 @@ pub(crate) struct Step {
     folded: Vec<(Place, Vec<Entry>)>,
     /// A bucket that it wanted to fold is damaged.
     met_damage: bool,
+}
+
+impl Step {
+    /// How many entries come and go.
+    pub(crate) fn changes(&self) -> usize {
+        self.changes.len()
+    }
 }
 
 /// The writer's side of the indexes.
@@ -313,7 +321,7 @@ impl Keeper {
         Ok(Some(bytes))
     }
 
-    /// Takes into memory what a commit did.
+    /// Takes into memory what a commit does.
     pub(crate) fn apply(&mut self, step: Step) {
         self.state = step.state;
         self.view.layout = self.state.layout;

@@ -27,5 +27,7 @@ mod view;
 
 pub(crate) use self::change::IndexChange;
 pub(crate) use self::entry::{Entry, Index, IndexHash, Place};
-pub(crate) use self::keeper::{Folding, IndexState, Keeper, Unfolded, read_buckets, read_log};
+pub(crate) use self::keeper::{
+    Folding, IndexState, Keeper, Step, Unfolded, read_buckets, read_log,
+};
 pub(crate) use self::view::{Memory, View};
