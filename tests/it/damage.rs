@@ -23,6 +23,8 @@ mod unnoticed;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Instant;
 
 use contact_store::{ContactStore, Error, OpenError};
 
@@ -30,7 +32,7 @@ use crate::failing_disk::disk::WrittenBack;
 use crate::failing_disk::play::Play;
 use crate::failing_disk::script::{Before, Request, before_each_line, expected, script_options};
 use crate::layering::source::package;
-use crate::support::cases::{CASES, Cases};
+use crate::support::cases::{CASES, Cases, HANG};
 use crate::support::id;
 use crate::support::random::Random;
 
@@ -58,6 +60,16 @@ struct Whole {
     number: u64,
     /// The number of a commit that is whole in it and was never acknowledged.
     begun: u64,
+}
+
+/// Waits for what the writer does when nobody asks for anything.
+#[track_caller]
+fn wait_until(is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < HANG, "it is never so");
+        thread::yield_now();
+    }
 }
 
 /// The files after the first `lines` lines: closed cleanly, and not, and in the middle of a commit,

@@ -340,6 +340,7 @@ fn answers(shown: &mut Shown, store: &ContactStore) {
     shown.value(&explanation.cascade);
     let subscriber = now.subscribers(APP, None, 10).unwrap().remove(0);
     shown.value(&subscriber);
+    shown.value(&subscriber.contacts);
     shown.value(&subscriber.counts);
     shown.value(&subscriber.last_status.unwrap().0);
     now.visit_subscribers(APP, None, |visited| {

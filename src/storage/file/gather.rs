@@ -6,6 +6,7 @@
 //! in the header that the commit is durable. This module does not know what a page is.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::ops::{Bound, Range};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,7 +25,7 @@ const JOINED_BYTES: usize = 1 << 20;
 const HEADER_BYTES: u64 = 4_096;
 
 /// Writes that wait. No two of them overlap.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Writes {
     /// Where each begins on the disk, and where its bytes are.
     places: BTreeMap<u64, Range<usize>>,
@@ -32,7 +33,6 @@ struct Writes {
 }
 
 /// A disk whose writes wait for the next sync.
-#[derive(Debug)]
 pub(in crate::storage) struct Gather {
     under: Arc<dyn Disk>,
     waiting: Mutex<Waiting>,
@@ -41,7 +41,7 @@ pub(in crate::storage) struct Gather {
     on_their_way: Mutex<Vec<u8>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Waiting {
     writes: Writes,
     /// Those that are being written just now.
@@ -144,6 +144,13 @@ impl Gather {
         drop(waiting);
         drop(run);
         written
+    }
+}
+
+// The pages that wait have cards in them.
+impl fmt::Debug for Gather {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gather").finish_non_exhaustive()
     }
 }
 

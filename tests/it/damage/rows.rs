@@ -5,16 +5,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Instant;
 
 use contact_store::{
     AddTokens, AppId, ContactStore, Error, GivenIdentifiers, Identifiers, MatchPolicy, OpenError,
     Options, RecordReports, RemoveToken, Report, Status, StorageError, Token, TokenEntry,
 };
 
-use super::scratch;
-use crate::support::cases::HANG;
+use super::{scratch, wait_until};
 use crate::support::raw::{self, Key};
 use crate::support::{APP, OTHER_APP, connect, id, options, subscriber};
 
@@ -155,16 +152,6 @@ fn problems(store: &ContactStore) -> BTreeSet<(&'static str, &'static str)> {
 
 fn open(path: &Path) -> Result<ContactStore, Error> {
     ContactStore::open(path, small_folding())
-}
-
-/// Waits for what the writer does when nobody asks for anything.
-#[track_caller]
-fn wait_until(is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < HANG, "it is never so");
-        thread::yield_now();
-    }
 }
 
 #[track_caller]

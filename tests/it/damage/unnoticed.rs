@@ -5,7 +5,7 @@ use contact_store::{
     Check, ContactStore, Error, GivenIdentifiers, OpenError, Problem, StorageError, TokenEntry,
 };
 
-use super::{LINES, PAGE, flip, used_pages};
+use super::{LINES, PAGE, flip, used_pages, wait_until};
 use crate::failing_disk::disk::TestDisk;
 use crate::failing_disk::script::{Request, Seen, ask, before_each_line, expected, script_options};
 use crate::support::cases::{CASES, Cases};
@@ -174,6 +174,8 @@ fn a_page_that_is_gone_from_the_end_of_an_open_file_is_corrupt() {
     let mut options = script_options(false);
     options.cache_bytes = 0;
     let store = ContactStore::open_on_disk(disk.clone(), options).unwrap();
+    // Or else the writer may come to the damage first, while it fills the indexes.
+    wait_until(|| store.stats().unwrap().index_is_complete);
     let now = store.snapshot().unwrap();
     disk.damage(|bytes| bytes.truncate(PAGE));
     let errors = ask(&now).into_iter().filter_map(Result::err);
