@@ -3,7 +3,7 @@
 //! This module does not know who may hold what.
 
 use std::fmt;
-use std::ops::{Deref, DerefMut};
+use std::ops::Deref;
 use std::slice;
 use std::vec;
 
@@ -56,6 +56,13 @@ impl Holders {
         }
     }
 
+    pub(crate) fn iter_mut(&mut self) -> slice::IterMut<'_, ContactId> {
+        match &mut self.0 {
+            Ids::One(id) => slice::from_mut(id).iter_mut(),
+            Ids::Listed(ids) => ids.iter_mut(),
+        }
+    }
+
     fn change(&mut self, change: impl FnOnce(&mut Vec<ContactId>)) {
         let mut ids = std::mem::replace(self, Holders::NONE).into_vec();
         change(&mut ids);
@@ -78,15 +85,6 @@ impl Deref for Holders {
     fn deref(&self) -> &[ContactId] {
         match &self.0 {
             Ids::One(id) => slice::from_ref(id),
-            Ids::Listed(ids) => ids,
-        }
-    }
-}
-
-impl DerefMut for Holders {
-    fn deref_mut(&mut self) -> &mut [ContactId] {
-        match &mut self.0 {
-            Ids::One(id) => slice::from_mut(id),
             Ids::Listed(ids) => ids,
         }
     }
@@ -178,8 +176,8 @@ mod tests {
                         list.retain(alike);
                     }
                     _ => {
-                        for all in [&mut holders[..], &mut list[..]] {
-                            all.iter_mut().for_each(|held| *held = (*held).max(id));
+                        for all in [holders.iter_mut(), list.iter_mut()] {
+                            all.for_each(|held| *held = (*held).max(id));
                         }
                     }
                 }

@@ -111,8 +111,17 @@ impl Cards {
             return None;
         }
         kept.kept_out = 0;
-        // A copy: others who look for the same card need not wait until it is decoded.
-        Some(*kept)
+        // A copy: others who look for the same card need not wait until it is decoded. Only of what there
+        // is: the lines behind it are in no cache of the processor.
+        let mut card = Kept {
+            len: kept.len,
+            ..Kept::default()
+        };
+        let len = usize::from(kept.len);
+        if let (Some(to), Some(from)) = (card.bytes.get_mut(..len), kept.bytes.get(..len)) {
+            to.copy_from_slice(from);
+        }
+        Some(card)
     }
 
     /// Keeps a card that a snapshot of this version read, unless another one is looked up more often.

@@ -18,12 +18,12 @@ use std::time::Duration;
 
 use contact_store::{
     AddTokens, AppId, Backoff, ContactStore, Error, OpenError, RecordReports, Reopening, Report,
-    Status, StorageError, TokenEntry,
+    Snapshot, Status, StorageError, TokenEntry,
 };
 
 use crate::support::cases::{HANG, watched};
 use crate::support::{APP, add, assert_sound, at, id};
-use disk::{Fault, FaultKind, TestDisk};
+use disk::{Call, Fault, FaultKind, TestDisk};
 use script::{Answer, open_on, script_options};
 
 /// A store on a disk, with `APP` and contacts enough for trees of two levels: redb keeps the root
@@ -72,6 +72,85 @@ fn a_store_that_could_not_read_is_restored_by_reopening() {
     store.add_tokens(one_more(1)).wait().unwrap();
     assert_sound(&store);
     store.close().unwrap();
+}
+
+/// People enough that their entries come into the indexes in memory while the commit is under way.
+const MANY: u32 = 600;
+
+fn email_of_many(n: u32) -> String {
+    format!("many{n}@example.com")
+}
+
+/// A store with one contact, and a request that adds many more.
+fn many_more() -> (Arc<TestDisk>, ContactStore, AddTokens) {
+    let disk = TestDisk::empty();
+    let store = ContactStore::open_on_disk(disk.clone(), script_options(false)).unwrap();
+    crate::support::connect(&store);
+    add(&store, TokenEntry::new("100").email("a@example.com"));
+    let entry = |n| {
+        TokenEntry::new(format!("many-{n}"))
+            .external_customer_id(format!("many-{n}"))
+            .email(email_of_many(n))
+    };
+    let request = AddTokens::new(APP).entries((0..MANY).map(entry));
+    (disk, store, request)
+}
+
+/// How many of them a snapshot finds, which must find the one contact.
+#[track_caller]
+fn found_of_many(now: &Snapshot) -> usize {
+    assert!(now.by_email("a@example.com").unwrap().is_some());
+    let found = (0..MANY).filter(|n| now.by_email(&email_of_many(*n)).unwrap().is_some());
+    found.count()
+}
+
+/// R47: memory may have the entries of a commit earlier, or without it.
+#[test]
+fn nobody_finds_what_a_large_commit_adds_before_it_is_durable() {
+    let (disk, store, request) = many_more();
+    disk.hold_at_sync(1);
+    let pending = store.add_tokens(request);
+    assert!(disk.somebody_waits(HANG));
+    let before = store.snapshot().unwrap();
+    assert_eq!(found_of_many(&before), 0);
+    disk.release();
+    let added = pending.wait().unwrap();
+    assert!(added.outcome.entries.iter().all(Result::is_ok));
+    assert_eq!(found_of_many(&before), 0);
+    assert_eq!(found_of_many(&store.snapshot().unwrap()), MANY as usize);
+    assert_sound(&store);
+    store.close().unwrap();
+}
+
+/// R47, R49: the same where the commit fails, whether it is found in the file afterwards or not.
+#[test]
+fn nobody_finds_what_a_large_commit_that_failed_was_to_add_until_the_store_is_reopened() {
+    let mut found_in = Vec::new();
+    for at in 1.. {
+        let (disk, store, request) = many_more();
+        let before = store.snapshot().unwrap();
+        assert_eq!(found_of_many(&before), 0);
+        let kind = FaultKind::Once;
+        disk.fail_calls(Call::Sync, Fault { at, kind });
+        match store.add_tokens(request).wait() {
+            // It has no further sync.
+            Ok(_) => break,
+            Err(Error::Indeterminate { .. }) => {}
+            Err(other) => panic!("sync {at}: {other:?}"),
+        }
+        assert_eq!(found_of_many(&before), 0, "sync {at}");
+        let found = store.reopen().unwrap();
+        let expected = if found > before.sequence() { MANY } else { 0 };
+        let now = store.snapshot().unwrap();
+        assert_eq!(found_of_many(&now), expected as usize, "sync {at}");
+        found_in.push(expected > 0);
+        assert_sound(&store);
+        store.close().unwrap();
+    }
+    assert!(
+        found_in.contains(&true) && found_in.contains(&false),
+        "{found_in:?}"
+    );
 }
 
 /// R49: a store that is kept open takes writes again, and says what happened to it.

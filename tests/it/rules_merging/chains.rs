@@ -152,9 +152,10 @@ fn cards(store: &ContactStore) -> Vec<Card> {
 fn holders(store: &ContactStore) -> Vec<(u64, Vec<ContactId>)> {
     let now = store.snapshot().unwrap();
     let all = [APP, OTHER_APP].map(|app| now.subscribers(app, None, 100).unwrap());
-    let all = all.into_iter().flatten().map(|mut subscriber| {
-        subscriber.contacts.sort();
-        (subscriber.id.value(), subscriber.contacts.into_vec())
+    let all = all.into_iter().flatten().map(|subscriber| {
+        let mut contacts = subscriber.contacts.into_vec();
+        contacts.sort();
+        (subscriber.id.value(), contacts)
     });
     all.collect()
 }
