@@ -533,11 +533,12 @@ fn expected_at_a_place(state: &IndexState) -> usize {
     const MOST: u64 = 256;
     /// Of a change in the log, unless its id is very large.
     const CHANGE_BYTES: u64 = 10;
+    const PLACES: u64 = super::entry::PLACES as u64;
     let rows = state
         .log_next
         .saturating_sub(state.log_first.max(state.log_folded));
     let changes = rows.saturating_mul(LOG_ROW_BYTES as u64) / CHANGE_BYTES;
-    let expected = changes / super::entry::PLACES as u64;
+    let expected = changes / PLACES;
     // Places differ: some have a quarter more.
     let expected = expected.saturating_add(expected / 4).min(MOST);
     usize::try_from(expected).unwrap_or_default()
