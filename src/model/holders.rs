@@ -36,6 +36,17 @@ impl Holders {
         }
     }
 
+    /// Removes all, and makes room for so many. Memory that it has stays.
+    pub(crate) fn restart(&mut self, count: usize) {
+        match &mut self.0 {
+            Ids::Listed(ids) if ids.capacity() > 0 => {
+                ids.clear();
+                ids.reserve(count);
+            }
+            _ => *self = Holders::with_capacity(count),
+        }
+    }
+
     pub(crate) fn push(&mut self, id: ContactId) {
         match &mut self.0 {
             Ids::One(first) => self.0 = Ids::Listed(vec![*first, id]),
@@ -201,5 +212,12 @@ mod tests {
         holders.retain(|id| id.value() == 6);
         assert!(one(&holders));
         assert_eq!(holders, ids(&[6]));
+        for count in [0, 1, 2, 1, 0] {
+            let all = ids(&[7, 8]);
+            let all = all.get(..count).unwrap_or_default();
+            holders.restart(count);
+            all.iter().for_each(|id| holders.push(*id));
+            assert_eq!(holders, all);
+        }
     }
 }

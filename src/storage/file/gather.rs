@@ -15,8 +15,8 @@ use super::disk::Disk;
 
 /// More than this is not kept back.
 const MOST_BYTES: usize = 16 << 20;
-/// Memory for writes of up to so many bytes is kept for the next commit: allocated page by page and
-/// given back after each, it took as long as writing the pages.
+/// Memory for writes of up to so many bytes is kept for the next commit. Allocated page by page in each, a
+/// sweep of FAILED reports took a tenth more processor time.
 const KEPT_BYTES: usize = 8 << 20;
 /// Writes that touch are joined up to this length.
 const JOINED_BYTES: usize = 1 << 20;
@@ -141,8 +141,6 @@ impl Gather {
         {
             waiting.writes.bytes = writes.emptied();
         }
-        drop(waiting);
-        drop(run);
         written
     }
 }

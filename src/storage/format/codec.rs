@@ -429,7 +429,7 @@ pub(in crate::storage) fn borrow_subscriber<'p>(
     if count > payload.len() as u64 {
         return Err(MALFORMED);
     }
-    *holders = Holders::with_capacity(usize::try_from(count).unwrap_or_default());
+    holders.restart(usize::try_from(count).unwrap_or_default());
     for _ in 0..count {
         let id: u64 = take(&mut payload)?;
         holders.push(ContactId::new(id).map_err(|_| MALFORMED)?);
