@@ -662,6 +662,38 @@ fn what_was_set_and_what_is_there_is_told_as_it_is() {
 
 /// What is erased leaves room in the file, which later contacts take.
 #[test]
+fn cached_cards_take_a_quarter_of_the_memory_for_pages_unless_they_are_given_their_own() {
+    /// Slots come to be so many at a time, of 320 bytes each.
+    const CHUNK: usize = 256 * 320;
+    let rows = [
+        (8 * CHUNK, None, 2 * CHUNK),
+        (4 * CHUNK, None, CHUNK),
+        (4 * CHUNK - 4, None, 0),
+        (4 * CHUNK, Some(2 * CHUNK), 2 * CHUNK),
+        (8 * CHUNK, Some(0), 0),
+    ];
+    for (cache_bytes, card_memory, expected) in rows {
+        let (set, _) = options();
+        let mut set = set.cache_bytes(cache_bytes);
+        if let Some(bytes) = card_memory {
+            set = set.card_memory(bytes);
+        }
+        let store = ContactStore::open_in_memory(set).unwrap();
+        connect(&store);
+        let entries = (0..300).map(entry);
+        let request = AddTokens::new(APP).entries(entries);
+        store.add_tokens(request).wait().unwrap();
+        let now = store.snapshot().unwrap();
+        // Of two chunks, if there are as many.
+        for contact in [1, 300] {
+            assert!(now.contact(id(contact)).unwrap().is_some());
+        }
+        let told = stats(&store).card_bytes;
+        assert_eq!(told, expected, "{cache_bytes}, {card_memory:?}");
+    }
+}
+
+#[test]
 fn the_space_in_the_file_is_told_as_used_and_free() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("contacts.redb");
