@@ -660,7 +660,6 @@ fn what_was_set_and_what_is_there_is_told_as_it_is() {
     assert_eq!(of_operation(&store, "addTokens").accepted, 0);
 }
 
-/// What is erased leaves room in the file, which later contacts take.
 #[test]
 fn cached_cards_take_a_quarter_of_the_memory_for_pages_unless_they_are_given_their_own() {
     /// Slots come to be so many at a time, of 320 bytes each.
@@ -693,6 +692,7 @@ fn cached_cards_take_a_quarter_of_the_memory_for_pages_unless_they_are_given_the
     }
 }
 
+/// What is erased leaves room in the file, which later contacts take.
 #[test]
 fn the_space_in_the_file_is_told_as_used_and_free() {
     let directory = tempfile::tempdir().unwrap();
