@@ -536,41 +536,44 @@ mod tests {
     const ROWS: u64 = 2_000;
 
     /// The bytes of the pages of a table, after its rows came in runs of so many.
-    fn page_bytes(in_runs_of: usize, last: Option<u64>) -> u64 {
-        let database = Database::builder().create_with_backend(InMemoryBackend::new());
-        let database = database.unwrap();
-        let transaction = database.begin_write().unwrap();
+    fn page_bytes(in_runs_of: usize, last: Option<u64>) -> Result<u64, Failure> {
+        let database = Database::builder().create_with_backend(InMemoryBackend::new())?;
+        let transaction = database.begin_write()?;
         let row = [7; 100];
         let put = |keys: Vec<u64>| {
             let keys: Vec<_> = keys.into_iter().map(Key::Int).collect();
             let rows = keys.iter().map(|key| (key, Write::Insert(&row)));
-            write(&transaction, Table::Subscribers, rows).unwrap();
+            write(&transaction, Table::Subscribers, rows)
         };
-        put(last.into_iter().collect());
+        put(last.into_iter().collect())?;
         let keys: Vec<u64> = (1..=ROWS).collect();
-        keys.chunks(in_runs_of).for_each(|keys| put(keys.to_vec()));
-        transaction.commit().unwrap();
-        let transaction = database.begin_read().unwrap();
-        let table = OpenTable::open(&transaction, Table::Subscribers).unwrap();
+        for keys in keys.chunks(in_runs_of) {
+            put(keys.to_vec())?;
+        }
+        transaction.commit()?;
+        let transaction = database.begin_read()?;
+        let table = OpenTable::open(&transaction, Table::Subscribers)?;
         let others = u64::from(last.is_some());
-        assert_eq!(table.row_count().unwrap(), ROWS + others);
-        table.page_bytes().unwrap()
+        assert_eq!(table.row_count()?, ROWS + others);
+        table.page_bytes()
     }
 
     #[test]
-    fn new_rows_fill_their_pages_in_runs_of_any_length_at_the_end_and_in_long_ones_elsewhere() {
+    fn new_rows_fill_their_pages_in_runs_of_any_length_at_the_end_and_in_long_ones_elsewhere()
+    -> Result<(), Failure> {
         for (last, runs) in [
             (None, &[1, 2, 3, 20, RUN - 1, RUN, 300][..]),
             (Some(u64::MAX), &[RUN, 300]),
         ] {
-            let together = page_bytes(usize::MAX, last);
+            let together = page_bytes(usize::MAX, last)?;
             for in_runs_of in runs {
-                let bytes = page_bytes(*in_runs_of, last);
+                let bytes = page_bytes(*in_runs_of, last)?;
                 assert!(
                     bytes <= together + together / 8,
                     "{last:?}, {in_runs_of}: {bytes}, together {together}"
                 );
             }
         }
+        Ok(())
     }
 }
