@@ -554,7 +554,7 @@ mod tests {
         let transaction = database.begin_read()?;
         let table = OpenTable::open(&transaction, Table::Subscribers)?;
         let others = u64::from(last.is_some());
-        assert_eq!(table.row_count()?, ROWS + others);
+        assert_eq!(table.row_count()?, ROWS.saturating_add(others));
         table.page_bytes()
     }
 
@@ -569,7 +569,7 @@ mod tests {
             for in_runs_of in runs {
                 let bytes = page_bytes(*in_runs_of, last)?;
                 assert!(
-                    bytes <= together + together / 8,
+                    bytes <= together.saturating_add(together / 8),
                     "{last:?}, {in_runs_of}: {bytes}, together {together}"
                 );
             }
