@@ -102,7 +102,7 @@ fn r58_to_r65_a_golden_file_of_format_3_has_what_options_kept_and_goes_on() {
 
 /// Makes the file. See [`super`].
 #[test]
-#[ignore = "makes the file, once that there is removed: cargo test -p contact-store-tests --test it -- --ignored golden"]
+#[ignore = "makes the file, once that there is removed: cargo test -p contact-store-tests --test it -- --ignored golden::format_3"]
 fn make_the_golden_file_of_format_3() {
     let disk = TestDisk::empty();
     let store = ContactStore::open_on_disk(disk.clone(), all_on()).unwrap();
